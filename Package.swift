@@ -1,0 +1,127 @@
+// swift-tools-version: 6.2
+// Weir has no Swift package dependencies: C libraries come from the system (scripts/packages.txt),
+// and the only way from one room of the house to another is written down here.
+import Foundation
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// One room of the house: a module in a wing, and the rooms that it may enter.
+func room(_ name: String, in folder: String, uses: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: uses.map { .init(stringLiteral: $0) },
+        path: "Sources/\(folder)", swiftSettings: strict)
+}
+
+func cShim(_ name: String, in folder: String, links: [String] = []) -> Target {
+    .target(
+        name: name, path: "Sources/\(folder)",
+        cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+        linkerSettings: links.map { .linkedLibrary($0) })
+}
+
+func tests(_ module: String, uses: [String] = []) -> Target {
+    .testTarget(
+        name: "\(module)Tests",
+        dependencies: ([module] + uses).map { .init(stringLiteral: $0) },
+        swiftSettings: strict)
+}
+
+let wire: [Target] = [
+    cShim("CPlatform", in: "Wire/CPlatform"),
+    cShim("CCodecs", in: "Wire/CCodecs", links: ["z", "snappy", "lz4", "zstd"]),
+    room("Base", in: "Wire/Base", uses: ["CPlatform"]),
+    room("Compression", in: "Wire/Compression", uses: ["Base", "CCodecs"]),
+    room("WireProtocol", in: "Wire/Protocol", uses: ["Base", "Compression"]),
+    room("WeirClient", in: "Wire/Client", uses: ["Base", "Compression", "WireProtocol", "CPlatform"]),
+]
+
+let broker: [Target] = [
+    room("Log", in: "Broker/Log", uses: ["Base", "Compression", "WireProtocol"]),
+    room("Quorum", in: "Broker/Quorum", uses: ["Base"]),
+    room("Coordinator", in: "Broker/Coordinator", uses: ["Base", "WireProtocol"]),
+]
+
+let lake: [Target] = [
+    room("Columns", in: "Lake/Columns", uses: ["Base"]),
+    room("Parquet", in: "Lake/Parquet", uses: ["Base", "Compression", "Columns"]),
+    room("Delta", in: "Lake/Delta", uses: ["Base", "Columns", "Parquet"]),
+    room("SQL", in: "Lake/SQL", uses: ["Base", "Columns"]),
+    room("Engine", in: "Lake/Engine", uses: ["Base", "Columns", "SQL"]),
+    room("Catalog", in: "Lake/Catalog", uses: ["Base", "Columns", "SQL", "Delta"]),
+    room(
+        "Streams", in: "Lake/Streams",
+        uses: [
+            "Base", "Compression", "WireProtocol", "Columns", "Parquet", "Delta", "SQL", "Engine", "Catalog",
+        ]),
+]
+
+let everythingBelowNode = [
+    "Base", "Compression", "WireProtocol", "Log", "Quorum", "Coordinator", "Columns", "Parquet", "Delta",
+    "SQL", "Engine", "Catalog", "Streams",
+]
+
+let server: [Target] = [
+    cShim("CMicrohttpd", in: "Server/CMicrohttpd", links: ["microhttpd"]),
+    cShim("CEdit", in: "Server/CEdit", links: ["edit"]),
+    room("Node", in: "Server/Node", uses: everythingBelowNode),
+    room("Runtime", in: "Server/Runtime", uses: ["Node", "CPlatform"] + everythingBelowNode),
+    room("Simulator", in: "Server/Simulator", uses: ["Node"] + everythingBelowNode),
+    room("Surfaces", in: "Server/Surfaces", uses: ["Node", "CMicrohttpd", "CPlatform"] + everythingBelowNode),
+    room("Connectors", in: "Server/Connectors", uses: ["Base", "WeirClient", "CPlatform"]),
+    .executableTarget(
+        name: "weir",
+        dependencies: [
+            "Base", "WireProtocol", "WeirClient", "Node", "Runtime", "Simulator", "Surfaces", "Connectors",
+            "CEdit", "CPlatform", "SQL", "Engine", "Columns", "Catalog", "Streams", "Delta", "Parquet",
+        ],
+        path: "Sources/Server/weir", swiftSettings: strict),
+]
+
+let testTargets: [Target] = [
+    tests("Base"), tests("Compression", uses: ["Base"]),
+    tests("WireProtocol", uses: ["Base", "Compression"]),
+    tests("WeirClient", uses: ["Base", "WireProtocol", "Compression"]),
+    tests("Log", uses: ["Base", "WireProtocol", "Compression"]),
+    tests("Quorum", uses: ["Base"]),
+    tests("Coordinator", uses: ["Base", "WireProtocol"]),
+    tests("Columns", uses: ["Base"]),
+    tests("Parquet", uses: ["Base", "Columns", "Compression"]),
+    tests("Delta", uses: ["Base", "Columns", "Parquet"]),
+    tests("SQL", uses: ["Base", "Columns"]),
+    tests("Engine", uses: ["Base", "Columns", "SQL"]),
+    tests("Catalog", uses: ["Base", "Columns", "SQL", "Delta"]),
+    tests("Streams", uses: everythingBelowNode.filter { $0 != "Streams" }),
+    tests("Node", uses: everythingBelowNode),
+    tests("Runtime", uses: ["Node"] + everythingBelowNode),
+    tests("Simulator", uses: ["Node"] + everythingBelowNode),
+    tests("Surfaces", uses: ["Node"] + everythingBelowNode),
+]
+
+/// Fuzz targets have no `main` of their own, so they would break an ordinary build.
+let fuzzing = ProcessInfo.processInfo.environment["WEIR_FUZZ"] != nil
+let fuzzTargets: [Target] =
+    !fuzzing
+    ? []
+    : ["FuzzRecordBatch", "FuzzRequest", "FuzzParquet", "FuzzSQL", "FuzzJSON"].map {
+        .executableTarget(
+            name: $0,
+            dependencies: everythingBelowNode.map { .init(stringLiteral: $0) },
+            path: "Fuzz/\($0)",
+            swiftSettings: strict + [
+                .unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])
+            ],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])])
+    }
+
+let package = Package(
+    name: "weir",
+    products: [
+        .executable(name: "weir", targets: ["weir"]),
+        .library(name: "WeirClient", targets: ["WeirClient"]),
+    ],
+    targets: wire + broker + lake + server + testTargets + fuzzTargets)

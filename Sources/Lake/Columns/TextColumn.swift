@@ -1,0 +1,153 @@
+import Base
+
+/// One string or byte sequence of a `TextColumn`: Arrow's variable-size view layout, 16 bytes.
+/// Up to 12 bytes live in the view itself; longer ones keep a 4-byte prefix here, so that most
+/// comparisons never touch the buffer.
+///
+/// | bytes | short (≤ 12) | long |
+/// |---|---|---|
+/// | 0–3 | length | length |
+/// | 4–7 | content | first 4 bytes |
+/// | 8–11 | content | buffer number |
+/// | 12–15 | content | position in the buffer |
+package struct TextView: Hashable, Sendable {
+    @usableFromInline package var low: UInt64
+    @usableFromInline package var high: UInt64
+
+    @inlinable package init(low: UInt64, high: UInt64) {
+        self.low = low
+        self.high = high
+    }
+
+    /// The empty text.
+    @inlinable package static var empty: TextView { TextView(low: 0, high: 0) }
+
+    /// A view of `source`, which is `buffer`'s memory from `position` on.
+    @inlinable
+    package init(_ source: UnsafeRawBufferPointer, buffer: Int, position: Int) {
+        let length = source.count
+        guard let base = source.baseAddress, length > 0 else {
+            self = .empty
+            return
+        }
+        if length <= 12 {
+            var words: (UInt64, UInt64) = (0, 0)
+            withUnsafeMutableBytes(of: &words) { target in
+                target.storeBytes(of: UInt32(length), as: UInt32.self)
+                (target.baseAddress! + 4).copyMemory(from: base, byteCount: length)
+            }
+            low = words.0
+            high = words.1
+        } else {
+            low = UInt64(UInt32(length)) | UInt64(base.loadUnaligned(as: UInt32.self)) << 32
+            high = UInt64(UInt32(buffer)) | UInt64(UInt32(position)) << 32
+        }
+    }
+
+    @inlinable package var count: Int { Int(UInt32(truncatingIfNeeded: low)) }
+    @inlinable package var isInline: Bool { count <= 12 }
+    @inlinable package var buffer: Int { Int(UInt32(truncatingIfNeeded: high)) }
+    @inlinable package var position: Int { Int(UInt32(truncatingIfNeeded: high >> 32)) }
+
+    /// The same long view when its buffer got another number; short views stay as they are.
+    @inlinable
+    package func rebased(by buffers: Int) -> TextView {
+        isInline ? self : TextView(low: low, high: high + UInt64(buffers))
+    }
+}
+
+/// Texts or byte sequences as views over shared buffers. Gathering rows copies 16 bytes a row.
+package struct TextColumn: Sendable {
+    package var views: [TextView]
+    package var buffers: [Bytes]
+
+    package init(views: [TextView] = [], buffers: [Bytes] = []) {
+        self.views = views
+        self.buffers = buffers
+    }
+
+    package var count: Int { views.count }
+
+    /// Calls `body` with the bytes of row `index`.
+    @inlinable
+    package func withBytes<Result>(
+        _ index: Int, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        withBytes(of: views[index], body)
+    }
+
+    @inlinable
+    package func withBytes<Result>(
+        of view: TextView, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        let length = view.count
+        if length <= 12 {
+            var words = (view.low, view.high)
+            return withUnsafeBytes(of: &words) {
+                body(UnsafeRawBufferPointer(rebasing: $0[4..<(4 + length)]))
+            }
+        }
+        return buffers[view.buffer].withUnsafeBytes {
+            body(UnsafeRawBufferPointer(rebasing: $0[view.position..<(view.position + length)]))
+        }
+    }
+
+    /// Row `index` as a string; invalid UTF-8 is replaced. Not for loops over rows.
+    package func string(_ index: Int) -> String {
+        withBytes(index) { String(decoding: $0, as: UTF8.self) }
+    }
+
+    package func array(_ index: Int) -> [UInt8] { withBytes(index) { [UInt8]($0) } }
+
+    package func gather(_ rows: [Int32]) -> TextColumn {
+        TextColumn(views: rows.map { views[Int($0)] }, buffers: buffers)
+    }
+
+    /// Appends the rows of `other`, sharing its buffers.
+    package mutating func append(_ other: TextColumn) {
+        let base = buffers.count
+        buffers += other.buffers
+        views.reserveCapacity(views.count + other.views.count)
+        for view in other.views { views.append(view.rebased(by: base)) }
+    }
+}
+
+/// Builds a `TextColumn` by copying: long texts go into chunks of 64 KiB or more.
+package struct TextBuilder: ~Copyable {
+    private var views: [TextView] = []
+    private var finished: [Bytes] = []
+    private var chunk = ByteWriter(capacity: 4096)
+    private let chunkBytes = 1 << 20
+
+    package init() {}
+
+    package var count: Int { views.count }
+
+    package mutating func append(_ source: UnsafeRawBufferPointer) {
+        if source.count > 12 {
+            if chunk.count + source.count > chunkBytes, chunk.count > 0 { closeChunk() }
+            views.append(TextView(source, buffer: finished.count, position: chunk.count))
+            chunk.bytes(source)
+        } else {
+            views.append(TextView(source, buffer: 0, position: 0))
+        }
+    }
+
+    package mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    }
+
+    package mutating func appendEmpty() { views.append(.empty) }
+
+    private mutating func closeChunk() {
+        var fresh = ByteWriter(capacity: 65_536)
+        swap(&chunk, &fresh)
+        finished.append(fresh.finish())
+    }
+
+    package consuming func finish() -> TextColumn {
+        if chunk.count > 0 { closeChunk() }
+        return TextColumn(views: views, buffers: finished)
+    }
+}

@@ -1,0 +1,3 @@
+#ifndef WEIR_CEdit_H
+#define WEIR_CEdit_H
+#endif

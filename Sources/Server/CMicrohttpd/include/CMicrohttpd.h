@@ -1,0 +1,3 @@
+#ifndef WEIR_CMicrohttpd_H
+#define WEIR_CMicrohttpd_H
+#endif

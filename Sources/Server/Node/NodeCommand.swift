@@ -1,0 +1,148 @@
+import Base
+
+/// What the process itself asks of the node: the gateway, SQL statements, streaming tables.
+package enum NodeCommand: Sendable {
+    /// Appends records, partitioned by key as the Java client does (round-robin without a key).
+    /// Answered by `appended` when all of them are durable.
+    case append(topic: String, records: [NewRecord])
+    /// Appends nothing if the topic exists. nil = the broker's default.
+    case createTopic(name: String, partitions: Int32?, configs: [TopicSetting])
+    case deleteTopic(name: String)
+    /// All topics when nil.
+    case describeTopics([String]?)
+    /// Whole record batches from the one that contains `from` up to the high watermark, at most
+    /// about `maxBytes`, at least one if there is one.
+    case read(TopicPartition, from: Offset, maxBytes: Int)
+    /// Stores a named object (catalog entry) durably in the cluster metadata; nil deletes it.
+    case putObject(name: String, content: Bytes?)
+    /// All stored objects whose name begins with `prefix`.
+    case listObjects(prefix: String)
+    /// Broker figures for `/metrics`, `/health` and the demo.
+    case statistics
+}
+
+package struct NewRecord: Sendable {
+    package var key: Bytes?
+    package var value: Bytes?
+    package var headers: [RecordHeader]
+    /// Milliseconds; nil = now.
+    package var timestamp: Timestamp?
+
+    package init(
+        key: Bytes? = nil, value: Bytes?, headers: [RecordHeader] = [], timestamp: Timestamp? = nil
+    ) {
+        self.key = key
+        self.value = value
+        self.headers = headers
+        self.timestamp = timestamp
+    }
+
+    package struct RecordHeader: Sendable {
+        package var key: String
+        package var value: Bytes?
+        package init(key: String, value: Bytes?) {
+            self.key = key
+            self.value = value
+        }
+    }
+}
+
+/// A topic setting by its published name, for example `retention.ms`.
+package struct TopicSetting: Hashable, Sendable {
+    package var name: String
+    package var value: String
+    package init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+package enum NodeAnswer: Sendable {
+    /// Where each record of the command went, in its order.
+    case appended([AppendedRecord])
+    case topics([TopicDescription])
+    case batches(ReadResult)
+    case objects([StoredObject])
+    case statistics(NodeStatistics)
+    case done
+}
+
+package struct AppendedRecord: Hashable, Sendable {
+    package var partition: Int32
+    package var offset: Offset
+    package init(partition: Int32, offset: Offset) {
+        self.partition = partition
+        self.offset = offset
+    }
+}
+
+package struct TopicDescription: Sendable {
+    package var name: String
+    package var id: UUID128
+    package var isInternal: Bool
+    package var settings: [TopicSetting]
+    package var partitions: [PartitionDescription]
+
+    package init(
+        name: String, id: UUID128, isInternal: Bool, settings: [TopicSetting],
+        partitions: [PartitionDescription]
+    ) {
+        self.name = name
+        self.id = id
+        self.isInternal = isInternal
+        self.settings = settings
+        self.partitions = partitions
+    }
+
+    package struct PartitionDescription: Sendable {
+        package var partition: Int32
+        package var logStartOffset: Offset
+        package var highWatermark: Offset
+        package var bytes: Int64
+
+        package init(
+            partition: Int32, logStartOffset: Offset, highWatermark: Offset, bytes: Int64
+        ) {
+            self.partition = partition
+            self.logStartOffset = logStartOffset
+            self.highWatermark = highWatermark
+            self.bytes = bytes
+        }
+    }
+}
+
+package struct ReadResult: Sendable {
+    /// Record batches v2 as stored.
+    package var batches: [Bytes]
+    package var logStartOffset: Offset
+    package var highWatermark: Offset
+
+    package init(batches: [Bytes], logStartOffset: Offset, highWatermark: Offset) {
+        self.batches = batches
+        self.logStartOffset = logStartOffset
+        self.highWatermark = highWatermark
+    }
+}
+
+package struct StoredObject: Sendable {
+    package var name: String
+    package var content: Bytes
+    package init(name: String, content: Bytes) {
+        self.name = name
+        self.content = content
+    }
+}
+
+package struct NodeStatistics: Sendable {
+    package var connections = 0
+    package var requests: Int64 = 0
+    package var producedBytes: Int64 = 0
+    package var producedRecords: Int64 = 0
+    package var fetchedBytes: Int64 = 0
+    package var journalSyncs: Int64 = 0
+    package var topics = 0
+    package var partitions = 0
+    package var logBytes: Int64 = 0
+    package var groups = 0
+    package init() {}
+}

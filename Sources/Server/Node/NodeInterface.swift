@@ -1,0 +1,48 @@
+// What goes into the node and what comes out. The node is deterministic: the Runtime drives it with
+// real sockets and disks, the Simulator with virtual ones, and neither knows what it decides.
+
+import Base
+import Log
+
+/// A connection of the broker port, numbered by the driver and never reused.
+package struct ConnectionID: Hashable, Comparable, Sendable {
+    package var value: UInt64
+    package init(_ value: UInt64) { self.value = value }
+    package static func < (left: ConnectionID, right: ConnectionID) -> Bool {
+        left.value < right.value
+    }
+}
+
+/// A request that did not come over the broker port (HTTP gateway, SQL statement, command of the
+/// process itself), numbered by the driver.
+package struct CommandID: Hashable, Comparable, Sendable {
+    package var value: UInt64
+    package init(_ value: UInt64) { self.value = value }
+    package static func < (left: CommandID, right: CommandID) -> Bool { left.value < right.value }
+}
+
+package enum NodeEvent: Sendable {
+    case connectionOpened(ConnectionID, peer: String)
+    /// One whole request without its length prefix, in the order of its connection. The driver
+    /// may send the next before the last was answered; answers leave in request order.
+    case request(ConnectionID, Bytes)
+    case connectionClosed(ConnectionID)
+    /// The journal bytes of `ticket` are durable, or can't be made so.
+    case journalSynced(SyncTicket, failure: StorageFailure?)
+    case command(CommandID, NodeCommand)
+    /// The time asked for by `wakeAt` came.
+    case timer
+}
+
+package enum NodeEffect: Sendable {
+    /// Bytes for the connection, length prefix included, to be sent in this order.
+    case send(ConnectionID, [Bytes])
+    case close(ConnectionID, reason: String)
+    /// Sync the journal file off the loop, then answer with `journalSynced`. At most one is open.
+    case syncJournal(SyncTicket, file: any DiskFile)
+    /// Send `timer` at this moment; replaces an earlier wish.
+    case wakeAt(Instant)
+    case commandFinished(CommandID, Result<NodeAnswer, Problem>)
+    /// Storage can't be trusted any more: stop the process, restart from disk.
+    case halt(Problem)
+}

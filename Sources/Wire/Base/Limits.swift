@@ -1,0 +1,39 @@
+/// The bounds of everything that could otherwise grow without end, each with its reason.
+/// `LimitsTests` asserts the relations between them.
+package enum Limits {
+    /// One request of the broker protocol; Apache Kafka's `socket.request.max.bytes`.
+    package static let requestBytes = 104_857_600
+    /// A request of a connection that has not been heard of before must be small (ApiVersions).
+    package static let firstRequestBytes = 1 << 20
+    /// One record batch, compressed, as on the wire; Apache Kafka's `max.message.bytes`.
+    package static let recordBatchBytes = 1_048_588
+    /// What one compressed batch may expand to. 64 MiB is 64 times the largest batch: JSON reaches
+    /// ratios near 30, a bomb reaches 1,000.
+    package static let decompressedBatchBytes = 64 << 20
+    /// Records in one batch.
+    package static let recordsPerBatch = 1_000_000
+    /// Elements of one array in a request, whatever its bytes would allow.
+    package static let arrayElements = 1_000_000
+    package static let topicNameBytes = 249
+    package static let partitionsPerTopic = 10_000
+    /// Nesting of a SQL expression, a JSON value or a Parquet schema. A recursive parser dies near
+    /// 37,000 levels of an 8 MiB stack; worker threads have less.
+    package static let nestingDepth = 128
+    /// One SQL text.
+    package static let sqlBytes = 1 << 20
+    /// One JSON document on an HTTP endpoint.
+    package static let httpBodyBytes = 16 << 20
+    /// Rows that `POST /query` returns unless told otherwise.
+    package static let queryRowsDefault = 1000
+    /// Memory one query may hold before it is refused.
+    package static let queryBytes = 1 << 30
+    /// Unsent answers of one connection before it is closed as a reader that never reads.
+    package static let connectionOutputBytes = 256 << 20
+    /// Connections on the broker port.
+    package static let connections = 20_000
+    /// Rows of one column batch: fits the first-level cache, amortises a call over 2048 rows.
+    package static let batchRows = 2048
+    /// A Parquet page's and footer's bounds when read.
+    package static let parquetFooterBytes = 256 << 20
+    package static let parquetPageBytes = 256 << 20
+}

@@ -1,0 +1,143 @@
+/// Where tables live: whole objects under `/`-separated paths. Objects are written once.
+package protocol ObjectStore: AnyObject, Sendable {
+    /// Bytes `range` of the object, or all of it when nil. A range beyond the end is cut.
+    func get(_ path: String, range: Range<Int64>?) throws(StorageFailure) -> Bytes
+    func size(_ path: String) throws(StorageFailure) -> Int64
+    /// Writes a new object durably. It must not exist.
+    func put(_ path: String, _ content: Bytes) throws(StorageFailure)
+    /// Writes a new object durably, or throws `alreadyExists` and changes nothing. Of any number
+    /// of concurrent callers exactly one succeeds, and nobody ever sees a part of the object.
+    func putIfAbsent(_ path: String, _ content: Bytes) throws(StorageFailure)
+    /// Replaces an object as a whole.
+    func replace(_ path: String, _ content: Bytes) throws(StorageFailure)
+    /// The objects whose path begins with `prefix` + "/", in ascending order, as full paths with
+    /// sizes and modification times. `recursive` descends into folders.
+    func list(_ prefix: String, recursive: Bool) throws(StorageFailure) -> [ObjectEntry]
+    func delete(_ path: String) throws(StorageFailure)
+    func exists(_ path: String) -> Bool
+}
+
+package struct ObjectEntry: Equatable, Sendable {
+    package var path: String
+    package var size: Int64
+    package var modified: Timestamp
+
+    package init(path: String, size: Int64, modified: Timestamp) {
+        self.path = path
+        self.size = size
+        self.modified = modified
+    }
+}
+
+/// Objects as files below `root` of a disk.
+package final class LocalObjectStore: ObjectStore {
+    private let disk: any Disk
+    private let root: String
+
+    package init(disk: any Disk, root: String = "") {
+        self.disk = disk
+        self.root = root
+    }
+
+    private func full(_ path: String) -> String { root.isEmpty ? path : root + "/" + path }
+
+    package func get(_ path: String, range: Range<Int64>?) throws(StorageFailure) -> Bytes {
+        let file = try disk.open(full(path))
+        defer { file.close() }
+        guard let range else { return try file.read(at: 0, count: Int(file.size)) }
+        let end = min(range.upperBound, file.size)
+        guard range.lowerBound < end else { return .empty }
+        return try file.read(at: range.lowerBound, count: Int(end - range.lowerBound))
+    }
+
+    package func size(_ path: String) throws(StorageFailure) -> Int64 {
+        let file = try disk.open(full(path))
+        defer { file.close() }
+        return file.size
+    }
+
+    package func put(_ path: String, _ content: Bytes) throws(StorageFailure) {
+        try prepareDirectory(of: path)
+        let file = try disk.create(full(path))
+        defer { file.close() }
+        try file.write(content, at: 0)
+        try file.sync()
+        try disk.syncDirectory(parentDirectory(of: full(path)))
+    }
+
+    package func putIfAbsent(_ path: String, _ content: Bytes) throws(StorageFailure) {
+        if disk.exists(full(path)) { throw .alreadyExists(path: path) }
+        try prepareDirectory(of: path)
+        // The hidden name is unique per target, so two racing writers collide here or at the link;
+        // a leftover of a crash is replaced.
+        let temporary = parentDirectory(of: full(path)) + "/." + lastComponent(of: path) + ".tmp"
+        if disk.exists(temporary) { try disk.remove(temporary) }
+        let file = try disk.create(temporary)
+        defer { file.close() }
+        try file.write(content, at: 0)
+        try file.sync()
+        do {
+            try disk.link(temporary, as: full(path))
+        } catch {
+            try? disk.remove(temporary)
+            throw error
+        }
+        try disk.remove(temporary)
+        try disk.syncDirectory(parentDirectory(of: full(path)))
+    }
+
+    package func replace(_ path: String, _ content: Bytes) throws(StorageFailure) {
+        try prepareDirectory(of: path)
+        try disk.replace(full(path), with: content)
+    }
+
+    package func list(_ prefix: String, recursive: Bool) throws(StorageFailure) -> [ObjectEntry] {
+        var found: [ObjectEntry] = []
+        try collect(prefix, recursive: recursive, into: &found)
+        return found
+    }
+
+    private func collect(
+        _ prefix: String, recursive: Bool, into found: inout [ObjectEntry]
+    ) throws(StorageFailure) {
+        for name in try disk.list(full(prefix)) {
+            let path = prefix.isEmpty ? name : prefix + "/" + name
+            if disk.isDirectory(full(path)) {
+                if recursive { try collect(path, recursive: true, into: &found) }
+            } else {
+                found.append(
+                    ObjectEntry(
+                        path: path, size: try size(path),
+                        modified: try disk.modificationTime(full(path))))
+            }
+        }
+    }
+
+    package func delete(_ path: String) throws(StorageFailure) { try disk.remove(full(path)) }
+
+    package func exists(_ path: String) -> Bool { disk.exists(full(path)) }
+
+    /// Creates missing directories and makes their names durable, from the root down.
+    private func prepareDirectory(of path: String) throws(StorageFailure) {
+        let directory = parentDirectory(of: full(path))
+        guard !directory.isEmpty, !disk.isDirectory(directory) else { return }
+        var existing = directory
+        while !existing.isEmpty, !disk.isDirectory(existing) {
+            existing = parentDirectory(of: existing)
+        }
+        try disk.makeDirectory(directory)
+        var parent = existing
+        try disk.syncDirectory(parent)
+        for part in directory.dropFirst(existing.isEmpty ? 0 : existing.count + 1).split(
+            separator: "/")
+        {
+            parent = parent.isEmpty ? String(part) : parent + "/" + part
+            try disk.syncDirectory(parent)
+        }
+    }
+}
+
+package func lastComponent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return path }
+    return String(path[path.index(after: slash)...])
+}

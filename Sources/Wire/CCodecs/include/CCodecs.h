@@ -1,0 +1,3 @@
+#ifndef WEIR_CCodecs_H
+#define WEIR_CCodecs_H
+#endif
