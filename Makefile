@@ -1,0 +1,54 @@
+# Two commands matter: `make demo` and `make test`. Each does all of its own set-up.
+
+SECONDS ?=
+RATE ?= 1
+SEED ?= 1
+SEEDS ?= 10000
+FUZZ_SECONDS ?= 60
+RELEASE = swift build -c release --static-swift-stdlib --product weir
+WEIR = .build/release/weir
+
+.PHONY: demo test check build release format simulate fuzz bench golden clean
+
+## The whole platform, end to end, in one process: sources → log → tables → SQL.
+demo: release
+	@$(WEIR) demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
+
+## All tests, real clients included. The last line counts them.
+test:
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+## What a change must pass: format, import directions, warnings as errors, tests.
+check:
+	@scripts/setup.sh test
+	@swift format lint --recursive --strict Package.swift Sources Tests
+	@swift build --build-tests --explicit-target-dependency-import-check error
+	@scripts/test.sh
+
+build:
+	@scripts/setup.sh build
+	@swift build
+
+release:
+	@scripts/setup.sh build
+	@$(RELEASE)
+
+format:
+	@swift format --in-place --recursive Package.swift Sources Tests
+
+## One node under crashes and power loss: make simulate SEED=7 SEEDS=100
+simulate: release
+	@$(WEIR) sim run --seed $(SEED) --count $(SEEDS)
+
+## Coverage-guided fuzzing of one decoder: make fuzz TARGET=FuzzRecordBatch
+fuzz:
+	@scripts/fuzz.sh $(TARGET) $(FUZZ_SECONDS)
+
+## Figures of the README: make bench, or make bench NAME=produce
+bench: release
+	@scripts/setup.sh test
+	@.build/venv/bin/python Benchmarks/run.py $(NAME)
+
+clean:
+	@swift package clean

@@ -1,0 +1,30 @@
+#!/bin/bash
+# Runs every test: the Swift suites (debug), then the real clients against the release binary.
+# Prints what failed, and ends with "N passed, N failed". scripts/setup.sh test comes first.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+results=.build/test-results
+rm -rf "$results" && mkdir -p "$results"
+broken=0
+
+echo "== building (debug)" >&2
+swift build --build-tests 2>&1 | grep -E "error:|warning:|Build complete" | sort -u
+[ "${PIPESTATUS[0]}" -eq 0 ] || { echo "0 passed, 1 failed"; exit 1; }
+
+echo "== Swift tests" >&2
+swift test --skip-build --xunit-output "$results/swift.xml" >"$results/swift.log" 2>&1 || {
+    broken=1
+    grep -E "✘|error:|Fatal|runtime failure" "$results/swift.log" | head -60
+}
+
+echo "== building (release)" >&2
+swift build -c release --static-swift-stdlib --product weir 2>&1 |
+    grep -E "error:|warning:|Compiling|Build complete" | tail -3
+[ "${PIPESTATUS[0]}" -eq 0 ] || { echo "0 passed, 1 failed"; exit 1; }
+
+echo "== real clients" >&2
+.build/venv/bin/python -m pytest -q -x --maxfail=20 -p no:cacheprovider Tests/Interop \
+    --junitxml "$results/interop.xml" 2>&1 | tail -60
+[ "${PIPESTATUS[0]}" -eq 0 ] || broken=1
+
+python3 scripts/count-tests.py "$broken" "$results"/*.xml
