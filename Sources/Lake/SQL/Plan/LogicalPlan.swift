@@ -1,0 +1,102 @@
+import Columns
+
+/// What a query computes, as a tree of relational operators. The binder makes it, the optimizer
+/// rewrites it, the engine runs it once, a pipeline keeps it up to date.
+package indirect enum LogicalPlan: Hashable, Sendable {
+    case scan(ScanNode)
+    /// Literal rows: each has one expression per field, without columns.
+    case values([[BoundExpression]], TableSchema)
+    /// Rows for which the condition is true.
+    case filter(LogicalPlan, BoundExpression)
+    case project(LogicalPlan, [NamedExpression])
+    case aggregate(AggregateNode)
+    /// Stable. With a limit only that many rows from the front are wanted (offset included).
+    case sort(LogicalPlan, [SortKey], limit: Int64?)
+    /// Both are constant expressions of type int64 (or NULL: no limit, no offset).
+    case limit(LogicalPlan, count: BoundExpression?, offset: BoundExpression?)
+    /// Rows that differ; NULLs count as equal.
+    case distinct(LogicalPlan)
+    case distinctOn(DistinctOnNode)
+    case join(JoinNode)
+    /// All rows of the inputs, which have the same column types; names from the first.
+    case union([LogicalPlan])
+    case window(WindowNode)
+    /// The only row of the input; a row of NULLs if there is none; error 21000 if there are more.
+    case singleRow(LogicalPlan)
+
+    /// The columns that come out.
+    package var schema: TableSchema {
+        switch self {
+        case .scan(let node): return node.schema
+        case .values(_, let schema): return schema
+        case .filter(let input, _), .sort(let input, _, _), .limit(let input, _, _),
+            .distinct(let input), .singleRow(let input):
+            return input.schema
+        case .project(_, let columns): return TableSchema(columns.map(\.field))
+        case .aggregate(let node):
+            let keys = node.keys.map(\.field)
+            return TableSchema(keys + node.aggregates.map { Field($0.name, $0.call.type) })
+        case .distinctOn(let node): return node.input.schema
+        case .join(let node):
+            let left = node.left.schema.fields
+            if node.kind == .semi || node.kind == .anti { return TableSchema(left) }
+            return TableSchema(left + node.right.schema.fields)
+        case .union(let inputs): return inputs.first?.schema ?? TableSchema([])
+        case .window(let node):
+            let fields = node.input.schema.fields
+            let type = fields[node.timeColumn].type
+            return TableSchema(
+                fields + [Field("window_start", type), Field("window_end", type)])
+        }
+    }
+
+    /// The inputs, in order.
+    package var inputs: [LogicalPlan] {
+        switch self {
+        case .scan, .values: []
+        case .filter(let input, _), .project(let input, _), .sort(let input, _, _),
+            .limit(let input, _, _), .distinct(let input), .singleRow(let input):
+            [input]
+        case .aggregate(let node): [node.input]
+        case .distinctOn(let node): [node.input]
+        case .window(let node): [node.input]
+        case .join(let node): [node.left, node.right]
+        case .union(let inputs): inputs
+        }
+    }
+
+    /// The same operator over other inputs.
+    package func mapInputs(_ transform: (LogicalPlan) -> LogicalPlan) -> LogicalPlan {
+        switch self {
+        case .scan, .values: return self
+        case .filter(let input, let condition): return .filter(transform(input), condition)
+        case .project(let input, let columns): return .project(transform(input), columns)
+        case .sort(let input, let keys, let limit):
+            return .sort(transform(input), keys, limit: limit)
+        case .limit(let input, let count, let offset):
+            return .limit(transform(input), count: count, offset: offset)
+        case .distinct(let input): return .distinct(transform(input))
+        case .singleRow(let input): return .singleRow(transform(input))
+        case .aggregate(var node):
+            node.input = transform(node.input)
+            return .aggregate(node)
+        case .distinctOn(var node):
+            node.input = transform(node.input)
+            return .distinctOn(node)
+        case .window(var node):
+            node.input = transform(node.input)
+            return .window(node)
+        case .join(var node):
+            node.left = transform(node.left)
+            node.right = transform(node.right)
+            return .join(node)
+        case .union(let inputs): return .union(inputs.map(transform))
+        }
+    }
+
+    /// Every scan of the plan, left to right.
+    package var scans: [ScanNode] {
+        if case .scan(let node) = self { return [node] }
+        return inputs.flatMap(\.scans)
+    }
+}

@@ -1,0 +1,36 @@
+import Base
+import Columns
+
+/// What the binder must know of a relation.
+package struct RelationDescription: Hashable, Sendable {
+    /// The full name, schema included, as the catalog stores it.
+    package var name: QualifiedName
+    package var kind: RelationKind
+    package var columns: [Field]
+    /// Columns that `*` leaves out and that are there by name: `_partition`, `_offset` of a topic.
+    package var hiddenColumns: [Field]
+    /// The query of a view, which takes the view's place.
+    package var viewText: String?
+
+    package init(
+        name: QualifiedName, kind: RelationKind, columns: [Field], hiddenColumns: [Field] = [],
+        viewText: String? = nil
+    ) {
+        self.name = name
+        self.kind = kind
+        self.columns = columns
+        self.hiddenColumns = hiddenColumns
+        self.viewText = viewText
+    }
+}
+
+/// The catalog as the binder sees it.
+package protocol SchemaProvider {
+    /// The relation of this name, found in the search path when no schema is given; nil when there
+    /// is none (the binder then writes the error and the suggestion). Throws when the catalog can't
+    /// answer.
+    func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription?
+
+    /// The names that a user could have meant, for suggestions; likelier ones first.
+    func relationNames() -> [QualifiedName]
+}
