@@ -17,7 +17,8 @@ package indirect enum ColumnData: Sendable {
     /// Codes into distinct values, as Parquet's dictionary pages have them: `text` only.
     case dictionary(codes: [Int32], values: TextColumn)
     case interval([Interval])
-    /// `offsets` has one more entry than there are rows.
+    /// `offsets` has one more entry than there are rows; the first need not be 0, and the last need
+    /// not be the number of elements.
     case list(offsets: [Int32], element: Column)
     case structure([Column])
     case map(offsets: [Int32], key: Column, value: Column)
@@ -104,8 +105,30 @@ package struct Column: Sendable {
         return (newOffsets, inner)
     }
 
+    /// Rows `range`, in runs of memory; views and nested values share what they refer to.
     package func slice(_ range: Range<Int>) -> Column {
-        gather(range.map { Int32($0) })
+        if range == 0..<count { return self }
+        let cut: ColumnData
+        switch data {
+        case .boolean(let values): cut = .boolean(Array(values[range]))
+        case .int32(let values): cut = .int32(Array(values[range]))
+        case .int64(let values): cut = .int64(Array(values[range]))
+        case .float64(let values): cut = .float64(Array(values[range]))
+        case .int128(let values): cut = .int128(Array(values[range]))
+        case .text(let values): cut = .text(values.slice(range))
+        case .dictionary(let codes, let values):
+            cut = .dictionary(codes: Array(codes[range]), values: values)
+        case .interval(let values): cut = .interval(Array(values[range]))
+        case .list(let offsets, let element):
+            cut = .list(offsets: Array(offsets[range.lowerBound...range.upperBound]), element: element)
+        case .map(let offsets, let key, let value):
+            cut = .map(
+                offsets: Array(offsets[range.lowerBound...range.upperBound]), key: key,
+                value: value)
+        case .structure(let members): cut = .structure(members.map { $0.slice(range) })
+        case .null: cut = .null(count: range.count)
+        }
+        return Column(type: type, data: cut, validity: validity?.slice(range))
     }
 
     /// The same column with dictionary codes resolved.

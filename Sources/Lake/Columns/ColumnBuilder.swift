@@ -1,242 +1,306 @@
 import Base
 
-/// Grows a column value by value or column by column.
+/// Grows a column value by value, by typed values, or column by column. One owner; `finish` uses it
+/// up.
+///
+/// Appending a typed value costs one array append; appending a `Value` adds a switch, and is meant
+/// for literals, partition values and tests.
 package struct ColumnBuilder: ~Copyable {
     private let type: ColumnType
-    private var parts: Parts
+    private let layout: Layout
+    // One of these grows, by `layout`. Empty arrays cost nothing, and separate properties let the
+    // array in use grow in place, which a payload inside of an enum does not.
+    private var flags: [UInt8] = []
+    private var words32: [Int32] = []
+    private var words64: [Int64] = []
+    private var doubles: [Double] = []
+    private var words128: [Int128] = []
+    private var intervals: [Interval] = []
+    private var texts = TextBuilder()
+    /// Of lists and maps: where each row's elements begin, and the end of the last.
+    private var offsets: [Int32] = []
+    /// The element of a list, key and value of a map, or the members of a structure.
+    private var children: [Child] = []
     private var validity: Validity?
     private var rows = 0
 
-    /// Growing storage by layout.
-    private indirect enum Parts {
-        case boolean([UInt8])
-        case int32([Int32])
-        case int64([Int64])
-        case float64([Double])
-        case int128([Int128])
-        case text(TextColumn, pending: [UInt8])
-        case interval([Interval])
-        /// Nested values are gathered first and laid out at the end.
-        case nested([Value])
-        case null
+    private enum Layout {
+        case boolean, int32, int64, float64, int128, text, interval, list, map, structure, null
+    }
+
+    /// A box, because a value type cannot contain itself.
+    private final class Child {
+        var builder: ColumnBuilder
+        init(_ type: ColumnType) { builder = ColumnBuilder(type) }
     }
 
     package init(_ type: ColumnType) {
         self.type = type
-        parts =
-            switch type {
-            case .boolean: .boolean([])
-            case .int16, .int32, .date: .int32([])
-            case .int64, .timestamp, .timestampTZ: .int64([])
-            case .float32, .float64: .float64([])
-            case .decimal, .uuid: .int128([])
-            case .text, .binary, .json: .text(TextColumn(), pending: [])
-            case .interval: .interval([])
-            case .list, .structure, .map: .nested([])
-            case .null: .null
-            }
+        switch type {
+        case .boolean: layout = .boolean
+        case .int16, .int32, .date: layout = .int32
+        case .int64, .timestamp, .timestampTZ: layout = .int64
+        case .float32, .float64: layout = .float64
+        case .decimal, .uuid: layout = .int128
+        case .text, .binary, .json: layout = .text
+        case .interval: layout = .interval
+        case .list(let element):
+            layout = .list
+            offsets = [0]
+            children = [Child(element)]
+        case .map(let key, let value):
+            layout = .map
+            offsets = [0]
+            children = [Child(key), Child(value)]
+        case .structure(let fields):
+            layout = .structure
+            children = fields.map { Child($0.type) }
+        case .null: layout = .null
+        }
     }
 
     package var count: Int { rows }
+
+    /// Makes room for `extra` more rows.
+    package mutating func reserveCapacity(_ extra: Int) {
+        switch layout {
+        case .boolean: flags.reserveCapacity(flags.count + extra)
+        case .int32: words32.reserveCapacity(rows + extra)
+        case .int64: words64.reserveCapacity(rows + extra)
+        case .float64: doubles.reserveCapacity(rows + extra)
+        case .int128: words128.reserveCapacity(rows + extra)
+        case .text: texts.reserveCapacity(extra)
+        case .interval: intervals.reserveCapacity(rows + extra)
+        case .list, .map: offsets.reserveCapacity(rows + extra + 1)
+        case .structure, .null: break
+        }
+    }
 
     private mutating func mark(valid: Bool) {
         if validity == nil, !valid { validity = Validity(repeating: true, count: rows) }
         validity?.append(valid)
         rows += 1
     }
+}
 
-    package mutating func appendNull() { append(.null) }
+// MARK: One value
 
-    /// Appends a value, which must fit the column's type.
-    package mutating func append(_ value: Value) {
-        mark(valid: !value.isNull)
-        switch parts {
-        case .boolean(var values):
-            parts = .null
-            if case .boolean(let flag) = value { values.append(flag ? 1 : 0) } else { values.append(0) }
-            parts = .boolean(values)
-        case .int32(var values):
-            parts = .null
-            switch value {
-            case .int(let number): values.append(Int32(truncatingIfNeeded: number))
-            case .date(let days): values.append(days)
-            default: values.append(0)
-            }
-            parts = .int32(values)
-        case .int64(var values):
-            parts = .null
-            switch value {
-            case .int(let number): values.append(number)
-            case .timestamp(let moment), .timestampTZ(let moment): values.append(moment)
-            default: values.append(0)
-            }
-            parts = .int64(values)
-        case .float64(var values):
-            parts = .null
-            switch value {
-            case .float(let number): values.append(number)
-            case .int(let number): values.append(Double(number))
-            default: values.append(0)
-            }
-            parts = .float64(values)
-        case .int128(var values):
-            parts = .null
-            switch value {
-            case .decimal(let unscaled, let scale): values.append(rescaled(unscaled, from: scale))
-            case .uuid(let bits): values.append(Int128(truncatingIfNeeded: bits))
-            case .int(let number): values.append(rescaled(Int128(number), from: 0))
-            default: values.append(0)
-            }
-            parts = .int128(values)
-        case .text(var column, var pending):
-            parts = .null
-            switch value {
-            case .text(let text), .json(let text): Self.push(Array(text.utf8), &column, &pending)
-            case .binary(let bytes): Self.push(bytes, &column, &pending)
-            default: column.views.append(.empty)
-            }
-            parts = .text(column, pending: pending)
-        case .interval(var values):
-            parts = .null
-            if case .interval(let span) = value { values.append(span) } else { values.append(Interval()) }
-            parts = .interval(values)
-        case .nested(var values):
-            parts = .null
-            values.append(value)
-            parts = .nested(values)
+extension ColumnBuilder {
+    package mutating func appendNull() {
+        mark(valid: false)
+        switch layout {
+        case .boolean: flags.append(0)
+        case .int32: words32.append(0)
+        case .int64: words64.append(0)
+        case .float64: doubles.append(0)
+        case .int128: words128.append(0)
+        case .text: texts.appendEmpty()
+        case .interval: intervals.append(Interval())
+        case .list, .map: offsets.append(offsets[offsets.count - 1])
+        case .structure: for child in children { child.builder.appendNull() }
         case .null: break
         }
     }
 
+    /// Appends to a `boolean` column.
+    package mutating func append(boolean value: Bool) {
+        mark(valid: true)
+        flags.append(value ? 1 : 0)
+    }
+
+    /// Appends to a `smallint`, `integer` or `date` column.
+    package mutating func append(int32 value: Int32) {
+        mark(valid: true)
+        words32.append(value)
+    }
+
+    /// Appends to a `bigint`, `timestamp` or `timestamptz` column.
+    package mutating func append(int64 value: Int64) {
+        mark(valid: true)
+        words64.append(value)
+    }
+
+    /// Appends to a `real` or `double precision` column.
+    package mutating func append(float64 value: Double) {
+        mark(valid: true)
+        doubles.append(type == .float32 ? Double(Float(value)) : value)
+    }
+
+    /// Appends an unscaled number to a `numeric` column, or the bits of a UUID to a `uuid` column.
+    package mutating func append(int128 value: Int128) {
+        mark(valid: true)
+        words128.append(value)
+    }
+
+    /// Appends a copy of `bytes` to a `text`, `bytea` or `jsonb` column.
+    package mutating func append(bytes: UnsafeRawBufferPointer) {
+        mark(valid: true)
+        texts.append(bytes)
+    }
+
+    /// Appends to a `text` or `jsonb` column.
+    package mutating func append(text: String) {
+        mark(valid: true)
+        texts.append(text)
+    }
+
+    /// Appends a value, which must fit the column's type.
+    package mutating func append(_ value: Value) {
+        if case .null = value { return appendNull() }
+        switch layout {
+        case .boolean:
+            if case .boolean(let flag) = value { return append(boolean: flag) }
+        case .int32:
+            switch value {
+            case .int(let number): return append(int32: Int32(truncatingIfNeeded: number))
+            case .date(let days): return append(int32: days)
+            default: break
+            }
+        case .int64:
+            switch value {
+            case .int(let number): return append(int64: number)
+            case .timestamp(let moment), .timestampTZ(let moment): return append(int64: moment)
+            default: break
+            }
+        case .float64:
+            switch value {
+            case .float(let number): return append(float64: number)
+            case .int(let number): return append(float64: Double(number))
+            default: break
+            }
+        case .int128:
+            switch value {
+            case .decimal(let unscaled, let scale):
+                return append(int128: rescaled(unscaled, from: scale))
+            case .uuid(let bits): return append(int128: Int128(truncatingIfNeeded: bits))
+            case .int(let number): return append(int128: rescaled(Int128(number), from: 0))
+            default: break
+            }
+        case .text:
+            switch value {
+            case .text(let text), .json(let text): return append(text: text)
+            case .binary(let bytes): return bytes.withUnsafeBytes { append(bytes: $0) }
+            default: break
+            }
+        case .interval:
+            if case .interval(let span) = value {
+                mark(valid: true)
+                intervals.append(span)
+                return
+            }
+        case .list, .map, .structure: return appendNested(value)
+        case .null: break
+        }
+        preconditionFailure("a value that does not fit a \(type.sqlName) column was appended")
+    }
+
+    private mutating func appendNested(_ value: Value) {
+        switch (layout, value) {
+        case (.list, .list(let items)):
+            for item in items { children[0].builder.append(item) }
+            offsets.append(Int32(children[0].builder.count))
+        case (.map, .map(let entries)):
+            for entry in entries {
+                children[0].builder.append(entry.key)
+                children[1].builder.append(entry.value)
+            }
+            offsets.append(Int32(children[0].builder.count))
+        case (.structure, .structure(let items)):
+            precondition(items.count == children.count, "one value for each member")
+            for (child, item) in zip(children, items) { child.builder.append(item) }
+        default:
+            preconditionFailure("a value that does not fit a \(type.sqlName) column was appended")
+        }
+        mark(valid: true)
+    }
+
+    /// `unscaled` at the column's scale. A larger scale than the column's is rounded half away
+    /// from zero, as PostgreSQL does.
     private func rescaled(_ unscaled: Int128, from scale: Int) -> Int128 {
-        guard case .decimal(_, let wanted) = type, wanted > scale else { return unscaled }
-        return (scale..<wanted).reduce(unscaled) { value, _ in value * 10 }
+        guard case .decimal(_, let wanted) = type, wanted != scale else { return unscaled }
+        if wanted > scale { return (scale..<wanted).reduce(unscaled) { value, _ in value * 10 } }
+        let divisor: Int128 = (wanted..<scale).reduce(1) { value, _ in value * 10 }
+        let (quotient, remainder) = unscaled.quotientAndRemainder(dividingBy: divisor)
+        let rest = abs(remainder)
+        // rest ≥ divisor / 2 without the overflow of 2 · rest.
+        guard rest >= divisor - rest else { return quotient }
+        return quotient + (unscaled < 0 ? -1 : 1)
     }
+}
 
-    /// Long texts gather in `pending`, which becomes the next buffer when it is a mebibyte.
-    private static func push(
-        _ bytes: [UInt8], _ column: inout TextColumn, _ pending: inout [UInt8]
-    ) {
-        if bytes.count > 12, pending.count + bytes.count > 1 << 20, !pending.isEmpty {
-            column.buffers.append(Bytes(pending))
-            pending.removeAll()
-        }
-        bytes.withUnsafeBytes {
-            column.views.append(
-                TextView($0, buffer: column.buffers.count, position: pending.count))
-        }
-        if bytes.count > 12 { pending += bytes }
-    }
+// MARK: Columns
 
+extension ColumnBuilder {
     /// Appends all rows of `column`, whose type must be the same.
     package mutating func append(_ column: Column) {
-        let column = column.flattened
-        if case .nested = parts {
-            for row in 0..<column.count { append(column.value(row)) }
+        if case .null(let count) = column.data {
+            for _ in 0..<count { appendNull() }
             return
         }
-        if column.validity != nil || validity != nil || column.nullCount > 0 {
-            var merged = validity ?? Validity(repeating: true, count: rows)
-            for row in 0..<column.count { merged.append(!column.isNull(row)) }
-            validity = merged
+        let base = rows
+        switch (layout, column.data) {
+        case (.boolean, .boolean(let more)): flags += more
+        case (.int32, .int32(let more)): words32 += more
+        case (.int64, .int64(let more)): words64 += more
+        case (.float64, .float64(let more)): doubles += more
+        case (.int128, .int128(let more)): words128 += more
+        case (.text, .text(let more)): texts.append(more)
+        case (.text, .dictionary): return append(column.flattened)
+        case (.interval, .interval(let more)): intervals += more
+        case (.list, .list(let more, let element)):
+            appendOffsets(more)
+            children[0].builder.append(element.slice(Int(more[0])..<Int(more[more.count - 1])))
+        case (.map, .map(let more, let key, let value)):
+            appendOffsets(more)
+            let range = Int(more[0])..<Int(more[more.count - 1])
+            children[0].builder.append(key.slice(range))
+            children[1].builder.append(value.slice(range))
+        case (.structure, .structure(let members)):
+            precondition(members.count == children.count, "structures of one type")
+            for (child, member) in zip(children, members) { child.builder.append(member) }
+        default: preconditionFailure("a column of another type was appended")
         }
         rows += column.count
-        switch (parts, column.data) {
-        case (.boolean(var values), .boolean(let more)):
-            parts = .null
-            values += more
-            parts = .boolean(values)
-        case (.int32(var values), .int32(let more)):
-            parts = .null
-            values += more
-            parts = .int32(values)
-        case (.int64(var values), .int64(let more)):
-            parts = .null
-            values += more
-            parts = .int64(values)
-        case (.float64(var values), .float64(let more)):
-            parts = .null
-            values += more
-            parts = .float64(values)
-        case (.int128(var values), .int128(let more)):
-            parts = .null
-            values += more
-            parts = .int128(values)
-        case (.text(var target, var pending), .text(let more)):
-            parts = .null
-            if !pending.isEmpty {
-                target.buffers.append(Bytes(pending))
-                pending.removeAll()
-            }
-            target.append(more)
-            parts = .text(target, pending: pending)
-        case (.interval(var values), .interval(let more)):
-            parts = .null
-            values += more
-            parts = .interval(values)
-        case (.null, .null): break
-        case (_, .null(let count)):
-            rows -= count
-            validity = validity.map { Validity(words: Array($0.words.prefix((rows + 63) / 64)), count: rows) }
-            for _ in 0..<count { append(.null) }
-        default: preconditionFailure("column of another type appended")
+        if let more = column.validity {
+            if validity == nil { validity = Validity(repeating: true, count: base) }
+            validity?.append(more)
+        } else {
+            validity?.append(repeating: true, count: column.count)
         }
+    }
+
+    private mutating func appendOffsets(_ more: [Int32]) {
+        let shift = offsets[offsets.count - 1] - more[0]
+        offsets.reserveCapacity(offsets.count + more.count)
+        for offset in more.dropFirst() { offsets.append(offset + shift) }
     }
 
     package consuming func finish() -> Column {
         let data: ColumnData
-        switch parts {
-        case .boolean(let values): data = .boolean(values)
-        case .int32(let values): data = .int32(values)
-        case .int64(let values): data = .int64(values)
-        case .float64(let values): data = .float64(values)
-        case .int128(let values): data = .int128(values)
-        case .text(var column, let pending):
-            if !pending.isEmpty { column.buffers.append(Bytes(pending)) }
-            data = .text(column)
-        case .interval(let values): data = .interval(values)
-        case .nested(let values): data = Self.layOut(values, type)
+        switch layout {
+        case .boolean: data = .boolean(flags)
+        case .int32: data = .int32(words32)
+        case .int64: data = .int64(words64)
+        case .float64: data = .float64(doubles)
+        case .int128: data = .int128(words128)
+        case .text: data = .text(texts.takeColumn())
+        case .interval: data = .interval(intervals)
+        case .list: data = .list(offsets: offsets, element: children[0].builder.takeColumn())
+        case .map:
+            data = .map(
+                offsets: offsets, key: children[0].builder.takeColumn(),
+                value: children[1].builder.takeColumn())
+        case .structure: data = .structure(children.map { $0.builder.takeColumn() })
         case .null: return Column(type: type, data: .null(count: rows))
         }
         return Column(type: type, data: data, validity: validity)
     }
 
-    private static func layOut(_ values: [Value], _ type: ColumnType) -> ColumnData {
-        switch type {
-        case .list(let elementType):
-            var offsets: [Int32] = [0]
-            var element = ColumnBuilder(elementType)
-            for value in values {
-                if case .list(let items) = value { for item in items { element.append(item) } }
-                offsets.append(Int32(element.count))
-            }
-            return .list(offsets: offsets, element: element.finish())
-        case .map(let keyType, let valueType):
-            var offsets: [Int32] = [0]
-            var keys = ColumnBuilder(keyType)
-            var items = ColumnBuilder(valueType)
-            for value in values {
-                if case .map(let entries) = value {
-                    for entry in entries {
-                        keys.append(entry.key)
-                        items.append(entry.value)
-                    }
-                }
-                offsets.append(Int32(keys.count))
-            }
-            return .map(offsets: offsets, key: keys.finish(), value: items.finish())
-        case .structure(let fields):
-            var members: [Column] = []
-            for (index, field) in fields.enumerated() {
-                var member = ColumnBuilder(field.type)
-                for value in values {
-                    if case .structure(let items) = value { member.append(items[index]) } else { member.append(.null) }
-                }
-                members.append(member.finish())
-            }
-            return .structure(members)
-        default: preconditionFailure("not a nested type")
-        }
+    /// The column so far; the builder starts again, empty.
+    package mutating func takeColumn() -> Column {
+        var fresh = ColumnBuilder(type)
+        swap(&fresh, &self)
+        return fresh.finish()
     }
 }
 
@@ -244,12 +308,14 @@ extension Column {
     /// A column of `values`, each of which must fit `type`.
     package init(_ type: ColumnType, _ values: [Value]) {
         var builder = ColumnBuilder(type)
+        builder.reserveCapacity(values.count)
         for value in values { builder.append(value) }
         self = builder.finish()
     }
 
     /// `count` times the same value.
     package init(_ type: ColumnType, repeating value: Value, count: Int) {
-        self.init(type, [Value](repeating: value, count: count))
+        let one = Column(type, [value])
+        self = one.gather([Int32](repeating: 0, count: count))
     }
 }

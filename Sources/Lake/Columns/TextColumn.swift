@@ -103,33 +103,63 @@ package struct TextColumn: Sendable {
         TextColumn(views: rows.map { views[Int($0)] }, buffers: buffers)
     }
 
-    /// Appends the rows of `other`, sharing its buffers.
+    /// Rows `range`, sharing the buffers.
+    package func slice(_ range: Range<Int>) -> TextColumn {
+        TextColumn(views: Array(views[range]), buffers: buffers)
+    }
+
+    /// Appends the rows of `other`, sharing its buffers. Slices of one column, appended one after
+    /// the other, keep one copy of its list of buffers.
     package mutating func append(_ other: TextColumn) {
-        let base = buffers.count
-        buffers += other.buffers
+        let base: Int
+        if buffers.endsWith(sameBuffersAs: other.buffers) {
+            base = buffers.count - other.buffers.count
+        } else {
+            base = buffers.count
+            buffers += other.buffers
+        }
+        if base == 0 {
+            views += other.views
+            return
+        }
         views.reserveCapacity(views.count + other.views.count)
         for view in other.views { views.append(view.rebased(by: base)) }
     }
 }
 
-/// Builds a `TextColumn` by copying: long texts go into chunks of 64 KiB or more.
+extension [Bytes] {
+    fileprivate func endsWith(sameBuffersAs other: [Bytes]) -> Bool {
+        guard count >= other.count else { return false }
+        return zip(self[(count - other.count)...], other).allSatisfy { mine, its in
+            mine.storage === its.storage && mine.start == its.start && mine.count == its.count
+        }
+    }
+}
+
+/// Builds a `TextColumn` by copying: long texts go into chunks of a mebibyte, or of their own size
+/// when they are larger.
 package struct TextBuilder: ~Copyable {
-    private var views: [TextView] = []
-    private var finished: [Bytes] = []
-    private var chunk = ByteWriter(capacity: 4096)
+    private var column = TextColumn()
+    private var chunk = ByteWriter(capacity: 16)
     private let chunkBytes = 1 << 20
 
     package init() {}
 
-    package var count: Int { views.count }
+    package var count: Int { column.views.count }
+
+    package mutating func reserveCapacity(_ extra: Int) {
+        column.views.reserveCapacity(column.views.count + extra)
+    }
 
     package mutating func append(_ source: UnsafeRawBufferPointer) {
         if source.count > 12 {
             if chunk.count + source.count > chunkBytes, chunk.count > 0 { closeChunk() }
-            views.append(TextView(source, buffer: finished.count, position: chunk.count))
+            if chunk.count == 0 { chunk.reserve(4096) }
+            column.views.append(
+                TextView(source, buffer: column.buffers.count, position: chunk.count))
             chunk.bytes(source)
         } else {
-            views.append(TextView(source, buffer: 0, position: 0))
+            column.views.append(TextView(source, buffer: 0, position: 0))
         }
     }
 
@@ -138,16 +168,27 @@ package struct TextBuilder: ~Copyable {
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
-    package mutating func appendEmpty() { views.append(.empty) }
+    package mutating func appendEmpty() { column.views.append(.empty) }
+
+    /// Appends the rows of `other`, sharing its buffers.
+    package mutating func append(_ other: TextColumn) {
+        if chunk.count > 0 { closeChunk() }
+        column.append(other)
+    }
 
     private mutating func closeChunk() {
-        var fresh = ByteWriter(capacity: 65_536)
+        var fresh = ByteWriter(capacity: 16)
         swap(&chunk, &fresh)
-        finished.append(fresh.finish())
+        column.buffers.append(fresh.finish())
     }
 
-    package consuming func finish() -> TextColumn {
+    /// The column so far; the builder starts again, empty.
+    package mutating func takeColumn() -> TextColumn {
         if chunk.count > 0 { closeChunk() }
-        return TextColumn(views: views, buffers: finished)
+        let result = column
+        column = TextColumn()
+        return result
     }
+
+    package consuming func finish() -> TextColumn { takeColumn() }
 }

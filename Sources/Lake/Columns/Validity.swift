@@ -25,7 +25,8 @@ package struct Validity: Hashable, Sendable {
     }
 
     private mutating func clearTail() {
-        if count % 64 != 0 { words[words.count - 1] &= (1 << UInt64(count % 64)) - 1 }
+        guard count % 64 != 0 else { return }
+        words[words.count - 1] &= (1 << UInt64(count % 64)) - 1
     }
 
     @inlinable
@@ -42,6 +43,62 @@ package struct Validity: Hashable, Sendable {
         if count % 64 == 0 { words.append(0) }
         count += 1
         if valid { set(count - 1, true) }
+    }
+
+    /// Appends `count` rows alike.
+    package mutating func append(repeating valid: Bool, count more: Int) {
+        guard more > 0 else { return }
+        let start = count
+        count += more
+        if words.count * 64 < count {
+            let missing = (count + 63) / 64 - words.count
+            words.append(contentsOf: repeatElement(valid ? ~0 : 0, count: missing))
+        }
+        // Bits of the word that was partly used already are zero.
+        if valid, start % 64 != 0 { words[start / 64] |= ~0 << UInt64(start % 64) }
+        clearTail()
+    }
+
+    /// Appends the lowest `more` bits of `bits`, at most 64, lowest first.
+    package mutating func append(bits: UInt64, count more: Int) {
+        precondition(more >= 0 && more <= 64, "at most one word at a time")
+        guard more > 0 else { return }
+        let bits = more == 64 ? bits : bits & ((1 << UInt64(more)) - 1)
+        let shift = UInt64(count % 64)
+        if shift == 0 {
+            words.append(bits)
+        } else {
+            words[words.count - 1] |= bits << shift
+            if Int(shift) + more > 64 { words.append(bits >> (64 - shift)) }
+        }
+        count += more
+    }
+
+    /// Appends all rows of `other`.
+    package mutating func append(_ other: Validity) {
+        words.reserveCapacity((count + other.count + 63) / 64)
+        var left = other.count
+        for word in other.words {
+            append(bits: word, count: min(left, 64))
+            left -= 64
+        }
+    }
+
+    /// Rows `range`.
+    package func slice(_ range: Range<Int>) -> Validity {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "slice out of range")
+        var result = Validity(repeating: false, count: range.count)
+        let shift = UInt64(range.lowerBound % 64)
+        let first = range.lowerBound / 64
+        for index in result.words.indices {
+            var word = words[first + index] >> shift
+            if shift > 0, first + index + 1 < words.count {
+                word |= words[first + index + 1] << (64 - shift)
+            }
+            result.words[index] = word
+        }
+        result.clearTail()
+        return result
     }
 
     package var validCount: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
