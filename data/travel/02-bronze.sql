@@ -2,7 +2,7 @@
 -- Rows that break a rule are counted and kept: bronze loses nothing.
 
 CREATE STREAMING TABLE IF NOT EXISTS bronze.app_events (
-    CONSTRAINT has_id EXPECT (event_id IS NOT NULL AND "timestamp" IS NOT NULL),
+    CONSTRAINT has_id EXPECT (event_id IS NOT NULL AND event_timestamp IS NOT NULL),
     CONSTRAINT has_user EXPECT (user_id IS NOT NULL),
     CONSTRAINT known_app EXPECT (app_type IN ('mobile', 'web', 'booking')))
   PARTITIONED BY (event_date)
