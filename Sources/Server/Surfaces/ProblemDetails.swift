@@ -1,0 +1,80 @@
+// Errors over HTTP: RFC 9457 problem details. `detail` is a string because common clients print it;
+// `errors` lists every bad field of a body as {loc, msg, type}.
+
+import Base
+
+/// One bad field of a request body.
+package struct FieldError: Equatable, Sendable {
+    /// Where: `body`, then keys and indexes.
+    package var location: [String]
+    package var message: String
+    /// A stable word for programs: `missing`, `type`, `value`, `json`.
+    package var kind: String
+
+    package init(_ location: [String], _ message: String, kind: String) {
+        self.location = location
+        self.message = message
+        self.kind = kind
+    }
+}
+
+extension HTTPResponse {
+    /// `problem` as `application/problem+json`.
+    package static func problem(
+        _ problem: Problem, status: Int, fields: [FieldError] = []
+    ) -> HTTPResponse {
+        var members: [JSONMember] = [
+            JSONMember("type", .string("/errors/" + problem.code)),
+            JSONMember("title", .string(problem.message)),
+            JSONMember("status", .int(status)),
+            JSONMember("detail", .string(([problem.message] + problem.notes).joined(separator: "; "))),
+            JSONMember("code", .string(problem.code)),
+        ]
+        if let hint = problem.hint { members.append(JSONMember("hint", .string(hint))) }
+        if let position = problem.position {
+            members.append(JSONMember("position", .int(position)))
+        }
+        if !problem.notes.isEmpty {
+            members.append(JSONMember("notes", .array(problem.notes.map { .string($0) })))
+        }
+        if !fields.isEmpty {
+            let list = fields.map { field -> JSONValue in
+                [
+                    "loc": .array(
+                        field.location.map { part in
+                            Int(part).map { .int($0) } ?? .string(part)
+                        }),
+                    "msg": .string(field.message), "type": .string(field.kind),
+                ]
+            }
+            members.append(JSONMember("errors", .array(list)))
+        }
+        return HTTPResponse(
+            status: status,
+            headers: [Header(name: "Content-Type", value: "application/problem+json")],
+            body: JSONValue.object(members).serialized())
+    }
+
+    /// `problem` with the status that its code stands for.
+    package static func problem(_ problem: Problem) -> HTTPResponse {
+        .problem(problem, status: httpStatus(of: problem.code))
+    }
+}
+
+/// The HTTP status of an error code: SQLSTATEs by class, ours by name.
+package func httpStatus(of code: String) -> Int {
+    switch code {
+    case "42P01", "3F000", "topic.unknown", "table.unknown", "http.not_found": return 404
+    case "42P07", "topic.exists": return 409
+    case "0A000": return 501
+    case "53200", "53400": return 507
+    case "57014": return 408
+    case "53100", "storage.full", "node.stopping": return 503
+    case "http.method": return 405
+    default: break
+    }
+    // SQLSTATE classes of mistakes in the statement or its data.
+    let isState = code.utf8.count == 5 && code.utf8.allSatisfy { $0 < 0x60 }
+    if isState { return code.hasPrefix("XX") || code.hasPrefix("58") ? 500 : 400 }
+    return code.hasPrefix("internal") || code.hasPrefix("storage") ? 500 : 400
+}
