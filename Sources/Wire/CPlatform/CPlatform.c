@@ -52,6 +52,11 @@ uint32_t weir_crc32c(uint32_t crc, const void *bytes, size_t length) {
     return ~c;
 }
 
+const char *weir_error_text(int code) {
+    const char *text = strerrordesc_np(code);
+    return text ? text : "unknown error";
+}
+
 static int result(int r) { return r < 0 ? -errno : r; }
 
 int weir_epoll_create(void) { return result(epoll_create1(EPOLL_CLOEXEC)); }

@@ -6,9 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CPlatformFiles.h"
+#include "CPlatformSockets.h"
+#include "CPlatformThreads.h"
+
 // CRC-32C (Castagnoli) of `length` bytes, continuing from `crc` (0 to begin).
 // The standard check value of "123456789" is 0xE3069283.
 uint32_t weir_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+// What an errno means, in English; the text is static.
+const char *weir_error_text(int code);
 
 // epoll. `data` travels with the events unchanged.
 typedef struct {

@@ -1,0 +1,46 @@
+import Base
+import Node
+
+/// What the driver drives: one deterministic machine that turns events into effects. `BrokerNode`
+/// in the server; small machines in the driver's own tests.
+package protocol EventMachine {
+    mutating func handle(_ event: NodeEvent, now: Now, into effects: inout [NodeEffect])
+}
+
+/// How the loop ended.
+package enum DriverExit: Equatable, Sendable {
+    /// Asked to stop: answers were finished as far as the grace period allowed.
+    case stopped
+    /// The node can't trust its storage any more. Nothing was sent after that was known.
+    case halted(Problem)
+}
+
+/// The bounds of the driver, each with its reason.
+package struct DriverSettings: Sendable {
+    /// Connections at the same time.
+    package var connections = Limits.connections
+    package var firstRequestBytes = Limits.firstRequestBytes
+    package var requestBytes = Limits.requestBytes
+    /// Unsent answers of one connection before it is closed.
+    package var outputBytes = Limits.connectionOutputBytes
+    /// Unsent answers of one connection from which on no more of its requests are read; half of
+    /// it lets reading go on. So a slow reader slows itself down long before it is closed.
+    package var outputPauseBytes = 8 << 20
+    /// Memory for requests that have not arrived completely, of all connections together.
+    package var partialBytes = 1 << 30
+    /// A connection on which nothing happened for so long is closed; Apache Kafka's
+    /// `connections.max.idle.ms`.
+    package var idle = Duration.seconds(600)
+    /// A new connection must say something complete within this time.
+    package var firstRequest = Duration.seconds(30)
+    /// A connection that takes none of its answers for so long is closed.
+    package var writeStall = Duration.seconds(60)
+    /// How long `stop` waits for answers to leave.
+    package var grace = Duration.seconds(5)
+    /// How long accepting pauses when the process has no descriptors left.
+    package var acceptPause = Duration.milliseconds(250)
+    /// Commands of other threads that wait for the loop.
+    package var commands = 100_000
+
+    package init() {}
+}

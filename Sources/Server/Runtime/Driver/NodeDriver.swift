@@ -1,0 +1,431 @@
+// The loop, one round:
+//
+//   wait for events → mail of other threads → requests → timer      (all go into the machine)
+//   → effects: answers are queued, syncs and wake-ups noted         (until none is left)
+//   → every connection with new answers is flushed once
+//
+// All events of a round reach the machine before its effects are carried out, so whatever arrived
+// together shares one journal sync and one send.
+
+import Base
+import CPlatform
+import Glibc
+import Node
+
+/// Drives one machine with real sockets, clocks and files, on one thread.
+///
+/// `@unchecked Sendable` is sound because everything mutable is used only by the thread that runs
+/// `run`; other threads reach the loop through `port`, which is `Sendable`.
+package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
+    /// The way for other threads to give the node commands.
+    package let port: CommandPort
+
+    private var machine: Machine
+    private let settings: DriverSettings
+    private let log: any Diagnostics
+    private let epoll: Int32
+    private let syncer: JournalSyncer
+    private var listeners: [Listener]
+    private var door: Door
+
+    private var connections: [UInt64: Connection] = [:]
+    private var nextConnection = Mark.firstConnection
+    private var dirty: [Connection] = []
+    private var buffer = ReceiveBuffer()
+    private var partialBudget: Int
+    private var frames: [Bytes] = []
+
+    private var effects: [NodeEffect] = []
+    private var commands: [UInt64: CommandPort.Completion] = [:]
+    private var nextCommand: UInt64 = 1
+    private var syncsRunning = 0
+    private var wakeAt = Instant.distantFuture
+    private var nextSweep = Instant.distantFuture
+    private var stopBy: Instant?
+    private var halted: Problem?
+    private var now = SystemClock.now
+
+    /// What an epoll entry is about; connections count up from `firstConnection`.
+    private enum Mark {
+        static var mail: UInt64 { 0 }
+        static var firstListener: UInt64 { 1 }
+        static var firstConnection: UInt64 { 64 }
+    }
+
+    package init(
+        machine: sending Machine, listeners: [Listener], settings: DriverSettings = .init(),
+        diagnostics: any Diagnostics
+    ) throws(Problem) {
+        self.machine = machine
+        self.settings = settings
+        self.listeners = listeners
+        log = diagnostics
+        partialBudget = settings.partialBytes
+        weir_ignore_broken_pipes()
+        let port = try CommandPort(capacity: settings.commands)
+        self.port = port
+        epoll = weir_epoll_create()
+        if epoll < 0 { throw Problem("system.descriptors", "no epoll: \(describe(epoll))") }
+        door = Door(settings: settings, diagnostics: diagnostics)
+        syncer = JournalSyncer { port.post(.synced($0)) }
+        var code = weir_epoll_add(
+            epoll, port.wakeDescriptor, UInt32(WEIR_EPOLL_IN), Mark.mail)
+        if code == 0 { code = watchListeners() }
+        if code < 0 { throw Problem("system.descriptors", "epoll failed: \(describe(code))") }
+    }
+
+    deinit {
+        for connection in connections.values { weir_close(connection.descriptor) }
+        door.shut()
+        weir_close(epoll)
+    }
+
+    /// Asks the loop to finish its answers and end. From any thread, any number of times.
+    package func stop() { port.post(.stop) }
+
+    // MARK: The loop
+
+    /// Runs the loop on the calling thread until it is stopped or the machine halts.
+    package func run() -> DriverExit {
+        port.adoptLoopThread()
+        var events = [weir_epoll_event](repeating: weir_epoll_event(), count: 256)
+        while true {
+            let count = weir_epoll_wait(epoll, &events, 256, timeoutMilliseconds())
+            now = SystemClock.now
+            // Taken in every round, not only when the event is there: it is one mutex, and mail
+            // that came meanwhile shares this round.
+            takeMail()
+            for event in events.prefix(Int(max(0, count))) { react(to: event) }
+            if now.monotonic >= wakeAt {
+                wakeAt = .distantFuture
+                machine.handle(.timer, now: now, into: &effects)
+            }
+            if now.monotonic >= nextSweep { sweep() }
+            carryOut()
+            if let halted { return end(.halted(halted)) }
+            if door.isDue(now.monotonic) { watchAgain() }
+            if let stopBy, isFinished || now.monotonic >= stopBy { return end(.stopped) }
+        }
+    }
+
+    /// Until the next thing that has a time, rounded up so that the loop does not spin before it.
+    private func timeoutMilliseconds() -> Int32 {
+        var next = min(wakeAt, nextSweep, door.resumesAt)
+        if let stopBy { next = min(next, stopBy) }
+        if next == .distantFuture { return -1 }
+        let wait = (next - SystemClock.monotonic).wholeNanoseconds
+        return wait <= 0 ? 0 : Int32(min((wait + 999_999) / 1_000_000, 60_000))
+    }
+
+    private var isFinished: Bool {
+        syncsRunning == 0 && commands.isEmpty && connections.values.allSatisfy { $0.output.isEmpty }
+    }
+
+    private func end(_ exit: DriverExit) -> DriverExit {
+        port.closeForCommands()
+        let problem: Problem
+        if case .halted(let reason) = exit {
+            log.report(.error, "node", "halted: \(reason)")
+            problem = reason
+        } else {
+            problem = Problem("server.stopping", "the server is stopping")
+        }
+        for message in port.take() {
+            if case .command(_, let completion) = message { completion(.failure(problem)) }
+        }
+        let waiting = commands
+        commands = [:]
+        for completion in waiting.values { completion(.failure(problem)) }
+        for connection in connections.values { weir_close(connection.descriptor) }
+        connections = [:]
+        listeners = []
+        syncer.stop(waiting: syncsRunning == 0)
+        return exit
+    }
+
+    private func takeMail() {
+        for message in port.take() {
+            switch message {
+            case .command(let command, let completion):
+                if stopBy != nil {
+                    completion(.failure(Problem("server.stopping", "the server is stopping")))
+                    continue
+                }
+                let id = nextCommand
+                nextCommand += 1
+                commands[id] = completion
+                machine.handle(.command(CommandID(id), command), now: now, into: &effects)
+            case .synced(let result):
+                syncsRunning -= 1
+                machine.handle(
+                    .journalSynced(result.ticket, failure: result.failure), now: now,
+                    into: &effects)
+            case .stop: beginStopping()
+            }
+        }
+    }
+
+    /// No new connection and no new request; what was accepted is finished.
+    private func beginStopping() {
+        guard stopBy == nil else { return }
+        stopBy = now.monotonic + settings.grace
+        unwatchListeners()
+        listeners = []
+        for connection in connections.values { watch(connection) }
+    }
+
+    private func react(to event: weir_epoll_event) {
+        if event.data == Mark.mail { return }
+        if event.data < Mark.firstConnection {
+            acceptConnections(Int32(truncatingIfNeeded: event.data))
+            return
+        }
+        guard let connection = connections[event.data] else { return }
+        let failed = UInt32(WEIR_EPOLL_ERR) | UInt32(WEIR_EPOLL_HUP)
+        if event.events & UInt32(WEIR_EPOLL_OUT) != 0 { markDirty(connection) }
+        if event.events & UInt32(WEIR_EPOLL_IN) != 0, wantsRequests(of: connection) {
+            receive(connection)
+        } else if event.events & failed != 0 {
+            close(connection, reason: nil)
+        }
+    }
+
+    // MARK: Effects
+
+    /// Carries out effects and flushes, until neither brings anything new.
+    private func carryOut() {
+        while halted == nil, !effects.isEmpty || !dirty.isEmpty {
+            var batch: [NodeEffect] = []
+            swap(&batch, &effects)
+            for effect in batch {
+                carryOut(effect)
+                if halted != nil { return }
+            }
+            let flushing = dirty
+            dirty.removeAll(keepingCapacity: true)
+            for connection in flushing { flush(connection) }
+        }
+    }
+
+    private func carryOut(_ effect: NodeEffect) {
+        switch effect {
+        case .send(let id, let pieces):
+            guard let connection = connections[id.value], connection.closing == nil else { return }
+            connection.output.append(pieces)
+            markDirty(connection)
+        case .close(let id, let reason):
+            guard let connection = connections[id.value], connection.closing == nil else { return }
+            log.report(.info, "network", "closing \(connection.peer): \(reason)")
+            connection.closing = reason
+            markDirty(connection)
+        case .syncJournal(let ticket, let file):
+            syncsRunning += 1
+            syncer.sync(ticket, file)
+        case .wakeAt(let instant): wakeAt = instant
+        case .commandFinished(let id, let result):
+            commands.removeValue(forKey: id.value)?(result)
+        case .halt(let problem): halted = problem
+        }
+    }
+
+    private func markDirty(_ connection: Connection) {
+        if connection.isDirty { return }
+        connection.isDirty = true
+        dirty.append(connection)
+    }
+
+    private func flush(_ connection: Connection) {
+        connection.isDirty = false
+        guard connections[connection.id.value] === connection else { return }
+        let before = connection.output.bytes
+        let outcome = connection.output.flush(to: connection.descriptor)
+        if connection.output.bytes < before { connection.lastActivity = now.monotonic }
+        switch outcome {
+        case .failed: close(connection, reason: nil)
+        case .drained where connection.closing != nil: close(connection, reason: nil)
+        default:
+            if connection.output.bytes > settings.outputBytes {
+                close(
+                    connection,
+                    reason: "it does not read its answers (\(connection.output.bytes) bytes wait)")
+                return
+            }
+            updatePause(connection)
+            watch(connection)
+        }
+    }
+
+    private func updatePause(_ connection: Connection) {
+        let waiting = connection.output.bytes
+        if waiting > settings.outputPauseBytes {
+            connection.isReadPaused = true
+        } else if waiting <= settings.outputPauseBytes / 2 {
+            connection.isReadPaused = false
+        }
+    }
+
+    private func wantsRequests(of connection: Connection) -> Bool {
+        stopBy == nil && connection.closing == nil && !connection.isReadPaused
+    }
+
+    /// Tells epoll what the connection waits for, if that has changed.
+    private func watch(_ connection: Connection) {
+        var interest: UInt32 = 0
+        if wantsRequests(of: connection) { interest |= UInt32(WEIR_EPOLL_IN) }
+        if !connection.output.isEmpty { interest |= UInt32(WEIR_EPOLL_OUT) }
+        guard interest != connection.interest else { return }
+        connection.interest = interest
+        weir_epoll_modify(epoll, connection.descriptor, interest, connection.id.value)
+    }
+
+    // MARK: Connections
+
+    private func acceptConnections(_ mark: Int32) {
+        let index = Int(mark) - Int(Mark.firstListener)
+        guard stopBy == nil, !door.isPaused else { return }
+        var sockets: [Int32] = []
+        for listener in listeners { sockets += listener.descriptors }
+        guard index < sockets.count else { return }
+        let outcome = door.accept(from: sockets[index], open: connections.count, now: now.monotonic)
+        for newcomer in outcome.accepted { open(newcomer.descriptor, peer: newcomer.peer) }
+        if outcome.mustPause { unwatchListeners() }
+    }
+
+    private func open(_ descriptor: Int32, peer: String) {
+        let id = nextConnection
+        let code = weir_epoll_add(epoll, descriptor, UInt32(WEIR_EPOLL_IN), id)
+        if code < 0 {
+            door.complain("can't watch \(peer): \(describe(code))", now: now.monotonic)
+            weir_close(descriptor)
+            return
+        }
+        nextConnection += 1
+        connections[id] = Connection(
+            id: ConnectionID(id), descriptor: descriptor, peer: peer, now: now.monotonic)
+        if nextSweep == .distantFuture { nextSweep = now.monotonic + sweepPeriod }
+        machine.handle(.connectionOpened(ConnectionID(id), peer: peer), now: now, into: &effects)
+    }
+
+    /// Ends a connection at once; `reason` is logged when it is ours.
+    private func close(_ connection: Connection, reason: String?) {
+        guard connections.removeValue(forKey: connection.id.value) != nil else { return }
+        if let reason {
+            door.complain("closed \(connection.peer): \(reason)", now: now.monotonic)
+        }
+        connection.frames.release(budget: &partialBudget)
+        connection.output.removeAll()
+        weir_close(connection.descriptor)
+        machine.handle(.connectionClosed(connection.id), now: now, into: &effects)
+    }
+
+    /// Receives what is there, up to about four buffers, so that one busy connection does not
+    /// starve the others; the rest wakes the loop again.
+    private func receive(_ connection: Connection) {
+        for _ in 0..<4 {
+            let own = connection.frames.room()
+            let room = own ?? buffer.room()
+            let count = weir_receive(connection.descriptor, room.baseAddress, room.count)
+            if count == -Int64(EAGAIN) { return }
+            if count <= 0 {
+                close(connection, reason: nil)
+                return
+            }
+            connection.lastActivity = now.monotonic
+            let received = own == nil ? buffer.take(Int(count)) : nil
+            do throws(FrameViolation) {
+                try cut(connection, received: received, count: Int(count))
+            } catch {
+                // The requests before the bad length are whole: they count, unanswered.
+                deliver(connection)
+                close(connection, reason: describe(error))
+                return
+            }
+            deliver(connection)
+            // A part of the room unfilled: there was no more.
+            if count < room.count { return }
+        }
+    }
+
+    private func cut(
+        _ connection: Connection, received: Bytes?, count: Int
+    ) throws(FrameViolation) {
+        guard let received else {
+            let frame = try connection.frames.filledRoom(by: count, budget: &partialBudget)
+            if let frame { frames.append(frame) }
+            return
+        }
+        try connection.frames.take(
+            received, limits: (settings.firstRequestBytes, settings.requestBytes),
+            isFirst: connection.requests == 0, budget: &partialBudget, into: &frames)
+    }
+
+    private func deliver(_ connection: Connection) {
+        for frame in frames {
+            connection.requests += 1
+            machine.handle(.request(connection.id, frame), now: now, into: &effects)
+        }
+        frames.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: What has a time
+
+    private var sweepPeriod: Duration {
+        min(settings.idle, settings.firstRequest, settings.writeStall) / 8
+    }
+
+    /// Closes connections that have overstayed. Runs a few times per shortest time limit.
+    private func sweep() {
+        var overdue: [(Connection, String?)] = []
+        for connection in connections.values {
+            let quiet = now.monotonic - connection.lastActivity
+            if !connection.output.isEmpty, quiet > settings.writeStall {
+                overdue.append((connection, "it took none of its answers for \(quiet)"))
+            } else if connection.requests == 0,
+                now.monotonic - connection.openedAt > settings.firstRequest
+            {
+                overdue.append((connection, "no request within \(settings.firstRequest)"))
+            } else if quiet > settings.idle {
+                overdue.append((connection, nil))
+            }
+        }
+        for (connection, reason) in overdue.sorted(by: { $0.0.id < $1.0.id }) {
+            close(connection, reason: reason)
+        }
+        nextSweep = connections.isEmpty ? .distantFuture : now.monotonic + sweepPeriod
+    }
+
+    private func watchListeners() -> Int32 {
+        var mark = Mark.firstListener
+        for listener in listeners {
+            for descriptor in listener.descriptors {
+                guard mark < Mark.firstConnection else { return 0 }
+                let code = weir_epoll_add(epoll, descriptor, UInt32(WEIR_EPOLL_IN), mark)
+                if code < 0 { return code }
+                mark += 1
+            }
+        }
+        return 0
+    }
+
+    private func unwatchListeners() {
+        for listener in listeners {
+            for descriptor in listener.descriptors { weir_epoll_remove(epoll, descriptor) }
+        }
+    }
+
+    private func watchAgain() {
+        door.resume()
+        let code = watchListeners()
+        if code < 0 { log.report(.error, "network", "can't listen again: \(describe(code))") }
+    }
+}
+
+private func describe(_ violation: FrameViolation) -> String {
+    switch violation {
+    case .negativeLength(let length): "it announced a request of \(length) bytes"
+    case .tooLong(let length, let limit):
+        "it announced a request of \(length) bytes, the limit is \(limit)"
+    case .noMemory(let length):
+        "no memory is left for its unfinished request of \(length) bytes"
+    }
+}

@@ -1,0 +1,85 @@
+import Base
+import CPlatform
+import Glibc
+
+/// The answers of a connection that have not left yet.
+struct OutputQueue {
+    enum Flush: Equatable {
+        case drained
+        /// The socket takes no more for now.
+        case blocked
+        case failed(Int32)
+    }
+
+    private var pieces: [Bytes] = []
+    private var head = 0
+    /// Bytes of `pieces[head]` that have left.
+    private var sent = 0
+    private(set) var bytes = 0
+
+    var isEmpty: Bool { bytes == 0 }
+
+    mutating func append(_ more: [Bytes]) {
+        for piece in more where !piece.isEmpty {
+            pieces.append(piece)
+            bytes += piece.count
+        }
+    }
+
+    mutating func removeAll() {
+        pieces = []
+        head = 0
+        sent = 0
+        bytes = 0
+    }
+
+    /// Sends until everything is gone or the socket is full.
+    mutating func flush(to descriptor: Int32) -> Flush {
+        while bytes > 0 {
+            let result = sendSome(to: descriptor)
+            if result < 0 {
+                return result == -Int64(EAGAIN) ? .blocked : .failed(Int32(-result))
+            }
+            advance(by: Int(result))
+        }
+        removeAll()
+        return .drained
+    }
+
+    private func sendSome(to descriptor: Int32) -> Int64 {
+        let count = min(pieces.count - head, 256)
+        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: count) { vectors in
+            for index in 0..<count {
+                let piece = pieces[head + index]
+                let skip = index == 0 ? sent : 0
+                vectors[index] = iovec(
+                    iov_base: piece.storage.base + piece.start + skip,
+                    iov_len: piece.count - skip)
+            }
+            return withExtendedLifetime(pieces) {
+                weir_send_pieces(descriptor, vectors.baseAddress, Int32(count))
+            }
+        }
+    }
+
+    private mutating func advance(by count: Int) {
+        bytes -= count
+        var rest = count
+        while rest > 0 {
+            let left = pieces[head].count - sent
+            if rest < left {
+                sent += rest
+                return
+            }
+            rest -= left
+            sent = 0
+            // Its memory is free from now on, even if the queue never runs empty.
+            pieces[head] = .empty
+            head += 1
+        }
+        if head > 256, head * 2 > pieces.count {
+            pieces.removeFirst(head)
+            head = 0
+        }
+    }
+}
