@@ -68,22 +68,39 @@ package final class LocalObjectStore: ObjectStore {
     package func putIfAbsent(_ path: String, _ content: Bytes) throws(StorageFailure) {
         if disk.exists(full(path)) { throw .alreadyExists(path: path) }
         try prepareDirectory(of: path)
-        // The hidden name is unique per target, so two racing writers collide here or at the link;
-        // a leftover of a crash is replaced.
-        let temporary = parentDirectory(of: full(path)) + "/." + lastComponent(of: path) + ".tmp"
-        if disk.exists(temporary) { try disk.remove(temporary) }
-        let file = try disk.create(temporary)
+        // Each writer owns its hidden name because it created it: two racing writers that shared
+        // one could publish each other's bytes. Leftovers of crashes keep their names until the
+        // folder is cleaned.
+        let (temporary, file) = try createTemporary(for: path)
         defer { file.close() }
-        try file.write(content, at: 0)
-        try file.sync()
         do {
+            try file.write(content, at: 0)
+            try file.sync()
             try disk.link(temporary, as: full(path))
         } catch {
             try? disk.remove(temporary)
             throw error
         }
-        try disk.remove(temporary)
+        // From here on the object exists, so a second name that stays does no harm.
+        try? disk.remove(temporary)
         try disk.syncDirectory(parentDirectory(of: full(path)))
+    }
+
+    /// A new file under a hidden name next to `path` that nobody else uses.
+    private func createTemporary(
+        for path: String
+    ) throws(StorageFailure) -> (name: String, file: any DiskFile) {
+        let stem = parentDirectory(of: full(path)) + "/." + lastComponent(of: path)
+        var attempt = 0
+        while true {
+            let name = "\(stem).\(attempt).tmp"
+            do {
+                return (name, try disk.create(name))
+            } catch {
+                guard case .alreadyExists = error, attempt < 1000 else { throw error }
+                attempt += 1
+            }
+        }
     }
 
     package func replace(_ path: String, _ content: Bytes) throws(StorageFailure) {

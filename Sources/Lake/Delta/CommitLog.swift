@@ -1,0 +1,155 @@
+import Base
+
+/// The log of a table: the files of its `_delta_log` folder. Reads and writes single files; what
+/// they add up to is the business of `TableSnapshot`.
+package struct CommitLog: Sendable {
+    package let store: any ObjectStore
+    /// The table's folder.
+    package let path: String
+
+    package init(store: any ObjectStore, path: String) {
+        self.store = store
+        self.path = path
+    }
+
+    package var folder: String { path.isEmpty ? "_delta_log" : path + "/_delta_log" }
+
+    func file(_ name: String) -> String { folder + "/" + name }
+
+    /// What lies in the log.
+    package struct Listing: Sendable {
+        /// Versions in ascending order.
+        package var commits: [(version: Int64, entry: ObjectEntry)] = []
+        /// Complete checkpoints of one version in ascending order.
+        package var checkpoints: [Checkpoint] = []
+        package var isEmpty: Bool { commits.isEmpty && checkpoints.isEmpty }
+    }
+
+    /// A checkpoint whose every file is there.
+    package struct Checkpoint: Equatable, Sendable {
+        package var version: Int64
+        /// Full paths in the order of their parts.
+        package var files: [String]
+        package var bytes: Int64
+        package var modified: Timestamp
+        package var isV2: Bool
+    }
+
+    package func list() throws(DeltaFailure) -> Listing {
+        let entries = try storing { () throws(StorageFailure) in
+            try store.list(folder, recursive: false)
+        }
+        var listing = Listing()
+        var parts: OrderedMap<String, [ObjectEntry]> = [:]
+        for entry in entries {
+            switch LogFileName(lastComponent(of: entry.path)) {
+            case .commit(let version): listing.commits.append((version, entry))
+            case .checkpoint(let version, _, let count):
+                parts[Self.checkpointKey(version, count), default: []].append(entry)
+            case .checkpointV2(let version, _):
+                listing.checkpoints.append(
+                    Checkpoint(
+                        version: version, files: [entry.path], bytes: entry.size,
+                        modified: entry.modified, isV2: true))
+            case .compacted, .other: break
+            }
+        }
+        // Names are zero-padded, so their order is the order of versions and of parts.
+        for (key, files) in parts {
+            guard case (let version, let count)? = Self.parseKey(key), files.count == count else {
+                continue
+            }
+            listing.checkpoints.append(
+                Checkpoint(
+                    version: version, files: files.map(\.path),
+                    bytes: files.reduce(0) { $0 &+ $1.size },
+                    modified: files.map(\.modified).max() ?? .none, isV2: false))
+        }
+        listing.commits.sort { $0.version < $1.version }
+        listing.checkpoints.sort {
+            $0.version != $1.version ? $0.version < $1.version : $0.isV2 && !$1.isV2
+        }
+        return listing
+    }
+
+    private static func checkpointKey(_ version: Int64, _ parts: Int) -> String {
+        LogFileName.padded(version, 20) + "." + String(parts)
+    }
+
+    private static func parseKey(_ key: String) -> (Int64, Int)? {
+        let words = key.split(separator: ".")
+        guard words.count == 2, let version = Int64(words[0]), let parts = Int(words[1]) else {
+            return nil
+        }
+        return (version, parts)
+    }
+
+    /// The actions of a version, or nil when it does not exist.
+    package func readCommit(_ version: Int64) throws(DeltaFailure) -> [LogAction]? {
+        let name = file(LogFileName.commitName(version))
+        let content: Bytes
+        do throws(StorageFailure) {
+            let size = try store.size(name)
+            if size > DeltaLimits.commitBytes {
+                throw .corrupt(
+                    path: name, position: DeltaLimits.commitBytes, detail: "commit of \(size) bytes")
+            }
+            content = try store.get(name, range: nil)
+        } catch {
+            if case .notFound = error { return nil }
+            throw .storage(error)
+        }
+        do throws(LineFailure) {
+            return try LogAction.parse(content)
+        } catch {
+            throw .corrupt(path: name, detail: "line \(error.line): \(error.failure)")
+        }
+    }
+
+    /// Makes `actions` the version `version`, or returns false because it exists.
+    package func writeCommit(
+        _ version: Int64, _ actions: [LogAction]
+    ) throws(DeltaFailure) -> Bool {
+        do throws(StorageFailure) {
+            try store.putIfAbsent(
+                file(LogFileName.commitName(version)), LogAction.serialized(actions))
+            return true
+        } catch {
+            if case .alreadyExists = error { return false }
+            throw .storage(error)
+        }
+    }
+
+    /// When the file of a version was written, for commits that do not say it themselves.
+    func modificationTime(_ version: Int64) throws(DeltaFailure) -> Timestamp {
+        let name = file(LogFileName.commitName(version))
+        let entries = try storing { () throws(StorageFailure) in
+            try store.list(folder, recursive: false)
+        }
+        return entries.first { $0.path == name }?.modified ?? .none
+    }
+}
+
+/// What the `commitInfo` of a commit says about it.
+package struct CommitInfo: Sendable {
+    package let json: JSONValue
+
+    package init(_ actions: [LogAction]) {
+        var found: JSONValue = .object([])
+        for case .commitInfo(let info) in actions { found = info }
+        json = found
+    }
+
+    /// The moment of the commit: its own word, which survives copying the files.
+    package var timestamp: Timestamp? {
+        let moment = json["inCommitTimestamp"]?.intValue ?? json["timestamp"]?.intValue
+        return moment.map { Timestamp(milliseconds: $0) }
+    }
+
+    package var operation: String? { json["operation"]?.stringValue }
+    package var transactionID: String? { json["txnId"]?.stringValue }
+    package var parameters: [JSONMember] { json["operationParameters"]?.members ?? [] }
+    package var metrics: [JSONMember] { json["operationMetrics"]?.members ?? [] }
+    package var engine: String? { json["engineInfo"]?.stringValue }
+    package var isBlindAppend: Bool? { json["isBlindAppend"]?.boolValue }
+}

@@ -1,0 +1,305 @@
+import Base
+import Columns
+import Synchronization
+
+/// A table: a folder of an object store with a log. Safe to use from several threads: the lock
+/// guards the cached snapshot only and is never held while the store works.
+package final class DeltaTable: Sendable {
+    package let log: CommitLog
+    let diagnostics: any Diagnostics
+    private let cache = Mutex<TableSnapshot?>(nil)
+
+    /// The table in the folder `path` of `store`, which need not exist yet.
+    package init(
+        store: any ObjectStore, path: String, diagnostics: any Diagnostics = SilentDiagnostics()
+    ) {
+        log = CommitLog(store: store, path: path)
+        self.diagnostics = diagnostics
+    }
+
+    package var store: any ObjectStore { log.store }
+    package var path: String { log.path }
+
+    /// The full path of one of the table's files.
+    package func fullPath(_ file: String) -> String { path.isEmpty ? file : path + "/" + file }
+
+    // MARK: Creating
+
+    /// Creates the table as its version 0. Partition columns keep their place in the schema.
+    @discardableResult
+    package func create(
+        _ schema: TableSchema, partitionColumns: [String] = [],
+        configuration: OrderedMap<String, String> = [:], name: String? = nil,
+        comment: String? = nil, columnComments: OrderedMap<String, String> = [:],
+        random: inout Random, now: Now
+    ) throws(DeltaFailure) -> TableSnapshot {
+        var columns = try DeltaSchema(schema)
+        for index in columns.fields.indices {
+            guard let text = columnComments[columns.fields[index].name] else { continue }
+            columns.fields[index].metadata.append(
+                JSONMember(DeltaField.commentKey, .string(text)))
+        }
+        try checkPartitioning(schema, partitionColumns)
+        let metadata = TableMetadata(
+            id: random.uuid().description, name: name, comment: comment, schema: columns,
+            partitionColumns: partitionColumns, configuration: configuration,
+            createdTime: now.timestamp)
+        let tableProtocol = TableFeatures.minimalProtocol(for: columns)
+        try TableFeatures.requireWritable(tableProtocol, metadata)
+        let operation = CommitOperation.createTable(metadata)
+        let info = operation.commitInfo(
+            timestamp: now.timestamp, readVersion: nil, isBlindAppend: true, metrics: [],
+            transactionID: random.uuid().description, inCommitTimestamp: false)
+        let actions: [LogAction] = [
+            .commitInfo(info), .tableProtocol(tableProtocol), .metadata(metadata),
+        ]
+        let existing = try log.list()
+        guard existing.isEmpty, try log.writeCommit(0, actions) else {
+            throw .tableExists(path: path)
+        }
+        var builder = TableSnapshot.Builder()
+        try builder.apply(actions, version: 0, timestamp: now.timestamp, path: path)
+        let snapshot = try builder.finish(path: path)
+        remember(snapshot)
+        return snapshot
+    }
+
+    private func checkPartitioning(
+        _ schema: TableSchema, _ partitionColumns: [String]
+    ) throws(DeltaFailure) {
+        for (place, column) in partitionColumns.enumerated() {
+            guard let index = schema.index(of: column) else {
+                throw .invalid("partition column '\(column)' is not a column of the table")
+            }
+            if partitionColumns[..<place].contains(column) {
+                throw .invalid("partition column '\(column)' is listed twice")
+            }
+            let type = schema.fields[index].type
+            if !PartitionValues.canPartition(type) {
+                throw .unsupportedType(
+                    column: column, type: type.sqlName,
+                    hint: "partition by a date, number or short text")
+            }
+        }
+        if partitionColumns.count == schema.fields.count {
+            throw .invalid("at least one column of a table must not be a partition column")
+        }
+    }
+
+    // MARK: Snapshots
+
+    /// True when the folder has a log with at least one version or checkpoint.
+    package func exists() throws(DeltaFailure) -> Bool {
+        if cache.withLock({ $0 != nil }) { return true }
+        return try !log.list().isEmpty
+    }
+
+    /// The newest version. After the first call this reads only what was committed since then.
+    package func snapshot() throws(DeltaFailure) -> TableSnapshot {
+        guard let known = cache.withLock({ $0 }) else {
+            let loaded = try load(through: nil)
+            remember(loaded)
+            return loaded
+        }
+        var builder = TableSnapshot.Builder(known)
+        var next = known.version + 1
+        while let actions = try log.readCommit(next) {
+            try builder.apply(
+                actions, version: next, timestamp: try moment(of: next, actions), path: path)
+            next += 1
+        }
+        if next == known.version + 1 { return known }
+        let fresh = try builder.finish(path: path)
+        remember(fresh)
+        return fresh
+    }
+
+    /// The last snapshot that was read or written here, without asking the store.
+    package var cachedSnapshot: TableSnapshot? { cache.withLock { $0 } }
+
+    /// The table as it was at `version`.
+    package func snapshot(version: Int64) throws(DeltaFailure) -> TableSnapshot {
+        if let known = cache.withLock({ $0 }), known.version == version { return known }
+        return try load(through: version)
+    }
+
+    /// The table as it was at `moment`: the last version committed at or before it.
+    package func snapshot(at moment: Timestamp) throws(DeltaFailure) -> TableSnapshot {
+        try snapshot(version: try version(at: moment))
+    }
+
+    /// The last version committed at or before `moment`. Moments are those that the commits give
+    /// themselves, else the times of their files; they are searched by halves, which is exact
+    /// because they rise (our commits see to it).
+    package func version(at moment: Timestamp) throws(DeltaFailure) -> Int64 {
+        let listing = try log.list()
+        if listing.isEmpty { throw .notATable(path: path) }
+        let commits = listing.commits
+        let oldest = try oldestReadable(listing)
+        var low = commits.firstIndex { $0.version >= oldest } ?? commits.count
+        var high = commits.count
+        guard low < high else {
+            throw .versionNotFound(wanted: oldest, oldest: oldest, latest: oldest)
+        }
+        let first = try self.moment(ofCommit: commits[low])
+        if moment < first { throw .timestampNotFound(wanted: moment, oldest: first) }
+        // Invariant: commits[low] is at or before the moment, commits[high] (if any) after it.
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if try self.moment(ofCommit: commits[middle]) <= moment {
+                low = middle
+            } else {
+                high = middle
+            }
+        }
+        return commits[low].version
+    }
+
+    private func moment(
+        ofCommit commit: (version: Int64, entry: ObjectEntry)
+    ) throws(DeltaFailure) -> Timestamp {
+        let actions = try log.readCommit(commit.version) ?? []
+        return CommitInfo(actions).timestamp ?? commit.entry.modified
+    }
+
+    private func moment(
+        of version: Int64, _ actions: [LogAction]
+    ) throws(DeltaFailure) -> Timestamp {
+        if let moment = CommitInfo(actions).timestamp { return moment }
+        return try log.modificationTime(version)
+    }
+
+    /// The lowest version from which the log is whole.
+    private func oldestReadable(_ listing: CommitLog.Listing) throws(DeltaFailure) -> Int64 {
+        if listing.commits.first?.version == 0 { return 0 }
+        return listing.checkpoints.first?.version ?? listing.commits.first?.version ?? 0
+    }
+
+    /// Reads the log from its newest usable checkpoint at or below `wanted` (nil = the newest).
+    private func load(through wanted: Int64?) throws(DeltaFailure) -> TableSnapshot {
+        let listing = try log.list()
+        guard !listing.isEmpty else { throw .notATable(path: path) }
+        let newest = max(
+            listing.commits.last?.version ?? -1, listing.checkpoints.last?.version ?? -1)
+        let target = wanted ?? newest
+        guard target <= newest, target >= 0 else {
+            throw .versionNotFound(
+                wanted: target, oldest: try oldestReadable(listing), latest: newest)
+        }
+        var skipped: DeltaFailure?
+        for checkpoint in listing.checkpoints.reversed() where checkpoint.version <= target {
+            do throws(DeltaFailure) {
+                let start = try readCheckpoint(checkpoint, listing)
+                return try replay(from: start, through: target, listing)
+            } catch {
+                // A checkpoint only saves work: the one before it, or the commits themselves, may
+                // still tell the whole story.
+                if case .unsupportedFeature = error { throw error }
+                diagnostics.report(
+                    .warning, "delta", "checkpoint \(checkpoint.version) of \(path): \(error)")
+                skipped = skipped ?? error
+            }
+        }
+        if let skipped, listing.commits.first?.version != 0 { throw skipped }
+        return try replay(from: TableSnapshot.Builder(), through: target, listing)
+    }
+
+    private func readCheckpoint(
+        _ checkpoint: CommitLog.Checkpoint, _ listing: CommitLog.Listing
+    ) throws(DeltaFailure) -> TableSnapshot.Builder {
+        let actions = try CheckpointReader(log: log).read(checkpoint)
+        var moment = checkpoint.modified
+        if let commit = listing.commits.first(where: { $0.version == checkpoint.version }) {
+            moment = try self.moment(ofCommit: commit)
+        }
+        var builder = TableSnapshot.Builder()
+        try builder.apply(
+            actions, version: checkpoint.version, timestamp: moment, path: path)
+        return builder
+    }
+
+    private func replay(
+        from start: consuming TableSnapshot.Builder, through target: Int64,
+        _ listing: CommitLog.Listing
+    ) throws(DeltaFailure) -> TableSnapshot {
+        var builder = start
+        var next = builder.version + 1
+        for commit in listing.commits where commit.version >= next && commit.version <= target {
+            guard commit.version == next, let actions = try log.readCommit(next) else {
+                throw .gap(path: path, missing: next)
+            }
+            let moment = CommitInfo(actions).timestamp ?? commit.entry.modified
+            try builder.apply(actions, version: next, timestamp: moment, path: path)
+            next += 1
+        }
+        if next <= target { throw .gap(path: path, missing: next) }
+        return try builder.finish(path: path)
+    }
+
+    /// Keeps `snapshot` as the newest known unless a newer one is known.
+    func remember(_ snapshot: TableSnapshot) {
+        cache.withLock { known in
+            if let known, known.version >= snapshot.version { return }
+            known = snapshot
+        }
+    }
+
+    // MARK: Changing
+
+    /// A transaction on the newest version. `random` names its files.
+    package func begin(random: inout Random) throws(DeltaFailure) -> TableTransaction {
+        let snapshot = try snapshot()
+        try TableFeatures.requireWritable(snapshot.tableProtocol, snapshot.metadata)
+        return TableTransaction(table: self, snapshot: snapshot, random: random.fork())
+    }
+
+    // MARK: History
+
+    /// The newest `limit` commits that the log still has, newest first.
+    package func history(limit: Int = 100) throws(DeltaFailure) -> [HistoryEntry] {
+        let listing = try log.list()
+        guard !listing.isEmpty else { throw .notATable(path: path) }
+        var entries: [HistoryEntry] = []
+        for commit in listing.commits.reversed().prefix(max(limit, 0)) {
+            guard let actions = try log.readCommit(commit.version) else { continue }
+            entries.append(
+                HistoryEntry(
+                    version: commit.version, info: CommitInfo(actions),
+                    fallback: commit.entry.modified))
+        }
+        return entries
+    }
+}
+
+/// One line of a table's history.
+package struct HistoryEntry: Sendable {
+    package var version: Int64
+    package var timestamp: Timestamp
+    package var operation: String
+    package var parameters: [JSONMember]
+    package var metrics: [JSONMember]
+    package var engine: String?
+    package var isBlindAppend: Bool?
+
+    init(version: Int64, info: CommitInfo, fallback: Timestamp) {
+        self.version = version
+        timestamp = info.timestamp ?? fallback
+        operation = info.operation ?? ""
+        parameters = info.parameters
+        metrics = info.metrics
+        engine = info.engine
+        isBlindAppend = info.isBlindAppend
+    }
+
+    package var json: JSONValue {
+        var object = SparseObject()
+        object.add("version", version)
+        object.add("timestamp", timestamp.milliseconds)
+        object.add("operation", operation)
+        object.add("operationParameters", .object(parameters))
+        object.add("operationMetrics", .object(metrics))
+        object.add("engineInfo", engine)
+        object.add("isBlindAppend", isBlindAppend.map { .bool($0) })
+        return object.json
+    }
+}

@@ -1,0 +1,163 @@
+// How a file is named in the log: a path relative to the table's folder, each byte outside of
+// A–Z a–z 0–9 - _ . ~ / = written as %XX. Folder names of partitions were escaped once before, in
+// the way of Hive, so that a colon of a value arrives in the log as %253A.
+
+import Base
+
+package enum TablePath {
+    /// The path as it is written in the log.
+    package static func encoded(_ path: String) -> String {
+        escape(path) { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: false
+            case 0x2D, 0x2E, 0x2F, 0x3D, 0x5F, 0x7E: false
+            default: true
+            }
+        }
+    }
+
+    /// The path of a file that the log names, for use inside of the table's folder only.
+    ///
+    /// A log comes from outside: an absolute path or one that climbs out with `..` would let it
+    /// read any file of the machine, so it is refused.
+    package static func decoded(_ text: String) throws(DecodeFailure) -> String {
+        if hasScheme(text) || text.utf8.first == 0x2F {
+            throw .unsupported("file outside of the table's folder: \(text.prefix(200))")
+        }
+        guard let path = unescape(text) else {
+            throw .malformed("the path of a file is not valid UTF-8", position: 0)
+        }
+        for part in path.utf8.split(separator: 0x2F, omittingEmptySubsequences: false) {
+            let isClimbing = part.elementsEqual(".".utf8) || part.elementsEqual("..".utf8)
+            if part.isEmpty || isClimbing || part.contains(0) {
+                throw .unsupported("file outside of the table's folder: \(text.prefix(200))")
+            }
+        }
+        return path
+    }
+
+    /// A path of a `remove`, which is only compared and never opened, so that any form will do.
+    static func decodedForComparison(_ text: String) -> String { unescape(text) ?? text }
+
+    /// A name or value as part of a partition's folder name.
+    package static func hiveEscaped(_ text: String) -> String {
+        escape(text) { byte in
+            switch byte {
+            case 0x00...0x1F, 0x7F: true
+            case 0x22, 0x23, 0x25, 0x27, 0x2A, 0x2F, 0x3A, 0x3D, 0x3F, 0x5C: true
+            case 0x5B, 0x5D, 0x5E, 0x7B: true
+            default: false
+            }
+        }
+    }
+
+    private static func escape(_ text: String, where isEscaped: (UInt8) -> Bool) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var result: [UInt8] = []
+        for byte in text.utf8 {
+            if isEscaped(byte) {
+                result += [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            } else {
+                result.append(byte)
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// A percent sign that begins no escape stands for itself.
+    private static func unescape(_ text: String) -> String? {
+        let bytes = Array(text.utf8)
+        guard bytes.contains(0x25) else { return text }
+        var result: [UInt8] = []
+        var position = 0
+        while position < bytes.count {
+            if bytes[position] == 0x25, position + 2 < bytes.count,
+                let high = hexDigit(bytes[position + 1]), let low = hexDigit(bytes[position + 2])
+            {
+                result.append(high << 4 | low)
+                position += 3
+            } else {
+                result.append(bytes[position])
+                position += 1
+            }
+        }
+        return String(validating: result, as: UTF8.self)
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x41 + 10
+        case 0x61...0x66: byte - 0x61 + 10
+        default: nil
+        }
+    }
+
+    /// `s3:`, `file:`, … before the first slash.
+    private static func hasScheme(_ text: String) -> Bool {
+        for (index, byte) in text.utf8.enumerated() {
+            switch byte {
+            case 0x41...0x5A, 0x61...0x7A: continue
+            case 0x30...0x39, 0x2B, 0x2D, 0x2E: if index == 0 { return false }
+            case 0x3A: return index > 0
+            default: return false
+            }
+        }
+        return false
+    }
+}
+
+/// A name in `_delta_log`.
+package enum LogFileName: Equatable, Sendable {
+    case commit(Int64)
+    /// `part` of `parts`, counted from 1; a classic checkpoint is part 1 of 1.
+    case checkpoint(Int64, part: Int, parts: Int)
+    /// A checkpoint of the second kind, named by a UUID.
+    case checkpointV2(Int64, name: String)
+    case compacted(from: Int64, through: Int64)
+    /// Hints, checksums, temporary files and whatever else lies there.
+    case other
+
+    package init(_ name: String) {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        self = .other
+        guard let first = parts.first, let version = Self.number(first, width: 20) else { return }
+        let rest = Array(parts.dropFirst())
+        if rest == ["json"] {
+            self = .commit(version)
+        } else if rest == ["checkpoint", "parquet"] {
+            self = .checkpoint(version, part: 1, parts: 1)
+        } else if rest.count == 4, rest[0] == "checkpoint", rest[3] == "parquet",
+            let part = Self.number(rest[1], width: 10), let count = Self.number(rest[2], width: 10),
+            part >= 1, part <= count, count <= 100_000
+        {
+            self = .checkpoint(version, part: Int(part), parts: Int(count))
+        } else if rest.count == 3, rest[0] == "checkpoint", UUID128(text: rest[1]) != nil,
+            rest[2] == "parquet" || rest[2] == "json"
+        {
+            self = .checkpointV2(version, name: name)
+        } else if rest.count == 3, rest[1] == "compacted", rest[2] == "json",
+            let through = Self.number(rest[0], width: 20)
+        {
+            self = .compacted(from: version, through: through)
+        }
+    }
+
+    private static func number(_ text: String, width: Int) -> Int64? {
+        guard text.utf8.count == width, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        return Int64(text)
+    }
+
+    package static func commitName(_ version: Int64) -> String { padded(version, 20) + ".json" }
+
+    package static func checkpointName(_ version: Int64) -> String {
+        padded(version, 20) + ".checkpoint.parquet"
+    }
+
+    static func padded(_ number: Int64, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    }
+}

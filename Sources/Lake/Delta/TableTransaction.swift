@@ -1,0 +1,335 @@
+import Base
+import Columns
+
+/// Changes to a table that become visible together, or not at all.
+///
+/// Data files are written durably before the commit; a crash in between leaves files that nothing
+/// refers to. The commit is the creation of the next version's file, which exactly one of any
+/// number of writers can do; the others look at what was committed and try the version after it,
+/// unless it contradicts them.
+package struct TableTransaction: Sendable {
+    package let table: DeltaTable
+    /// The version that this transaction has read.
+    package let snapshot: TableSnapshot
+    /// True when the outcome depends on rows of the table, so that concurrent appends contradict.
+    package private(set) var readsTable = false
+    package private(set) var added: [AddFile] = []
+    package private(set) var removed: [RemoveFile] = []
+    private var transactions: [ApplicationTransaction] = []
+    private var newMetadata: TableMetadata?
+    private var newProtocol: TableProtocol?
+    private var addedRows: Int64 = 0
+    private var random: Random
+
+    init(table: DeltaTable, snapshot: TableSnapshot, random: Random) {
+        self.table = table
+        self.snapshot = snapshot
+        self.random = random
+    }
+
+    /// The table's description as this transaction leaves it.
+    package var metadata: TableMetadata { newMetadata ?? snapshot.metadata }
+
+    // MARK: Changes
+
+    /// A name that no other file of the table has or will have.
+    package mutating func newFileName(codec: String) -> String {
+        "part-00000-\(random.uuid()).c000.\(codec).parquet"
+    }
+
+    /// Writes `content`, a whole Parquet file, durably into the folder of its partition and adds it
+    /// to the table with the commit. Returns its path.
+    @discardableResult
+    package mutating func appendFile(
+        _ content: Bytes, rowCount: Int64, columns: [ColumnSummary],
+        partitionValues: PartitionValues = PartitionValues(), codec: String = "snappy", now: Now
+    ) throws(DeltaFailure) -> String {
+        for column in metadata.partitionColumns
+        where !partitionValues.entries.contains(where: { $0.column == column }) {
+            throw .invalid("a file without a value of partition column '\(column)'")
+        }
+        let path = partitionValues.folder + newFileName(codec: codec)
+        let full = table.fullPath(path)
+        try storing { () throws(StorageFailure) in try table.store.put(full, content) }
+        let file = AddFile(
+            path: path, partitionValues: partitionValues, size: Int64(content.count),
+            modificationTime: now.timestamp,
+            statistics: FileStatistics.text(
+                rowCount: rowCount, columns: columns, limit: metadata.indexedColumns))
+        addFile(file, rowCount: rowCount)
+        return path
+    }
+
+    /// Adds a file that is in place already.
+    package mutating func addFile(_ file: AddFile, rowCount: Int64) {
+        added.append(file)
+        addedRows &+= rowCount
+    }
+
+    /// Removes a file of the snapshot with the commit.
+    package mutating func remove(
+        _ file: AddFile, dataChange: Bool = true, now: Now
+    ) throws(DeltaFailure) {
+        guard snapshot.contains(file.key) else {
+            throw .invalid("\(file.path) is not a file of version \(snapshot.version)")
+        }
+        if dataChange, snapshot.metadata.flag("delta.appendOnly") {
+            throw .invalid("rows of this table cannot be removed: it is delta.appendOnly")
+        }
+        readsTable = true
+        removed.append(RemoveFile(file, at: now.timestamp, dataChange: dataChange))
+    }
+
+    /// Removes every file of the snapshot: what is added replaces the whole content.
+    package mutating func removeAll(now: Now) throws(DeltaFailure) {
+        readsTable = true
+        for file in snapshot.files { try remove(file, now: now) }
+    }
+
+    /// Says that the added rows were computed from rows of this table.
+    package mutating func markAsReading() { readsTable = true }
+
+    /// Makes the commit the batch `version` of `appID`. Throws `duplicateTransaction` when the
+    /// table has that batch or a later one: then everything of it is in the table already.
+    package mutating func setTransaction(
+        appID: String, version: Int64, now: Now
+    ) throws(DeltaFailure) {
+        if let committed = snapshot.lastTransaction(of: appID), committed >= version {
+            throw .duplicateTransaction(appID: appID, version: version, committed: committed)
+        }
+        transactions.removeAll { $0.appID == appID }
+        transactions.append(
+            ApplicationTransaction(appID: appID, version: version, lastUpdated: now.timestamp))
+    }
+
+    /// Replaces the table's description: comment, settings, more columns at the end.
+    package mutating func setMetadata(_ metadata: TableMetadata) throws(DeltaFailure) {
+        do throws(DecodeFailure) {
+            try metadata.checkPartitionColumns()
+        } catch {
+            throw .invalid("\(error)")
+        }
+        let needed = TableFeatures.minimalProtocol(for: metadata.schema)
+        if needed.minReaderVersion > snapshot.tableProtocol.minReaderVersion {
+            newProtocol = needed
+        }
+        try TableFeatures.requireWritable(newProtocol ?? snapshot.tableProtocol, metadata)
+        newMetadata = metadata
+    }
+
+    /// Adds columns that older files do not have: they read as NULL there.
+    package mutating func addColumns(_ fields: [Field]) throws(DeltaFailure) {
+        var metadata = self.metadata
+        for field in try DeltaSchema(TableSchema(fields)).fields {
+            let name = field.name.lowercased()
+            if metadata.schema.fields.contains(where: { $0.name.lowercased() == name }) {
+                throw .invalid("column '\(field.name)' exists already")
+            }
+            var nullable = field
+            nullable.isNullable = true
+            metadata.schema.fields.append(nullable)
+        }
+        try setMetadata(metadata)
+    }
+
+    package var isEmpty: Bool {
+        added.isEmpty && removed.isEmpty && transactions.isEmpty && newMetadata == nil
+    }
+
+    // MARK: Commit
+
+    /// Makes the changes visible and returns the new version. When storage fails the outcome is
+    /// unknown until the table is read again; a batch with `setTransaction` can then be repeated
+    /// safely.
+    package consuming func commit(
+        _ operation: CommitOperation, now: Now
+    ) throws(DeltaFailure) -> Int64 {
+        let transactionID = random.uuid().description
+        // What the table is at each attempt; advanced over the commits of others.
+        var base = snapshot
+        for _ in 0..<DeltaLimits.commitAttempts {
+            let version = base.version + 1
+            let timestamp = Timestamp(
+                milliseconds: max(
+                    now.timestamp.milliseconds, base.timestamp.milliseconds &+ 1))
+            let actions = lines(
+                operation, transactionID: transactionID, timestamp: timestamp)
+            if try table.log.writeCommit(version, actions) {
+                try finish(base, actions, version: version, timestamp: timestamp)
+                return version
+            }
+            guard let winner = try table.log.readCommit(version) else {
+                // Created and gone again: somebody cleans the log below our feet.
+                throw .gap(path: table.path, missing: version)
+            }
+            let info = CommitInfo(winner)
+            if info.transactionID == transactionID {
+                // The store answered "exists" to a repetition of our own request.
+                try finish(base, winner, version: version, timestamp: timestamp)
+                return version
+            }
+            try checkConflicts(with: winner, info, version: version)
+            var builder = TableSnapshot.Builder(base)
+            try builder.apply(
+                winner, version: version, timestamp: info.timestamp ?? base.timestamp,
+                path: table.path)
+            base = try builder.finish(path: table.path)
+        }
+        throw .contention(attempts: DeltaLimits.commitAttempts)
+    }
+
+    private func lines(
+        _ operation: CommitOperation, transactionID: String, timestamp: Timestamp
+    ) -> [LogAction] {
+        var metrics: [JSONMember] = [
+            JSONMember("numFiles", .string(String(added.count))),
+            JSONMember("numOutputRows", .string(String(addedRows))),
+            JSONMember(
+                "numOutputBytes", .string(String(added.reduce(0) { $0 &+ $1.size }))),
+        ]
+        if !removed.isEmpty {
+            metrics.append(JSONMember("numRemovedFiles", .string(String(removed.count))))
+        }
+        var actions: [LogAction] = [
+            .commitInfo(
+                operation.commitInfo(
+                    timestamp: timestamp, readVersion: snapshot.version,
+                    isBlindAppend: !readsTable && newMetadata == nil, metrics: metrics,
+                    transactionID: transactionID,
+                    inCommitTimestamp: metadata.flag("delta.enableInCommitTimestamps")))
+        ]
+        if let newProtocol { actions.append(.tableProtocol(newProtocol)) }
+        if let newMetadata { actions.append(.metadata(newMetadata)) }
+        actions += transactions.map { .transaction($0) }
+        actions += removed.map { .remove($0) }
+        actions += added.map { .add($0) }
+        return actions
+    }
+
+    /// Decides whether this transaction can follow `winner`, which it has not read.
+    private func checkConflicts(
+        with winner: [LogAction], _ info: CommitInfo, version: Int64
+    ) throws(DeltaFailure) {
+        for action in winner {
+            switch action {
+            case .tableProtocol: throw .conflict(.protocolChanged, version: version)
+            case .metadata: throw .conflict(.metadataChanged, version: version)
+            case .transaction(let theirs):
+                guard let mine = transactions.first(where: { $0.appID == theirs.appID }) else {
+                    continue
+                }
+                if theirs.version >= mine.version {
+                    throw .duplicateTransaction(
+                        appID: mine.appID, version: mine.version, committed: theirs.version)
+                }
+                throw .conflict(.concurrentTransaction, version: version)
+            case .remove(let file):
+                if removed.contains(where: { $0.key.path == file.path }) {
+                    throw .conflict(.concurrentDeleteDelete, version: version)
+                }
+                if readsTable { throw .conflict(.concurrentDeleteRead, version: version) }
+            case .add(let file):
+                if readsTable, file.dataChange {
+                    throw .conflict(.concurrentAppend, version: version)
+                }
+            case .commitInfo, .domainMetadata, .other: continue
+            }
+        }
+    }
+
+    /// Advances the table's cache over our own commit and writes a checkpoint when it is due. A
+    /// failed checkpoint does not undo the commit: it is reported, and the next one tries again.
+    private func finish(
+        _ base: TableSnapshot, _ actions: [LogAction], version: Int64, timestamp: Timestamp
+    ) throws(DeltaFailure) {
+        var builder = TableSnapshot.Builder(base)
+        try builder.apply(actions, version: version, timestamp: timestamp, path: table.path)
+        let fresh = try builder.finish(path: table.path)
+        table.remember(fresh)
+        guard version % fresh.metadata.checkpointInterval == 0 else { return }
+        do throws(DeltaFailure) {
+            try table.writeCheckpoint(of: fresh)
+        } catch {
+            table.diagnostics.report(
+                .warning, "delta", "checkpoint \(version) of \(table.path): \(error)")
+        }
+    }
+}
+
+/// What a commit does, for the table's history.
+package struct CommitOperation: Hashable, Sendable {
+    package var name: String
+    /// Values are written as JSON texts, as other engines do.
+    package var parameters: [JSONMember]
+
+    package init(_ name: String, parameters: [JSONMember] = []) {
+        self.name = name
+        self.parameters = parameters
+    }
+
+    /// Rows added by a writer that read nothing.
+    package static func append(partitionBy columns: [String] = []) -> CommitOperation {
+        CommitOperation(
+            "WRITE",
+            parameters: [
+                JSONMember("mode", "Append"), JSONMember("partitionBy", names(columns)),
+            ])
+    }
+
+    /// The whole content replaced.
+    package static func overwrite(partitionBy columns: [String] = []) -> CommitOperation {
+        CommitOperation(
+            "WRITE",
+            parameters: [
+                JSONMember("mode", "Overwrite"), JSONMember("partitionBy", names(columns)),
+            ])
+    }
+
+    /// One epoch of a streaming table.
+    package static func streamingUpdate(queryID: String, epoch: Int64) -> CommitOperation {
+        CommitOperation(
+            "STREAMING UPDATE",
+            parameters: [
+                JSONMember("outputMode", "Append"), JSONMember("queryId", .string(queryID)),
+                JSONMember("epochId", .string(String(epoch))),
+            ])
+    }
+
+    static func createTable(_ metadata: TableMetadata) -> CommitOperation {
+        let properties = JSONValue.object(
+            metadata.configuration.map { JSONMember($0.key, .string($0.value)) })
+        return CommitOperation(
+            "CREATE TABLE",
+            parameters: [
+                JSONMember("isManaged", "true"),
+                JSONMember("description", metadata.comment.map { .string($0) } ?? .null),
+                JSONMember("partitionBy", names(metadata.partitionColumns)),
+                JSONMember("properties", .string(properties.text)),
+            ])
+    }
+
+    private static func names(_ columns: [String]) -> JSONValue {
+        .string(JSONValue.array(columns.map { .string($0) }).text)
+    }
+
+    /// What we call ourselves in the log.
+    static let engine = "Weir/0.1"
+
+    func commitInfo(
+        timestamp: Timestamp, readVersion: Int64?, isBlindAppend: Bool, metrics: [JSONMember],
+        transactionID: String, inCommitTimestamp: Bool
+    ) -> JSONValue {
+        var object = SparseObject()
+        if inCommitTimestamp { object.add("inCommitTimestamp", timestamp.milliseconds) }
+        object.add("timestamp", timestamp.milliseconds)
+        object.add("operation", name)
+        object.add("operationParameters", .object(parameters))
+        object.add("readVersion", readVersion)
+        object.add("isolationLevel", "Serializable")
+        object.add("isBlindAppend", isBlindAppend)
+        if !metrics.isEmpty { object.add("operationMetrics", .object(metrics)) }
+        object.add("engineInfo", Self.engine)
+        object.add("txnId", transactionID)
+        return object.json
+    }
+}
