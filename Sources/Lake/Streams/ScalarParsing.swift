@@ -1,9 +1,7 @@
 // Numbers and moments from the text of a JSON value, without building strings. Anything unusual is
 // refused with nil, and the row says so.
 
-#if canImport(Glibc)
-import Glibc
-#endif
+import Base
 
 /// A whole number; "1e3" and "5.0" are accepted when they are whole.
 func parseInteger(_ raw: UnsafeRawBufferPointer) -> Int64? {
@@ -111,17 +109,6 @@ func parseDecimal(_ raw: UnsafeRawBufferPointer, precision: Int, scale: Int) -> 
     for _ in 0..<min(precision, 38) { bound *= 10 }
     guard value < bound else { return nil }
     return negative ? -value : value
-}
-
-/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar.
-func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int {
-    // Years begin in March here, so that the leap day is the last day of a year.
-    let shifted = month > 2 ? year : year - 1
-    let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-    let yearOfEra = shifted - era * 400
-    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-    return era * 146_097 + dayOfEra - 719_468
 }
 
 private func daysIn(month: Int, of year: Int) -> Int {

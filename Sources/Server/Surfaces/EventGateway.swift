@@ -101,7 +101,7 @@ package struct EventChecker: Sendable {
             JSONMember("user_id", .string(user)),
             JSONMember("session_id", session.map { .string($0) } ?? .null),
             JSONMember("app_type", .string(app ?? rules?.defaultApp ?? "web")),
-            JSONMember("timestamp", .string(moment ?? isoText(now))),
+            JSONMember("timestamp", .string(moment ?? now.isoText)),
             JSONMember("properties", value["properties"] ?? .object([])),
         ]
         // Fields that we do not know travel along: the topic keeps what the app sent.
@@ -171,32 +171,6 @@ private func isTimestamp(_ text: String) -> Bool {
         if !fits { return false }
     }
     return bytes.count == 10 || bytes.count >= 16
-}
-
-/// `YYYY-MM-DDTHH:MM:SS.mmmZ`
-package func isoText(_ moment: Timestamp) -> String {
-    func padded(_ value: Int, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-    }
-    let milliseconds = Int(moment.milliseconds)
-    let days = (milliseconds >= 0 ? milliseconds : milliseconds - 86_399_999) / 86_400_000
-    let rest = milliseconds - days * 86_400_000
-    // Civil date from days, with years that begin in March.
-    let shifted = days + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let monthFromMarch = (5 * dayOfYear + 2) / 153
-    let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-    let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-    let clock =
-        "\(padded(rest / 3_600_000, 2)):\(padded(rest / 60_000 % 60, 2)):"
-        + "\(padded(rest / 1000 % 60, 2)).\(padded(rest % 1000, 3))"
-    return date + "T" + clock + "Z"
 }
 
 /// The endpoints of the gateway. They append to one topic and answer when that is durable.

@@ -64,3 +64,47 @@ package struct Now: Hashable, Sendable {
 
     package var timestamp: Timestamp { Timestamp(milliseconds: wallMicroseconds / 1000) }
 }
+
+extension Timestamp {
+    /// `YYYY-MM-DDTHH:MM:SS.mmmZ`, as ISO 8601 writes the moment in UTC.
+    package var isoText: String {
+        let days = Int(
+            milliseconds >= 0 ? milliseconds / 86_400_000 : (milliseconds - 86_399_999) / 86_400_000)
+        let rest = Int(milliseconds) - days * 86_400_000
+        let (year, month, day) = civilDate(daysSinceEpoch: days)
+        func padded(_ value: Int, _ width: Int) -> String {
+            let digits = String(value)
+            return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+        }
+        let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
+        let clock =
+            "\(padded(rest / 3_600_000, 2)):\(padded(rest / 60_000 % 60, 2)):"
+            + "\(padded(rest / 1000 % 60, 2)).\(padded(rest % 1000, 3))"
+        return date + "T" + clock + "Z"
+    }
+}
+
+/// The date of the proleptic Gregorian calendar `days` after 1970-01-01.
+package func civilDate(daysSinceEpoch days: Int) -> (year: Int, month: Int, day: Int) {
+    // Years begin in March here, so that the leap day is the last day of a year; 400 years have
+    // 146,097 days.
+    let shifted = days + 719_468
+    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+    let dayOfEra = shifted - era * 146_097
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let monthFromMarch = (5 * dayOfYear + 2) / 153
+    let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+    let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
+}
+
+/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar.
+package func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int {
+    let shifted = month > 2 ? year : year - 1
+    let era = (shifted >= 0 ? shifted : shifted - 399) / 400
+    let yearOfEra = shifted - era * 400
+    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+    return era * 146_097 + dayOfEra - 719_468
+}
