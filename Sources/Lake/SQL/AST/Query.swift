@@ -1,0 +1,109 @@
+/// A whole query: common table expressions, a body, and the order of its result.
+package struct Query: Hashable, Sendable {
+    package var commonTables: [CommonTable] = []
+    package var body: QueryBody
+    package var orderBy: [OrderItem] = []
+    package var limit: Expression?
+    package var offset: Expression?
+    /// `EMIT ON WINDOW CLOSE` of a materialized view.
+    package var emitsOnWindowClose = false
+    package var position: Int
+}
+
+package struct CommonTable: Hashable, Sendable {
+    package var name: Identifier
+    package var columns: [Identifier]
+    package var query: Query
+}
+
+package indirect enum QueryBody: Hashable, Sendable {
+    case select(Select)
+    case values([[Expression]])
+    case setOperation(SetOperation)
+    /// In parentheses with an order or limit of its own.
+    case nested(Query)
+}
+
+/// `a UNION ALL b UNION ALL c` is one operation with three operands.
+package struct SetOperation: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable { case union, intersect, except }
+
+    package var kind: Kind
+    package var isAll: Bool
+    package var operands: [QueryBody]
+    package var position: Int
+}
+
+package struct Select: Hashable, Sendable {
+    package enum Distinct: Hashable, Sendable {
+        case no
+        case yes
+        case on([Expression])
+    }
+
+    package var distinct: Distinct = .no
+    package var items: [SelectItem] = []
+    package var from: [FromItem] = []
+    package var filter: Expression?
+    package var groupBy: [Expression] = []
+    package var having: Expression?
+    package var position: Int
+}
+
+package enum SelectItem: Hashable, Sendable {
+    case expression(Expression, alias: Identifier?)
+    /// `*` or `t.*`
+    case star(qualifier: ObjectName?, position: Int)
+}
+
+package struct TableAlias: Hashable, Sendable {
+    package var name: Identifier
+    package var columns: [Identifier]
+}
+
+package indirect enum FromItem: Hashable, Sendable {
+    case table(TableReference)
+    case query(Query, alias: TableAlias?, isLateral: Bool, position: Int)
+    case function(FunctionCall, alias: TableAlias?)
+    case window(WindowFunction)
+    case join(Join)
+}
+
+package struct TableReference: Hashable, Sendable {
+    package enum Travel: Hashable, Sendable {
+        case version(Expression)
+        case timestamp(Expression)
+    }
+
+    package var name: ObjectName
+    /// `STREAM(t)`
+    package var isStream = false
+    package var travel: Travel?
+    package var alias: TableAlias?
+}
+
+/// `TUMBLE(t, ts, size)`, `HOP(t, ts, slide, size)` and their relatives.
+package struct WindowFunction: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable { case tumble, hop, cumulate, session }
+
+    package var kind: Kind
+    package var input: FromItem
+    package var arguments: [Expression]
+    package var alias: TableAlias?
+    package var position: Int
+}
+
+package struct Join: Hashable, Sendable {
+    package enum Condition: Hashable, Sendable {
+        case none
+        case on(Expression)
+        case using([Identifier])
+        case natural
+    }
+
+    package var kind: JoinKind
+    package var left: FromItem
+    package var right: FromItem
+    package var condition: Condition
+    package var position: Int
+}

@@ -1,0 +1,321 @@
+import Base
+
+extension Parser {
+    /// Whether a query begins here, possibly behind opening parentheses.
+    func isQueryStart(allowsParenthesis: Bool = true) -> Bool {
+        var ahead = 0
+        if allowsParenthesis { while isNext("(", ahead: ahead) { ahead += 1 } }
+        switch peek(ahead).keyword {
+        case .select, .with: return true
+        case .values: return isNext("(", ahead: ahead + 1)
+        case .table: return isIdentifier(ahead: ahead + 1)
+        default: return false
+        }
+    }
+
+    func isSetOperator() -> Bool { isNext(.union) || isNext(.intersect) || isNext(.except) }
+
+    mutating func query() throws(Problem) -> Query {
+        try nested { parser throws(Problem) in
+            let position = parser.token.position
+            var commonTables: [CommonTable] = []
+            if parser.accept(.with) { commonTables = try parser.commonTables() }
+            let body = try parser.queryBody()
+            var query = Query(body: body, position: position)
+            query.commonTables = commonTables
+            try parser.queryTail(&query)
+            return query.simplified
+        }
+    }
+
+    /// The rest of a query whose first operand has been read.
+    mutating func query(
+        continuing first: QueryBody, at position: Int
+    ) throws(Problem) -> Query {
+        let body = try setOperations(from: intersections(from: first))
+        var query = Query(body: body, position: position)
+        try queryTail(&query)
+        return query.simplified
+    }
+
+    private mutating func commonTables() throws(Problem) -> [CommonTable] {
+        if isNext(.recursive) {
+            throw notSupported("WITH RECURSIVE", hint: "write the steps out as several queries")
+        }
+        var tables: [CommonTable] = []
+        repeat {
+            let name = try identifier("a name for the WITH query")
+            let columns = isNext("(") ? try identifierList() : []
+            try expect(.as)
+            if isNext(.not), isNext(.materialized, ahead: 1) { advance() }
+            _ = accept(.materialized)
+            try expect("(")
+            guard isQueryStart() else {
+                if [.insert, .update, .delete, .merge].contains(token.keyword) {
+                    throw notSupported("a data-modifying WITH", hint: "send two statements")
+                }
+                throw unexpected(expected: "SELECT")
+            }
+            let inner = try query()
+            try expect(")")
+            tables.append(CommonTable(name: name, columns: columns, query: inner))
+        } while accept(",")
+        return tables
+    }
+
+    // MARK: Set operations
+
+    private mutating func queryBody() throws(Problem) -> QueryBody {
+        try setOperations(from: intersections(from: simpleBody()))
+    }
+
+    private mutating func setOperations(from first: QueryBody) throws(Problem) -> QueryBody {
+        var left = first
+        while isNext(.union) || isNext(.except) {
+            let kind: SetOperation.Kind = isNext(.union) ? .union : .except
+            left = try setOperation(kind, left, isNested: true)
+        }
+        return left
+    }
+
+    private mutating func intersections(from first: QueryBody) throws(Problem) -> QueryBody {
+        var left = first
+        while isNext(.intersect) { left = try setOperation(.intersect, left, isNested: false) }
+        return left
+    }
+
+    private mutating func setOperation(
+        _ kind: SetOperation.Kind, _ left: QueryBody, isNested: Bool
+    ) throws(Problem) -> QueryBody {
+        let position = token.position
+        advance()
+        let isAll = accept(.all)
+        if !isAll { _ = accept(.distinct) }
+        var right = try simpleBody()
+        if isNested { right = try intersections(from: right) }
+        if case .setOperation(var same) = left, same.kind == .union, kind == .union,
+            same.isAll == isAll
+        {
+            same.operands.append(right)
+            return .setOperation(same)
+        }
+        try grow()
+        return .setOperation(
+            SetOperation(kind: kind, isAll: isAll, operands: [left, right], position: position))
+    }
+
+    private mutating func simpleBody() throws(Problem) -> QueryBody {
+        switch token.keyword {
+        case .select: return .select(try select())
+        case .values: return .values(try valueRows())
+        case .table:
+            let position = token.position
+            advance()
+            var select = Select(position: position)
+            select.items = [.star(qualifier: nil, position: position)]
+            select.from = [.table(TableReference(name: try objectName("a table name")))]
+            return .select(select)
+        default: break
+        }
+        guard accept("(") else { throw unexpected(expected: "SELECT") }
+        let inner = try query()
+        try expect(")")
+        return inner.isBare ? inner.body : .nested(inner)
+    }
+
+    private mutating func valueRows() throws(Problem) -> [[Expression]] {
+        advance()
+        var rows: [[Expression]] = []
+        repeat {
+            try expect("(")
+            var row = [try expression()]
+            while accept(",") { row.append(try expression()) }
+            let position = token.position
+            try expect(")")
+            guard row.count == rows.first?.count ?? row.count else {
+                throw Problem(
+                    "42601", "VALUES lists must all be the same length", position: position)
+            }
+            rows.append(row)
+        } while accept(",")
+        return rows
+    }
+
+    // MARK: Order and limit
+
+    private mutating func queryTail(_ query: inout Query) throws(Problem) {
+        if accept(.order, .by) { query.orderBy = try orderItems() }
+        while true {
+            if query.limit == nil, accept(.limit) {
+                if accept(.all) { continue }
+                query.limit = try expression()
+                if isNext(",") {
+                    throw Problem(
+                        "42601", "LIMIT #,# syntax is not supported",
+                        hint: "use separate LIMIT and OFFSET clauses", position: token.position)
+                }
+            } else if query.offset == nil, accept(.offset) {
+                query.offset = try expression()
+                if !accept(.row) { _ = accept(.rows) }
+            } else if query.limit == nil, accept(.fetch) {
+                query.limit = try fetchCount()
+            } else {
+                break
+            }
+        }
+        if isNext(.for), [.update, .no, .key].contains(peek(1).keyword) || isNextWord("share", ahead: 1)
+        {
+            throw notSupported("row locking (FOR UPDATE)", hint: "queries read one snapshot")
+        }
+        if areNext(.emit, .on), isNext(.window, ahead: 2), isNext(.close, ahead: 3) {
+            index += 4
+            query.emitsOnWindowClose = true
+        } else if isNext(.emit) {
+            throw notSupported("EMIT CHANGES", hint: "run the query again for newer rows")
+        }
+    }
+
+    private mutating func fetchCount() throws(Problem) -> Expression {
+        guard accept(.first) || accept(.next) else { throw unexpected(expected: "FIRST") }
+        var count = Expression(.number("1"), at: token.position)
+        if !isNext(.row), !isNext(.rows) { count = try primary() }
+        guard accept(.row) || accept(.rows) else { throw unexpected(expected: "ROWS") }
+        if isNext(.with) { throw notSupported("WITH TIES", hint: "use ONLY") }
+        try expect(.only)
+        return count
+    }
+
+    mutating func orderItems() throws(Problem) -> [OrderItem] {
+        var items: [OrderItem] = []
+        repeat {
+            let key = try expression()
+            var item = OrderItem(expression: key, isDescending: false)
+            if accept(.desc) { item.isDescending = true } else { _ = accept(.asc) }
+            if accept(.using) {
+                throw notSupported("ORDER BY … USING", hint: "use ASC or DESC")
+            }
+            if accept(.nulls) {
+                if accept(.first) {
+                    item.nullsFirst = true
+                } else {
+                    try expect(.last)
+                    item.nullsFirst = false
+                }
+            }
+            items.append(item)
+        } while accept(",")
+        return items
+    }
+
+    // MARK: SELECT
+
+    private mutating func select() throws(Problem) -> Select {
+        var select = Select(position: token.position)
+        advance()
+        if accept(.distinct) {
+            select.distinct = .yes
+            if accept(.on) {
+                try expect("(")
+                select.distinct = .on(try expressionList())
+                try expect(")")
+            }
+        } else {
+            _ = accept(.all)
+        }
+        if !endsSelectList() {
+            repeat { select.items.append(try selectItem()) } while accept(",")
+        }
+        if isNext(.into) {
+            throw notSupported("SELECT INTO", hint: "use CREATE STREAMING TABLE … AS or INSERT")
+        }
+        if accept(.from) {
+            repeat { select.from.append(try fromItem()) } while accept(",")
+        }
+        if accept(.where) { select.filter = try expression() }
+        if accept(.group, .by) {
+            _ = accept(.distinct) || accept(.all)
+            try refuseGroupingSets()
+            select.groupBy = try expressionList()
+        }
+        if accept(.having) { select.having = try expression() }
+        if isNext(.window), isIdentifier(ahead: 1) {
+            throw notSupported(
+                "the WINDOW clause", hint: "use GROUP BY, DISTINCT ON, or TUMBLE and HOP in FROM")
+        }
+        if isNextWord("qualify") {
+            throw notSupported("QUALIFY", hint: "use DISTINCT ON")
+        }
+        return select
+    }
+
+    private func endsSelectList() -> Bool {
+        if isAtEnd || isNext(";") || isNext(")") { return true }
+        switch token.keyword {
+        case .from, .where, .group, .having, .order, .limit, .union, .intersect, .except: return true
+        default: return false
+        }
+    }
+
+    private func refuseGroupingSets() throws(Problem) {
+        let isSet =
+            (isNextWord("rollup") || isNextWord("cube")) && isNext("(", ahead: 1)
+            || isNext(.grouping) && isNextWord("sets", ahead: 1)
+        guard isSet else { return }
+        throw notSupported(
+            "GROUP BY with ROLLUP, CUBE or GROUPING SETS",
+            hint: "UNION ALL one query for each set of keys")
+    }
+
+    private mutating func expressionList() throws(Problem) -> [Expression] {
+        var list = [try expression()]
+        while accept(",") { list.append(try expression()) }
+        return list
+    }
+
+    private mutating func selectItem() throws(Problem) -> SelectItem {
+        let position = token.position
+        if accept("*") { return .star(qualifier: nil, position: position) }
+        if let qualifier = starQualifier() {
+            return .star(qualifier: qualifier, position: position)
+        }
+        let value = try expression()
+        if accept(.as) { return .expression(value, alias: try label()) }
+        let isLabel =
+            token.kind == .quotedWord
+            || token.kind == .word && token.keyword?.canBeBareLabel != false
+        guard isLabel, !areNext(.emit, .on) else { return .expression(value, alias: nil) }
+        return .expression(value, alias: takeWord())
+    }
+
+    /// `t.*` or `s.t.*`, consumed; nil and nothing consumed when it is something else.
+    private mutating func starQualifier() -> ObjectName? {
+        var ahead = 0
+        var parts: [Int] = []
+        while isIdentifier(ahead: ahead), isNext(".", ahead: ahead + 1), parts.count < 3 {
+            parts.append(ahead)
+            ahead += 2
+            if isNext("*", ahead: ahead) {
+                let names = parts.map {
+                    Identifier(wordText(peek($0), in: text), position: peek($0).position)
+                }
+                index += ahead + 1
+                return ObjectName(names)
+            }
+        }
+        return nil
+    }
+}
+
+extension Query {
+    /// Nothing but a body.
+    fileprivate var isBare: Bool {
+        commonTables.isEmpty && orderBy.isEmpty && limit == nil && offset == nil
+            && !emitsOnWindowClose
+    }
+
+    /// `((SELECT …))` is `SELECT …`.
+    fileprivate var simplified: Query {
+        if isBare, case .nested(let inner) = body { return inner }
+        return self
+    }
+}

@@ -1,0 +1,380 @@
+// Statements by their first word, apart from CREATE.
+
+import Base
+
+extension Parser {
+    mutating func statement() throws(Problem) -> Statement {
+        if isNext("(") || isQueryStart() { return .query(try query()) }
+        let start = token
+        switch token.keyword {
+        case .explain: return try explain()
+        case .insert: return try insert()
+        case .create: return try create()
+        case .refresh:
+            advance()
+            try expect(.materialized, .view)
+            _ = accept(.concurrently)
+            let name = try objectName()
+            if accept(.with) {
+                _ = accept(.no)
+                try expect(.data)
+            }
+            return .refreshMaterializedView(name)
+        case .drop: return try drop()
+        case .comment: return try comment()
+        case .alter: return try alter()
+        case .show: return try show()
+        case .describe, .desc: return try describe()
+        case .set: return try set()
+        case .reset:
+            advance()
+            return .reset(name: accept(.all) ? nil : try settingName())
+        case .begin, .start, .commit, .end, .rollback: return try transaction()
+        default: break
+        }
+        if isNextWord("abort") { return try transaction() }
+        if let planned = planned() {
+            skipStatement()
+            return .notSupported(
+                NotSupported(words: planned.words, hint: planned.hint, position: start.position))
+        }
+        throw unknownStatement()
+    }
+
+    private func unknownStatement() -> Problem {
+        guard token.kind == .word else { return unexpected(expected: "a statement") }
+        let starts: [Keyword] = [
+            .select, .insert, .create, .with, .show, .describe, .explain, .drop, .alter, .set,
+            .values, .update, .delete, .refresh, .comment, .begin, .commit, .rollback, .reset,
+            .grant, .revoke, .optimize, .vacuum, .restore, .subscribe, .copy, .truncate,
+        ]
+        let near = nearestName(to: spelling(token), among: starts.map(\.rawValue))
+        return unexpected(hint: near.map { "did you mean \"\($0.uppercased())\"?" })
+    }
+
+    /// Statements of the dialect that are not built yet.
+    private func planned() -> (words: String, hint: String)? {
+        switch token.keyword {
+        case .update, .delete, .merge:
+            ("\(spelling(token).uppercased())", "rows come from streams; declare a view instead")
+        case .truncate: ("TRUNCATE", "drop the table and create it again")
+        case .grant: ("GRANT", "every connection has all rights for now")
+        case .revoke: ("REVOKE", "every connection has all rights for now")
+        case .optimize: ("OPTIMIZE", "nothing to do: the table stays readable without it")
+        case .vacuum: ("VACUUM", "nothing to do: the table stays readable without it")
+        case .analyze: ("ANALYZE", "statistics are written with every file")
+        case .restore: ("RESTORE", "read the old state with VERSION AS OF")
+        case .subscribe: ("SUBSCRIBE", "run the query again, or consume the topic")
+        case .copy: ("COPY", "use INSERT, or produce to the topic")
+        case .execute: ("EXECUTE", "use the extended protocol for prepared statements")
+        case .prepare: ("PREPARE", "use the extended protocol for prepared statements")
+        case .deallocate: ("DEALLOCATE", "use the extended protocol for prepared statements")
+        case .declare: ("DECLARE CURSOR", "use LIMIT and OFFSET")
+        case .fetch: ("FETCH", "use LIMIT and OFFSET")
+        case .savepoint: ("SAVEPOINT", "each statement is a transaction of its own")
+        case .release: ("RELEASE SAVEPOINT", "each statement is a transaction of its own")
+        case .lock: ("LOCK", "each statement is a transaction of its own")
+        case .discard: ("DISCARD", "open a new connection")
+        case nil where isNextWord("call"): ("CALL", "there are no procedures")
+        case nil where isNextWord("listen"): ("LISTEN", "consume a topic instead")
+        case nil where isNextWord("use"): ("USE", "write the schema in front of the name")
+        case .use: ("USE", "write the schema in front of the name")
+        case .repair: ("REPAIR", "run \"weir doctor\"")
+        default: nil
+        }
+    }
+
+    // MARK: EXPLAIN, INSERT
+
+    private mutating func explain() throws(Problem) -> Statement {
+        advance()
+        var analyze = accept(.analyze)
+        var incremental = false
+        if isNext("("), !isQueryStart() {
+            advance()
+            repeat {
+                let option = try label()
+                var isOn = true
+                if !isNext(","), !isNext(")") {
+                    let value = spelling(token).lowercased()
+                    isOn = !["off", "false", "0"].contains(value)
+                    advance()
+                }
+                switch option.name {
+                case "analyze": analyze = isOn
+                case "incremental": incremental = isOn
+                case "verbose", "costs", "buffers", "format", "timing", "summary", "settings",
+                    "wal", "generic_plan", "memory", "serialize":
+                    break
+                default:
+                    throw Problem(
+                        "42601", "unrecognized EXPLAIN option \"\(option.name)\"",
+                        hint: "options: ANALYZE, INCREMENTAL", position: option.position)
+                }
+            } while accept(",")
+            try expect(")")
+        }
+        _ = accept(.verbose)
+        guard isQueryStart() else {
+            throw notSupported("EXPLAIN of this statement", hint: "explain its query")
+        }
+        return .explain(
+            Explain(query: try query(), analyze: analyze, incremental: incremental))
+    }
+
+    private mutating func insert() throws(Problem) -> Statement {
+        advance()
+        try expect(.into)
+        let target = try objectName("a table or topic name")
+        if accept(.as) { _ = try identifier("an alias") }
+        var columns: [Identifier] = []
+        if isNext("("), !isQueryStart() { columns = try identifierList() }
+        if areNext(.default, .values) {
+            throw notSupported("INSERT … DEFAULT VALUES", hint: "give the values")
+        }
+        guard isQueryStart() else { throw unexpected(expected: "VALUES or SELECT") }
+        let rows = try query()
+        if isNext(.on) {
+            throw notSupported("ON CONFLICT", hint: "rows are appended; use DISTINCT ON to read")
+        }
+        if isNext(.returning) {
+            throw notSupported("RETURNING", hint: "select the rows afterwards")
+        }
+        return .insert(Insert(target: target, columns: columns, query: rows))
+    }
+
+    // MARK: Objects
+
+    /// `TABLE`, `STREAMING TABLE`, `VIEW`, …; nil when it is no kind that we have.
+    mutating func objectKind() -> ObjectKind? {
+        if accept(.streaming, .table) { return .streamingTable }
+        if accept(.materialized, .view) { return .materializedView }
+        if accept(.table) { return .table }
+        if accept(.view) { return .view }
+        if accept(.topic) { return .topic }
+        if accept(.schema) { return .schema }
+        return nil
+    }
+
+    private mutating func drop() throws(Problem) -> Statement {
+        let start = token.position
+        advance()
+        guard let kind = objectKind() else { return try unknownObject("DROP", from: start) }
+        let ifExists = accept(.if)
+        if ifExists { try expect(.exists) }
+        var names = [try objectName()]
+        while accept(",") { names.append(try objectName()) }
+        let cascade = accept(.cascade)
+        if !cascade { _ = accept(.restrict) }
+        return .drop(Drop(kind: kind, names: names, ifExists: ifExists, cascade: cascade))
+    }
+
+    /// A kind of object that the dialect knows but we have not, or an error.
+    mutating func unknownObject(_ verb: String, from start: Int) throws(Problem) -> Statement {
+        guard let hint = Parser.plannedObject(spelling(token).lowercased()) else {
+            throw unexpected(expected: "a kind of object, such as TABLE, VIEW or TOPIC")
+        }
+        let words = "\(verb) \(spelling(token).uppercased())"
+        skipStatement()
+        return .notSupported(NotSupported(words: words, hint: hint, position: start))
+    }
+
+    private static func plannedObject(_ word: String) -> String? {
+        switch word {
+        case "source": "produce to the topic, or use the HTTP gateway"
+        case "flow": "use CREATE STREAMING TABLE … AS SELECT … FROM STREAM(topic)"
+        case "sink": "consume the table over SQL, or produce to the topic yourself"
+        case "task": "schedule the statement outside, for example with cron and weir sql -c"
+        case "alert": "query the weir.* tables from your monitoring"
+        case "test": "compare with a query over VALUES"
+        case "secret", "connection": "connectors take their settings from the configuration"
+        case "subscription": "consume the topic with any Kafka client"
+        case "function", "procedure", "aggregate", "trigger": "write the expression in a view"
+        case "index": "files are skipped by statistics; use CLUSTER BY or PARTITIONED BY"
+        case "user", "role", "group": "every connection has all rights for now"
+        case "database": "there is one database; use schemas"
+        case "extension": "everything is built in"
+        case "type", "domain": "use the built-in types"
+        case "sequence": "use gen_random_uuid() or the offset of the record"
+        default: nil
+        }
+    }
+
+    private mutating func comment() throws(Problem) -> Statement {
+        let start = token.position
+        advance()
+        try expect(.on)
+        let kind: ObjectKind
+        if accept(.column) {
+            kind = .column
+        } else if let found = objectKind() {
+            kind = found
+        } else {
+            return try unknownObject("COMMENT ON", from: start)
+        }
+        let name = try objectName()
+        try expect(.is)
+        if accept(.null) { return .comment(kind, name, text: nil) }
+        return .comment(kind, name, text: try string("a string or NULL"))
+    }
+
+    private mutating func alter() throws(Problem) -> Statement {
+        let start = token.position
+        advance()
+        guard let kind = objectKind() else { return try unknownObject("ALTER", from: start) }
+        let name = try objectName()
+        if accept(.owner, .to) {
+            return .alter(kind, name, .ownerTo(try label().name))
+        }
+        if accept(.rename, .to) { return .alter(kind, name, .rename(to: try identifier())) }
+        if accept(.set, .tag) {
+            let tag = try label().name
+            try expect("=")
+            return .alter(kind, name, .setTag(name: tag, value: try string()))
+        }
+        if accept(.unset, .tag) {
+            return .alter(kind, name, .unsetTag(name: try label().name))
+        }
+        if isNext(.set), isNext("(", ahead: 1) {
+            advance()
+            return .alter(kind, name, .setOptions(try optionList()))
+        }
+        skipStatement()
+        return .notSupported(
+            NotSupported(
+                words: "this form of ALTER \(kind.words)",
+                hint: "forms: OWNER TO, RENAME TO, SET TAG, SET (…)", position: start))
+    }
+
+    // MARK: SHOW, DESCRIBE
+
+    private mutating func show() throws(Problem) -> Statement {
+        let start = token.position
+        advance()
+        if accept(.tables) { return .show(.tables(schema: try showSchema())) }
+        if accept(.views) { return .show(.views(schema: try showSchema())) }
+        if accept(.topics) { return .show(.topics) }
+        if accept(.schemas) || acceptWord("databases") { return .show(.schemas) }
+        if accept(.all) { return .show(.all) }
+        if accept(.create) {
+            skipStatement()
+            return .notSupported(
+                NotSupported(
+                    words: "SHOW CREATE", hint: "use DESCRIBE, or the catalog", position: start))
+        }
+        if accept(.time, .zone) { return .show(.setting("timezone")) }
+        if accept(.transaction) {
+            guard acceptWord("isolation") else { throw unexpected(expected: "ISOLATION LEVEL") }
+            guard acceptWord("level") else { throw unexpected(expected: "LEVEL") }
+            return .show(.setting("transaction_isolation"))
+        }
+        if isNext(.session), isNextWord("authorization", ahead: 1) {
+            index += 2
+            return .show(.setting("session_authorization"))
+        }
+        return .show(.setting(try settingName()))
+    }
+
+    private mutating func showSchema() throws(Problem) -> String? {
+        guard accept(.from) || accept(.in) else { return nil }
+        return try identifier("a schema name").name
+    }
+
+    private mutating func describe() throws(Problem) -> Statement {
+        advance()
+        if accept(.history) { return .describe(try objectName(), history: true) }
+        _ = objectKind()
+        _ = acceptWord("extended")
+        return .describe(try objectName("a table name"), history: false)
+    }
+
+    // MARK: Settings and transactions
+
+    private mutating func settingName() throws(Problem) -> String {
+        var name = try label().name
+        while accept(".") { name += "." + (try label().name) }
+        return name
+    }
+
+    private mutating func set() throws(Problem) -> Statement {
+        advance()
+        var isLocal = false
+        if accept(.local) {
+            isLocal = true
+        } else if isNext(.session), !isNext(.to, ahead: 1), !isNext("=", ahead: 1) {
+            advance()
+            if isNextWord("characteristics") {
+                let position = token.position
+                skipStatement()
+                return .set(name: "transaction", values: [], isLocal: false, position: position)
+            }
+        }
+        let position = token.position
+        if accept(.time, .zone) {
+            let values = accept(.local) || accept(.default) ? [] : [try settingValue()]
+            return .set(name: "timezone", values: values, isLocal: isLocal, position: position)
+        }
+        if isNext(.transaction) {
+            skipStatement()
+            return .set(name: "transaction", values: [], isLocal: isLocal, position: position)
+        }
+        if acceptWord("names") {
+            return .set(
+                name: "client_encoding", values: [try settingValue()], isLocal: isLocal,
+                position: position)
+        }
+        let name = try settingName()
+        guard accept(.to) || accept("=") else { throw unexpected(expected: "TO or =") }
+        if accept(.default) {
+            return .set(name: name, values: [], isLocal: isLocal, position: position)
+        }
+        var values = [try settingValue()]
+        while accept(",") { values.append(try settingValue()) }
+        return .set(name: name, values: values, isLocal: isLocal, position: position)
+    }
+
+    private mutating func settingValue() throws(Problem) -> String {
+        if isString() { return try string() }
+        if accept(.interval) { return try string() }
+        let sign = accept("-") ? "-" : ""
+        if !sign.isEmpty || token.kind == .number {
+            guard token.kind == .number else { throw unexpected(expected: "a number") }
+            let digits = spelling(token)
+            advance()
+            return sign + digits
+        }
+        guard token.kind == .word || token.kind == .quotedWord else {
+            throw unexpected(expected: "a value")
+        }
+        return takeWord().name
+    }
+
+    private mutating func transaction() throws(Problem) -> Statement {
+        let command: TransactionCommand
+        switch token.keyword {
+        case .begin, .start: command = .begin
+        case .commit, .end: command = .commit
+        default: command = .rollback
+        }
+        if isNext(.start), !isNext(.transaction, ahead: 1) {
+            advance()
+            throw unexpected(expected: "TRANSACTION")
+        }
+        if isNext(.rollback), isNext(.to, ahead: 1) {
+            let position = token.position
+            skipStatement()
+            return .notSupported(
+                NotSupported(
+                    words: "ROLLBACK TO SAVEPOINT",
+                    hint: "each statement is a transaction of its own", position: position))
+        }
+        advance()
+        if !accept(.work) { _ = accept(.transaction) }
+        // Modes (isolation level, read only) change nothing: queries read one snapshot.
+        while !isAtEnd, !isNext(";") {
+            guard token.kind == .word || isNext(",") else { throw unexpected() }
+            advance()
+        }
+        return .transaction(command)
+    }
+}
