@@ -1,0 +1,121 @@
+// One value for whatever a client asked, so that a broker can switch over it.
+
+import Base
+
+/// A decoded request of any kind that we have a layout of.
+package enum BrokerRequest: Sendable, Equatable {
+    case produce(ProduceRequest)
+    case fetch(FetchRequest)
+    case listOffsets(ListOffsetsRequest)
+    case metadata(MetadataRequest)
+    case offsetCommit(OffsetCommitRequest)
+    case offsetFetch(OffsetFetchRequest)
+    case findCoordinator(FindCoordinatorRequest)
+    case joinGroup(JoinGroupRequest)
+    case heartbeat(HeartbeatRequest)
+    case leaveGroup(LeaveGroupRequest)
+    case syncGroup(SyncGroupRequest)
+    case describeGroups(DescribeGroupsRequest)
+    case listGroups(ListGroupsRequest)
+    case apiVersions(ApiVersionsRequest)
+    case createTopics(CreateTopicsRequest)
+    case deleteTopics(DeleteTopicsRequest)
+    case deleteRecords(DeleteRecordsRequest)
+    case initProducerId(InitProducerIdRequest)
+    case offsetForLeaderEpoch(OffsetForLeaderEpochRequest)
+    case describeConfigs(DescribeConfigsRequest)
+    case createPartitions(CreatePartitionsRequest)
+    case deleteGroups(DeleteGroupsRequest)
+    case incrementalAlterConfigs(IncrementalAlterConfigsRequest)
+    case describeCluster(DescribeClusterRequest)
+
+    /// Reads the body behind a request header. The version must be one that the layout covers:
+    /// check it with an `ApiVersionTable` first.
+    package init(
+        from reader: inout ByteReader, apiKey: ApiKey, version: Int16
+    ) throws(DecodeFailure) {
+        switch apiKey {
+        case .produce:
+            self = .produce(try ProduceRequest(from: &reader, version: version))
+        case .fetch:
+            self = .fetch(try FetchRequest(from: &reader, version: version))
+        case .listOffsets:
+            self = .listOffsets(try ListOffsetsRequest(from: &reader, version: version))
+        case .metadata:
+            self = .metadata(try MetadataRequest(from: &reader, version: version))
+        case .offsetCommit:
+            self = .offsetCommit(try OffsetCommitRequest(from: &reader, version: version))
+        case .offsetFetch:
+            self = .offsetFetch(try OffsetFetchRequest(from: &reader, version: version))
+        case .findCoordinator:
+            self = .findCoordinator(try FindCoordinatorRequest(from: &reader, version: version))
+        case .joinGroup:
+            self = .joinGroup(try JoinGroupRequest(from: &reader, version: version))
+        case .heartbeat:
+            self = .heartbeat(try HeartbeatRequest(from: &reader, version: version))
+        case .leaveGroup:
+            self = .leaveGroup(try LeaveGroupRequest(from: &reader, version: version))
+        case .syncGroup:
+            self = .syncGroup(try SyncGroupRequest(from: &reader, version: version))
+        case .describeGroups:
+            self = .describeGroups(try DescribeGroupsRequest(from: &reader, version: version))
+        case .listGroups:
+            self = .listGroups(try ListGroupsRequest(from: &reader, version: version))
+        case .apiVersions:
+            self = .apiVersions(try ApiVersionsRequest(from: &reader, version: version))
+        case .createTopics:
+            self = .createTopics(try CreateTopicsRequest(from: &reader, version: version))
+        case .deleteTopics:
+            self = .deleteTopics(try DeleteTopicsRequest(from: &reader, version: version))
+        case .deleteRecords:
+            self = .deleteRecords(try DeleteRecordsRequest(from: &reader, version: version))
+        case .initProducerId:
+            self = .initProducerId(try InitProducerIdRequest(from: &reader, version: version))
+        case .offsetForLeaderEpoch:
+            self = .offsetForLeaderEpoch(
+                try OffsetForLeaderEpochRequest(from: &reader, version: version))
+        case .describeConfigs:
+            self = .describeConfigs(try DescribeConfigsRequest(from: &reader, version: version))
+        case .createPartitions:
+            self = .createPartitions(try CreatePartitionsRequest(from: &reader, version: version))
+        case .deleteGroups:
+            self = .deleteGroups(try DeleteGroupsRequest(from: &reader, version: version))
+        case .incrementalAlterConfigs:
+            self = .incrementalAlterConfigs(
+                try IncrementalAlterConfigsRequest(from: &reader, version: version))
+        case .describeCluster:
+            self = .describeCluster(try DescribeClusterRequest(from: &reader, version: version))
+        default: throw .unsupported(apiKey.publishedName)
+        }
+    }
+
+    /// Writes the body, the inverse of `init`.
+    package func write(to writer: inout ByteWriter, version: Int16) {
+        switch self {
+        case .produce(let body): body.write(to: &writer, version: version)
+        case .fetch(let body): body.write(to: &writer, version: version)
+        case .listOffsets(let body): body.write(to: &writer, version: version)
+        case .metadata(let body): body.write(to: &writer, version: version)
+        case .offsetCommit(let body): body.write(to: &writer, version: version)
+        case .offsetFetch(let body): body.write(to: &writer, version: version)
+        case .findCoordinator(let body): body.write(to: &writer, version: version)
+        case .joinGroup(let body): body.write(to: &writer, version: version)
+        case .heartbeat(let body): body.write(to: &writer, version: version)
+        case .leaveGroup(let body): body.write(to: &writer, version: version)
+        case .syncGroup(let body): body.write(to: &writer, version: version)
+        case .describeGroups(let body): body.write(to: &writer, version: version)
+        case .listGroups(let body): body.write(to: &writer, version: version)
+        case .apiVersions(let body): body.write(to: &writer, version: version)
+        case .createTopics(let body): body.write(to: &writer, version: version)
+        case .deleteTopics(let body): body.write(to: &writer, version: version)
+        case .deleteRecords(let body): body.write(to: &writer, version: version)
+        case .initProducerId(let body): body.write(to: &writer, version: version)
+        case .offsetForLeaderEpoch(let body): body.write(to: &writer, version: version)
+        case .describeConfigs(let body): body.write(to: &writer, version: version)
+        case .createPartitions(let body): body.write(to: &writer, version: version)
+        case .deleteGroups(let body): body.write(to: &writer, version: version)
+        case .incrementalAlterConfigs(let body): body.write(to: &writer, version: version)
+        case .describeCluster(let body): body.write(to: &writer, version: version)
+        }
+    }
+}
