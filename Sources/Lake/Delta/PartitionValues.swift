@@ -162,7 +162,7 @@ package enum DecimalText {
         }
         let isNegative = bytes.first == 0x2D
         if isNegative || bytes.first == 0x2B { bytes.removeFirst() }
-        guard !bytes.isEmpty else { return nil }
+        guard bytes.contains(where: { (0x30...0x39).contains($0) }) else { return nil }
         var value: Int128 = 0
         var decimals: Int?
         for byte in bytes {
