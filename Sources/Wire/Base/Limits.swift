@@ -36,4 +36,9 @@ package enum Limits {
     /// A Parquet page's and footer's bounds when read.
     package static let parquetFooterBytes = 256 << 20
     package static let parquetPageBytes = 256 << 20
+    /// Values of one column chunk: run lengths make a billion values out of five bytes. Writers make
+    /// row groups of about a million rows.
+    package static let parquetChunkValues = 1 << 26
+    /// Memory that the columns of one row group may take once decoded.
+    package static let parquetResultBytes = 4 << 30
 }

@@ -1,0 +1,315 @@
+import Base
+import Columns
+
+/// The entries of one leaf that wait for their row group to be written.
+struct LeafStore {
+    let leaf: WriteLeaf
+    private(set) var entryCount = 0
+    /// Empty when the leaf has no such levels.
+    private(set) var definitions: [UInt8] = []
+    private(set) var repetitions: [UInt8] = []
+    // The values that are not NULL; one of these is used, by the physical type.
+    private(set) var flags: [UInt8] = []
+    private(set) var words32: [Int32] = []
+    private(set) var words64: [Int64] = []
+    private(set) var doubles: [Double] = []
+    private(set) var words128: [Int128] = []
+    private(set) var texts = TextColumn()
+    private(set) var denseCount = 0
+    /// About what the values take in PLAIN.
+    private(set) var byteCount = 0
+
+    init(_ leaf: WriteLeaf) { self.leaf = leaf }
+
+    mutating func removeAll() { self = LeafStore(leaf) }
+
+    /// Appends a column without nesting: levels are its NULLs.
+    mutating func append(_ column: Column) throws(ParquetFailure) {
+        entryCount += column.count
+        if leaf.definitionMax > 0 {
+            definitions.reserveCapacity(entryCount)
+            if column.nullCount == 0 {
+                definitions.append(contentsOf: repeatElement(1, count: column.count))
+            } else {
+                for row in 0..<column.count { definitions.append(column.isNull(row) ? 0 : 1) }
+            }
+        }
+        guard column.nullCount > 0 else { return try appendValues(column, rows: nil) }
+        var rows: [Int32] = []
+        rows.reserveCapacity(column.count)
+        for row in 0..<column.count where !column.isNull(row) { rows.append(Int32(row)) }
+        try appendValues(column, rows: rows)
+    }
+
+    /// Appends entries with their levels; a negative row has no value.
+    mutating func append(
+        _ column: Column, rows: [Int32], definitions: [UInt8], repetitions: [UInt8]
+    ) throws(ParquetFailure) {
+        entryCount += rows.count
+        if leaf.definitionMax > 0 { self.definitions += definitions }
+        if leaf.repetitionMax > 0 { self.repetitions += repetitions }
+        try appendValues(column, rows: rows.filter { $0 >= 0 })
+    }
+
+    private mutating func appendValues(
+        _ column: Column, rows: [Int32]?
+    ) throws(ParquetFailure) {
+        let count = rows?.count ?? column.count
+        if count == 0 { return }
+        denseCount += count
+        func picked<T>(_ values: [T]) -> [T] {
+            guard let rows else { return values }
+            return rows.map { values[Int($0)] }
+        }
+        switch (column.data, leaf.physical) {
+        case (.boolean(let values), .boolean): flags += picked(values)
+        case (.int32(let values), .int32): words32 += picked(values)
+        case (.int64(let values), .int64): words64 += picked(values)
+        case (.float64(let values), .float), (.float64(let values), .double):
+            doubles += picked(values)
+        case (.int128(let values), .fixed):
+            try checkDigits(values, rows)
+            words128 += picked(values)
+        case (.int128(let values), .int32):
+            try checkDigits(values, rows)
+            for value in picked(values) { words32.append(Int32(truncatingIfNeeded: value)) }
+        case (.int128(let values), .int64):
+            try checkDigits(values, rows)
+            for value in picked(values) { words64.append(Int64(truncatingIfNeeded: value)) }
+        case (.text(let values), .byteArray): try append(values, rows)
+        case (.dictionary(let codes, let values), .byteArray):
+            try append(
+                TextColumn(
+                    views: picked(codes).map { values.views[Int($0)] }, buffers: values.buffers),
+                nil)
+        default:
+            throw .invalidInput(
+                "values of column \"\(leaf.path.joined(separator: "."))\" do not have its type "
+                    + leaf.type.sqlName)
+        }
+        byteCount += count * plainWidth
+    }
+
+    private mutating func append(_ values: TextColumn, _ rows: [Int32]?) throws(ParquetFailure) {
+        let chosen = rows.map { values.gather($0) } ?? values
+        for view in chosen.views {
+            // A page is the smallest unit of the format, and a reader refuses larger ones.
+            guard view.count <= Limits.parquetPageBytes / 2 else {
+                throw .tooLarge(
+                    what: "size of a value", value: Int64(view.count),
+                    limit: Int64(Limits.parquetPageBytes / 2))
+            }
+            byteCount += view.count
+        }
+        texts.append(chosen)
+    }
+
+    /// A decimal of more digits than its column would be cut silently.
+    private func checkDigits(_ values: [Int128], _ rows: [Int32]?) throws(ParquetFailure) {
+        guard case .decimal(let precision, _) = leaf.type else { return }
+        let limit = (0..<precision).reduce(Int128(1)) { value, _ in value * 10 }
+        func isWide(_ value: Int128) -> Bool { value >= limit || value <= -limit }
+        let isTooWide =
+            rows?.contains { isWide(values[Int($0)]) } ?? values.contains(where: isWide)
+        if isTooWide {
+            throw .invalidInput(
+                "a value of column \"\(leaf.path.joined(separator: "."))\" has more digits than "
+                    + leaf.type.sqlName)
+        }
+    }
+
+    /// Bytes of a value in PLAIN; of a text those of its length.
+    var plainWidth: Int {
+        switch leaf.physical {
+        case .boolean: 1
+        case .int32, .float, .byteArray: 4
+        case .int64, .double: 8
+        case .int96: 12
+        case .fixed: leaf.width
+        }
+    }
+}
+
+// MARK: PLAIN
+
+extension LeafStore {
+    /// Writes the values `range` in PLAIN.
+    func writePlain(_ range: Range<Int>, to output: inout ByteWriter) {
+        output.reserve(range.count * plainWidth)
+        switch leaf.physical {
+        case .boolean:
+            var byte: UInt8 = 0
+            for (bit, value) in flags[range].enumerated() {
+                byte |= (value & 1) << UInt8(bit % 8)
+                if bit % 8 == 7 {
+                    output.uint8(byte)
+                    byte = 0
+                }
+            }
+            if range.count % 8 != 0 { output.uint8(byte) }
+        case .int32:
+            for value in words32[range] { output.int32LE(value) }
+        case .int64:
+            for value in words64[range] { output.int64LE(value) }
+        case .float:
+            for value in doubles[range] { output.uint32LE(Float(value).bitPattern) }
+        case .double:
+            for value in doubles[range] { output.uint64LE(value.bitPattern) }
+        case .fixed:
+            for value in words128[range] { writeFixed(value, to: &output) }
+        case .byteArray:
+            for view in texts.views[range] {
+                texts.withBytes(of: view) {
+                    output.uint32LE(UInt32($0.count))
+                    output.bytes($0)
+                }
+            }
+        case .int96: preconditionFailure("INT96 is never written")
+        }
+    }
+
+    /// The lowest bytes of `value`, highest first.
+    private func writeFixed(_ value: Int128, to output: inout ByteWriter) {
+        for index in (0..<leaf.width).reversed() {
+            output.uint8(UInt8(truncatingIfNeeded: value >> Int128(8 * index)))
+        }
+    }
+
+    /// One value as statistics have it: PLAIN, a text without its length.
+    func statisticsBytes(_ index: Int) -> Bytes {
+        if leaf.physical == .byteArray {
+            return texts.withBytes(index) { Bytes($0) }
+        }
+        var output = ByteWriter(capacity: 16)
+        writePlain(index..<(index + 1), to: &output)
+        return output.finish()
+    }
+
+    func value(_ index: Int) -> Value {
+        let data: ColumnData
+        switch leaf.type {
+        case .boolean: data = .boolean([flags[index]])
+        case .int16, .int32, .date: data = .int32([words32[index]])
+        case .int64, .timestamp, .timestampTZ: data = .int64([words64[index]])
+        case .float32, .float64: data = .float64([doubles[index]])
+        case .decimal:
+            switch leaf.physical {
+            case .int32: data = .int128([Int128(words32[index])])
+            case .int64: data = .int128([Int128(words64[index])])
+            default: data = .int128([words128[index]])
+            }
+        case .uuid: data = .int128([words128[index]])
+        default: data = .text(texts.slice(index..<(index + 1)))
+        }
+        return Column(type: leaf.type, data: data).value(0)
+    }
+}
+
+// MARK: Bounds
+
+/// Where among the values of a range the smallest and the largest are.
+struct Extremes {
+    var minimum: Int
+    var maximum: Int
+}
+
+extension LeafStore {
+    /// nil when there is no value, or none but NaN.
+    func extremes(_ range: Range<Int>) -> Extremes? {
+        if range.isEmpty { return nil }
+        switch leaf.physical {
+        case .boolean: return Self.extremes(flags, range)
+        case .int32: return Self.extremes(words32, range)
+        case .int64: return Self.extremes(words64, range)
+        case .float, .double: return Self.extremes(doubles, range)
+        case .fixed:
+            // A UUID compares as unsigned bytes, a decimal by its value.
+            if leaf.type == .uuid {
+                return scan(range) {
+                    UInt128(truncatingIfNeeded: words128[$0]) < UInt128(truncatingIfNeeded: words128[$1])
+                }
+            }
+            return Self.extremes(words128, range)
+        case .byteArray: return scan(range) { isTextBelow($0, $1) }
+        case .int96: return nil
+        }
+    }
+
+    /// The extremes of two ranges together.
+    func extremes(_ left: Extremes?, _ right: Extremes?) -> Extremes? {
+        guard let left else { return right }
+        guard let right else { return left }
+        return Extremes(
+            minimum: isBelow(right.minimum, left.minimum) ? right.minimum : left.minimum,
+            maximum: isBelow(left.maximum, right.maximum) ? right.maximum : left.maximum)
+    }
+
+    /// Whether value `left` is below value `right`. Neither is NaN.
+    func isBelow(_ left: Int, _ right: Int) -> Bool {
+        switch leaf.physical {
+        case .boolean: flags[left] < flags[right]
+        case .int32: words32[left] < words32[right]
+        case .int64: words64[left] < words64[right]
+        case .float, .double: doubles[left] < doubles[right]
+        case .fixed:
+            leaf.type == .uuid
+                ? UInt128(truncatingIfNeeded: words128[left])
+                    < UInt128(truncatingIfNeeded: words128[right])
+                : words128[left] < words128[right]
+        case .byteArray: isTextBelow(left, right)
+        case .int96: false
+        }
+    }
+
+    var nanCount: Int {
+        guard leaf.physical == .float || leaf.physical == .double else { return 0 }
+        return doubles.reduce(0) { $0 + ($1.isNaN ? 1 : 0) }
+    }
+
+    private static func extremes<T: Comparable>(_ values: [T], _ range: Range<Int>) -> Extremes? {
+        var result: Extremes?
+        values.withUnsafeBufferPointer { values in
+            var index = range.lowerBound
+            // Only NaN is not equal to itself.
+            while index < range.upperBound, values[index] != values[index] { index += 1 }
+            guard index < range.upperBound else { return }
+            var (low, high) = (index, index)
+            var (lowest, highest) = (values[index], values[index])
+            while index < range.upperBound {
+                let value = values[index]
+                if value < lowest {
+                    lowest = value
+                    low = index
+                }
+                if value > highest {
+                    highest = value
+                    high = index
+                }
+                index += 1
+            }
+            result = Extremes(minimum: low, maximum: high)
+        }
+        return result
+    }
+
+    private func scan(_ range: Range<Int>, _ isBelow: (Int, Int) -> Bool) -> Extremes {
+        var result = Extremes(minimum: range.lowerBound, maximum: range.lowerBound)
+        for index in range.dropFirst() {
+            if isBelow(index, result.minimum) { result.minimum = index }
+            if isBelow(result.maximum, index) { result.maximum = index }
+        }
+        return result
+    }
+
+    private func isTextBelow(_ left: Int, _ right: Int) -> Bool {
+        let (a, b) = (texts.views[left], texts.views[right])
+        // The first four bytes as a number decide most comparisons. Missing bytes are zero, so that
+        // a shorter text is never above its continuation here.
+        let prefixA = UInt32(truncatingIfNeeded: a.low >> 32).byteSwapped
+        let prefixB = UInt32(truncatingIfNeeded: b.low >> 32).byteSwapped
+        if prefixA != prefixB { return prefixA < prefixB }
+        return texts.withBytes(of: a) { first in
+            texts.withBytes(of: b) { second in first.lexicographicallyPrecedes(second) }
+        }
+    }
+}

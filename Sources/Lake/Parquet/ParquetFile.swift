@@ -1,0 +1,271 @@
+import Base
+import Columns
+
+/// A Parquet file that is read: its schema and statistics at once, its columns when asked for.
+///
+/// The file is not trusted. Whatever its bytes say, reading ends in rows or in a `ParquetFailure`,
+/// with memory bounded by `ParquetReadOptions`. Texts are views of the pages they were read from,
+/// which stay in memory as long as a column refers to them.
+package struct ParquetFile: Sendable {
+    /// Bytes from a position of the file on, as many as were asked for unless the file ends before.
+    package typealias RangeReader =
+        @Sendable (_ position: Int64, _ count: Int) throws(StorageFailure) -> Bytes
+
+    package let schema: TableSchema
+    /// Rows of the whole file.
+    package let rowCount: Int64
+    package let rowGroups: [ParquetRowGroup]
+    package let createdBy: String?
+    /// What writers left for other readers, in order.
+    package let keyValues: [ParquetKeyValue]
+    /// For each column its field id, where the file has one.
+    package let fieldIDs: [Int32?]
+
+    let metadata: FileMetadata
+    let fileSchema: FileSchema
+    private let size: Int64
+    private let options: ParquetReadOptions
+    private let readRange: RangeReader
+
+    /// A file in memory.
+    package init(
+        _ bytes: Bytes, options: ParquetReadOptions = ParquetReadOptions()
+    ) throws(ParquetFailure) {
+        if bytes.count >= 4, bytes[0..<4] != magic {
+            throw .corrupt("not a Parquet file: it does not begin with PAR1", position: 0)
+        }
+        let read: RangeReader = { (position, count) throws(StorageFailure) in
+            let end = min(Int64(bytes.count), position + Int64(count))
+            return position < end ? bytes[Int(position)..<Int(end)] : .empty
+        }
+        try self.init(size: Int64(bytes.count), options: options, read: read)
+    }
+
+    /// A file of `size` bytes that is read range by range.
+    package init(
+        size: Int64, options: ParquetReadOptions = ParquetReadOptions(), read: @escaping RangeReader
+    ) throws(ParquetFailure) {
+        self.size = size
+        self.options = options
+        readRange = read
+        guard size >= 12 else {
+            throw .corrupt("not a Parquet file: it has only \(size) bytes", position: 0)
+        }
+        // Most footers fit into the first read, so that opening costs one.
+        let tailCount = min(size, 65_536)
+        let tail = try Self.exactly(Int(tailCount), at: size - tailCount, read)
+        let mark = tail[(tail.count - 4)..<tail.count]
+        if mark == Bytes(utf8: "PARE") { throw .unsupported("encrypted footers") }
+        guard mark == magic else {
+            throw .corrupt("not a Parquet file: it does not end with PAR1", position: size - 4)
+        }
+        var lengthReader = ByteReader(tail[(tail.count - 8)..<(tail.count - 4)])
+        let length = Int64(
+            try decoding(at: size - 8) { () throws(DecodeFailure) in try lengthReader.uint32LE() })
+        guard length <= size - 12 else {
+            throw .corrupt("a footer of \(length) bytes is larger than the file", position: size - 8)
+        }
+        guard length <= Limits.parquetFooterBytes else {
+            throw .tooLarge(
+                what: "size of the footer", value: length, limit: Int64(Limits.parquetFooterBytes))
+        }
+        let position = size - 8 - length
+        let footer: Bytes
+        if length + 8 <= tailCount {
+            let start = Int(tailCount - 8 - length)
+            footer = tail[start..<(start + Int(length))]
+        } else {
+            footer = try Self.exactly(Int(length), at: position, read)
+        }
+        (metadata, fileSchema) = try decoding(at: position) {
+            () throws(DecodeFailure) -> (FileMetadata, FileSchema) in
+            let metadata = try FileMetadata(footer)
+            return (metadata, try FileSchema(metadata.schema))
+        }
+        try Self.check(metadata, fileSchema, at: position)
+        schema = fileSchema.tableSchema
+        rowCount = metadata.rowCount
+        createdBy = metadata.createdBy
+        keyValues = metadata.keyValues.map { ParquetKeyValue(key: $0.key, value: $0.value) }
+        fieldIDs = fileSchema.columns.map { $0.fieldID }
+        rowGroups = metadata.rowGroups.map {
+            ParquetRowGroup(
+                rowCount: Int($0.rowCount), byteCount: $0.totalBytes,
+                compressedByteCount: $0.columns.reduce(0) { $0 &+ $1.compressedBytes })
+        }
+    }
+
+    /// What the parts of the footer say about each other.
+    private static func check(
+        _ metadata: FileMetadata, _ schema: FileSchema, at position: Int64
+    ) throws(ParquetFailure) {
+        var rows: Int64 = 0
+        for (index, group) in metadata.rowGroups.enumerated() {
+            guard group.rowCount >= 0, group.rowCount <= Int64(Int32.max) else {
+                throw .corrupt("row group \(index) has \(group.rowCount) rows", position: position)
+            }
+            guard group.columns.count == schema.leaves.count else {
+                throw .corrupt(
+                    "row group \(index) has \(group.columns.count) columns, the schema has "
+                        + "\(schema.leaves.count)", position: position)
+            }
+            for (chunk, leaf) in zip(group.columns, schema.leaves)
+            where chunk.type != leaf.physical {
+                throw .corrupt(
+                    "column \"\(leaf.path.joined(separator: "."))\" of row group \(index) has "
+                        + "another type than the schema", position: position)
+            }
+            // At most 2^31 rows in each of at most 2^28 row groups: no overflow.
+            rows += group.rowCount
+        }
+        guard rows == metadata.rowCount else {
+            throw .corrupt(
+                "the row groups have \(rows) rows, the footer says \(metadata.rowCount)",
+                position: position)
+        }
+    }
+
+    private static func exactly(
+        _ count: Int, at position: Int64, _ read: RangeReader
+    ) throws(ParquetFailure) -> Bytes {
+        let bytes: Bytes
+        do {
+            bytes = try read(position, count)
+        } catch {
+            throw .storage(error)
+        }
+        guard bytes.count == count else {
+            throw .corrupt(
+                "\(count) bytes were expected, \(bytes.count) are there", position: position)
+        }
+        return bytes
+    }
+}
+
+private let magic = Bytes(utf8: "PAR1")
+
+package struct ParquetKeyValue: Hashable, Sendable {
+    package var key: String
+    package var value: String?
+
+    package init(key: String, value: String?) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// What a footer says about one row group.
+package struct ParquetRowGroup: Hashable, Sendable {
+    package var rowCount: Int
+    /// Encoded, before compression.
+    package var byteCount: Int64
+    package var compressedByteCount: Int64
+}
+
+// MARK: Rows
+
+extension ParquetFile {
+    /// The rows of one row group. `columns` names the wanted columns, in the order they come back
+    /// in; nil stands for all.
+    package func read(
+        rowGroup index: Int, columns names: [String]? = nil
+    ) throws(ParquetFailure) -> ColumnBatch {
+        precondition(rowGroups.indices.contains(index), "row group out of range")
+        var shapes: [Shape] = []
+        if let names {
+            for name in names {
+                guard let position = schema.index(of: name) else { throw .noSuchColumn(name) }
+                shapes.append(fileSchema.columns[position])
+            }
+        } else {
+            shapes = fileSchema.columns
+        }
+        try checkSize(shapes, rowGroup: index)
+        var result: [Column] = []
+        result.reserveCapacity(shapes.count)
+        for shape in shapes { result.append(try read(shape, rowGroup: index)) }
+        return ColumnBatch(columns: result, rowCount: rowGroups[index].rowCount)
+    }
+
+    /// All rows of the file, in one batch. For small files.
+    package func readAll(columns names: [String]? = nil) throws(ParquetFailure) -> ColumnBatch {
+        if rowGroups.count == 1 { return try read(rowGroup: 0, columns: names) }
+        var batches: [ColumnBatch] = []
+        for index in rowGroups.indices { batches.append(try read(rowGroup: index, columns: names)) }
+        var types: [ColumnType] = []
+        for name in names ?? schema.fields.map(\.name) {
+            guard let position = schema.index(of: name) else { throw .noSuchColumn(name) }
+            types.append(schema.fields[position].type)
+        }
+        let columns = types.enumerated().map { index, type in
+            var builder = ColumnBuilder(type)
+            for batch in batches { builder.append(batch.columns[index]) }
+            return builder.finish()
+        }
+        return ColumnBatch(columns: columns, rowCount: batches.reduce(0) { $0 + $1.rowCount })
+    }
+
+    /// Refuses a row group whose values would fill the memory, before the first page is read.
+    private func checkSize(_ shapes: [Shape], rowGroup index: Int) throws(ParquetFailure) {
+        var total: Int64 = 0
+        for shape in shapes {
+            for leaf in shape.leaves {
+                let count = max(metadata.rowGroups[index].columns[leaf].valueCount, 0)
+                // 16 bytes is the widest value, a view or a decimal.
+                let (bytes, overflow) = count.multipliedReportingOverflow(by: 16)
+                total = overflow ? .max : total.addingReportingOverflow(bytes).partialValue
+                guard !overflow, total >= 0, total <= Int64(options.resultBytesMax) else {
+                    throw .tooLarge(
+                        what: "size in memory of a row group", value: total,
+                        limit: Int64(options.resultBytesMax))
+                }
+            }
+        }
+    }
+
+    private func read(_ shape: Shape, rowGroup index: Int) throws(ParquetFailure) -> Column {
+        let group = metadata.rowGroups[index]
+        var leaves: [LeafValues] = []
+        var start: Int64 = 4
+        for number in shape.leaves {
+            let leaf = fileSchema.leaves[number]
+            let chunk = group.columns[number]
+            let (bytes, base) = try chunkBytes(chunk, leaf)
+            start = base
+            var reader = ColumnChunkReader(
+                leaf: leaf, chunk: chunk, isFlat: shape.isFlat, bytes: bytes, at: base,
+                options: options)
+            leaves.append(try reader.read())
+        }
+        let assembly = ColumnAssembly(leaves: leaves, first: shape.leaves.lowerBound)
+        let column = try decoding(at: start) { () throws(DecodeFailure) in
+            try assembly.column(shape)
+        }
+        guard column.count == Int(group.rowCount) else {
+            throw .corrupt(
+                "column \"\(shape.name)\" has \(column.count) rows, its row group has "
+                    + "\(group.rowCount)", position: start)
+        }
+        return column
+    }
+
+    /// The bytes of a column chunk and where they begin.
+    private func chunkBytes(
+        _ chunk: ColumnChunk, _ leaf: Leaf
+    ) throws(ParquetFailure) -> (Bytes, Int64) {
+        if let obstacle = chunk.obstacle { throw .unsupported(obstacle) }
+        var start = chunk.dataPagePosition
+        // Old writers say 0 though there is a dictionary; then it is the first page found.
+        if let dictionary = chunk.dictionaryPagePosition, dictionary > 0, dictionary < start {
+            start = dictionary
+        }
+        let (end, overflow) = start.addingReportingOverflow(chunk.compressedBytes)
+        guard start >= 4, chunk.compressedBytes >= 0, !overflow, end <= size - 8 else {
+            throw .corrupt(
+                "column chunk \"\(leaf.path.joined(separator: "."))\" of "
+                    + "\(chunk.compressedBytes) bytes at \(start) is not inside of the file",
+                position: max(start, 0))
+        }
+        return (try Self.exactly(Int(chunk.compressedBytes), at: start, readRange), start)
+    }
+}

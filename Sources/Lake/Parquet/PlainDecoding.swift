@@ -1,0 +1,441 @@
+// PLAIN: booleans one bit each, lowest first; integers and floats little-endian; byte arrays a
+// UInt32 length and the bytes; fixed-length byte arrays just the bytes. The other encodings bring
+// their values into this one, or into `ByteArrays`, and are converted here.
+
+import Base
+import Columns
+
+extension Leaf {
+    /// Bytes of one value in PLAIN, nil where it varies.
+    var plainWidth: Int? {
+        switch physical {
+        case .boolean, .byteArray: nil
+        case .int32, .float: 4
+        case .int64, .double: 8
+        case .int96: 12
+        case .fixed: width
+        }
+    }
+
+    /// The first `count` values in `bytes`.
+    func decodePlain(_ bytes: Bytes, count: Int) throws(DecodeFailure) -> ColumnData {
+        if conversion == .null {
+            guard count == 0 else {
+                throw .malformed("values in a column that has only NULL", position: 0)
+            }
+            return .null(count: 0)
+        }
+        switch physical {
+        case .boolean:
+            try ByteReader(bytes).require((count + 7) / 8)
+            var flags = [UInt8](repeating: 0, count: count)
+            bytes.withUnsafeBytes { source in
+                flags.withUnsafeMutableBufferPointer { target in
+                    guard let from = source.baseAddress, let to = target.baseAddress else { return }
+                    unpackBits(from, bitWidth: 1, count: count, into: to)
+                }
+            }
+            return .boolean(flags)
+        case .byteArray: return try convert(try plainByteArrays(bytes, count: count))
+        case .int32, .int64, .int96, .float, .double, .fixed:
+            let (total, overflow) = count.multipliedReportingOverflow(by: plainWidth ?? 1)
+            guard !overflow else {
+                throw .invalid(what: "value count", value: Int64(count), position: 0)
+            }
+            try ByteReader(bytes).require(total)
+            return try convertFixed(bytes[0..<total], count: count)
+        }
+    }
+
+    private func convertFixed(_ bytes: Bytes, count: Int) throws(DecodeFailure) -> ColumnData {
+        switch conversion {
+        case .int32: return .int32(loadAll(bytes, count, as: Int32.self) { $0 })
+        case .narrow(8, true):
+            return .int32(loadAll(bytes, count, as: Int32.self) { Int32(Int8(truncatingIfNeeded: $0)) })
+        case .narrow(_, true):
+            return .int32(
+                loadAll(bytes, count, as: Int32.self) { Int32(Int16(truncatingIfNeeded: $0)) })
+        case .narrow(let bits, false):
+            let mask: Int32 = bits == 8 ? 0xFF : 0xFFFF
+            return .int32(loadAll(bytes, count, as: Int32.self) { $0 & mask })
+        case .unsigned32: return .int64(loadAll(bytes, count, as: UInt32.self) { Int64($0) })
+        case .int64: return .int64(loadAll(bytes, count, as: Int64.self) { $0 })
+        case .unsigned64: return .int128(loadAll(bytes, count, as: UInt64.self) { Int128($0) })
+        case .decimal32: return .int128(loadAll(bytes, count, as: Int32.self) { Int128($0) })
+        case .decimal64: return .int128(loadAll(bytes, count, as: Int64.self) { Int128($0) })
+        case .timestamp(.microseconds): return .int64(loadAll(bytes, count, as: Int64.self) { $0 })
+        case .timestamp(.nanoseconds):
+            return .int64(loadAll(bytes, count, as: Int64.self) { floorDivide($0, by: 1000) })
+        case .timestamp(.milliseconds): return .int64(try milliseconds(bytes, count: count))
+        case .int96: return .int64(try int96(bytes, count: count))
+        case .float:
+            return .float64(
+                loadAll(bytes, count, as: UInt32.self) { Double(Float(bitPattern: $0)) })
+        case .double:
+            return .float64(loadAll(bytes, count, as: UInt64.self) { Double(bitPattern: $0) })
+        case .float16:
+            return .float64(loadAll(bytes, count, as: UInt16.self) { halfPrecision($0) })
+        case .uuid:
+            return .int128(
+                loadAll(bytes, count, as: UInt128.self) {
+                    Int128(truncatingIfNeeded: UInt128(bigEndian: $0))
+                })
+        case .interval: return .interval(intervals(bytes, count: count))
+        case .decimalBytes, .bytes, .text, .boolean, .null:
+            let lengths = [Int](repeating: width, count: count)
+            return try convert(
+                views(ByteArrays(bytes: bytes, lengths: lengths)))
+        }
+    }
+
+    private func milliseconds(_ bytes: Bytes, count: Int) throws(DecodeFailure) -> [Int64] {
+        var overflow = false
+        let result = loadAll(bytes, count, as: Int64.self) { value in
+            let (product, isTooLarge) = value.multipliedReportingOverflow(by: 1000)
+            overflow = overflow || isTooLarge
+            return product
+        }
+        if overflow { throw .malformed("timestamp beyond 64 bits of microseconds", position: 0) }
+        return result
+    }
+
+    /// Nanoseconds of the day (8 bytes) and Julian day (4 bytes); day 2440588 is 1970-01-01.
+    private func int96(_ bytes: Bytes, count: Int) throws(DecodeFailure) -> [Int64] {
+        var reader = ByteReader(bytes)
+        var result: [Int64] = []
+        result.reserveCapacity(count)
+        for _ in 0..<count {
+            let nanoseconds = try reader.int64LE()
+            let day = Int64(try reader.int32LE()) - 2_440_588
+            let (midnight, overflow) = day.multipliedReportingOverflow(by: 86_400_000_000)
+            let (moment, overflowSum) = midnight.addingReportingOverflow(
+                floorDivide(nanoseconds, by: 1000))
+            if overflow || overflowSum {
+                throw .malformed(
+                    "timestamp beyond 64 bits of microseconds", position: reader.position)
+            }
+            result.append(moment)
+        }
+        return result
+    }
+
+    private func intervals(_ bytes: Bytes, count: Int) -> [Interval] {
+        let words = loadAll(bytes, count * 3, as: UInt32.self) { $0 }
+        return (0..<count).map { index in
+            Interval(
+                months: Int32(truncatingIfNeeded: words[index * 3]),
+                days: Int32(truncatingIfNeeded: words[index * 3 + 1]),
+                microseconds: Int64(words[index * 3 + 2]) * 1000)
+        }
+    }
+}
+
+/// Loads `count` little-endian values, each through `convert`.
+///
+/// Unsafe: the caller has checked that `bytes` holds them.
+private func loadAll<Raw: FixedWidthInteger & BitwiseCopyable, T>(
+    _ bytes: Bytes, _ count: Int, as type: Raw.Type, _ convert: (Raw) -> T
+) -> [T] {
+    precondition(bytes.count >= count * MemoryLayout<Raw>.size, "enough bytes for the values")
+    return [T](unsafeUninitializedCapacity: count) { target, initialized in
+        bytes.withUnsafeBytes { source in
+            for index in 0..<count {
+                let raw = source.loadUnaligned(
+                    fromByteOffset: index &* MemoryLayout<Raw>.size, as: Raw.self)
+                target.initializeElement(at: index, to: convert(Raw(littleEndian: raw)))
+            }
+        }
+        initialized = count
+    }
+}
+
+private func floorDivide(_ value: Int64, by divisor: Int64) -> Int64 {
+    let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
+    return remainder < 0 ? quotient - 1 : quotient
+}
+
+/// IEEE 754 half precision. (`Float16` is not a type on every platform.)
+private func halfPrecision(_ bits: UInt16) -> Double {
+    let magnitude: Double
+    let fraction = Double(bits & 0x3FF)
+    switch bits >> 10 & 0x1F {
+    case 0: magnitude = fraction * 0x1p-24
+    case 0x1F: magnitude = fraction == 0 ? .infinity : .nan
+    case let exponent:
+        magnitude = (1024 + fraction) * Double(sign: .plus, exponent: Int(exponent) - 25, significand: 1)
+    }
+    return bits >> 15 == 1 ? -magnitude : magnitude
+}
+
+// MARK: Byte arrays
+
+extension Leaf {
+    /// Views of the values in a PLAIN page. The page's memory is shared, not copied.
+    private func plainByteArrays(_ bytes: Bytes, count: Int) throws(DecodeFailure) -> TextColumn {
+        try ByteReader(bytes).require(min(count, Int.max / 4) * 4)
+        var views: [TextView] = []
+        views.reserveCapacity(count)
+        try bytes.withUnsafeBytes { (source) throws(DecodeFailure) in
+            var position = 0
+            for _ in 0..<count {
+                guard source.count - position >= 4 else {
+                    throw .truncated(
+                        needed: 4, available: source.count - position, position: position)
+                }
+                let raw = source.loadUnaligned(fromByteOffset: position, as: UInt32.self)
+                let length = Int(UInt32(littleEndian: raw))
+                position += 4
+                guard length <= source.count - position else {
+                    throw .truncated(
+                        needed: length, available: source.count - position, position: position)
+                }
+                views.append(textView(source, position: position, count: length))
+                position += length
+            }
+        }
+        return TextColumn(views: views, buffers: [bytes])
+    }
+
+    func views(_ arrays: ByteArrays) -> TextColumn {
+        var views: [TextView] = []
+        views.reserveCapacity(arrays.lengths.count)
+        arrays.bytes.withUnsafeBytes { source in
+            var position = 0
+            for length in arrays.lengths {
+                views.append(textView(source, position: position, count: length))
+                position += length
+            }
+        }
+        return TextColumn(views: views, buffers: [arrays.bytes])
+    }
+
+    /// Byte arrays as the column wants them.
+    func convert(_ values: TextColumn) throws(DecodeFailure) -> ColumnData {
+        switch conversion {
+        case .decimalBytes: return .int128(try decimals(values))
+        case .text:
+            try requireText(values)
+            return .text(values)
+        default: return .text(values)
+        }
+    }
+
+    private func requireText(_ values: TextColumn) throws(DecodeFailure) {
+        // Lengths under 128 are ASCII too, so one pass over the page settles most of them.
+        if values.buffers.allSatisfy({ $0.withUnsafeBytes(isASCII) }) { return }
+        for view in values.views where !values.withBytes(of: view, isValidUTF8) {
+            throw .malformed("text is not valid UTF-8", position: view.isInline ? 0 : view.position)
+        }
+    }
+
+    /// Big-endian two's complement of any length.
+    private func decimals(_ values: TextColumn) throws(DecodeFailure) -> [Int128] {
+        var result: [Int128] = []
+        result.reserveCapacity(values.count)
+        for view in values.views {
+            guard let number = values.withBytes(of: view, decimalNumber) else {
+                throw .invalid(what: "length of a decimal", value: Int64(view.count), position: 0)
+            }
+            result.append(number)
+        }
+        return result
+    }
+}
+
+/// The view of `count` bytes at `position` of buffer 0.
+///
+/// Unsafe: reads 12 bytes whatever `count` is, which is sound because `ByteStorage` has 64 readable
+/// bytes behind its end; the caller has checked that position + count is inside.
+@inline(__always)
+private func textView(_ source: UnsafeRawBufferPointer, position: Int, count: Int) -> TextView {
+    guard let base = source.baseAddress else { return .empty }
+    let from = base + position
+    let prefix = UInt64(UInt32(littleEndian: from.loadUnaligned(as: UInt32.self)))
+    if count > 12 {
+        return TextView(
+            low: UInt64(count) | prefix << 32, high: UInt64(UInt32(position)) << 32)
+    }
+    let rest = UInt64(littleEndian: (from + 4).loadUnaligned(as: UInt64.self))
+    if count > 4 {
+        let kept = UInt64(count - 4) * 8
+        return TextView(
+            low: UInt64(count) | prefix << 32, high: kept == 64 ? rest : rest & (1 << kept &- 1))
+    }
+    let kept = UInt64(count) * 8
+    return TextView(low: UInt64(count) | (prefix & (1 << kept &- 1)) << 32, high: 0)
+}
+
+func decimalNumber(_ bytes: UnsafeRawBufferPointer) -> Int128? {
+    guard let first = bytes.first else { return nil }
+    let isNegative = first >= 0x80
+    var value: Int128 = isNegative ? -1 : 0
+    let extra = max(bytes.count - 16, 0)
+    // Bytes beyond the sixteenth must only repeat the sign.
+    for byte in bytes.prefix(extra) where byte != (isNegative ? 0xFF : 0) { return nil }
+    for byte in bytes.dropFirst(extra) { value = value << 8 | Int128(byte) }
+    return (value < 0) == isNegative ? value : nil
+}
+
+func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var seen: UInt8 = 0
+    for byte in bytes { seen |= byte }
+    return seen < 0x80
+}
+
+/// Well-formed UTF-8 by table 3-7 of the Unicode standard.
+func isValidUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var index = 0
+    let count = bytes.count
+    while index < count {
+        let first = bytes[index]
+        index += 1
+        if first < 0x80 { continue }
+        let more: Int
+        var range: ClosedRange<UInt8> = 0x80...0xBF
+        switch first {
+        case 0xC2...0xDF: more = 1
+        case 0xE0:
+            more = 2
+            range = 0xA0...0xBF
+        case 0xE1...0xEC, 0xEE...0xEF: more = 2
+        case 0xED:
+            more = 2
+            range = 0x80...0x9F
+        case 0xF0:
+            more = 3
+            range = 0x90...0xBF
+        case 0xF1...0xF3: more = 3
+        case 0xF4:
+            more = 3
+            range = 0x80...0x8F
+        default: return false
+        }
+        guard count - index >= more, range.contains(bytes[index]) else { return false }
+        for later in 1..<more where bytes[index + later] & 0xC0 != 0x80 { return false }
+        index += more
+    }
+    return true
+}
+
+// MARK: Dense values
+
+/// The values at `codes`, each of which is a valid index.
+func gather(_ data: ColumnData, _ codes: [Int32]) -> ColumnData {
+    func pick<T>(_ values: [T]) -> [T] {
+        [T](unsafeUninitializedCapacity: codes.count) { target, initialized in
+            values.withUnsafeBufferPointer { values in
+                for index in 0..<codes.count {
+                    target.initializeElement(at: index, to: values[Int(codes[index])])
+                }
+            }
+            initialized = codes.count
+        }
+    }
+    switch data {
+    case .boolean(let values): return .boolean(pick(values))
+    case .int32(let values): return .int32(pick(values))
+    case .int64(let values): return .int64(pick(values))
+    case .float64(let values): return .float64(pick(values))
+    case .int128(let values): return .int128(pick(values))
+    case .text(let values):
+        return .text(TextColumn(views: pick(values.views), buffers: values.buffers))
+    case .interval(let values): return .interval(pick(values))
+    case .null: return .null(count: codes.count)
+    case .dictionary, .list, .structure, .map: preconditionFailure("not the values of a leaf")
+    }
+}
+
+/// The values of `pages`, one below the other. All have the layout of the first.
+func joined(_ pages: [ColumnData]) -> ColumnData? {
+    guard let first = pages.first else { return nil }
+    if pages.count == 1 { return first }
+    func all<T>(_ values: (ColumnData) -> [T]?) -> [T] {
+        var result: [T] = []
+        let parts = pages.compactMap(values)
+        result.reserveCapacity(parts.reduce(0) { $0 + $1.count })
+        for part in parts { result += part }
+        return result
+    }
+    switch first {
+    case .boolean: return .boolean(all { if case .boolean(let values) = $0 { values } else { nil } })
+    case .int32: return .int32(all { if case .int32(let values) = $0 { values } else { nil } })
+    case .int64: return .int64(all { if case .int64(let values) = $0 { values } else { nil } })
+    case .float64: return .float64(all { if case .float64(let values) = $0 { values } else { nil } })
+    case .int128: return .int128(all { if case .int128(let values) = $0 { values } else { nil } })
+    case .interval:
+        return .interval(all { if case .interval(let values) = $0 { values } else { nil } })
+    case .text, .dictionary: return joinedTexts(pages)
+    case .null:
+        return .null(count: pages.reduce(0) { if case .null(let count) = $1 { $0 + count } else { $0 } })
+    case .list, .structure, .map: preconditionFailure("not the values of a leaf")
+    }
+}
+
+/// Codes of one dictionary stay codes; as soon as one page has texts, all become texts.
+private func joinedTexts(_ pages: [ColumnData]) -> ColumnData {
+    var codes: [Int32] = []
+    var dictionary: TextColumn?
+    for page in pages {
+        guard case .dictionary(let more, let values) = page else {
+            dictionary = nil
+            break
+        }
+        codes += more
+        dictionary = values
+    }
+    if let dictionary { return .dictionary(codes: codes, values: dictionary) }
+    var texts = TextColumn()
+    for page in pages {
+        switch page {
+        case .text(let values): texts.append(values)
+        case .dictionary(let codes, let values):
+            if case .text(let picked) = gather(.text(values), codes) { texts.append(picked) }
+        default: break
+        }
+    }
+    return .text(texts)
+}
+
+/// One row for each bit of `validity`: the next value where it is set, a zero where it is not.
+func expanded(_ data: ColumnData, by validity: Validity) -> ColumnData {
+    func spread<T>(_ dense: [T], _ zero: T) -> [T] {
+        if dense.isEmpty { return [T](repeating: zero, count: validity.count) }
+        return [T](unsafeUninitializedCapacity: validity.count) { target, initialized in
+            dense.withUnsafeBufferPointer { dense in
+                var from = 0
+                for (index, word) in validity.words.enumerated() {
+                    let start = index * 64
+                    let count = min(64, validity.count - start)
+                    // Whole words of one kind are common, so they are copied at once.
+                    if word == ~0 {
+                        for row in 0..<64 {
+                            target.initializeElement(at: start + row, to: dense[from + row])
+                        }
+                        from += 64
+                        continue
+                    }
+                    for row in 0..<count {
+                        let isValid = word >> UInt64(row) & 1 == 1
+                        target.initializeElement(at: start + row, to: isValid ? dense[from] : zero)
+                        from += isValid ? 1 : 0
+                    }
+                }
+            }
+            initialized = validity.count
+        }
+    }
+    switch data {
+    case .boolean(let values): return .boolean(spread(values, 0))
+    case .int32(let values): return .int32(spread(values, 0))
+    case .int64(let values): return .int64(spread(values, 0))
+    case .float64(let values): return .float64(spread(values, 0))
+    case .int128(let values): return .int128(spread(values, 0))
+    case .text(let values):
+        return .text(TextColumn(views: spread(values.views, .empty), buffers: values.buffers))
+    case .dictionary(let codes, let values):
+        return .dictionary(codes: spread(codes, 0), values: values)
+    case .interval(let values): return .interval(spread(values, Interval()))
+    case .null: return .null(count: validity.count)
+    case .list, .structure, .map: preconditionFailure("not the values of a leaf")
+    }
+}
