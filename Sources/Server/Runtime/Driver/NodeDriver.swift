@@ -33,7 +33,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private var dirty: [Connection] = []
     private var buffer = ReceiveBuffer()
     private var partialBudget: Int
-    private var frames: [Bytes] = []
+    /// Connections with requests that wait for a later round.
+    private var backlogged: [Connection] = []
 
     private var effects: [NodeEffect] = []
     private var commands: [UInt64: CommandPort.Completion] = [:]
@@ -95,6 +96,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             // Taken in every round, not only when the event is there: it is one mutex, and mail
             // that came meanwhile shares this round.
             takeMail()
+            deliverBacklogs()
             for event in events.prefix(Int(max(0, count))) { react(to: event) }
             if now.monotonic >= wakeAt {
                 wakeAt = .distantFuture
@@ -110,6 +112,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
 
     /// Until the next thing that has a time, rounded up so that the loop does not spin before it.
     private func timeoutMilliseconds() -> Int32 {
+        if backlogged.contains(where: { wantsRequests(of: $0) }) { return 0 }
         var next = min(wakeAt, nextSweep, door.resumesAt)
         if let stopBy { next = min(next, stopBy) }
         if next == .distantFuture { return -1 }
@@ -184,7 +187,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         let failed = UInt32(WEIR_EPOLL_ERR) | UInt32(WEIR_EPOLL_HUP)
         if event.events & UInt32(WEIR_EPOLL_OUT) != 0 { markDirty(connection) }
         if event.events & UInt32(WEIR_EPOLL_IN) != 0, wantsRequests(of: connection) {
-            receive(connection)
+            if !connection.isBacklogged { receive(connection) }
         } else if event.events & failed != 0 {
             close(connection, reason: nil)
         }
@@ -335,36 +338,53 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             do throws(FrameViolation) {
                 try cut(connection, received: received, count: Int(count))
             } catch {
-                // The requests before the bad length are whole: they count, unanswered.
-                deliver(connection)
                 close(connection, reason: describe(error))
                 return
             }
             deliver(connection)
             // A part of the room unfilled: there was no more.
-            if count < room.count { return }
+            if count < room.count || connection.isBacklogged { return }
         }
     }
 
     private func cut(
         _ connection: Connection, received: Bytes?, count: Int
     ) throws(FrameViolation) {
+        let before = connection.backlog.count
+        defer { connection.requests += UInt64(connection.backlog.count - before) }
         guard let received else {
             let frame = try connection.frames.filledRoom(by: count, budget: &partialBudget)
-            if let frame { frames.append(frame) }
+            if let frame { connection.backlog.append(frame) }
             return
         }
         try connection.frames.take(
             received, limits: (settings.firstRequestBytes, settings.requestBytes),
-            isFirst: connection.requests == 0, budget: &partialBudget, into: &frames)
+            isFirst: connection.requests == 0, budget: &partialBudget, into: &connection.backlog)
     }
 
+    /// Hands a few requests of the connection to the machine. The others wait for the next round,
+    /// when it is known how large the answers are: thousands of small requests for large answers
+    /// fit into one receive.
     private func deliver(_ connection: Connection) {
-        for frame in frames {
-            connection.requests += 1
-            machine.handle(.request(connection.id, frame), now: now, into: &effects)
+        for _ in 0..<settings.requestsPerRound {
+            guard let request = connection.nextRequest() else { break }
+            machine.handle(.request(connection.id, request), now: now, into: &effects)
         }
-        frames.removeAll(keepingCapacity: true)
+        if !connection.isBacklogDone(), !connection.isBacklogged {
+            connection.isBacklogged = true
+            backlogged.append(connection)
+        }
+    }
+
+    private func deliverBacklogs() {
+        if backlogged.isEmpty { return }
+        for connection in backlogged where wantsRequests(of: connection) { deliver(connection) }
+        backlogged.removeAll { connection in
+            let isDone =
+                connection.isBacklogDone() || connections[connection.id.value] !== connection
+            if isDone { connection.isBacklogged = false }
+            return isDone
+        }
     }
 
     // MARK: What has a time

@@ -11,8 +11,12 @@ final class Connection {
 
     var frames = FrameAssembler()
     var output = OutputQueue()
-    /// Requests handed to the node.
+    /// Requests received whole, and of those the ones that wait for a later round.
     var requests: UInt64 = 0
+    var backlog: [Bytes] = []
+    /// How many of `backlog` have been handed on.
+    var backlogHead = 0
+    var isBacklogged = false
     /// When the peer last sent or took something.
     var lastActivity: Instant
     /// Why the connection ends when its output has left; nil while it lives.
@@ -23,6 +27,21 @@ final class Connection {
     var isDirty = false
     /// Its reading waits until the peer has taken answers.
     var isReadPaused = false
+
+    /// The oldest request that waits.
+    func nextRequest() -> Bytes? {
+        guard backlogHead < backlog.count else { return nil }
+        defer { backlogHead += 1 }
+        return backlog[backlogHead]
+    }
+
+    /// Forgets the requests that were handed on, once all are; true when none waits.
+    func isBacklogDone() -> Bool {
+        guard backlogHead == backlog.count else { return false }
+        backlog.removeAll(keepingCapacity: backlog.count <= 64)
+        backlogHead = 0
+        return true
+    }
 
     init(id: ConnectionID, descriptor: Int32, peer: String, now: Instant) {
         self.id = id
