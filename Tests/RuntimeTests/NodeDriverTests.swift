@@ -128,7 +128,7 @@ import Testing
         // 60 MB in all would break the bound if nothing slowed the requests down.
         for _ in 0..<60 {
             try slow.sendFrame("big 1000000")
-            _ = running.driver.port.call(.statistics)
+            _ = try running.driver.port.call(.statistics)
         }
         for _ in 0..<60 { #expect(try slow.receiveFrame().count == 1_000_000) }
         #expect(running.stop() == .stopped)
@@ -150,7 +150,7 @@ import Testing
     private func waitForConnections(_ count: Int, _ running: RunningDriver) -> Bool {
         let deadline = SystemClock.monotonic + .seconds(5)
         while SystemClock.monotonic < deadline {
-            if case .success(.statistics(let statistics)) = running.driver.port.call(.statistics),
+            if case .statistics(let statistics) = try? running.driver.port.call(.statistics),
                 statistics.connections == count
             {
                 return true
@@ -255,7 +255,7 @@ import Testing
         let threads = (0..<4).map { index in
             SystemThread(name: "caller-\(index)") {
                 for _ in 0..<250 {
-                    if case .success(.statistics(let statistics)) = running.driver.port.call(
+                    if case .statistics(let statistics) = try? running.driver.port.call(
                         .statistics), statistics.requests == 1
                     {
                         answered.change { $0 += 1 }
@@ -265,11 +265,9 @@ import Testing
         }
         for thread in threads { thread.join() }
         #expect(answered.withLock { $0 } == 1000)
-        guard case .failure(let problem) = running.driver.port.call(.listObjects(prefix: "")) else {
-            Issue.record("an unknown command must fail")
-            return
+        #expect(throws: Problem("test.unknown", "only statistics")) {
+            try running.driver.port.call(.listObjects(prefix: ""))
         }
-        #expect(problem.code == "test.unknown")
         #expect(running.stop() == .stopped)
     }
 
@@ -280,7 +278,7 @@ import Testing
         try client.sendFrame("big 9000000")
         try client.sendFrame("sync last")
         while true {
-            guard case .success(.statistics(let statistics)) = running.driver.port.call(.statistics)
+            guard case .statistics(let statistics) = try running.driver.port.call(.statistics)
             else { break }
             if statistics.requests == 3 { break }
         }
@@ -289,11 +287,9 @@ import Testing
         #expect(try client.receiveFrame().text == "sync last")
         #expect(try client.receive().isEmpty)
         #expect(running.end() == .stopped)
-        guard case .failure(let problem) = running.driver.port.call(.statistics) else {
-            Issue.record("a stopped server must refuse commands")
-            return
+        #expect(throws: Problem("server.stopping", "the server is stopping")) {
+            try running.driver.port.call(.statistics)
         }
-        #expect(problem.code == "server.stopping")
         #expect(throws: Problem.self) { try running.connect() }
     }
 

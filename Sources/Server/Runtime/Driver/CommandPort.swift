@@ -42,16 +42,22 @@ package final class CommandPort: Sendable {
     }
 
     /// Hands a command to the node and waits for its answer. Never call it from a completion.
+    package func call(_ command: NodeCommand) throws(Problem) -> NodeAnswer {
+        try call(command, deadline: .distantFuture)
+    }
+
     package func call(
-        _ command: NodeCommand, deadline: Instant = .distantFuture
-    ) -> Result<NodeAnswer, Problem> {
+        _ command: NodeCommand, deadline: Instant
+    ) throws(Problem) -> NodeAnswer {
         precondition(
             SystemThread.currentIdentifier != loopThread.load(ordering: .relaxed),
             "the loop must not wait for itself")
         let answer = Monitor<Result<NodeAnswer, Problem>?>(nil)
         submit(command) { result in answer.change { $0 = result } }
-        return answer.wait(until: deadline) { $0 }
-            ?? .failure(Problem("server.timeout", "the server gave no answer in time"))
+        guard let result = answer.wait(until: deadline, for: { $0 }) else {
+            throw Problem("server.timeout", "the server gave no answer in time")
+        }
+        return try result.get()
     }
 
     /// Posts a message; a problem when it was not taken.
