@@ -1,0 +1,56 @@
+import Base
+import CPlatform
+import Runtime
+
+let sqlCommands: [RegisteredCommand] = [
+    RegisteredCommand(
+        spec: CommandSpec(
+            "sql", "Runs SQL statements, or opens the shell",
+            details: "Without -c and -f: the shell at a terminal, else statements from standard input.",
+            flags: [
+                FlagSpec(
+                    "command", "c", value: "SQL", "Run these statements", isRepeatable: true),
+                FlagSpec(
+                    "file", "f", value: "FILE", "Run the statements in a file (- = standard input)",
+                    isRepeatable: true),
+                FlagSpec("limit", "n", value: "ROWS", "Return at most so many rows of each query"),
+                httpFlag,
+            ],
+            examples: [
+                ("weir sql", "opens the shell"),
+                ("weir sql -c 'SHOW TABLES'", "lists the tables"),
+                ("weir sql -o csv -f report.sql > report.csv", "writes a result as CSV"),
+            ]),
+        run: runSQL)
+]
+
+private func runSQL(_ context: CommandContext) throws(Problem) -> ExitCode {
+    let client = try context.http()
+    let limit = try context.invocation.integer("limit", in: 0...10_000_000)
+    var scripts = context.invocation.strings("command")
+    for path in context.invocation.strings("file") { scripts.append(try readFile(path).text) }
+    if scripts.isEmpty {
+        if weir_is_terminal(0) == 1, weir_is_terminal(1) == 1 {
+            return try SQLShell(client: client, context: context, limit: limit).run()
+        }
+        scripts = [try readFile("-").text]
+    }
+    let form = context.invocation.string("output") ?? "text"
+    for script in scripts {
+        var splitter = StatementSplitter()
+        var statements = splitter.add(script)
+        let rest = splitter.rest()
+        if !rest.isEmpty { statements.append(rest) }
+        for statement in statements {
+            do throws(Problem) {
+                let answer = try QueryAnswer.run(statement, on: client, limit: limit)
+                for notice in answer.notices { context.say("notice: " + printable(notice)) }
+                context.print(answer.written(as: form))
+            } catch {
+                report(error, asJSON: context.isJSON, statement: statement)
+                return ExitCode(for: error)
+            }
+        }
+    }
+    return .ok
+}

@@ -1,0 +1,170 @@
+import Base
+import Runtime
+
+let tableCommands: [RegisteredCommand] = [
+    RegisteredCommand(
+        spec: CommandSpec(
+            "table list", "Lists tables, views and topics",
+            flags: [
+                FlagSpec("layer", "l", value: "SCHEMA", "Only those of one layer, for example gold"),
+                httpFlag,
+            ]),
+        run: { (context) throws(Problem) in
+            let layer = context.invocation.string("layer")
+            let query = layer.map { "?layer=" + pathPart($0) } ?? ""
+            let answer = try context.http().json("GET", "/tables" + query)
+            context.printTable(tableList(answer), json: answer)
+            return .ok
+        }),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "table describe", "Describes a table: columns, version, size, quality, sources",
+            arguments: [ArgumentSpec("TABLE", .one, "schema.name, or a bare name")],
+            flags: [httpFlag]),
+        run: { (context) throws(Problem) in
+            let name = context.invocation.arguments[0]
+            let answer = try context.http().json("GET", "/tables/" + pathPart(name))
+            if context.isJSON { context.print(answer) } else { context.print(describeTable(answer)) }
+            return .ok
+        }),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "table history", "Lists the versions of a table",
+            arguments: [ArgumentSpec("TABLE", .one, "schema.name, or a bare name")],
+            flags: [FlagSpec("limit", "n", value: "N", "The newest N versions"), httpFlag]),
+        run: { (context) throws(Problem) in
+            let name = context.invocation.arguments[0]
+            let limit = try context.invocation.integer("limit", in: 1...10_000)
+            let query = limit.map { "?limit=\($0)" } ?? ""
+            let answer = try context.http().json(
+                "GET", "/tables/\(pathPart(name))/history\(query)")
+            context.printTable(historyTable(answer), json: answer)
+            return .ok
+        }),
+]
+
+extension CommandContext {
+    /// A list in the form that was asked for.
+    func printTable(_ table: TextTable, json: @autoclosure () -> JSONValue) {
+        switch invocation.string("output") ?? "text" {
+        case "json": print(json())
+        case "ndjson":
+            for row in table.rows {
+                let members = zip(table.headings, row).map { heading, value in
+                    JSONMember(heading.name.lowercased(), value.map { .string($0) } ?? .null)
+                }
+                print(JSONValue.object(members).text + "\n")
+            }
+        case "csv": print(table.csv())
+        case "tsv": print(table.tsv())
+        case "md": print(table.markdown())
+        default: print(table.plain())
+        }
+    }
+}
+
+func tableList(_ answer: JSONValue) -> TextTable {
+    TextTable(
+        [
+            .init("NAME"), .init("KIND"), .init("VERSION", isNumber: true),
+            .init("ROWS", isNumber: true), .init("SIZE", isNumber: true),
+            .init("FRESH", isNumber: true), .init("STATUS"),
+        ],
+        rows: (answer["tables"]?.arrayValue ?? []).map { table in
+            [
+                table["name"]?.stringValue, table["kind"]?.stringValue,
+                table["version"]?.intValue.map { grouped($0) },
+                table["rows"]?.intValue.map { grouped($0) },
+                table["bytes"]?.intValue.map { byteText($0) },
+                table["freshness_seconds"]?.doubleValue.map { durationText(seconds: $0) },
+                table["status"]?.stringValue,
+            ]
+        })
+}
+
+func historyTable(_ answer: JSONValue) -> TextTable {
+    TextTable(
+        [
+            .init("VERSION", isNumber: true), .init("TIMESTAMP"), .init("OPERATION"),
+            .init("METRICS"),
+        ],
+        rows: (answer["history"]?.arrayValue ?? []).map { version in
+            let metrics = (version["metrics"]?.members ?? []).map { member in
+                "\(member.key) " + (member.value.stringValue ?? member.value.text)
+            }
+            return [
+                version["version"]?.intValue.map { grouped($0) }, version["timestamp"]?.stringValue,
+                version["operation"]?.stringValue, metrics.joined(separator: ", "),
+            ]
+        })
+}
+
+func describeTable(_ table: JSONValue) -> String {
+    func text(_ key: String) -> String? { table[key]?.stringValue.flatMap { $0.isEmpty ? nil : $0 } }
+    func names(_ key: String) -> String? {
+        let list = (table[key]?.arrayValue ?? []).compactMap(\.stringValue)
+        return list.isEmpty ? nil : list.joined(separator: ", ")
+    }
+    var facts: [(String, String?)] = [
+        ("name", text("name")), ("kind", text("kind")), ("comment", text("comment")),
+        ("owner", text("owner")), ("version", table["version"]?.intValue.map { grouped($0) }),
+        ("rows", table["rows"]?.intValue.map { grouped($0) }),
+        ("size", table["bytes"]?.intValue.map { byteText($0) }),
+        ("files", table["files"]?.intValue.map { grouped($0) }),
+        ("last commit", text("last_commit")),
+        ("fresh", table["freshness_seconds"]?.doubleValue.map { durationText(seconds: $0) }),
+        ("path", text("path")), ("partitioned by", names("partition_columns")),
+        ("sources", names("sources")), ("failure", text("failure")),
+    ]
+    for member in table["settings"]?.members ?? [] {
+        facts.append((member.key, member.value.stringValue ?? member.value.text))
+    }
+    let shown = facts.filter { $0.1 != nil }
+    let width = shown.map { displayWidth($0.0) }.max() ?? 0
+    var result = ""
+    for (name, value) in shown {
+        result += padded(name, width) + "  " + printable(value ?? "") + "\n"
+    }
+    let columns = table["columns"]?.arrayValue ?? []
+    if !columns.isEmpty {
+        result += "\n" + TextTable(
+            [.init("COLUMN"), .init("TYPE"), .init("NULLABLE")],
+            rows: columns.map {
+                [
+                    $0["name"]?.stringValue, $0["type"]?.stringValue,
+                    $0["nullable"]?.boolValue == false ? "no" : "yes",
+                ]
+            }
+        ).plain()
+    }
+    let rules = table["quality"]?.arrayValue ?? []
+    if !rules.isEmpty {
+        result += "\n" + TextTable(
+            [
+                .init("EXPECTATION"), .init("CONDITION"), .init("ACTION"),
+                .init("PASSED", isNumber: true), .init("FAILED", isNumber: true),
+            ],
+            rows: rules.map {
+                [
+                    $0["name"]?.stringValue, $0["condition"]?.stringValue,
+                    $0["action"]?.stringValue, $0["passed"]?.intValue.map { grouped($0) },
+                    $0["failed"]?.intValue.map { grouped($0) },
+                ]
+            }
+        ).plain()
+    }
+    return result
+}
+
+/// `text` as one part of a URL: everything but letters, digits, `-`, `.`, `_`, `~` in percent form.
+func pathPart(_ text: String) -> String {
+    let digits = Array("0123456789ABCDEF".utf8)
+    var bytes: [UInt8] = []
+    for byte in text.utf8 {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: bytes.append(byte)
+        default: bytes += [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}
