@@ -17,7 +17,7 @@ struct EchoMachine: EventMachine {
 
     init(file: FakeFile = FakeFile()) { self.file = file }
 
-    mutating func handle(_ event: NodeEvent, now: Now, into effects: inout [NodeEffect]) {
+    mutating func accept(_ event: NodeEvent, now: Now, into effects: inout [NodeEffect]) {
         switch event {
         case .connectionOpened: statistics.connections += 1
         case .connectionClosed: statistics.connections -= 1
@@ -32,7 +32,6 @@ struct EchoMachine: EventMachine {
             for (connection, bytes) in syncing ?? [] { answer(connection, bytes, &effects) }
             syncing = nil
             statistics.journalSyncs += 1
-            beginSync(into: &effects)
         case .timer:
             for (connection, bytes) in waitingForTimer { answer(connection, bytes, &effects) }
             waitingForTimer = []
@@ -51,7 +50,6 @@ struct EchoMachine: EventMachine {
         switch words.first {
         case "sync":
             waitingForSync.append((connection, bytes))
-            beginSync(into: &effects)
         case "later":
             waitingForTimer.append((connection, bytes))
             effects.append(.wakeAt(now.monotonic + .milliseconds(5)))
@@ -66,7 +64,9 @@ struct EchoMachine: EventMachine {
         }
     }
 
-    private mutating func beginSync(into effects: inout [NodeEffect]) {
+    mutating func close(now: Now) throws(Problem) { file.close() }
+
+    mutating func finishRound(now: Now, into effects: inout [NodeEffect]) {
         guard syncing == nil, !waitingForSync.isEmpty else { return }
         syncing = waitingForSync
         waitingForSync = []
@@ -98,7 +98,8 @@ final class FakeFile: DiskFile {
         syncs.add(1, ordering: .relaxed)
         if let failure { throw failure }
     }
-    func close() {}
+    func close() { isClosed.store(true, ordering: .relaxed) }
+    let isClosed = Atomic<Bool>(false)
 }
 
 /// Keeps what was reported.

@@ -200,7 +200,10 @@ import Testing
             for client in clients { #expect(try client.receiveFrame().text == "sync \(round)") }
         }
         #expect(running.stop() == .stopped)
-        #expect((20...160).contains(file.syncs.load(ordering: .relaxed)))
+        let syncs = file.syncs.load(ordering: .relaxed)
+        #expect((20...160).contains(syncs))
+        let isClosed = file.isClosed.load(ordering: .relaxed)
+        #expect(isClosed)
     }
 
     @Test func `a failed sync halts without an answer`() throws {

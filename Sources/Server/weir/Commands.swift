@@ -2,9 +2,9 @@ import Base
 import Runtime
 
 /// A command of the table and what it does.
-struct RegisteredCommand {
+struct RegisteredCommand: Sendable {
     var spec: CommandSpec
-    var run: (CommandContext) throws(Problem) -> ExitCode
+    var run: @Sendable (CommandContext) throws(Problem) -> ExitCode
 }
 
 /// Everything that `weir` understands, in the order in which help lists it.

@@ -4,7 +4,12 @@ import Node
 /// What the driver drives: one deterministic machine that turns events into effects. `BrokerNode`
 /// in the server; small machines in the driver's own tests.
 package protocol EventMachine {
-    mutating func handle(_ event: NodeEvent, now: Now, into effects: inout [NodeEffect])
+    /// Takes one event of a round. Effects may come now or at the end of the round.
+    mutating func accept(_ event: NodeEvent, now: Now, into effects: inout [NodeEffect])
+    /// Ends a round, after its last event.
+    mutating func finishRound(now: Now, into effects: inout [NodeEffect])
+    /// Makes everything durable; no event follows.
+    mutating func close(now: Now) throws(Problem)
 }
 
 /// How the loop ended.

@@ -37,6 +37,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private var backlogged: [Connection] = []
 
     private var effects: [NodeEffect] = []
+    /// Events went into the machine since its last `finishRound`.
+    private var isRoundOpen = false
     private var commands: [UInt64: CommandPort.Completion] = [:]
     private var nextCommand: UInt64 = 1
     private var syncsRunning = 0
@@ -89,6 +91,9 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     /// Runs the loop on the calling thread until it is stopped or the machine halts.
     package func run() -> DriverExit {
         port.adoptLoopThread()
+        accept(.timer)
+        carryOut()
+        if let halted { return end(.halted(halted)) }
         var events = [weir_epoll_event](repeating: weir_epoll_event(), count: 256)
         while true {
             let count = weir_epoll_wait(epoll, &events, 256, timeoutMilliseconds())
@@ -100,7 +105,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             for event in events.prefix(Int(max(0, count))) { react(to: event) }
             if now.monotonic >= wakeAt {
                 wakeAt = .distantFuture
-                machine.handle(.timer, now: now, into: &effects)
+                accept(.timer)
             }
             if now.monotonic >= nextSweep { sweep() }
             carryOut()
@@ -143,6 +148,14 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         connections = [:]
         listeners = []
         syncer.stop(waiting: syncsRunning == 0)
+        if exit == .stopped, syncsRunning == 0 {
+            do throws(Problem) {
+                try machine.close(now: SystemClock.now)
+            } catch {
+                // Everything acknowledged is durable already; only the next start takes longer.
+                log.report(.error, "node", "the node did not close in order: \(error)")
+            }
+        }
         return exit
     }
 
@@ -157,12 +170,10 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
                 let id = nextCommand
                 nextCommand += 1
                 commands[id] = completion
-                machine.handle(.command(CommandID(id), command), now: now, into: &effects)
+                accept(.command(CommandID(id), command))
             case .synced(let result):
                 syncsRunning -= 1
-                machine.handle(
-                    .journalSynced(result.ticket, failure: result.failure), now: now,
-                    into: &effects)
+                accept(.journalSynced(result.ticket, failure: result.failure))
             case .stop: beginStopping()
             }
         }
@@ -195,9 +206,18 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
 
     // MARK: Effects
 
-    /// Carries out effects and flushes, until neither brings anything new.
+    private func accept(_ event: NodeEvent) {
+        machine.accept(event, now: now, into: &effects)
+        isRoundOpen = true
+    }
+
+    /// Ends the round: carries out effects and flushes, until neither brings anything new.
     private func carryOut() {
-        while halted == nil, !effects.isEmpty || !dirty.isEmpty {
+        while halted == nil, isRoundOpen || !effects.isEmpty || !dirty.isEmpty {
+            if isRoundOpen {
+                isRoundOpen = false
+                machine.finishRound(now: now, into: &effects)
+            }
             var batch: [NodeEffect] = []
             swap(&batch, &effects)
             for effect in batch {
@@ -306,7 +326,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         connections[id] = Connection(
             id: ConnectionID(id), descriptor: descriptor, peer: peer, now: now.monotonic)
         if nextSweep == .distantFuture { nextSweep = now.monotonic + sweepPeriod }
-        machine.handle(.connectionOpened(ConnectionID(id), peer: peer), now: now, into: &effects)
+        accept(.connectionOpened(ConnectionID(id), peer: peer))
     }
 
     /// Ends a connection at once; `reason` is logged when it is ours.
@@ -318,7 +338,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         connection.frames.release(budget: &partialBudget)
         connection.output.removeAll()
         weir_close(connection.descriptor)
-        machine.handle(.connectionClosed(connection.id), now: now, into: &effects)
+        accept(.connectionClosed(connection.id))
     }
 
     /// Receives what is there, up to about four buffers, so that one busy connection does not
@@ -368,7 +388,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private func deliver(_ connection: Connection) {
         for _ in 0..<settings.requestsPerRound {
             guard let request = connection.nextRequest() else { break }
-            machine.handle(.request(connection.id, request), now: now, into: &effects)
+            accept(.request(connection.id, request))
         }
         if !connection.isBacklogDone(), !connection.isBacklogged {
             connection.isBacklogged = true

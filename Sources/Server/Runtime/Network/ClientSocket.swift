@@ -7,14 +7,15 @@ package final class ClientSocket {
     private let descriptor: Int32
     private let peer: String
 
-    /// Connects to the first address of `target` that answers.
+    /// Connects to the first address of `target` that answers, within ten seconds at most;
+    /// `timeout` bounds each later wait.
     package init(to target: HostPort, timeout: Duration = .seconds(10)) throws(Problem) {
         let addresses = resolve(target.host.isEmpty ? "localhost" : target.host, target.port)
         var connected: Int32 = -1
         var refusals: [String] = []
         for var address in addresses {
             connected = weir_connect(
-                &address, Int32(clamping: max(1, timeout.wholeMilliseconds)))
+                &address, Int32(clamping: max(1, min(10_000, timeout.wholeMilliseconds))))
             if connected >= 0 { break }
             refusals.append("\(text(of: address)): \(describe(connected))")
         }
@@ -23,6 +24,7 @@ package final class ClientSocket {
                 "network.unreachable", "can't reach \(target.text)",
                 notes: addresses.isEmpty ? ["no address is known for this host"] : refusals)
         }
+        weir_set_timeouts(connected, Int32(clamping: max(1, timeout.wholeMilliseconds)))
         descriptor = connected
         peer = target.text
     }

@@ -31,7 +31,8 @@ private func runSQL(_ context: CommandContext) throws(Problem) -> ExitCode {
     for path in context.invocation.strings("file") { scripts.append(try readFile(path).text) }
     if scripts.isEmpty {
         if weir_is_terminal(0) == 1, weir_is_terminal(1) == 1 {
-            return try SQLShell(client: client, context: context, limit: limit).run()
+            var shell = SQLShell(client: client, context: context, limit: limit)
+            return try shell.run()
         }
         scripts = [try readFile("-").text]
     }
