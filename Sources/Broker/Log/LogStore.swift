@@ -4,95 +4,588 @@ import Base
 /// it (the node's loop); it reaches the world only through the `Disk` it was given.
 ///
 /// An append is visible to readers, and may be acknowledged, when `syncCompleted` says so. The
-/// driver's part: after appends call `beginSync`; sync the file it names; hand the outcome to
-/// `syncCompleted`; call `beginSync` again. Call `maintain` at `nextDeadline`.
+/// driver's part: after appends and after `maintain` call `beginSync`; sync the file it names off
+/// the loop; hand the outcome to `syncCompleted`; call `beginSync` again. Call `maintain` at
+/// `nextDeadline`.
 package struct LogStore: Sendable {
-    /// Opens the directory, replays the journal, and says what it found. A damaged partition does
-    /// not fail this; it answers its own requests with errors. Settings are the defaults until
-    /// `configure` is called.
-    package static func open(
-        disk: any Disk, configuration: LogStoreConfiguration, now: Now
-    ) throws(StorageFailure) -> (store: LogStore, report: RecoveryReport) {
-        throw .notFound(path: "")
+    /// What a sync that is under way will make durable.
+    enum OpenSync: Sendable {
+        case journal(endSequence: UInt64)
+        case segment(CheckpointRun.SegmentSync)
     }
 
+    /// An append whose journal frame waits for a sync.
+    private struct PendingAppend: Sendable {
+        var sequence: UInt64
+        var number: UInt32
+        var end: Int64
+    }
+
+    let disk: any Disk
+    let configuration: LogStoreConfiguration
+    /// In no particular order; found through `slots`.
+    var logs: [PartitionLog] = []
+    /// Looked up only, never iterated.
+    var slots: [TopicPartition: Int] = [:]
+    var slotsByNumber: [UInt32: Int] = [:]
+    var journal: CommitJournal
+    /// Replay begins here according to the checkpoint on disk.
+    var replayFrom: UInt64 = 1
+    var nextNumber: UInt32 = 1
+    var checkpointRun: CheckpointRun?
+    var cleanerRun: CleanerRun?
+    var schedule: MaintenanceSchedule
+    var doomed: [DoomedFile] = []
+    var bytesSinceCheckpoint: Int64 = 0
+    /// Set when the store can't go on; nothing is appended or made durable afterwards.
+    private(set) var haltReason: Problem?
+    private(set) var figures = LogStoreStatistics()
+
+    private var openSync: (ticket: SyncTicket, what: OpenSync)?
+    private var lastTicket: UInt64 = 0
+    private var lastSyncWasJournal = false
+    private var pending = Fifo<PendingAppend>()
+    /// Partitions whose durable end no frame in the journal tells yet.
+    private var untold: [UInt32] = []
+    private var tailOrder = Fifo<(number: UInt32, bytes: Int)>()
+    private var tailBytes = 0
+    private var spaceLeft: Int64 = 0
+
+    init(
+        disk: any Disk, configuration: LogStoreConfiguration, identity: UInt64, now: Now
+    ) {
+        self.disk = disk
+        self.configuration = configuration
+        journal = CommitJournal(disk: disk, configuration: configuration, identity: identity)
+        schedule = MaintenanceSchedule(configuration: configuration, now: now.monotonic)
+    }
+
+    // MARK: Queries
+
     /// Every partition, in ascending order.
-    package var partitions: [TopicPartition] { [] }
-    package func topicID(of partition: TopicPartition) -> UUID128? { nil }
-    package func offsets(of partition: TopicPartition) -> PartitionOffsets? { nil }
-    package func damage(of partition: TopicPartition) -> PartitionDamage? { nil }
-    package var statistics: LogStoreStatistics { LogStoreStatistics() }
+    package var partitions: [TopicPartition] { logs.map(\.topicPartition).sorted() }
+
+    package func topicID(of partition: TopicPartition) -> UUID128? {
+        log(partition)?.topicID
+    }
+
+    package func settings(of partition: TopicPartition) -> PartitionSettings? {
+        log(partition)?.settings
+    }
+
+    package func damage(of partition: TopicPartition) -> PartitionDamage? {
+        log(partition)?.damage
+    }
+
+    package func offsets(of partition: TopicPartition) -> PartitionOffsets? {
+        guard let log = log(partition) else { return nil }
+        return PartitionOffsets(
+            logStartOffset: Offset(log.logStart), highWatermark: Offset(log.highWatermark),
+            lastStableOffset: Offset(log.highWatermark),
+            durableEndOffset: Offset(log.durableEnd), logEndOffset: Offset(log.logEnd),
+            leaderEpoch: LeaderEpoch(log.leaderEpoch), bytes: log.bytes)
+    }
+
+    package var statistics: LogStoreStatistics {
+        var result = figures
+        result.partitions = logs.count
+        result.damagedPartitions = logs.count { $0.damage != nil }
+        result.logBytes = logs.reduce(0) { $0 + $1.bytes }
+        return result
+    }
+
+    private func log(_ partition: TopicPartition) -> PartitionLog? {
+        slots[partition].map { logs[$0] }
+    }
+
+    // MARK: Partitions
 
     /// Creates empty logs, durably, all or (after a crash) none. An existing one is an error.
     package mutating func create(
         _ partitions: [NewPartition], now: Now
-    ) throws(StorageFailure) {}
+    ) throws(StorageFailure) {
+        try requireRunning()
+        for new in partitions {
+            let name = new.topicPartition
+            if slots[name] != nil { throw .alreadyExists(path: name.description) }
+            let isSafe = !name.topic.isEmpty && !name.topic.contains("/") && name.partition >= 0
+            guard isSafe else {
+                throw .system(operation: "create", path: name.description, code: 22)
+            }
+        }
+        var created: [PartitionLog] = []
+        for new in partitions {
+            let checkpoint = PartitionCheckpoint(
+                topicPartition: new.topicPartition, topicID: new.topicID, number: nextNumber)
+            nextNumber += 1
+            var log = PartitionLog(
+                checkpoint: checkpoint, disk: disk,
+                verifiesChecksums: configuration.planted != .skipChecksum)
+            log.settings = new.settings
+            try disk.makeDirectory(log.directory)
+            try PartitionMetadata(log).write(disk: disk, directory: log.directory)
+            log.directoryIsDirty = true
+            created.append(log)
+        }
+        let before = logs.count
+        for log in created { add(log) }
+        do {
+            try writeCheckpoint()
+        } catch {
+            while logs.count > before { remove(slot: logs.count - 1) }
+            throw error
+        }
+    }
 
     /// Removes the logs, durably. Unknown ones are ignored.
     package mutating func delete(
         _ partitions: [TopicPartition], now: Now
-    ) throws(StorageFailure) {}
+    ) throws(StorageFailure) {
+        try requireRunning()
+        var removed: [PartitionLog] = []
+        for name in partitions {
+            guard let slot = slots[name] else { continue }
+            if cleanerRun?.number == logs[slot].number { abandonCleaning() }
+            removed.append(logs[slot])
+            remove(slot: slot)
+        }
+        guard !removed.isEmpty else { return }
+        do {
+            try writeCheckpoint()
+        } catch {
+            for log in removed { add(log) }
+            throw error
+        }
+        // The checkpoint has forgotten them: what follows is cleaning up, and is done again at the
+        // next start if it fails.
+        for var log in removed {
+            for index in log.segments.indices { log.segments[index].closeHandle() }
+            do {
+                try disk.makeDirectory(DoomedFile.directory)
+                let tree = DoomedFile.directory + "/" + String(log.number)
+                try disk.rename(log.directory, to: tree)
+                doomed.append(DoomedFile(path: tree, isTree: true, deadline: now.monotonic))
+            } catch {
+                doomed.append(
+                    DoomedFile(path: log.directory, isTree: true, deadline: now.monotonic))
+            }
+        }
+    }
 
     package mutating func configure(
         _ partition: TopicPartition, settings: PartitionSettings
-    ) {}
+    ) {
+        guard let slot = slots[partition] else { return }
+        logs[slot].settings = settings
+    }
 
     /// The epoch that following appends carry; it only rises.
     package mutating func raiseLeaderEpoch(
         of partition: TopicPartition, to epoch: LeaderEpoch
-    ) {}
+    ) {
+        guard let slot = slots[partition] else { return }
+        logs[slot].leaderEpoch = max(logs[slot].leaderEpoch, epoch.value)
+    }
 
-    /// Appends one record batch, whose base offset and leader epoch are set here.
+    mutating func add(_ log: PartitionLog) {
+        slots[log.topicPartition] = logs.count
+        slotsByNumber[log.number] = logs.count
+        logs.append(log)
+    }
+
+    private mutating func remove(slot: Int) {
+        slots[logs[slot].topicPartition] = nil
+        slotsByNumber[logs[slot].number] = nil
+        logs.swapAt(slot, logs.count - 1)
+        logs.removeLast()
+        guard slot < logs.count else { return }
+        slots[logs[slot].topicPartition] = slot
+        slotsByNumber[logs[slot].number] = slot
+    }
+
+    // MARK: Append
+
+    /// Appends one record batch, whose base offset and leader epoch are set here: one pass of
+    /// checks, one write to the segment, one to the journal, one copy in memory.
     package mutating func append(
         _ batch: Bytes, to partition: TopicPartition, origin: AppendOrigin = .client, now: Now
-    ) throws(AppendFailure) -> AppendResult { throw .halted }
+    ) throws(AppendFailure) -> AppendResult {
+        guard haltReason == nil else { throw .halted }
+        guard let slot = slots[partition] else { throw .unknownPartition }
+        if let damage = logs[slot].damage { throw .damaged(damage) }
+        let wall = now.timestamp.milliseconds
+        let validated = try BatchValidation(
+            settings: logs[slot].settings, origin: origin, now: wall,
+            verifiesChecksums: configuration.planted != .skipChecksum
+        ).validate(batch)
+        let verdict = try logs[slot].producers.check(validated.header)
+        if case .duplicate(let baseOffset, let lastOffset) = verdict {
+            return result(slot, validated, baseOffset, lastOffset, isDuplicate: true)
+        }
+        guard batch.count <= journal.payloadBytesMax else {
+            throw .recordListTooLarge(bytes: batch.count, limit: journal.payloadBytesMax)
+        }
+        guard hasRoom(for: 2 * batch.count) else { throw .noSpace }
+        tellDurableEnds(except: logs[slot].number)
+        let place = try reserve(payload: batch.count, now: now)
+        let plan = logs[slot].plan(
+            bytes: batch.count, maxTimestamp: validated.maxTimestamp,
+            lastOffsetDelta: validated.header.lastOffsetDelta, now: wall)
+        let (frame, header) = makeFrame(batch, validated, log: logs[slot], plan, place)
+        let stored = frame[JournalFrameHeader.byteCount..<frame.count]
+        // The segment first: if this fails the journal knows nothing of the batch, and what was
+        // written lies behind the end of the log, where the next append overwrites it.
+        do {
+            try logs[slot].store(stored, plan, now: wall)
+        } catch {
+            throw appendFailure(error)
+        }
+        do {
+            try journal.commit(frame, at: place)
+        } catch {
+            throw appendFailure(error)
+        }
+        logs[slot].advance(header, stored, now: wall)
+        remember(slot, header, place)
+        return result(slot, validated, header.baseOffset, header.lastOffset, isDuplicate: false)
+    }
 
-    /// What to make durable next; nil when nothing waits or a request is still open.
-    package mutating func beginSync() -> SyncRequest? { nil }
+    private func result(
+        _ slot: Int, _ validated: ValidatedBatch, _ baseOffset: Int64, _ lastOffset: Int64,
+        isDuplicate: Bool
+    ) -> AppendResult {
+        AppendResult(
+            baseOffset: Offset(baseOffset), lastOffset: Offset(lastOffset),
+            logAppendTime: Timestamp(milliseconds: validated.appendTime ?? -1),
+            logStartOffset: Offset(logs[slot].logStart), isDuplicate: isDuplicate,
+            recordCount: Int(validated.header.recordCount))
+    }
 
+    /// The journal frame with the batch in its final form as payload: one piece of memory serves
+    /// journal, segment and readers of the tail.
+    private func makeFrame(
+        _ batch: Bytes, _ validated: ValidatedBatch, log: PartitionLog,
+        _ plan: PartitionLog.Plan, _ place: CommitJournal.Slot
+    ) -> (frame: Bytes, header: BatchHeader) {
+        var header = validated.header
+        header.baseOffset = plan.baseOffset
+        header.leaderEpoch = log.leaderEpoch
+        header.maxTimestamp = validated.maxTimestamp
+        if validated.appendTime != nil { header.attributes |= 8 }
+        let start = JournalFrameHeader.byteCount
+        let frame = Bytes(count: start + batch.count) { target in
+            let payload = UnsafeMutableRawBufferPointer(rebasing: target[start...])
+            batch.withUnsafeBytes { payload.copyMemory(from: $0) }
+            payload.storeBytes(of: header.baseOffset.bigEndian, as: Int64.self)
+            payload.storeBytes(
+                of: header.leaderEpoch.bigEndian, toByteOffset: 12, as: Int32.self)
+            if header.attributes != validated.header.attributes
+                || header.maxTimestamp != validated.header.maxTimestamp
+            {
+                payload.storeBytes(
+                    of: header.attributes.bigEndian, toByteOffset: 21, as: Int16.self)
+                payload.storeBytes(
+                    of: header.maxTimestamp.bigEndian, toByteOffset: 35, as: Int64.self)
+                let covered = payload[BatchHeader.checksummedFrom...]
+                header.checksum = crc32c(UnsafeRawBufferPointer(rebasing: covered))
+                payload.storeBytes(
+                    of: header.checksum.bigEndian, toByteOffset: 17, as: UInt32.self)
+            }
+            let frameHeader = JournalFrameHeader(
+                payloadLength: batch.count, payloadChecksum: crc32c(UnsafeRawBufferPointer(payload)),
+                identity: journal.identity, generation: place.generation,
+                sequence: place.sequence, baseOffset: header.baseOffset,
+                lastOffset: header.lastOffset, partitionDurableEnd: log.durableEnd,
+                partitionNumber: log.number, leaderEpoch: header.leaderEpoch, kind: .batch,
+                startsSegment: plan.startsSegment)
+            frameHeader.write(into: target)
+        }
+        return (frame, header)
+    }
+
+    private mutating func remember(
+        _ slot: Int, _ header: BatchHeader, _ place: CommitJournal.Slot
+    ) {
+        let number = logs[slot].number
+        pending.append(
+            PendingAppend(sequence: place.sequence, number: number, end: logs[slot].logEnd))
+        figures.appendedBytes += Int64(header.byteCount)
+        figures.appendedRecords += Int64(header.recordCount)
+        bytesSinceCheckpoint += Int64(header.byteCount)
+        spaceLeft -= Int64(header.byteCount)
+        tailOrder.append((number, header.byteCount))
+        tailBytes += header.byteCount
+        while tailBytes > configuration.tailCacheBytes, let oldest = tailOrder.removeFirst() {
+            tailBytes -= oldest.bytes
+            if let slot = slotsByNumber[oldest.number] { logs[slot].tail.removeOldest() }
+        }
+        if configuration.planted == .acknowledgeBeforeSync {
+            _ = logs[slot].durable(upTo: logs[slot].logEnd)
+        }
+    }
+
+    private mutating func hasRoom(for bytes: Int) -> Bool {
+        if spaceLeft < Int64(bytes) + (1 << 20) {
+            spaceLeft = disk.freeBytes - configuration.reserveBytes
+        }
+        return spaceLeft >= Int64(bytes)
+    }
+
+    /// The free space has changed by more than appends.
+    mutating func forgetSpaceLeft() { spaceLeft = 0 }
+
+    private mutating func appendFailure(_ failure: StorageFailure) -> AppendFailure {
+        switch failure {
+        case .noSpace:
+            spaceLeft = 0
+            return .noSpace
+        default:
+            // What reached the disk is unknown; only reading it again can tell.
+            halt("a write of the log failed: \(failure)")
+            return .storage(failure)
+        }
+    }
+
+    /// Room in the journal: in the active file, the next free one, a new one, or, when segments
+    /// lag behind by the whole ring, after a checkpoint made here and now.
+    private mutating func reserve(
+        payload: Int, now: Now
+    ) throws(AppendFailure) -> CommitJournal.Slot {
+        if let place = journal.reserve(payload: payload) { return place }
+        do {
+            if journal.canGrow, hasRoom(for: Int(journal.growthBytes)) {
+                try journal.growNow()
+                spaceLeft -= journal.growthBytes
+            } else {
+                try checkpointNow(now)
+            }
+        } catch {
+            throw appendFailure(error)
+        }
+        if let place = journal.reserve(payload: payload) { return place }
+        throw .journalFull
+    }
+
+    /// Writes down which durable ends rose since the last note, unless the next frame tells it.
+    private mutating func tellDurableEnds(except number: UInt32) {
+        guard !untold.isEmpty else { return }
+        defer { untold.removeAll(keepingCapacity: true) }
+        if untold.count == 1, untold[0] == number { return }
+        let ends = untold.compactMap { number in
+            slotsByNumber[number].map { (number: number, end: logs[$0].durableEnd) }
+        }
+        let payload = DurableNote(durableSequence: journal.durableSequence, ends: ends).encoded()
+        guard let place = journal.reserve(payload: payload.count) else { return }
+        let start = JournalFrameHeader.byteCount
+        let frame = Bytes(count: start + payload.count) { target in
+            let body = UnsafeMutableRawBufferPointer(rebasing: target[start...])
+            payload.withUnsafeBytes { body.copyMemory(from: $0) }
+            let header = JournalFrameHeader(
+                payloadLength: payload.count, payloadChecksum: crc32c(payload),
+                identity: journal.identity, generation: place.generation,
+                sequence: place.sequence, baseOffset: -1, lastOffset: -1, partitionDurableEnd: -1,
+                partitionNumber: 0, leaderEpoch: -1, kind: .durableNote, startsSegment: false)
+            header.write(into: target)
+        }
+        do {
+            try journal.commit(frame, at: place)
+        } catch {
+            // A note only helps to tell damage from a torn tail; the append that follows meets
+            // the same trouble and reports it.
+            return
+        }
+    }
+
+    // MARK: Sync
+
+    /// What to make durable next; nil when nothing waits or a request is still open. Journal and
+    /// segments take turns, so that neither starves the other.
+    package mutating func beginSync() -> SyncRequest? {
+        guard openSync == nil, haltReason == nil else { return nil }
+        if !journal.hasUnsynced || lastSyncWasJournal, let request = beginSegmentSync() {
+            return request
+        }
+        guard let next = journal.nextSync() else { return nil }
+        lastSyncWasJournal = true
+        return open(.journal(endSequence: next.endSequence), file: next.file)
+    }
+
+    private mutating func beginSegmentSync() -> SyncRequest? {
+        while let next = checkpointRun?.nextSegment {
+            guard let slot = slotsByNumber[next.number],
+                let index = logs[slot].segments.firstIndex(where: {
+                    $0.baseOffset == next.baseOffset
+                })
+            else {
+                // Deleted in the meantime.
+                checkpointRun?.segmentIsDone()
+                continue
+            }
+            do {
+                let file = try logs[slot].segments[index].handle(disk)
+                lastSyncWasJournal = false
+                return open(.segment(next), file: file)
+            } catch {
+                halt("a segment can't be made durable: \(error)")
+                return nil
+            }
+        }
+        return nil
+    }
+
+    private mutating func open(_ what: OpenSync, file: any DiskFile) -> SyncRequest {
+        lastTicket += 1
+        let ticket = SyncTicket(lastTicket)
+        openSync = (ticket, what)
+        return SyncRequest(ticket: ticket, file: file)
+    }
+
+    /// The answer to `beginSync`. A failure is final: after a failed sync the system may have
+    /// dropped the bytes and still show them, so only a restart that reads the disk can tell.
     package mutating func syncCompleted(
         _ ticket: SyncTicket, failure: StorageFailure?
-    ) -> SyncOutcome { .advanced([]) }
+    ) -> SyncOutcome {
+        guard let open = openSync, open.ticket == ticket else { return .advanced([]) }
+        openSync = nil
+        if let haltReason { return .halt(haltReason) }
+        if let failure, configuration.planted != .ignoreSyncError {
+            return .halt(halt("a sync failed: \(failure)"))
+        }
+        switch open.what {
+        case .journal(let endSequence):
+            figures.journalSyncs += 1
+            return .advanced(journalIsDurable(below: endSequence))
+        case .segment(let segment):
+            segmentIsDurable(segment)
+            return .advanced([])
+        }
+    }
+
+    private mutating func journalIsDurable(below endSequence: UInt64) -> [DurableAdvance] {
+        journal.synced(below: endSequence)
+        var moved: [UInt32] = []
+        var knownMoved: Set<UInt32> = []
+        while let first = pending.first, first.sequence < endSequence {
+            _ = pending.removeFirst()
+            guard let slot = slotsByNumber[first.number] else { continue }
+            let didMove = logs[slot].durable(upTo: min(first.end, logs[slot].logEnd))
+            let wasAcknowledged = configuration.planted == .acknowledgeBeforeSync
+            if didMove || wasAcknowledged, knownMoved.insert(first.number).inserted {
+                moved.append(first.number)
+            }
+        }
+        for number in moved where !untold.contains(number) { untold.append(number) }
+        return moved.compactMap { number in slotsByNumber[number].map(advance) }
+            .sorted { $0.topicPartition < $1.topicPartition }
+    }
+
+    private func advance(_ slot: Int) -> DurableAdvance {
+        DurableAdvance(
+            topicPartition: logs[slot].topicPartition,
+            durableEndOffset: Offset(logs[slot].durableEnd),
+            highWatermark: Offset(logs[slot].highWatermark))
+    }
+
+    private mutating func segmentIsDurable(_ sync: CheckpointRun.SegmentSync) {
+        if let slot = slotsByNumber[sync.number],
+            let index = logs[slot].segments.firstIndex(where: {
+                $0.baseOffset == sync.baseOffset
+            })
+        {
+            let known = logs[slot].segments[index].syncedBytes
+            logs[slot].segments[index].syncedBytes = max(known, sync.bytes)
+        }
+        if checkpointRun?.nextSegment == sync { checkpointRun?.segmentIsDone() }
+    }
+
+    /// Every append so far is durable in segments: nothing waits for the journal any more.
+    mutating func countCheckpoint() { figures.checkpoints += 1 }
+    mutating func countCleaning() { figures.cleanings += 1 }
+
+    /// Forgets appends of a partition that was truncated.
+    mutating func forgetPending(number: UInt32) { pending.removeAll { $0.number == number } }
+
+    // MARK: Read
 
     /// Whole batches from the one that contains `offset` (or the next, where compaction left a
     /// gap) up to the high watermark: at most `maxBytes`, but at least one batch if there is one.
     package mutating func read(
         _ partition: TopicPartition, from offset: Offset, maxBytes: Int,
         isolation: Isolation = .readUncommitted
-    ) throws(ReadFailure) -> ReadOutcome { throw .unknownPartition }
+    ) throws(ReadFailure) -> ReadOutcome {
+        let slot = try readable(partition)
+        let (logStart, logEnd) = (logs[slot].logStart, logs[slot].logEnd)
+        let highWatermark = logs[slot].highWatermark
+        guard offset.value >= logStart, offset.value <= logEnd else {
+            throw .offsetOutOfRange(
+                requested: offset, logStartOffset: Offset(logStart),
+                logEndOffset: Offset(logEnd))
+        }
+        let batches = try logs[slot].read(
+            from: offset.value, below: highWatermark, maxBytes: maxBytes)
+        return ReadOutcome(
+            batches: batches, bytes: batches.reduce(0) { $0 + $1.count },
+            logStartOffset: Offset(logStart), highWatermark: Offset(highWatermark),
+            lastStableOffset: Offset(highWatermark))
+    }
 
     /// The first record, in offset order, whose timestamp is `timestamp` or later; nil when none.
     package mutating func firstOffset(
         in partition: TopicPartition, atOrAfter timestamp: Timestamp
-    ) throws(ReadFailure) -> TimestampedOffset? { throw .unknownPartition }
+    ) throws(ReadFailure) -> TimestampedOffset? {
+        let slot = try readable(partition)
+        return try logs[slot].firstRecord(
+            atOrAfter: timestamp.milliseconds, below: logs[slot].highWatermark)
+    }
 
     /// The first record with the largest timestamp; nil when the log is empty.
     package mutating func offsetOfMaxTimestamp(
         in partition: TopicPartition
-    ) throws(ReadFailure) -> TimestampedOffset? { throw .unknownPartition }
+    ) throws(ReadFailure) -> TimestampedOffset? {
+        let slot = try readable(partition)
+        return try logs[slot].recordWithMaxTimestamp(below: logs[slot].highWatermark)
+    }
 
     /// Where the records of `epoch` end: the largest epoch at or below it and one past its last
     /// offset; nil when the epoch is unknown.
     package func endOffset(
         of partition: TopicPartition, epoch: LeaderEpoch
-    ) -> (epoch: LeaderEpoch, endOffset: Offset)? { nil }
+    ) -> (epoch: LeaderEpoch, endOffset: Offset)? {
+        guard let log = log(partition),
+            let found = log.epochs.endOffset(for: epoch.value, logEndOffset: log.logEnd)
+        else { return nil }
+        return (LeaderEpoch(found.epoch), Offset(found.endOffset))
+    }
 
-    /// Raises the log start, durably, and returns it. -1 stands for the high watermark.
-    package mutating func deleteRecords(
-        in partition: TopicPartition, before offset: Offset, now: Now
-    ) throws(DeleteRecordsFailure) -> Offset { throw .unknownPartition }
+    private func readable(_ partition: TopicPartition) throws(ReadFailure) -> Int {
+        guard let slot = slots[partition] else { throw .unknownPartition }
+        if let damage = logs[slot].damage { throw .damaged(damage) }
+        return slot
+    }
 
-    /// Retention, checkpoints, cleaning, removal of old files, in steps of about `budgetBytes`.
-    /// A problem returned means halt.
-    package mutating func maintain(now: Now, budgetBytes: Int = 4 << 20) -> Problem? { nil }
+    // MARK: Halt
 
-    /// When `maintain` wants to be called.
-    package var nextDeadline: Instant { .distantFuture }
+    @discardableResult
+    mutating func halt(_ message: String) -> Problem {
+        if let haltReason { return haltReason }
+        let problem = Problem(
+            "storage.halted", message,
+            notes: ["records acknowledged so far are in the commit journal"],
+            hint: "restart the node: it verifies what reached the disk before it serves again")
+        haltReason = problem
+        return problem
+    }
 
-    /// Makes everything durable and leaves a short recovery to the next start.
-    package mutating func close(now: Now) throws(StorageFailure) {}
+    func requireRunning() throws(StorageFailure) {
+        guard haltReason == nil else {
+            throw .system(operation: "write after halt", path: "", code: 5)
+        }
+    }
 
-    /// Stops the process when an invariant is broken. Each partition:
-    /// `logStartOffset ≤ highWatermark ≤ durableEndOffset ≤ logEndOffset`.
-    package func checkInvariants() {}
+    /// Stops the process when an invariant is broken: those of every log and of the journal.
+    package func checkInvariants() {
+        for log in logs { log.checkInvariants() }
+        journal.checkInvariants()
+        precondition(replayFrom <= journal.nextSequence, "replay begins in the past")
+    }
 }

@@ -1,0 +1,65 @@
+import Base
+
+/// A checkpoint under way: segments are synced one by one, then directories, then the checkpoint
+/// file replaces the old one, and the journal before `replayFrom` may be used again.
+struct CheckpointRun: Sendable {
+    struct SegmentSync: Hashable, Sendable {
+        var number: UInt32
+        var baseOffset: Int64
+        /// The bytes that the sync covers.
+        var bytes: Int64
+    }
+
+    /// Frames below are in the segments that this run syncs.
+    var replayFrom: UInt64
+    private var segments: [SegmentSync]
+    private var segmentsDone = 0
+    private var directories: [UInt32]
+    private var directoriesDone = 0
+
+    init(replayFrom: UInt64, segments: [SegmentSync], directories: [UInt32]) {
+        self.replayFrom = replayFrom
+        self.segments = segments
+        self.directories = directories
+    }
+
+    /// The segment to sync next; nil when all are durable.
+    var nextSegment: SegmentSync? {
+        segmentsDone < segments.count ? segments[segmentsDone] : nil
+    }
+
+    mutating func segmentIsDone() { segmentsDone += 1 }
+
+    var nextDirectory: UInt32? {
+        directoriesDone < directories.count ? directories[directoriesDone] : nil
+    }
+
+    mutating func directoryIsDone() { directoriesDone += 1 }
+}
+
+/// A file or tree that the checkpoint does not know any more.
+struct DoomedFile: Sendable {
+    /// Where the directories of deleted partitions wait.
+    static let directory = "deleted"
+
+    var path: String
+    var isTree: Bool
+    var deadline: Instant
+}
+
+/// When which maintenance is due.
+struct MaintenanceSchedule: Sendable {
+    var nextCheckpoint: Instant
+    var nextRetention: Instant
+    var nextCleaning: Instant
+    /// After the disk was full: no growth of the journal before this moment.
+    var growthBlockedUntil = Instant(nanoseconds: .min)
+    /// After a checkpoint could not be written because the disk was full.
+    var checkpointBlockedUntil = Instant(nanoseconds: .min)
+
+    init(configuration: LogStoreConfiguration, now: Instant) {
+        nextCheckpoint = now + configuration.checkpointInterval
+        nextRetention = now + configuration.retentionCheckInterval
+        nextCleaning = now + configuration.cleanerCheckInterval
+    }
+}

@@ -1,0 +1,280 @@
+import Base
+
+/// The records of one partition: segments in offset order, what is durable of them, who wrote them.
+///
+/// Appending has three steps, so that a failure leaves nothing half-visible: `plan` decides where
+/// the batch goes, `store` writes it behind the visible end of the segment, and `advance` makes it
+/// part of the log once the journal has it too.
+struct PartitionLog: Sendable {
+    let topicPartition: TopicPartition
+    let topicID: UUID128
+    /// The partition's number in the journal; never used again in this store.
+    let number: UInt32
+    let disk: any Disk
+    var settings = PartitionSettings()
+
+    /// Ascending by base offset; the last one is active.
+    var segments: [Segment] = []
+    var logStart: Int64 = 0
+    var logEnd: Int64 = 0
+    var durableEnd: Int64 = 0
+    /// Readers see records below. With one replica it is the durable end.
+    var highWatermark: Int64 = 0
+    var leaderEpoch: Int32 = 0
+    var epochs = LeaderEpochCache()
+    var producers = ProducerTable()
+    var tail = TailCache()
+    var damage: PartitionDamage?
+    /// The log was cleaned below this offset.
+    var cleanedUpTo: Int64 = 0
+    /// Names in the directory that are not durable yet.
+    var directoryIsDirty = false
+    /// What the checkpoint on disk says of this partition.
+    var checkpointed: PartitionCheckpoint
+    /// What the next checkpoint will say, once the segments are synced.
+    var candidate: PartitionCheckpoint?
+    let verifiesChecksums: Bool
+
+    init(
+        checkpoint: PartitionCheckpoint, disk: any Disk, verifiesChecksums: Bool = true
+    ) {
+        topicPartition = checkpoint.topicPartition
+        topicID = checkpoint.topicID
+        number = checkpoint.number
+        self.disk = disk
+        self.verifiesChecksums = verifiesChecksums
+        checkpointed = checkpoint
+        logStart = checkpoint.logStart
+        logEnd = checkpoint.end
+        durableEnd = checkpoint.durableEnd
+        leaderEpoch = checkpoint.leaderEpoch
+        cleanedUpTo = checkpoint.cleanedUpTo
+        epochs = LeaderEpochCache(entries: checkpoint.epochs)
+        producers = checkpoint.producers
+        damage = checkpoint.damage
+        let directory = checkpoint.topicPartition.description
+        segments = checkpoint.segments.map { Segment(directory: directory, summary: $0) }
+    }
+
+    var directory: String { topicPartition.description }
+    var bytes: Int64 { segments.reduce(0) { $0 + $1.bytes } }
+
+    /// The offset behind the last record of segment `index`.
+    func endOffset(ofSegment index: Int) -> Int64 {
+        index + 1 < segments.count ? segments[index + 1].baseOffset : logEnd
+    }
+
+    /// What a checkpoint would say now, if every byte were durable.
+    var currentCheckpoint: PartitionCheckpoint {
+        var checkpoint = PartitionCheckpoint(
+            topicPartition: topicPartition, topicID: topicID, number: number)
+        checkpoint.logStart = logStart
+        checkpoint.end = logEnd
+        checkpoint.durableEnd = durableEnd
+        checkpoint.cleanedUpTo = cleanedUpTo
+        checkpoint.leaderEpoch = leaderEpoch
+        checkpoint.segments = segments.map(\.summary)
+        checkpoint.epochs = epochs.entries
+        checkpoint.producers = producers
+        checkpoint.damage = damage
+        return checkpoint
+    }
+
+    // MARK: Appending
+
+    struct Plan: Sendable {
+        var baseOffset: Int64
+        var startsSegment: Bool
+    }
+
+    /// Where a batch of `bytes` goes, and whether it begins a new segment.
+    func plan(bytes: Int, maxTimestamp: Int64, lastOffsetDelta: Int32, now: Int64) -> Plan {
+        guard let active = segments.last, active.bytes > 0 else {
+            return Plan(baseOffset: logEnd, startsSegment: true)
+        }
+        let isFull =
+            active.bytes + Int64(bytes) > min(settings.segmentBytes, Int64(UInt32.max))
+            || active.index.byteCount >= settings.segmentIndexBytes
+            || logEnd + Int64(lastOffsetDelta) - active.baseOffset > Int64(Int32.max)
+        let waited: Int64 =
+            active.firstTimestamp >= 0 && maxTimestamp >= 0
+            ? maxTimestamp &- active.firstTimestamp
+            : (active.createdAt >= 0 ? now &- active.createdAt : 0)
+        return Plan(
+            baseOffset: logEnd,
+            startsSegment: isFull || waited > settings.segmentMilliseconds)
+    }
+
+    /// Writes the batch behind the end of the log, in a new segment if the plan says so.
+    mutating func store(_ batch: Bytes, _ plan: Plan, now: Int64) throws(StorageFailure) {
+        if plan.startsSegment, segments.last?.baseOffset != logEnd { try roll(now: now) }
+        try segments[segments.count - 1].write(batch, disk: disk)
+    }
+
+    /// Makes the batch that `store` wrote part of the log.
+    mutating func advance(_ header: BatchHeader, _ batch: Bytes, now: Int64) {
+        note(header, now: now)
+        tail.add(header, batch)
+    }
+
+    /// Everything that a batch changes apart from the bytes; also used at recovery.
+    mutating func note(_ header: BatchHeader, now: Int64) {
+        precondition(header.baseOffset >= logEnd, "offsets rise")
+        segments[segments.count - 1].added(header, indexInterval: settings.indexIntervalBytes)
+        logEnd = header.lastOffset + 1
+        if epochs.latest != header.leaderEpoch {
+            epochs.assign(epoch: header.leaderEpoch, start: header.baseOffset)
+        }
+        producers.record(header, now: now)
+    }
+
+    /// Closes the active segment and begins a new one at the end of the log.
+    mutating func roll(now: Int64) throws(StorageFailure) {
+        if !segments.isEmpty { _ = try segments[segments.count - 1].trim(disk: disk) }
+        let name = directory + "/" + Segment.fileName(logEnd, ".log")
+        let file: any DiskFile
+        if disk.exists(name) {
+            // Left by a log that once reached further.
+            file = try disk.open(name)
+            try file.truncate(to: 0)
+        } else {
+            if !disk.isDirectory(directory) { try disk.makeDirectory(directory) }
+            file = try disk.create(name)
+        }
+        directoryIsDirty = true
+        segments.append(
+            Segment(directory: directory, baseOffset: logEnd, file: file, createdAt: now))
+    }
+
+    /// The journal is durable up to here. Returns whether anything moved.
+    mutating func durable(upTo end: Int64) -> Bool {
+        guard end > durableEnd else { return false }
+        durableEnd = end
+        highWatermark = end
+        return true
+    }
+
+    // MARK: Log start
+
+    /// Moves the log start up and forgets what lies below. Segments stay until retention.
+    mutating func raiseLogStart(to offset: Int64) {
+        guard offset > logStart else { return }
+        logStart = offset
+        epochs.truncateStart(to: offset)
+        producers.removeBelow(offset)
+    }
+
+    /// Removes the first `count` segments from the log; the caller deletes their files after the
+    /// checkpoint that does not list them any more is durable.
+    mutating func removeFirstSegments(_ count: Int) -> [Segment] {
+        guard count > 0 else { return [] }
+        let removed = Array(segments.prefix(count))
+        segments.removeFirst(count)
+        let first = segments.first?.baseOffset ?? logEnd
+        raiseLogStart(to: first)
+        cleanedUpTo = max(cleanedUpTo, min(first, logEnd))
+        checkpointed.forget(below: first, logStart: logStart)
+        candidate?.forget(below: first, logStart: logStart)
+        return removed
+    }
+
+    /// How many of the oldest segments retention would remove, and whether it needs the active
+    /// segment to be closed first because that one has expired, too.
+    func expired(now: Int64) throws(StorageFailure) -> (count: Int, rollsFirst: Bool) {
+        var count = 0
+        var total = bytes
+        while count < segments.count {
+            let segment = segments[count]
+            let end = endOffset(ofSegment: count)
+            guard segment.bytes > 0 || count + 1 < segments.count, end <= highWatermark else {
+                break
+            }
+            let isBelowStart = end <= logStart && count + 1 < segments.count
+            let isTooMuch =
+                settings.deletesOldSegments && settings.retentionBytes >= 0
+                && total - settings.retentionBytes >= segment.bytes
+            var isTooOld = false
+            if settings.deletesOldSegments, settings.retentionMilliseconds >= 0 {
+                let newest =
+                    segment.maxTimestamp >= 0
+                    ? segment.maxTimestamp
+                    : try disk.modificationTime(segment.logPath).milliseconds
+                isTooOld = now &- newest > settings.retentionMilliseconds
+            }
+            guard isBelowStart || isTooMuch || isTooOld else { break }
+            // By size alone the active segment is never closed early.
+            if count + 1 == segments.count, !isTooOld { break }
+            total -= segment.bytes
+            count += 1
+        }
+        return (count, count > 0 && count == segments.count)
+    }
+
+    // MARK: Truncation
+
+    /// Cuts all batches that reach `offset` or above. The journal must be made to forget them by a
+    /// checkpoint before anything else is appended.
+    mutating func truncate(to offset: Int64) throws(StorageFailure) {
+        guard offset < logEnd else { return }
+        tail.removeAll()
+        while let last = segments.last, last.baseOffset >= offset {
+            if segments.count == 1 { break }
+            segments[segments.count - 1].closeHandle()
+            for name in last.existingFiles(disk: disk) { try disk.remove(name) }
+            segments.removeLast()
+            directoryIsDirty = true
+        }
+        guard let last = segments.last else { return }
+        var cut = last.bytes
+        var end = max(last.baseOffset, logStart)
+        let file = try segments[segments.count - 1].handle(disk)
+        var scanner = BatchScanner(file: file, from: 0, to: last.bytes)
+        while let item = try scanner.next() {
+            if item.header.lastOffset >= offset {
+                cut = item.position
+                break
+            }
+            end = item.header.lastOffset + 1
+        }
+        try segments[segments.count - 1].cut(
+            to: cut, disk: disk, indexInterval: settings.indexIntervalBytes)
+        logEnd = end
+        durableEnd = min(durableEnd, end)
+        highWatermark = min(highWatermark, end)
+        cleanedUpTo = min(cleanedUpTo, end)
+        epochs.truncateEnd(to: end)
+        producers.removeAll()
+    }
+
+    // MARK: Invariants
+
+    /// `logStart ≤ highWatermark ≤ durableEnd ≤ logEnd`; segments rise and do not overlap; the
+    /// active segment begins at or below the end; epochs rise.
+    func checkInvariants() {
+        guard damage == nil else { return }
+        precondition(logStart <= logEnd, "the log starts before it ends")
+        precondition(highWatermark <= durableEnd, "readers see durable records only")
+        precondition(durableEnd <= logEnd, "what is durable was appended")
+        for index in segments.indices.dropFirst() {
+            precondition(
+                segments[index - 1].baseOffset < segments[index].baseOffset, "segments rise")
+        }
+        if let active = segments.last {
+            precondition(active.baseOffset <= logEnd, "the active segment is at the end")
+        }
+        for index in epochs.entries.indices.dropFirst() {
+            let (last, next) = (epochs.entries[index - 1], epochs.entries[index])
+            precondition(last.epoch < next.epoch && last.start < next.start, "epochs rise")
+        }
+    }
+}
+
+extension PartitionCheckpoint {
+    /// Retention removed everything below `first`.
+    mutating func forget(below first: Int64, logStart newStart: Int64) {
+        segments.removeAll { $0.baseOffset < first }
+        end = max(end, first)
+        durableEnd = max(durableEnd, first)
+        logStart = max(logStart, newStart)
+    }
+}

@@ -1,0 +1,226 @@
+import Base
+import WireProtocol
+
+/// Reading a partition: by offset and by timestamp. Batches that come from a file are checked
+/// against their checksum and their place before anybody sees them.
+extension PartitionLog {
+    /// Whole batches from the one that contains `offset`, below `end`.
+    mutating func read(
+        from offset: Int64, below end: Int64, maxBytes: Int
+    ) throws(ReadFailure) -> [Bytes] {
+        guard offset < end else { return [] }
+        if offset >= tail.firstOffset {
+            return tail.batches(from: offset, below: end, maxBytes: maxBytes)
+        }
+        guard var index = segments.lastIndex(where: { $0.baseOffset <= offset }) else {
+            // Compaction may have removed the batches at the log start.
+            guard !segments.isEmpty else { return [] }
+            return try readSegment(0, from: offset, below: end, maxBytes: maxBytes) ?? []
+        }
+        while index < segments.count {
+            if let found = try readSegment(index, from: offset, below: end, maxBytes: maxBytes) {
+                return found
+            }
+            index += 1
+        }
+        return []
+    }
+
+    /// nil when the segment holds nothing at `offset` or above.
+    private mutating func readSegment(
+        _ index: Int, from offset: Int64, below end: Int64, maxBytes: Int
+    ) throws(ReadFailure) -> [Bytes]? {
+        do {
+            try segments[index].loadIndex(
+                disk: disk, indexInterval: settings.indexIntervalBytes)
+            let segment = segments[index]
+            let start = segment.index.position(for: offset - segment.baseOffset)
+            let file = try segments[index].handle(disk)
+            return try collect(
+                file: file, segment: segment, from: start, offset: offset, end: end,
+                maxBytes: maxBytes)
+        } catch let failure as ReadFailure {
+            throw failure
+        } catch let failure as StorageFailure {
+            throw noteDamage(failure, segment: index, offset: offset)
+        } catch {
+            throw .storage(.system(operation: "read", path: directory, code: 5))
+        }
+    }
+
+    private mutating func collect(
+        file: any DiskFile, segment: Segment, from start: Int64, offset: Int64, end: Int64,
+        maxBytes: Int
+    ) throws -> [Bytes]? {
+        let ahead = max(min(maxBytes, 16 << 20), BatchHeader.byteCount) + 8192
+        var scanner = BatchScanner(file: file, from: start, to: segment.bytes, chunkBytes: ahead)
+        var result: [Bytes] = []
+        var total = 0
+        // The first batch of a segment must be at or above its base; later ones follow.
+        var expected = segment.baseOffset
+        while let item = try scanner.next() {
+            guard item.header.baseOffset >= expected else {
+                throw ReadFailure.damaged(
+                    damaged(
+                        segment, item.position, offset: expected,
+                        "a batch at offset \(item.header.baseOffset) follows offset \(expected - 1)"))
+            }
+            expected = item.header.lastOffset + 1
+            guard item.header.lastOffset >= offset else { continue }
+            if item.header.lastOffset >= end { return result }
+            if !result.isEmpty, total + item.header.byteCount > maxBytes { return result }
+            let batch = try scanner.bytes(of: item)
+            if verifiesChecksums {
+                let isWhole = batch.count == item.header.byteCount
+                let found =
+                    isWhole
+                    ? BatchHeader.computedChecksum(batch, at: 0, byteCount: batch.count) : 0
+                guard isWhole, found == item.header.checksum else {
+                    throw ReadFailure.damaged(
+                        damaged(
+                            segment, item.position, offset: item.header.baseOffset,
+                            "the checksum of a batch is \(hex(found)), expected "
+                                + hex(item.header.checksum)))
+                }
+            }
+            result.append(batch)
+            total += batch.count
+            if total >= maxBytes { return result }
+        }
+        if case .broken(let position) = scanner.stop {
+            throw ReadFailure.damaged(
+                damaged(segment, position, offset: expected, "no whole batch begins here"))
+        }
+        return result.isEmpty ? nil : result
+    }
+
+    /// Marks the partition as damaged from `offset` on.
+    private mutating func damaged(
+        _ segment: Segment, _ position: Int64, offset: Int64, _ detail: String
+    ) -> PartitionDamage {
+        let found = PartitionDamage(
+            topicPartition: topicPartition, file: segment.logPath, position: position,
+            firstOffset: Offset(offset), endOffset: Offset(durableEnd), detail: detail)
+        damage = found
+        return found
+    }
+
+    /// A file that is gone or too short is damage; other failures may pass.
+    private mutating func noteDamage(
+        _ failure: StorageFailure, segment index: Int, offset: Int64
+    ) -> ReadFailure {
+        switch failure {
+        case .notFound, .corrupt:
+            return .damaged(
+                damaged(segments[index], 0, offset: offset, failure.description))
+        default:
+            return .storage(failure)
+        }
+    }
+
+    /// Calls `body` with the intact batches of segment `index` from the first that reaches
+    /// `offset`, below `end`, until it returns false. Returns false when `body` did.
+    private mutating func walk(
+        segment index: Int, from offset: Int64, below end: Int64,
+        _ body: (BatchHeader, Bytes) throws(ReadFailure) -> Bool
+    ) throws(ReadFailure) -> Bool {
+        var next = offset
+        let last = min(end, endOffset(ofSegment: index))
+        while next < last,
+            let batches = try readSegment(index, from: next, below: end, maxBytes: 256 << 10),
+            !batches.isEmpty
+        {
+            for batch in batches {
+                guard let header = BatchHeader(batch) else { return true }
+                if try !body(header, batch) { return false }
+                next = header.lastOffset + 1
+            }
+        }
+        return true
+    }
+
+    // MARK: Timestamps
+
+    /// The first record at or above the log start, below `end`, with this timestamp or a later one.
+    mutating func firstRecord(
+        atOrAfter timestamp: Int64, below end: Int64
+    ) throws(ReadFailure) -> TimestampedOffset? {
+        let logStart = self.logStart
+        let path = directory
+        for index in segments.indices where segments[index].maxTimestamp >= timestamp {
+            let known = try oldestCandidate(segment: index, timestamp: timestamp)
+            var found: TimestampedOffset?
+            _ = try walk(segment: index, from: max(known, logStart), below: end) {
+                (header, batch) throws(ReadFailure) -> Bool in
+                guard header.maxTimestamp >= timestamp else { return true }
+                found = try searchRecords(batch, path: path) { offset, time in
+                    offset >= logStart && time >= timestamp
+                }
+                return found == nil
+            }
+            if let found { return found }
+        }
+        return nil
+    }
+
+    private mutating func oldestCandidate(
+        segment index: Int, timestamp: Int64
+    ) throws(ReadFailure) -> Int64 {
+        do {
+            try segments[index].loadIndex(
+                disk: disk, indexInterval: settings.indexIntervalBytes)
+        } catch {
+            throw noteDamage(error, segment: index, offset: segments[index].baseOffset)
+        }
+        let older = segments[index].index.relativeOffset(olderThan: timestamp)
+        return segments[index].baseOffset + older + 1
+    }
+
+    /// The first record with the largest timestamp at or above the log start, below `end`.
+    mutating func recordWithMaxTimestamp(
+        below end: Int64
+    ) throws(ReadFailure) -> TimestampedOffset? {
+        let largest = segments.map(\.maxTimestamp).max() ?? -1
+        guard largest >= 0 else { return nil }
+        if let found = try firstRecord(atOrAfter: largest, below: end) { return found }
+        // The largest is not visible yet, or lies below the log start: look at every batch.
+        let logStart = self.logStart
+        let path = directory
+        var best: TimestampedOffset?
+        for index in segments.indices {
+            _ = try walk(segment: index, from: logStart, below: end) {
+                (header, batch) throws(ReadFailure) -> Bool in
+                var reached = best?.timestamp.milliseconds ?? -1
+                guard header.maxTimestamp > reached else { return true }
+                while let later = try searchRecords(
+                    batch, path: path, where: { $0 >= logStart && $1 > reached })
+                {
+                    best = later
+                    reached = later.timestamp.milliseconds
+                }
+                return true
+            }
+        }
+        return best
+    }
+}
+
+/// The first record of an intact batch that meets the condition on its offset and timestamp.
+private func searchRecords(
+    _ batch: Bytes, path: String, where isWanted: (Int64, Int64) -> Bool
+) throws(ReadFailure) -> TimestampedOffset? {
+    do {
+        let view = try RecordBatchView(batch)
+        var cursor = try view.records()
+        while let record = try cursor.next() {
+            guard isWanted(record.offset.value, record.timestamp.milliseconds) else { continue }
+            return TimestampedOffset(
+                offset: record.offset, timestamp: record.timestamp,
+                leaderEpoch: view.header.partitionLeaderEpoch)
+        }
+        return nil
+    } catch {
+        let detail = "an intact batch can't be decoded: \(error)"
+        throw .storage(.corrupt(path: path, position: 0, detail: detail))
+    }
+}
