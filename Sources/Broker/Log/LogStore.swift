@@ -66,24 +66,26 @@ package struct LogStore: Sendable {
     package var partitions: [TopicPartition] { logs.map(\.topicPartition).sorted() }
 
     package func topicID(of partition: TopicPartition) -> UUID128? {
-        log(partition)?.topicID
+        slots[partition].map { logs[$0].topicID }
     }
 
     package func settings(of partition: TopicPartition) -> PartitionSettings? {
-        log(partition)?.settings
+        slots[partition].map { logs[$0].settings }
     }
 
     package func damage(of partition: TopicPartition) -> PartitionDamage? {
-        log(partition)?.damage
+        slots[partition].flatMap { logs[$0].damage }
     }
 
     package func offsets(of partition: TopicPartition) -> PartitionOffsets? {
-        guard let log = log(partition) else { return nil }
+        guard let slot = slots[partition] else { return nil }
         return PartitionOffsets(
-            logStartOffset: Offset(log.logStart), highWatermark: Offset(log.highWatermark),
-            lastStableOffset: Offset(log.highWatermark),
-            durableEndOffset: Offset(log.durableEnd), logEndOffset: Offset(log.logEnd),
-            leaderEpoch: LeaderEpoch(log.leaderEpoch), bytes: log.bytes)
+            logStartOffset: Offset(logs[slot].logStart),
+            highWatermark: Offset(logs[slot].highWatermark),
+            lastStableOffset: Offset(logs[slot].highWatermark),
+            durableEndOffset: Offset(logs[slot].durableEnd),
+            logEndOffset: Offset(logs[slot].logEnd),
+            leaderEpoch: LeaderEpoch(logs[slot].leaderEpoch), bytes: logs[slot].bytes)
     }
 
     package var statistics: LogStoreStatistics {
@@ -92,10 +94,6 @@ package struct LogStore: Sendable {
         result.damagedPartitions = logs.count { $0.damage != nil }
         result.logBytes = logs.reduce(0) { $0 + $1.bytes }
         return result
-    }
-
-    private func log(_ partition: TopicPartition) -> PartitionLog? {
-        slots[partition].map { logs[$0] }
     }
 
     // MARK: Partitions
@@ -551,8 +549,9 @@ package struct LogStore: Sendable {
     package func endOffset(
         of partition: TopicPartition, epoch: LeaderEpoch
     ) -> (epoch: LeaderEpoch, endOffset: Offset)? {
-        guard let log = log(partition),
-            let found = log.epochs.endOffset(for: epoch.value, logEndOffset: log.logEnd)
+        guard let slot = slots[partition],
+            let found = logs[slot].epochs.endOffset(
+                for: epoch.value, logEndOffset: logs[slot].logEnd)
         else { return nil }
         return (LeaderEpoch(found.epoch), Offset(found.endOffset))
     }

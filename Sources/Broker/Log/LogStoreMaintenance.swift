@@ -332,7 +332,8 @@ extension LogStore {
             throw .storage(error)
         }
         logs[slot].raiseLogStart(to: target)
-        logs[slot].candidate?.logStart = max(logs[slot].candidate?.logStart ?? 0, target)
+        let begun = logs[slot].candidate?.logStart ?? 0
+        logs[slot].candidate?.logStart = max(begun, target)
         schedule.nextRetention = min(schedule.nextRetention, now.monotonic)
         return Offset(target)
     }

@@ -1,0 +1,40 @@
+import Base
+import Log
+import Testing
+import WireProtocol
+
+@Suite struct LogStoreTests {
+    @Test func `records are visible once they are durable`() throws {
+        var fixture = try Fixture()
+        try fixture.create()
+        let first = try fixture.append(try batch("a", "b"))
+        #expect(first.baseOffset == 0 && first.lastOffset == 1 && first.recordCount == 2)
+        #expect(try fixture.texts() == [])
+        let advances = fixture.sync()
+        #expect(advances.map(\.durableEndOffset) == [2])
+        #expect(try fixture.texts() == ["a", "b"])
+        try fixture.append(try batch("c"))
+        fixture.sync()
+        #expect(try fixture.values(from: 1).map(\.0) == [1, 2])
+    }
+
+    @Test func `everything is there again after a restart`() throws {
+        var fixture = try Fixture()
+        try fixture.create()
+        try fixture.create(users)
+        for index in 0..<20 {
+            try fixture.append(try batch("o\(index)"))
+            try fixture.append(try batch("u\(index)", "v\(index)"), to: users)
+        }
+        fixture.sync()
+        try fixture.reopen()
+        #expect(fixture.report.damaged.isEmpty)
+        #expect(fixture.report.journalFrames > 20)
+        #expect(try fixture.texts() == (0..<20).map { "o\($0)" })
+        #expect(try fixture.values(users).map(\.0) == (0..<40).map { Int64($0) })
+        try fixture.reopen()
+        #expect(fixture.report.journalFrames == 0, "the first recovery ended with a checkpoint")
+        #expect(try fixture.texts(users).count == 40)
+        #expect(try fixture.append(try batch("later")).baseOffset == 20)
+    }
+}
