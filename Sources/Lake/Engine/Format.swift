@@ -1,0 +1,65 @@
+// Single values for people and programs: the HTTP surface, the shell, CSV.
+
+import Base
+import Columns
+
+/// `value` as PostgreSQL writes it; nil for NULL.
+package func textForm(_ value: Value, _ type: ColumnType) -> String? {
+    if value.isNull { return nil }
+    var output: [UInt8] = []
+    TextForm.append(Column(type, [value]), 0, to: &output)
+    return String(decoding: output, as: UTF8.self)
+}
+
+/// `value` as JSON: numbers as numbers, moments in ISO 8601, bytes in hexadecimal, jsonb as it is.
+package func jsonForm(_ value: Value, _ type: ColumnType) -> JSONValue {
+    switch value {
+    case .null: return .null
+    case .boolean(let flag): return .bool(flag)
+    case .int(let number): return .int(number)
+    case .float(let number):
+        guard number.isFinite else { return .string(NumberText.float64(number)) }
+        return .number(
+            type == .float32 ? NumberText.float32(number) : NumberText.float64(number))
+    case .decimal(let unscaled, let scale):
+        return .number(NumberText.decimal(unscaled, scale: scale))
+    case .text(let text): return .string(text)
+    case .json(let text): return JSONOrder.tree(text)
+    case .timestamp(let moment):
+        return .string(DateTimeText.isoTimestamp(moment, withZone: false))
+    case .timestampTZ(let moment):
+        return .string(DateTimeText.isoTimestamp(moment, withZone: true))
+    case .binary, .date, .interval, .uuid: return .string(textForm(value, type) ?? "")
+    case .list(let items):
+        guard case .list(let element) = type else { return .null }
+        return .array(items.map { jsonForm($0, element) })
+    case .structure(let items):
+        guard case .structure(let fields) = type else { return .null }
+        return .object(
+            zip(fields, items).map { JSONMember($0.name, jsonForm($1, $0.type)) })
+    case .map(let entries):
+        guard case .map(let keyType, let valueType) = type else { return .null }
+        return .object(
+            entries.map {
+                JSONMember(textForm($0.key, keyType) ?? "", jsonForm($0.value, valueType))
+            })
+    }
+}
+
+/// Row `row` of a column as PostgreSQL writes it; nil for NULL.
+package func textForm(_ column: Column, _ row: Int) -> String? {
+    if column.isNull(row) { return nil }
+    var output: [UInt8] = []
+    TextForm.append(column, row, to: &output)
+    return String(decoding: output, as: UTF8.self)
+}
+
+/// `text` as a value of `type`, read as PostgreSQL reads it: parameters, partition values, CSV.
+package func parseValue(
+    _ text: String, as type: ColumnType, now: Now
+) throws(Problem) -> Value {
+    let argument = Vector(constant: .text(text), type: .text, count: 1)
+    let column = try CastKernels.cast(
+        argument, to: type, nullOnFailure: false, count: 1, now: now.wallMicroseconds)
+    return column.value(0)
+}

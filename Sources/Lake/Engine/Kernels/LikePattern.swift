@@ -1,0 +1,134 @@
+import Base
+import Glibc
+
+/// A compiled LIKE pattern. The frequent shapes (`x`, `x%`, `%x`, `%x%`) become one memory
+/// comparison or search.
+struct LikePattern {
+    private enum Shape {
+        case exact, prefix, suffix, contains, general
+    }
+
+    private enum Element: Equatable {
+        case byte(UInt8)
+        /// `_`: one Unicode scalar.
+        case anyScalar
+        /// `%`
+        case anything
+    }
+
+    private let elements: [Element]
+    private let literal: [UInt8]
+    private let shape: Shape
+    /// Both sides are folded to lower case first.
+    private let ignoresCase: Bool
+
+    /// `escape` nil means that no character is special.
+    init(
+        _ pattern: UnsafeRawBufferPointer, escape: UInt8?, ignoringCase: Bool
+    ) throws(Problem) {
+        ignoresCase = ignoringCase
+        let folded = ignoringCase ? CaseMapping.lower(pattern) : Array(pattern)
+        var elements: [Element] = []
+        var index = 0
+        while index < folded.count {
+            let byte = folded[index]
+            if let escape, byte == escape {
+                index += 1
+                guard index < folded.count else {
+                    throw Problem(
+                        "22025", "LIKE pattern must not end with escape character")
+                }
+                elements.append(.byte(folded[index]))
+            } else if byte == 0x25 {
+                if elements.last != .anything { elements.append(.anything) }
+            } else {
+                elements.append(byte == 0x5F ? .anyScalar : .byte(byte))
+            }
+            index += 1
+        }
+        self.elements = elements
+        let starts = elements.first == .anything
+        let ends = elements.last == .anything
+        var middle = elements[...]
+        if starts { middle.removeFirst() }
+        if ends, !middle.isEmpty { middle.removeLast() }
+        var literal: [UInt8] = []
+        for element in middle { if case .byte(let byte) = element { literal.append(byte) } }
+        self.literal = literal
+        if literal.count != middle.count {
+            shape = .general
+        } else {
+            switch (starts, ends) {
+            case (false, false): shape = .exact
+            case (false, true): shape = .prefix
+            case (true, false): shape = .suffix
+            case (true, true): shape = .contains
+            }
+        }
+    }
+
+    func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard ignoresCase else { return matchesBytes(text) }
+        return CaseMapping.lower(text).withUnsafeBytes { matchesBytes($0) }
+    }
+
+    private func matchesBytes(_ text: UnsafeRawBufferPointer) -> Bool {
+        if shape == .general { return matchesGeneral(text) }
+        if literal.isEmpty { return shape != .exact || text.isEmpty }
+        guard text.count >= literal.count, let base = text.baseAddress else { return false }
+        return literal.withUnsafeBytes { wanted in
+            let from = wanted.baseAddress!
+            switch shape {
+            case .exact:
+                return text.count == wanted.count && memcmp(base, from, wanted.count) == 0
+            case .prefix: return memcmp(base, from, wanted.count) == 0
+            case .suffix:
+                return memcmp(base + (text.count - wanted.count), from, wanted.count) == 0
+            case .contains, .general:
+                return searchBytes(text, for: wanted) != nil
+            }
+        }
+    }
+
+    /// On a mismatch only the last `%` is moved on: earlier ones have matched as little as they can,
+    /// which leaves the most for the rest. So the work is bounded by text · pattern.
+    private func matchesGeneral(_ text: UnsafeRawBufferPointer) -> Bool {
+        var textAt = 0
+        var patternAt = 0
+        var retryPattern: Int?
+        var retryText = 0
+        while textAt < text.count {
+            if patternAt < elements.count {
+                switch elements[patternAt] {
+                case .anything:
+                    retryPattern = patternAt
+                    retryText = textAt
+                    patternAt += 1
+                    continue
+                case .anyScalar:
+                    textAt = Self.scalarEnd(text, textAt)
+                    patternAt += 1
+                    continue
+                case .byte(let byte) where byte == text[textAt]:
+                    textAt += 1
+                    patternAt += 1
+                    continue
+                default: break
+                }
+            }
+            guard let again = retryPattern else { return false }
+            retryText = Self.scalarEnd(text, retryText)
+            textAt = retryText
+            patternAt = again + 1
+        }
+        while patternAt < elements.count, elements[patternAt] == .anything { patternAt += 1 }
+        return patternAt == elements.count
+    }
+
+    @inline(__always)
+    static func scalarEnd(_ text: UnsafeRawBufferPointer, _ start: Int) -> Int {
+        var end = start + 1
+        while end < text.count, text[end] & 0xC0 == 0x80 { end += 1 }
+        return end
+    }
+}
