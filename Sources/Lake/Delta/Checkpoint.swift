@@ -1,20 +1,228 @@
 // A checkpoint: what the log adds up to at a version, as rows of a Parquet file with one structure
 // column for each kind of action, all but one of them NULL in each row.
+//
+// | column | members |
+// |---|---|
+// | protocol | minReaderVersion, minWriterVersion, readerFeatures[], writerFeatures[] |
+// | metaData | id, name, description, format{provider, options}, schemaString, partitionColumns[], configuration, createdTime |
+// | add | path, partitionValues, size, modificationTime, dataChange, stats, tags, deletionVector{}, baseRowId, … |
+// | remove | path, deletionTimestamp, dataChange, extendedFileMetadata, partitionValues, size, … |
+// | txn | appId, version, lastUpdated |
+// | domainMetadata | domain, configuration, removed |
+// | sidecar | path: rows of this checkpoint in another file (second kind of checkpoint) |
 
 import Base
+import Columns
+import Parquet
 
 /// Reads checkpoints into actions.
 struct CheckpointReader {
     let log: CommitLog
 
+    private static let columns = [
+        "protocol", "metaData", "add", "remove", "txn", "domainMetadata", "sidecar",
+    ]
+
     func read(_ checkpoint: CommitLog.Checkpoint) throws(DeltaFailure) -> [LogAction] {
-        throw .corrupt(path: checkpoint.files.first ?? log.path, detail: "checkpoints are not read yet")
+        var actions: [LogAction] = []
+        for file in checkpoint.files {
+            actions += file.hasSuffix(".json") ? try readLines(file) : try readRows(file)
+        }
+        var all: [LogAction] = []
+        for action in actions {
+            guard case .other("sidecar", let body) = action else {
+                all.append(action)
+                continue
+            }
+            all += try readRows(try sidecarPath(body, of: checkpoint))
+        }
+        return all
+    }
+
+    private func sidecarPath(
+        _ body: JSONValue, of checkpoint: CommitLog.Checkpoint
+    ) throws(DeltaFailure) -> String {
+        let owner = checkpoint.files.first ?? log.path
+        guard let text = body["path"]?.stringValue else {
+            throw .corrupt(path: owner, detail: "a sidecar without a path")
+        }
+        do throws(DecodeFailure) {
+            return log.file("_sidecars/" + (try TablePath.decoded(text)))
+        } catch {
+            throw .corrupt(path: owner, detail: "\(error)")
+        }
+    }
+
+    private func readLines(_ path: String) throws(DeltaFailure) -> [LogAction] {
+        let content = try storing { () throws(StorageFailure) in
+            try log.store.get(path, range: nil)
+        }
+        do throws(LineFailure) {
+            return try LogAction.parse(content)
+        } catch {
+            throw .corrupt(path: path, detail: "line \(error.line): \(error.failure)")
+        }
+    }
+
+    private func readRows(_ path: String) throws(DeltaFailure) -> [LogAction] {
+        let content = try storing { () throws(StorageFailure) in
+            try log.store.get(path, range: nil)
+        }
+        var actions: [LogAction] = []
+        do throws(ParquetFailure) {
+            let file = try ParquetFile(content)
+            let names = Self.columns.filter { file.schema.index(of: $0) != nil }
+            for index in file.rowGroups.indices {
+                let batch = try file.read(rowGroup: index, columns: names)
+                do throws(DecodeFailure) {
+                    for (name, column) in zip(names, batch.columns) {
+                        actions += try Self.actions(name, column)
+                    }
+                } catch {
+                    throw .corrupt("\(error)", position: 0)
+                }
+            }
+        } catch {
+            throw .corrupt(path: path, detail: "\(error)")
+        }
+        return actions
+    }
+
+    /// The actions in one column: its rows that are not NULL.
+    private static func actions(
+        _ name: String, _ column: Column
+    ) throws(DecodeFailure) -> [LogAction] {
+        var actions: [LogAction] = []
+        for row in 0..<column.count where !column.isNull(row) {
+            var body = column.value(row).json(column.type)
+            if case .object(let members) = body, members.isEmpty { continue }
+            if name == "add" { body = withStatistics(body) }
+            if let action = try LogAction(json: .object([JSONMember(name, body)])) {
+                actions.append(action)
+            }
+        }
+        return actions
+    }
+
+    /// Some writers keep statistics as columns only: they become the text that everybody knows.
+    private static func withStatistics(_ add: JSONValue) -> JSONValue {
+        guard case .object(var members) = add, let parsed = add["stats_parsed"] else { return add }
+        members.removeAll { $0.key == "stats_parsed" || $0.key == "partitionValues_parsed" }
+        if add["stats"] == nil { members.append(JSONMember("stats", .string(parsed.text))) }
+        return .object(members)
+    }
+}
+
+/// Writes what a snapshot knows as the rows of a checkpoint.
+struct CheckpointWriter {
+    private static let texts = ColumnType.map(key: .text, value: .text)
+
+    private static let deletionVector = ColumnType.structure([
+        Field("storageType", .text), Field("pathOrInlineDv", .text), Field("offset", .int32),
+        Field("sizeInBytes", .int32), Field("cardinality", .int64),
+    ])
+
+    static let schema = TableSchema([
+        Field(
+            "txn",
+            .structure([
+                Field("appId", .text), Field("version", .int64), Field("lastUpdated", .int64),
+            ])),
+        Field(
+            "add",
+            .structure([
+                Field("path", .text), Field("partitionValues", texts), Field("size", .int64),
+                Field("modificationTime", .int64), Field("dataChange", .boolean),
+                Field("tags", texts), Field("deletionVector", deletionVector),
+                Field("baseRowId", .int64), Field("defaultRowCommitVersion", .int64),
+                Field("clusteringProvider", .text), Field("stats", .text),
+            ])),
+        Field(
+            "remove",
+            .structure([
+                Field("path", .text), Field("deletionTimestamp", .int64),
+                Field("dataChange", .boolean), Field("extendedFileMetadata", .boolean),
+                Field("partitionValues", texts), Field("size", .int64),
+                Field("deletionVector", deletionVector), Field("baseRowId", .int64),
+                Field("defaultRowCommitVersion", .int64),
+            ])),
+        Field(
+            "metaData",
+            .structure([
+                Field("id", .text), Field("name", .text), Field("description", .text),
+                Field(
+                    "format", .structure([Field("provider", .text), Field("options", texts)])),
+                Field("schemaString", .text), Field("partitionColumns", .list(.text)),
+                Field("configuration", texts), Field("createdTime", .int64),
+            ])),
+        Field(
+            "protocol",
+            .structure([
+                Field("minReaderVersion", .int32), Field("minWriterVersion", .int32),
+                Field("readerFeatures", .list(.text)), Field("writerFeatures", .list(.text)),
+            ])),
+        Field(
+            "domainMetadata",
+            .structure([
+                Field("domain", .text), Field("configuration", .text), Field("removed", .boolean),
+            ])),
+    ])
+
+    /// The actions that make up `snapshot`.
+    static func actions(_ snapshot: TableSnapshot) -> [LogAction] {
+        var actions: [LogAction] = [
+            .tableProtocol(snapshot.tableProtocol), .metadata(snapshot.metadata),
+        ]
+        actions += snapshot.transactions.values.map { .transaction($0) }
+        actions += snapshot.domains.values.map { .domainMetadata($0) }
+        actions += snapshot.tombstones.map { .remove($0) }
+        actions += snapshot.files.map { file in
+            var kept = file
+            kept.dataChange = false
+            return .add(kept)
+        }
+        return actions
+    }
+
+    static func batch(_ actions: [LogAction]) -> ColumnBatch {
+        let rows = actions.map(\.json)
+        let columns = schema.fields.map { field in
+            Column(field.type, rows.map { Value($0[field.name] ?? .null, field.type) })
+        }
+        return ColumnBatch(columns: columns, rowCount: rows.count)
     }
 }
 
 extension DeltaTable {
-    /// Writes the checkpoint of `snapshot` and the hint that names it.
+    /// Writes the checkpoint of `snapshot` and the hint that names it. Its rows come in a fixed
+    /// order, so that every writer of a version writes the same.
     package func writeCheckpoint(of snapshot: TableSnapshot) throws(DeltaFailure) {
-        throw .invalid("checkpoints are not written yet")
+        var kept = snapshot
+        kept.expireTombstones(now: snapshot.timestamp)
+        let actions = CheckpointWriter.actions(kept)
+        let path = log.file(LogFileName.checkpointName(snapshot.version))
+        let content: Bytes
+        do throws(ParquetFailure) {
+            var options = ParquetWriteOptions()
+            options.codec = .snappy
+            var writer = try ParquetWriter(schema: CheckpointWriter.schema, options: options)
+            try writer.write(CheckpointWriter.batch(actions))
+            content = try writer.finish().file
+        } catch {
+            throw DeltaFailure(error, path: path)
+        }
+        do throws(StorageFailure) {
+            try store.putIfAbsent(path, content)
+        } catch {
+            guard case .alreadyExists = error else { throw .storage(error) }
+            return
+        }
+        let hint: JSONValue = [
+            "version": .int(snapshot.version), "size": .int(actions.count),
+            "sizeInBytes": .int(content.count), "numOfAddFiles": .int(kept.fileCount),
+        ]
+        try storing { () throws(StorageFailure) in
+            try store.replace(log.file("_last_checkpoint"), hint.serialized())
+        }
     }
 }

@@ -77,6 +77,16 @@ extension DeltaSchema {
         if fields.isEmpty { throw .invalid("a table needs at least one column") }
     }
 
+    /// The columns of data files: those that are no partition columns.
+    package func fileSchema(without partitionColumns: [String]) throws(DeltaFailure) -> TableSchema {
+        var columns: [Field] = []
+        for field in fields where !partitionColumns.contains(field.name) && field.type != .void {
+            let type = try field.type.storedType(column: field.name)
+            columns.append(Field(field.name, type, isNullable: field.isNullable))
+        }
+        return TableSchema(columns)
+    }
+
     /// The columns as the engine sees them.
     package func tableSchema() throws(DeltaFailure) -> TableSchema {
         var columns: [Field] = []
@@ -162,6 +172,26 @@ extension DeltaType {
         }
     }
 
+    /// The type of the values in data files: what the format knows, without declared types.
+    func storedType(column: String) throws(DeltaFailure) -> ColumnType {
+        switch self {
+        case .list(let element, _): return .list(try element.storedType(column: column))
+        case .map(let key, let value, _):
+            return .map(
+                key: try key.storedType(column: column),
+                value: try value.storedType(column: column))
+        case .structure(let members):
+            var fields: [Field] = []
+            for member in members {
+                let type = try member.type.storedType(column: member.name)
+                fields.append(Field(member.name, type, isNullable: member.isNullable))
+            }
+            return .structure(fields)
+        default: return try columnType(column: column)
+        }
+    }
+
+    /// The type that the engine sees.
     func columnType(column: String) throws(DeltaFailure) -> ColumnType {
         switch self {
         case .string: return .text

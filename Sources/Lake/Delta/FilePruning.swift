@@ -1,5 +1,6 @@
 import Base
 import Columns
+import Parquet
 
 /// A condition that every wanted row fulfils: `lower ≤ column ≤ upper`, an open end being nil, and
 /// the column not NULL.
@@ -61,55 +62,12 @@ extension TableSnapshot {
     private static func overlaps(
         _ minimum: Value?, _ maximum: Value?, _ range: ColumnRange
     ) -> Bool {
-        if let minimum, let upper = range.upper, let order = compare(minimum, upper), order > 0 {
+        if let minimum, let upper = range.upper, let order = order(of: minimum, upper), order > 0 {
             return false
         }
-        if let maximum, let lower = range.lower, let order = compare(maximum, lower), order < 0 {
+        if let maximum, let lower = range.lower, let order = order(of: maximum, lower), order < 0 {
             return false
         }
         return true
-    }
-
-    /// Negative, zero or positive; nil when the two cannot be compared exactly.
-    static func compare(_ left: Value, _ right: Value) -> Int? {
-        switch (left, right) {
-        case (.int(let a), .int(let b)): return order(a, b)
-        case (.float(let a), .float(let b)): return a.isNaN || b.isNaN ? nil : order(a, b)
-        case (.int(let a), .float(let b)):
-            return abs(b) < 9e15 && a.magnitude < 1 << 53 ? order(Double(a), b) : nil
-        case (.float, .int): return compare(right, left).map { -$0 }
-        case (.decimal(let a, let scaleA), .decimal(let b, let scaleB)):
-            let scale = max(scaleA, scaleB)
-            guard let a = scaled(a, by: scale - scaleA), let b = scaled(b, by: scale - scaleB) else {
-                return nil
-            }
-            return order(a, b)
-        case (.int(let a), .decimal):
-            return compare(.decimal(unscaled: Int128(a), scale: 0), right)
-        case (.decimal, .int(let b)):
-            return compare(left, .decimal(unscaled: Int128(b), scale: 0))
-        case (.text(let a), .text(let b)):
-            if a.utf8.elementsEqual(b.utf8) { return 0 }
-            return a.utf8.lexicographicallyPrecedes(b.utf8) ? -1 : 1
-        case (.date(let a), .date(let b)): return order(a, b)
-        case (.timestamp(let a), .timestamp(let b)): return order(a, b)
-        case (.timestampTZ(let a), .timestampTZ(let b)): return order(a, b)
-        case (.boolean(let a), .boolean(let b)): return order(a ? 1 : 0, b ? 1 : 0)
-        case (.uuid(let a), .uuid(let b)): return order(a, b)
-        default: return nil
-        }
-    }
-
-    private static func order<T: Comparable>(_ a: T, _ b: T) -> Int { a < b ? -1 : a > b ? 1 : 0 }
-
-    private static func scaled(_ value: Int128, by places: Int) -> Int128? {
-        guard places <= 38 else { return nil }
-        var value = value
-        for _ in 0..<places {
-            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            if overflow { return nil }
-            value = product
-        }
-        return value
     }
 }
