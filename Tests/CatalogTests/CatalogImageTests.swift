@@ -7,7 +7,9 @@ import Testing
 struct CatalogImageTests {
     @Test func `a name is found exactly, by its alias or when it is the only one`() throws {
         let image = try travelCatalog().image
-        func found(_ text: String) throws -> String? { try image.find(name(text)).map { "\($0.name)" } }
+        func found(_ text: String) throws -> String? {
+            try image.find(name(text)).map { "\($0.name)" }
+        }
         #expect(try found("bronze.app_events") == "bronze.app_events")
         #expect(try found("topic_app_events") == "public.topic_app_events")
         #expect(try found("event_metrics") == "gold.event_metrics")
@@ -54,12 +56,16 @@ struct CatalogImageTests {
     @Test func `lineage goes both ways through the whole graph`() throws {
         let image = try travelCatalog().image
         let lineage = try image.lineage(of: name("silver.app_events"))
-        #expect(lineage.upstream.map { "\($0)" } == ["bronze.app_events", "public.topic_app_events"])
+        #expect(
+            lineage.upstream.map { "\($0)" } == ["bronze.app_events", "public.topic_app_events"])
         #expect(lineage.downstream.map { "\($0)" } == ["gold.event_metrics", "ops.metrics"])
         #expect(lineage.edges.count == 5)
         let json = try image.lineageReport(of: "app_events_silver")
         #expect(json["table"] == "silver.app_events")
-        #expect(json["edges"]?.arrayValue?.first == ["source": "public.topic_app_events", "target": "bronze.app_events"])
+        #expect(
+            json["edges"]?.arrayValue?.first == [
+                "source": "public.topic_app_events", "target": "bronze.app_events",
+            ])
     }
 
     @Test func `the report counts layers, quality and freshness`() throws {
@@ -76,7 +82,10 @@ struct CatalogImageTests {
         let report = catalog.image.report(now: now)
         #expect(report["total_tables"]?.intValue == 4)
         #expect(report["tables_by_layer"] == ["bronze": 1, "silver": 1, "gold": 1])
-        #expect(report["quality"] == ["expectations": 1, "checked": 200, "violations": 50, "pass_rate": .number("0.75")])
+        #expect(
+            report["quality"] == [
+                "expectations": 1, "checked": 200, "violations": 50, "pass_rate": .number("0.75"),
+            ])
         let table = try #require(report["tables"]?.arrayValue?.first)
         #expect(table["name"] == "bronze.app_events" && table["layer"] == "bronze")
         #expect(table["staleness_ms"]?.intValue == 1500)
@@ -93,13 +102,21 @@ struct CatalogImageTests {
         for table in SystemTable.allCases {
             let batch = table.rows(catalog.image, now: now)
             #expect(batch.rowCount > 0, "\(table.rawValue)")
-            #expect(batch.columns.map(\.type) == table.schema.fields.map(\.type), "\(table.rawValue)")
+            #expect(
+                batch.columns.map(\.type) == table.schema.fields.map(\.type), "\(table.rawValue)")
             #expect(SystemTable(table.name) == table)
         }
         let tables = SystemTable.tables.rows(catalog.image, now: now)
-        #expect(tables.values(0).prefix(4) == [.text("bronze"), .text("app_events"), .text("streaming_table"), .text("bronze")])
+        #expect(
+            tables.values(0).prefix(4) == [
+                .text("bronze"), .text("app_events"), .text("streaming_table"), .text("bronze"),
+            ])
         let lineage = SystemTable.lineage.rows(catalog.image, now: now)
-        #expect(lineage.values(0) == [.text("public.topic_app_events"), .text("topic"), .text("bronze.app_events"), .text("streaming_table")])
+        #expect(
+            lineage.values(0) == [
+                .text("public.topic_app_events"), .text("topic"), .text("bronze.app_events"),
+                .text("streaming_table"),
+            ])
         let columns = SystemTable.informationColumns.rows(catalog.image, now: now)
         #expect(columns.values(0)[7] == .text("bigint") && columns.values(0)[12] == .text("int8"))
         #expect(SystemTable(name("weir.nothing")) == nil)

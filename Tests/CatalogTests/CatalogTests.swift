@@ -47,10 +47,12 @@ func name(_ text: String) -> QualifiedName {
 }
 
 func object(
-    _ kind: CatalogKind, _ text: String, reads sources: [String] = [], columns: [Field] = [Field("id", .int64)]
+    _ kind: CatalogKind, _ text: String, reads sources: [String] = [],
+    columns: [Field] = [Field("id", .int64)]
 ) -> CatalogObject {
     var object = CatalogObject(
-        kind, name(text), statement: "CREATE …", query: sources.isEmpty ? "" : "SELECT id FROM \(sources[0])",
+        kind, name(text), statement: "CREATE …",
+        query: sources.isEmpty ? "" : "SELECT id FROM \(sources[0])",
         owner: "data_eng", columns: columns.map { CatalogColumn($0) }, now: moment)
     object.sources = sources.map(name)
     return object
@@ -65,8 +67,10 @@ func travelCatalog(_ storage: MemoryStorage = MemoryStorage()) throws -> Catalog
     try catalog.create(object(.topic, "topic_app_events"))
     try catalog.create(object(.streamingTable, "bronze.app_events", reads: ["topic_app_events"]))
     try catalog.create(object(.materializedView, "silver.app_events", reads: ["bronze.app_events"]))
-    try catalog.create(object(.materializedView, "gold.event_metrics", reads: ["silver.app_events"]))
-    try catalog.create(object(.view, "ops.metrics", reads: ["gold.event_metrics", "silver.app_events"]))
+    try catalog.create(
+        object(.materializedView, "gold.event_metrics", reads: ["silver.app_events"]))
+    try catalog.create(
+        object(.view, "ops.metrics", reads: ["gold.event_metrics", "silver.app_events"]))
     return catalog
 }
 
@@ -102,7 +106,8 @@ struct CatalogTests {
             CatalogExpectation(name: "positive", condition: "n > 0"),
             CatalogExpectation(name: "a", condition: "x", action: .dropRow),
             CatalogExpectation(name: "b", condition: "y", action: .failUpdate),
-            CatalogExpectation(name: "c", condition: "z", action: .quarantine(into: name("ops.bad"))),
+            CatalogExpectation(
+                name: "c", condition: "z", action: .quarantine(into: name("ops.bad"))),
         ]
         try catalog.create(table)
         catalog.recordActivity(of: name("gold.everything")) { activity in
@@ -116,7 +121,8 @@ struct CatalogTests {
         let (again, damaged) = try Catalog.load(from: storage)
         #expect(damaged.isEmpty)
         #expect(again.image.relations == catalog.image.relations)
-        #expect(again.image.schemas.map(\.name.name) == ["bronze", "gold", "ops", "public", "silver"])
+        #expect(
+            again.image.schemas.map(\.name.name) == ["bronze", "gold", "ops", "public", "silver"])
         let activity = try #require(again.image.activity(of: name("gold.everything")))
         #expect(activity.version == 7)
         #expect(activity.expectations["positive"]?.violations == 2)
@@ -139,8 +145,12 @@ struct CatalogTests {
         let taken = object(.table, "bronze.app_events")
         #expect(problem { () throws(Problem) in try catalog.create(taken) }?.code == "42P07")
         #expect(try catalog.create(taken, .ifNotExists) == nil)
-        #expect(problem { () throws(Problem) in try catalog.create(taken, .orReplace) }?.code == "42809")
-        #expect(problem { () throws(Problem) in try catalog.create(object(.schema, "gold")) }?.code == "42P06")
+        #expect(
+            problem { () throws(Problem) in try catalog.create(taken, .orReplace) }?.code == "42809"
+        )
+        #expect(
+            problem { () throws(Problem) in try catalog.create(object(.schema, "gold")) }?.code
+                == "42P06")
         #expect(try catalog.create(object(.schema, "gold"), .ifNotExists) == nil)
     }
 
@@ -152,14 +162,18 @@ struct CatalogTests {
         #expect(code(object(.table, "nowhere.t")) == "3F000")
         #expect(code(object(.table, "weir.t")) == "42501")
         #expect(code(object(.schema, "pg_temp")) == "42501")
-        #expect(code(object(.table, "gold.t", columns: [Field("a", .text), Field("a", .text)])) == "42701")
+        #expect(
+            code(object(.table, "gold.t", columns: [Field("a", .text), Field("a", .text)]))
+                == "42701")
         var partitioned = object(.table, "gold.t")
         partitioned.partitionColumns = ["ip"]
         #expect(code(partitioned) == "42703")
         #expect(code(object(.view, "gold.v", reads: ["gold.v"])) == "42P17")
         var circle = object(.materializedView, "silver.app_events", reads: ["ops.metrics"])
         circle.comment = "reads what reads it"
-        #expect(problem { () throws(Problem) in try catalog.create(circle, .orReplace) }?.code == "42P17")
+        #expect(
+            problem { () throws(Problem) in try catalog.create(circle, .orReplace) }?.code
+                == "42P17")
     }
 
     @Test func `what others read cannot be dropped without cascade`() throws {
@@ -168,10 +182,19 @@ struct CatalogTests {
             try catalog.drop([name("bronze.app_events")], kind: .streamingTable)
         }
         #expect(refused?.code == "2BP01")
-        #expect(refused?.message == "cannot drop streaming table bronze.app_events because other objects depend on it")
-        #expect(refused?.notes.first == "materialized view silver.app_events depends on streaming table bronze.app_events")
+        #expect(
+            refused?.message
+                == "cannot drop streaming table bronze.app_events because other objects depend on it"
+        )
+        #expect(
+            refused?.notes.first
+                == "materialized view silver.app_events depends on streaming table bronze.app_events"
+        )
         let gone = try catalog.drop([name("bronze.app_events")], kind: .table, cascade: true)
-        #expect(gone.map { "\($0.name)" } == ["ops.metrics", "gold.event_metrics", "silver.app_events", "bronze.app_events"])
+        #expect(
+            gone.map { "\($0.name)" } == [
+                "ops.metrics", "gold.event_metrics", "silver.app_events", "bronze.app_events",
+            ])
         #expect(catalog.image.relations.map { "\($0.name)" } == ["public.topic_app_events"])
     }
 
@@ -198,8 +221,12 @@ struct CatalogTests {
         let storage = MemoryStorage()
         let catalog = try travelCatalog(storage)
         storage.isFailing = true
-        #expect(problem { () throws(Problem) in try catalog.create(object(.table, "gold.t")) }?.code == "storage.failed")
-        #expect(problem { () throws(Problem) in try catalog.drop([name("ops.metrics")], kind: .view) } != nil)
+        #expect(
+            problem { () throws(Problem) in try catalog.create(object(.table, "gold.t")) }?.code
+                == "storage.failed")
+        #expect(
+            problem { () throws(Problem) in try catalog.drop([name("ops.metrics")], kind: .view) }
+                != nil)
         #expect(catalog.image.object(name("gold.t")) == nil)
         #expect(catalog.image.object(name("ops.metrics")) != nil)
         storage.isFailing = false
@@ -214,7 +241,10 @@ struct CatalogTests {
         try catalog.rename(name("ops.metrics"), to: "figures", now: moment)
         #expect(catalog.image.object(name("ops.figures"))?.oid == oid)
         #expect(try Catalog.load(from: storage).catalog.image.object(name("ops.metrics")) == nil)
-        #expect(problem { () throws(Problem) in try catalog.rename(name("silver.app_events"), to: "x", now: moment) }?.code == "2BP01")
+        #expect(
+            problem { () throws(Problem) in
+                try catalog.rename(name("silver.app_events"), to: "x", now: moment)
+            }?.code == "2BP01")
     }
 
     @Test func `a damaged object is reported and the others are served`() throws {
@@ -230,8 +260,11 @@ struct CatalogTests {
 
     @Test func `no stored bytes make the reader trap`() throws {
         var random = Random(seed: 99)
-        var table = object(.table, "gold.t", columns: [Field("l", .list(.map(key: .text, value: .int32)))])
-        table.expectations = [CatalogExpectation(name: "e", condition: "c", action: .quarantine(into: name("a.b")))]
+        var table = object(
+            .table, "gold.t", columns: [Field("l", .list(.map(key: .text, value: .int32)))])
+        table.expectations = [
+            CatalogExpectation(name: "e", condition: "c", action: .quarantine(into: name("a.b")))
+        ]
         table.path = "p"
         let seed = table.json.serialized().array
         for _ in 0..<500 {
@@ -244,7 +277,9 @@ struct CatalogTests {
                     bytes.remove(at: place)
                 }
             }
-            if let json = try? JSONValue(parsing: Bytes(bytes)) { _ = try? CatalogObject(json: json) }
+            if let json = try? JSONValue(parsing: Bytes(bytes)) {
+                _ = try? CatalogObject(json: json)
+            }
         }
     }
 }

@@ -9,7 +9,8 @@ struct DeltaAppenderTests {
     private let allTypes = TableSchema([
         Field("id", .int64, isNullable: false), Field("b", .boolean), Field("i2", .int16),
         Field("i4", .int32), Field("f4", .float32), Field("f8", .float64),
-        Field("n", .decimal(precision: 12, scale: 2)), Field("n38", .decimal(precision: 38, scale: 4)),
+        Field("n", .decimal(precision: 12, scale: 2)),
+        Field("n38", .decimal(precision: 38, scale: 4)),
         Field("t", .text), Field("y", .binary), Field("d", .date), Field("local", .timestamp),
         Field("ts", .timestampTZ), Field("u", .uuid), Field("j", .json),
         Field("l", .list(.text)), Field("s", .structure([Field("x", .int32), Field("u", .uuid)])),
@@ -37,7 +38,9 @@ struct DeltaAppenderTests {
             }, rowCount: rows.count)
     }
 
-    private func values(_ table: DeltaTable, _ ranges: [ColumnRange] = [], columns: [String]? = nil) throws -> [[Value]] {
+    private func values(_ table: DeltaTable, _ ranges: [ColumnRange] = [], columns: [String]? = nil)
+        throws -> [[Value]]
+    {
         var scan = try DeltaScan(table, try table.snapshot(), columns: columns, ranges: ranges)
         var rows: [[Value]] = []
         while let batch = try scan.next() {
@@ -51,7 +54,8 @@ struct DeltaAppenderTests {
         var random = Random(seed: 1)
         let table = memoryTable()
         try table.create(allTypes, random: &random, now: start)
-        let nothing: [Value] = [.int(99)] + [Value](repeating: .null, count: allTypes.fields.count - 1)
+        let nothing: [Value] =
+            [.int(99)] + [Value](repeating: .null, count: allTypes.fields.count - 1)
         let rows = (1...20).map { row($0) } + [nothing]
         #expect(try table.append([batch(allTypes, rows)], random: &random, now: later(1)) == 1)
         #expect(try values(second(table)) == rows)
@@ -60,7 +64,9 @@ struct DeltaAppenderTests {
         #expect(statistics.rowCount == 21)
         #expect(statistics.maximum(["i4"], .int32) == .int(20_000))
         #expect(statistics.maximum(["s", "x"], .int32) == .int(20))
-        #expect(statistics.maximum(["n38"], .decimal(precision: 38, scale: 4)) == .decimal(unscaled: 20_000_000_000_000_000_000_000, scale: 4))
+        #expect(
+            statistics.maximum(["n38"], .decimal(precision: 38, scale: 4))
+                == .decimal(unscaled: 20_000_000_000_000_000_000_000, scale: 4))
         #expect(statistics.nullCount(["j"]) == 1 && statistics.maximum(["j"], .text) == nil)
         exportForPeers(table, "types")
     }
@@ -68,14 +74,19 @@ struct DeltaAppenderTests {
     @Test func `rows are divided by their partition values`() throws {
         var random = Random(seed: 2)
         let schema = TableSchema([
-            Field("day", .date), Field("id", .int64), Field("app", .text), Field("at", .timestampTZ),
+            Field("day", .date), Field("id", .int64), Field("app", .text),
+            Field("at", .timestampTZ),
         ])
         let table = memoryTable()
-        try table.create(schema, partitionColumns: ["day", "app", "at"], random: &random, now: start)
+        try table.create(
+            schema, partitionColumns: ["day", "app", "at"], random: &random, now: start)
         let apps: [Value] = [.text("web"), .text("a/b: c=d %20 é"), .null]
         let rows = (0..<60).map { n -> [Value] in
             let day: Value = n % 7 == 0 ? .null : .date(days: Int32(19_000 + n % 2))
-            return [day, .int(Int64(n)), apps[n % 3], .timestampTZ(microseconds: Int64(n % 2) * 1_000_005)]
+            return [
+                day, .int(Int64(n)), apps[n % 3],
+                .timestampTZ(microseconds: Int64(n % 2) * 1_000_005),
+            ]
         }
         let batches = [batch(schema, Array(rows[..<40])), batch(schema, Array(rows[40...]))]
         _ = try table.append(batches, random: &random, now: later(1))
@@ -83,9 +94,13 @@ struct DeltaAppenderTests {
         let sorted = try values(second(table)).sorted { order(of: $0[1], $1[1]) ?? 0 < 0 }
         #expect(sorted == rows)
         #expect(snapshot.fileCount < 20)
-        let web = try values(table, [ColumnRange(column: "app", lower: .text("web"), upper: .text("web"))])
+        let web = try values(
+            table, [ColumnRange(column: "app", lower: .text("web"), upper: .text("web"))])
         #expect(web.count == 20 && web.allSatisfy { $0[2] == .text("web") })
-        #expect(try DeltaScan(table, snapshot, ranges: [ColumnRange(column: "day", lower: .date(days: 19_001))]).files.allSatisfy { $0.path.hasPrefix("day=2022-01-09/") })
+        #expect(
+            try DeltaScan(
+                table, snapshot, ranges: [ColumnRange(column: "day", lower: .date(days: 19_001))]
+            ).files.allSatisfy { $0.path.hasPrefix("day=2022-01-09/") })
         exportForPeers(table, "partitioned")
     }
 
@@ -95,7 +110,9 @@ struct DeltaAppenderTests {
         try table.create(twoColumns, random: &random, now: start)
         for version: Int64 in 1...5 {
             let rows: [[Value]] = [[.int(version), .text("x")], [.int(-version), .null]]
-            #expect(try table.overwrite([batch(twoColumns, rows)], random: &random, now: later(version)) == version)
+            #expect(
+                try table.overwrite([batch(twoColumns, rows)], random: &random, now: later(version))
+                    == version)
             #expect(try values(table) == rows)
         }
         #expect(try table.snapshot().fileCount == 1)
@@ -114,7 +131,9 @@ struct DeltaAppenderTests {
         var appender = try DeltaAppender(
             try table.begin(random: &random), options: options, fileBytesMax: 4000)
         for start in stride(from: Int64(0), to: 2000, by: 50) {
-            let rows = (start..<(start + 50)).map { [Value.int($0), .text("name \($0 * 7919 % 1000)")] }
+            let rows = (start..<(start + 50)).map {
+                [Value.int($0), .text("name \($0 * 7919 % 1000)")]
+            }
             try appender.append(batch(twoColumns, rows), now: later(1))
         }
         _ = try appender.commit(now: later(1))
@@ -122,7 +141,8 @@ struct DeltaAppenderTests {
         #expect(snapshot.fileCount > 2)
         #expect(snapshot.rowCount == 2000)
         #expect(try values(table).map { $0[0] } == (0..<2000).map { .int(Int64($0)) })
-        let some = try values(table, [ColumnRange(column: "id", lower: .int(250), upper: .int(260))])
+        let some = try values(
+            table, [ColumnRange(column: "id", lower: .int(250), upper: .int(260))])
         #expect(some.count <= 100 && some.contains { $0[0] == .int(255) })
     }
 
@@ -130,15 +150,21 @@ struct DeltaAppenderTests {
         var random = Random(seed: 5)
         let table = memoryTable()
         try table.create(twoColumns, random: &random, now: start)
-        _ = try table.append([batch(twoColumns, [[.int(1), .text("a")]])], random: &random, now: later(1))
+        _ = try table.append(
+            [batch(twoColumns, [[.int(1), .text("a")]])], random: &random, now: later(1))
         var change = try table.begin(random: &random)
         try change.addColumns([Field("score", .float64, isNullable: false)])
         _ = try change.commit(CommitOperation("ADD COLUMNS"), now: later(2))
         let schema = try table.snapshot().schema
-        _ = try table.append([batch(schema, [[.int(2), .text("b"), .float(0.5)]])], random: &random, now: later(3))
-        #expect(try values(table) == [[.int(1), .text("a"), .null], [.int(2), .text("b"), .float(0.5)]])
+        _ = try table.append(
+            [batch(schema, [[.int(2), .text("b"), .float(0.5)]])], random: &random, now: later(3))
+        #expect(
+            try values(table) == [
+                [.int(1), .text("a"), .null], [.int(2), .text("b"), .float(0.5)],
+            ])
         #expect(throws: DeltaFailure.invalid("a batch of 2 columns for a table of 3")) {
-            _ = try table.append([batch(twoColumns, [[.int(1), .null]])], random: &random, now: later(4))
+            _ = try table.append(
+                [batch(twoColumns, [[.int(1), .null]])], random: &random, now: later(4))
         }
     }
 
@@ -176,7 +202,9 @@ struct DeltaAppenderTests {
         }
         let whole = try table.snapshot()
         // Without the commits that the checkpoint stands for.
-        for version: Int64 in 0...7 { try table.store.delete(log + LogFileName.commitName(version)) }
+        for version: Int64 in 0...7 {
+            try table.store.delete(log + LogFileName.commitName(version))
+        }
         let reopened = try second(table).snapshot()
         #expect(reopened.version == 11)
         #expect(reopened.files.map(\.key) == whole.files.map(\.key))
@@ -196,7 +224,8 @@ struct DeltaAppenderTests {
         var random = Random(seed: 8)
         let table = memoryTable()
         try table.create(
-            twoColumns, configuration: ["delta.checkpointInterval": "2"], random: &random, now: start)
+            twoColumns, configuration: ["delta.checkpointInterval": "2"], random: &random,
+            now: start)
         for n: Int64 in 1...5 { try commitFile(table, &random, at: later(n)) }
         let path = table.path + "/_delta_log/" + LogFileName.checkpointName(4)
         try table.store.replace(path, Bytes(utf8: "PAR1 and nothing else PAR1"))
@@ -213,7 +242,8 @@ struct DeltaAppenderTests {
         let other = memoryTable()
         let schema = TableSchema([Field("id", .text), Field("name", .text)])
         try other.create(schema, random: &random, now: start)
-        _ = try other.append([batch(schema, [[.text("a"), .null]])], random: &random, now: later(1))
+        _ = try other.append(
+            [batch(schema, [[.text("a"), .null]])], random: &random, now: later(1))
         let file = try other.snapshot().files[0]
         let mine = try table.snapshot().files[0]
         try table.store.replace(
@@ -235,7 +265,8 @@ struct DeltaAppenderTests {
             try export(table.store, table.path, to: target)
             let expected = JSONValue.array(try rows(table, try table.snapshot()))
             try expected.text.write(
-                to: target.appendingPathComponent("expected.json"), atomically: true, encoding: .utf8)
+                to: target.appendingPathComponent("expected.json"), atomically: true,
+                encoding: .utf8)
         } catch {
             Issue.record(error)
         }

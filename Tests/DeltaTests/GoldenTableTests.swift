@@ -1,10 +1,13 @@
 import Base
 import Columns
 import Delta
+import Foundation
 import Testing
 
 /// All rows of a snapshot as JSON objects, sorted by column `id`.
-func rows(_ table: DeltaTable, _ snapshot: TableSnapshot, _ ranges: [ColumnRange] = []) throws -> [JSONValue] {
+func rows(_ table: DeltaTable, _ snapshot: TableSnapshot, _ ranges: [ColumnRange] = []) throws
+    -> [JSONValue]
+{
     var scan = try DeltaScan(table, snapshot, ranges: ranges)
     var rows: [JSONValue] = []
     while let batch = try scan.next() {
@@ -26,7 +29,8 @@ func text(_ value: Value, _ type: ColumnType) -> JSONValue {
     case (.boolean(let flag), _): return .bool(flag)
     case (.int(let number), _): return .int(number)
     case (.float(let number), _): return .number("\(number)")
-    case (.decimal(let unscaled, let scale), _): return .string(DecimalText.plain(unscaled, scale: scale))
+    case (.decimal(let unscaled, let scale), _):
+        return .string(DecimalText.plain(unscaled, scale: scale))
     case (.text(let text), _), (.json(let text), _): return .string(text)
     case (.binary(let bytes), _):
         return .string(bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
@@ -34,12 +38,18 @@ func text(_ value: Value, _ type: ColumnType) -> JSONValue {
     case (.timestamp(let moment), _):
         return .string(CalendarText.timestamp(microseconds: moment, digits: 6, separator: "T"))
     case (.timestampTZ(let moment), _):
-        return .string(CalendarText.timestamp(microseconds: moment, digits: 6, separator: "T") + "Z")
+        return .string(
+            CalendarText.timestamp(microseconds: moment, digits: 6, separator: "T") + "Z")
     case (.list(let items), .list(let element)): return .array(items.map { text($0, element) })
     case (.structure(let items), .structure(let fields)):
         return .object(zip(fields, items).map { JSONMember($0.name, text($1, $0.type)) })
     case (.map(let entries), .map(let key, let item)):
         return .array(entries.map { .array([text($0.key, key), text($0.value, item)]) })
+    case (.uuid(let bits), _):
+        return .string(
+            UUID128(
+                high: UInt64(truncatingIfNeeded: bits >> 64), low: UInt64(truncatingIfNeeded: bits)
+            ).description)
     default: return .string("\(value)")
     }
 }
@@ -56,7 +66,9 @@ struct GoldenTableTests {
         for (found, expected) in zip(found, expected) {
             for member in expected.members ?? [] {
                 let value = try #require(found[member.key])
-                #expect(sameNumber(value, member.value) || value == member.value, "\(name).\(member.key)")
+                #expect(
+                    sameNumber(value, member.value) || value == member.value,
+                    "\(name).\(member.key)")
             }
             #expect(found.members?.count == expected.members?.count)
         }
@@ -89,6 +101,22 @@ struct GoldenTableTests {
         let days = [ColumnRange(column: "day", lower: .date(days: 19_724), upper: nil)]
         let scan = try DeltaScan(partitioned.table, try partitioned.table.snapshot(), ranges: days)
         #expect(scan.files.count == 1)
+    }
+
+    /// With WEIR_DELTA_IN set, the tables in that folder are read and compared with what Weir's own
+    /// `expected.json` or a peer's says: see data/golden/delta/append_with_peers.py.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["WEIR_DELTA_IN"] != nil))
+    func `tables that peers appended to are read`() throws {
+        let root = try #require(ProcessInfo.processInfo.environment["WEIR_DELTA_IN"])
+        for name in try FileManager.default.contentsOfDirectory(atPath: root).sorted() {
+            let folder = URL(fileURLWithPath: root).appendingPathComponent(name)
+            let disk = try memoryDisk(copying: folder, to: name)
+            let table = DeltaTable(store: LocalObjectStore(disk: disk), path: name)
+            let expected = try JSONValue(
+                parsing: Bytes(try Data(contentsOf: folder.appendingPathComponent("expected.json")))
+            )
+            #expect(JSONValue.array(try rows(table, try table.snapshot())) == expected, "\(name)")
+        }
     }
 
     @Test func `a damaged checkpoint is an error when nothing replaces it`() throws {

@@ -15,7 +15,8 @@ func table(commits: [String], from first: Int64 = 0) throws -> DeltaTable {
 
 let plainProtocol = #"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#
 
-func metadataLine(_ columns: String, partitionColumns: String = "[]", extra: String = "") -> String {
+func metadataLine(_ columns: String, partitionColumns: String = "[]", extra: String = "") -> String
+{
     let schema = JSONValue.string(#"{"type":"struct","fields":[\#(columns)]}"#).text
     return #"{"metaData":{"id":"x","format":{"provider":"parquet","options":{}},"#
         + #""schemaString":\#(schema),"partitionColumns":\#(partitionColumns),"#
@@ -149,7 +150,8 @@ struct LogReadingTests {
                 + #"{"add":{"path":"p=1/a","partitionValues":{"p":"1"},"size":3,"stats":"{\"numRecords\":1}","deletionVector":{"storageType":"u","pathOrInlineDv":"ab","offset":1,"sizeInBytes":3,"cardinality":1}}}"#
                 + "\n" + #"{"txn":{"appId":"a","version":1}}"#
                 + "\n" + #"{"remove":{"path":"b","deletionTimestamp":1}}"#
-                + "\n" + #"{"domainMetadata":{"domain":"d","configuration":"{}","removed":false}}"#).utf8)
+                + "\n" + #"{"domainMetadata":{"domain":"d","configuration":"{}","removed":false}}"#)
+                .utf8)
         var random = Random(seed: 4711)
         for _ in 0..<600 {
             var bytes = seed
@@ -181,17 +183,30 @@ struct LogReadingTests {
     @Test func `a commit comes back as it was written`() throws {
         var file = AddFile(
             path: "a=b%3A/ü \u{1}.parquet",
-            partitionValues: PartitionValues([.init(column: "a", text: "b:"), .init(column: "n", text: nil)]),
-            size: 12, modificationTime: Timestamp(milliseconds: 99), statistics: #"{"numRecords":1}"#)
+            partitionValues: PartitionValues([
+                .init(column: "a", text: "b:"), .init(column: "n", text: nil),
+            ]),
+            size: 12, modificationTime: Timestamp(milliseconds: 99),
+            statistics: #"{"numRecords":1}"#)
         file.tags = [JSONMember("k", "v")]
         file.baseRowID = 1 << 60
         let schema = try DeltaSchema(
-            TableSchema([Field("a", .text), Field("n", .int32), Field("j", .json, isNullable: false)]))
+            TableSchema([
+                Field("a", .text), Field("n", .int32), Field("j", .json, isNullable: false),
+            ]))
         let actions: [LogAction] = [
             .commitInfo(["operation": "WRITE"]),
-            .tableProtocol(TableProtocol(minReaderVersion: 3, minWriterVersion: 7, readerFeatures: [], writerFeatures: ["x"])),
-            .metadata(TableMetadata(id: "i", name: "n", comment: nil, schema: schema, partitionColumns: ["a"], configuration: ["k": "v"])),
-            .transaction(ApplicationTransaction(appID: "app", version: 7, lastUpdated: Timestamp(milliseconds: 3))),
+            .tableProtocol(
+                TableProtocol(
+                    minReaderVersion: 3, minWriterVersion: 7, readerFeatures: [],
+                    writerFeatures: ["x"])),
+            .metadata(
+                TableMetadata(
+                    id: "i", name: "n", comment: nil, schema: schema, partitionColumns: ["a"],
+                    configuration: ["k": "v"])),
+            .transaction(
+                ApplicationTransaction(
+                    appID: "app", version: 7, lastUpdated: Timestamp(milliseconds: 3))),
             .add(file), .remove(RemoveFile(file, at: Timestamp(milliseconds: 100))),
             .domainMetadata(DomainMetadata(domain: "d", configuration: "{}", isRemoved: false)),
             .other(name: "cdc", ["path": "x"]),

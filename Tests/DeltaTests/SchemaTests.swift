@@ -19,7 +19,9 @@ struct SchemaTests {
         #expect(try DeltaSchema(parsing: text) == stored)
         #expect(try DeltaSchema(parsing: text).tableSchema() == schema)
         #expect(text.contains(#"{"name":"tz","type":"timestamp","nullable":true,"metadata":{}}"#))
-        #expect(text.contains(#"{"name":"u","type":"string","nullable":true,"metadata":{"weir.type":"uuid"}}"#))
+        #expect(
+            text.contains(
+                #"{"name":"u","type":"string","nullable":true,"metadata":{"weir.type":"uuid"}}"#))
     }
 
     @Test func `what the format cannot hold is refused with advice`() throws {
@@ -39,7 +41,8 @@ struct SchemaTests {
     }
 
     @Test func `unknown metadata of a column is kept`() throws {
-        let text = #"{"type":"struct","fields":[{"name":"a","type":"byte","nullable":false,"metadata":{"k":[1,{"z":null}]}}]}"#
+        let text =
+            #"{"type":"struct","fields":[{"name":"a","type":"byte","nullable":false,"metadata":{"k":[1,{"z":null}]}}]}"#
         let schema = try DeltaSchema(parsing: text)
         #expect(schema.json.text == text)
         #expect(try schema.tableSchema().fields == [Field("a", .int16, isNullable: false)])
@@ -78,8 +81,13 @@ struct SchemaTests {
             let text = CalendarText.timestamp(microseconds: moment, digits: 6, separator: " ")
             #expect(CalendarText.parseTimestamp(text)?.microseconds == moment)
         }
-        #expect(CalendarText.parseTimestamp("2024-01-01T02:00:00.5+02:00")?.microseconds == 1_704_067_200_500_000)
-        for text in ["", "2024", "2023-02-29", "2024-13-01", "2024-01-01T25:00:00", "2024-01-01T00:00:00ZZ", "99999999-01-01"] {
+        #expect(
+            CalendarText.parseTimestamp("2024-01-01T02:00:00.5+02:00")?.microseconds
+                == 1_704_067_200_500_000)
+        for text in [
+            "", "2024", "2023-02-29", "2024-13-01", "2024-01-01T25:00:00", "2024-01-01T00:00:00ZZ",
+            "99999999-01-01",
+        ] {
             #expect(CalendarText.parseTimestamp(text) == nil)
         }
     }
@@ -93,7 +101,9 @@ struct SchemaTests {
         #expect(DecimalText.parse("12e-1", scale: 1) == 12)
         #expect(DecimalText.parse("1.234", scale: 2) == nil)
         #expect(DecimalText.parse("0.000", scale: 0) == 0)
-        for text in ["", "-", ".", "1.2.3", "abc", "1e99999999999", String(repeating: "9", count: 40)] {
+        for text in [
+            "", "-", ".", "1.2.3", "abc", "1e99999999999", String(repeating: "9", count: 40),
+        ] {
             #expect(DecimalText.parse(text, scale: 2) == nil)
         }
     }

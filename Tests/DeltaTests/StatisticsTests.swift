@@ -11,7 +11,8 @@ struct StatisticsTests {
     @Test func `statistics mirror nested structures`() {
         let json = text([
             ColumnSummary(path: ["a"], nullCount: 1, minimum: .int(-3), maximum: .int(9)),
-            ColumnSummary(path: ["s", "x"], nullCount: 0, minimum: .date(days: 0), maximum: .date(days: 1)),
+            ColumnSummary(
+                path: ["s", "x"], nullCount: 0, minimum: .date(days: 0), maximum: .date(days: 1)),
             ColumnSummary(path: ["s", "y"], nullCount: 4),
         ])
         #expect(
@@ -22,9 +23,11 @@ struct StatisticsTests {
 
     @Test func `bounds that the format does not keep are left out`() {
         let json = text([
-            ColumnSummary(path: ["b"], nullCount: 0, minimum: .boolean(false), maximum: .boolean(true)),
+            ColumnSummary(
+                path: ["b"], nullCount: 0, minimum: .boolean(false), maximum: .boolean(true)),
             ColumnSummary(path: ["y"], nullCount: 0, minimum: .binary([1]), maximum: .binary([2])),
-            ColumnSummary(path: ["f"], nullCount: 0, minimum: .float(-.infinity), maximum: .float(.nan)),
+            ColumnSummary(
+                path: ["f"], nullCount: 0, minimum: .float(-.infinity), maximum: .float(.nan)),
         ])
         #expect(json.contains(#""minValues":{},"maxValues":{}"#))
     }
@@ -55,12 +58,15 @@ struct StatisticsTests {
             #expect(high.unicodeScalars.count == 33)
         }
         let unbounded = String(repeating: "a", count: 32) + "\u{10FFFF}b"
-        #expect(text([ColumnSummary(path: ["t"], nullCount: 0, maximum: .text(unbounded))]).contains(#""maxValues":{}"#))
+        #expect(
+            text([ColumnSummary(path: ["t"], nullCount: 0, maximum: .text(unbounded))]).contains(
+                #""maxValues":{}"#))
     }
 
     @Test func `moments are cut to milliseconds and read back as wide bounds`() throws {
         let moment = Value.timestampTZ(microseconds: 1_700_000_000_123_999)
-        let json = text([ColumnSummary(path: ["t"], nullCount: 0, minimum: moment, maximum: moment)])
+        let json = text([ColumnSummary(path: ["t"], nullCount: 0, minimum: moment, maximum: moment)]
+        )
         #expect(json.contains(#""maxValues":{"t":"2023-11-14T22:13:20.123Z"}"#))
         let statistics = try #require(FileStatistics(file(json)))
         #expect(statistics.maximum(["t"], .timestampTZ) == moment)
@@ -94,7 +100,9 @@ struct StatisticsTests {
         func might(_ column: String, _ lower: Value?, _ upper: Value?) -> Bool {
             snapshot.mightMatch(known, column: column, lower: lower, upper: upper)
         }
-        #expect(might("i", .int(20), nil) && might("i", nil, .int(10)) && might("i", .int(12), .int(13)))
+        #expect(
+            might("i", .int(20), nil) && might("i", nil, .int(10)) && might("i", .int(12), .int(13))
+        )
         #expect(!might("i", .int(21), nil) && !might("i", nil, .int(9)))
         #expect(might("i", .float(20), nil) && !might("i", .float(20.5), nil))
         #expect(might("i", .text("x"), nil))

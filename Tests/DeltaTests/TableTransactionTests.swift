@@ -1,6 +1,7 @@
 import Base
 import Columns
 import Delta
+import Foundation
 import Testing
 
 let start = Now(monotonic: .zero, wallMicroseconds: 1_700_000_000_000_000)
@@ -215,12 +216,47 @@ struct TableTransactionTests {
         #expect(try table.history(limit: 1).count == 1)
     }
 
+    @Test func `appends of several threads are all there`() throws {
+        var random = Random(seed: 20)
+        let table = try newTable(&random, configuration: ["delta.checkpointInterval": "7"])
+        DispatchQueue.concurrentPerform(iterations: 4) { thread in
+            var random = Random(seed: UInt64(100 + thread))
+            let mine = thread < 2 ? table : second(table)
+            for _ in 0..<8 {
+                do {
+                    try commitFile(mine, &random)
+                } catch {
+                    Issue.record(error)
+                }
+            }
+        }
+        let snapshot = try second(table).snapshot()
+        #expect(snapshot.version == 32)
+        #expect(snapshot.rowCount == 32)
+        #expect(try table.snapshot().files.map(\.key) == snapshot.files.map(\.key))
+    }
+
+    @Test func `a column with a local time raises the table's protocol once`() throws {
+        var random = Random(seed: 21)
+        let table = try newTable(&random)
+        for name in ["at", "until"] {
+            var change = try table.begin(random: &random)
+            try change.addColumns([Field(name, .timestamp)])
+            _ = try change.commit(CommitOperation("ADD COLUMNS"), now: later(1))
+        }
+        let found = try second(table).snapshot().tableProtocol
+        #expect(found.minReaderVersion == 3 && found.readerFeatures == ["timestampNtz"])
+        #expect(found.writerFeatures == ["appendOnly", "invariants", "timestampNtz"])
+    }
+
     @Test func `the log never names files the same way twice`() throws {
         var random = Random(seed: 13)
         let table = try newTable(&random)
         for _ in 0..<5 { try commitFile(table, &random) }
         let paths = try table.snapshot().files.map(\.path)
         #expect(Set(paths).count == 5)
-        #expect(paths.allSatisfy { $0.hasPrefix("part-00000-") && $0.hasSuffix(".c000.snappy.parquet") })
+        #expect(
+            paths.allSatisfy { $0.hasPrefix("part-00000-") && $0.hasSuffix(".c000.snappy.parquet") }
+        )
     }
 }

@@ -112,9 +112,10 @@ extension CatalogImage {
     ) -> [QualifiedName]? {
         let upstream = upstreamNames(of: sources)
         guard upstream.contains(target) else { return nil }
-        return [target] + sources.map(Self.full).filter { source in
-            source == target || upstreamNames(of: [source]).contains(target)
-        }.prefix(1) + [target]
+        return [target]
+            + sources.map(Self.full).filter { source in
+                source == target || upstreamNames(of: [source]).contains(target)
+            }.prefix(1) + [target]
     }
 
     // MARK: Drop

@@ -51,7 +51,8 @@ extension CatalogObject {
     package init(json: JSONValue) throws(DecodeFailure) {
         let format = json["format"]?.intValue ?? 0
         guard format == Self.format else {
-            throw .unsupported("catalog object of format \(format), this program knows \(Self.format)")
+            throw .unsupported(
+                "catalog object of format \(format), this program knows \(Self.format)")
         }
         guard let kind = json["kind"]?.stringValue.flatMap({ CatalogKind(rawValue: $0) }),
             let name = json["name"]?.stringValue, !name.isEmpty,
@@ -59,7 +60,8 @@ extension CatalogObject {
         else { throw .malformed("a catalog object without kind, name or number", position: 0) }
         let schema = json["schema"]?.stringValue
         guard (schema == nil) == (kind == .schema) else {
-            throw .malformed("a catalog object of kind \(kind.rawValue) in a wrong place", position: 0)
+            throw .malformed(
+                "a catalog object of kind \(kind.rawValue) in a wrong place", position: 0)
         }
         var columns: [CatalogColumn] = []
         for item in json["columns"]?.arrayValue ?? [] {

@@ -92,7 +92,8 @@ package struct CommitLog: Sendable {
             let size = try store.size(name)
             if size > DeltaLimits.commitBytes {
                 throw .corrupt(
-                    path: name, position: DeltaLimits.commitBytes, detail: "commit of \(size) bytes")
+                    path: name, position: DeltaLimits.commitBytes, detail: "commit of \(size) bytes"
+                )
             }
             content = try store.get(name, range: nil)
         } catch {

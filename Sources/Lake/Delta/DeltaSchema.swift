@@ -78,7 +78,8 @@ extension DeltaSchema {
     }
 
     /// The columns of data files: those that are no partition columns.
-    package func fileSchema(without partitionColumns: [String]) throws(DeltaFailure) -> TableSchema {
+    package func fileSchema(without partitionColumns: [String]) throws(DeltaFailure) -> TableSchema
+    {
         var columns: [Field] = []
         for field in fields where !partitionColumns.contains(field.name) && field.type != .void {
             let type = try field.type.storedType(column: field.name)
@@ -163,7 +164,8 @@ extension DeltaType {
             self = .list(element: try DeltaType(element, column: column), containsNull: true)
         case .map(let key, let value):
             self = .map(
-                key: try DeltaType(key, column: column), value: try DeltaType(value, column: column),
+                key: try DeltaType(key, column: column),
+                value: try DeltaType(value, column: column),
                 valueContainsNull: true)
         case .structure(let members):
             var fields: [DeltaField] = []

@@ -244,6 +244,14 @@ package final class DeltaTable: Sendable {
         }
     }
 
+    /// Puts a slimmer form of the newest known version in its place.
+    func replaceCache(with snapshot: TableSnapshot) {
+        cache.withLock { known in
+            if let known, known.version != snapshot.version { return }
+            known = snapshot
+        }
+    }
+
     // MARK: Changing
 
     /// A transaction on the newest version. `random` names its files.

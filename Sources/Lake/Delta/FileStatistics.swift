@@ -77,11 +77,28 @@ package struct FileStatistics: Sendable {
             return Double(digits).map { .float($0) }
         case (.number(let digits), .decimal), (.string(let digits), .decimal):
             return PartitionValues.parse(digits, type)
-        case (.string(let text), .text), (.string(let text), .date), (.string(let text), .timestamp),
+        case (.string(let text), .text), (.string(let text), .date),
+            (.string(let text), .timestamp),
             (.string(let text), .timestampTZ):
             return PartitionValues.parse(text, type)
         default: return nil
         }
+    }
+}
+
+extension AddFile {
+    /// Rows of the file as its statistics have them, deleted ones included. Most writers put the
+    /// number first, where it is found without reading the rest.
+    package var recordedRowCount: Int64? {
+        guard let statistics else { return nil }
+        let prefix = "{\"numRecords\":"
+        if statistics.utf8.starts(with: prefix.utf8) {
+            let digits = statistics.utf8.dropFirst(prefix.utf8.count).prefix {
+                (0x30...0x39).contains($0)
+            }
+            if let count = Int64(String(decoding: digits, as: UTF8.self)) { return count }
+        }
+        return FileStatistics(self)?.rowCount
     }
 }
 

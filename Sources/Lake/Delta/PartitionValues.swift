@@ -120,7 +120,8 @@ extension PartitionValues {
             // Without a zone the text is in the writer's zone, which nobody wrote down: UTC is
             // what every cluster that cares is set to.
             return CalendarText.parseTimestamp(text).map { .timestampTZ(microseconds: $0.0) }
-        case .uuid: return UUID128(text: text).map { .uuid(UInt128($0.high) << 64 | UInt128($0.low)) }
+        case .uuid:
+            return UUID128(text: text).map { .uuid(UInt128($0.high) << 64 | UInt128($0.low)) }
         case .interval, .list, .structure, .map, .null: return nil
         }
     }

@@ -75,6 +75,28 @@ enum TableFeatures {
     }
 }
 
+extension TableFeatures {
+    /// The protocol that `current` must become so that it can hold `schema`; nil when it can.
+    static func upgrade(
+        of current: TableProtocol, for schema: DeltaSchema
+    ) throws(DeltaFailure) -> TableProtocol? {
+        let needed = minimalProtocol(for: schema)
+        guard let feature = needed.readerFeatures?.first else { return nil }
+        if current.minReaderVersion == 3, current.minWriterVersion == 7 {
+            var upgraded = current
+            if current.readerFeatures?.contains(feature) == true { return nil }
+            upgraded.readerFeatures = (current.readerFeatures ?? []) + [feature]
+            upgraded.writerFeatures = (current.writerFeatures ?? []) + [feature]
+            return upgraded
+        }
+        // The versions between stand for features that would have to be listed by name.
+        guard current.minReaderVersion == 1, current.minWriterVersion <= 2 else {
+            throw .unsupportedFeature(feature, use: .write)
+        }
+        return needed
+    }
+}
+
 extension TableMetadata {
     package func flag(_ key: String) -> Bool { configuration[key]?.lowercased() == "true" }
 

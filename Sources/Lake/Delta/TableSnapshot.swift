@@ -33,9 +33,7 @@ package struct TableSnapshot: Sendable {
     package var rowCount: Int64? {
         var total: Int64 = 0
         for file in live.files {
-            guard let statistics = FileStatistics(file), let rows = statistics.rowCount else {
-                return nil
-            }
+            guard let rows = file.recordedRowCount else { return nil }
             total &+= rows &- (file.deletionVector?.cardinality ?? 0)
         }
         return total
@@ -76,7 +74,8 @@ package struct TableSnapshot: Sendable {
             // A clock may step back; moments of a table never do.
             self.timestamp = max(timestamp, self.timestamp)
             if snapshot != nil {
-                try snapshot?.apply(actions, version: version, timestamp: self.timestamp, path: path)
+                try snapshot?.apply(
+                    actions, version: version, timestamp: self.timestamp, path: path)
                 return
             }
             for action in actions {
@@ -86,7 +85,9 @@ package struct TableSnapshot: Sendable {
                 default: held.append(action)
                 }
             }
-            guard let tableProtocol = pendingProtocol, let metadata = pendingMetadata else { return }
+            guard let tableProtocol = pendingProtocol, let metadata = pendingMetadata else {
+                return
+            }
             try TableFeatures.requireReadable(tableProtocol, metadata)
             var fresh = TableSnapshot(
                 version: version, timestamp: self.timestamp, tableProtocol: tableProtocol,

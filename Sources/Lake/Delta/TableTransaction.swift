@@ -109,10 +109,8 @@ package struct TableTransaction: Sendable {
         } catch {
             throw .invalid("\(error)")
         }
-        let needed = TableFeatures.minimalProtocol(for: metadata.schema)
-        if needed.minReaderVersion > snapshot.tableProtocol.minReaderVersion {
-            newProtocol = needed
-        }
+        newProtocol = try TableFeatures.upgrade(
+            of: snapshot.tableProtocol, for: metadata.schema)
         try TableFeatures.requireWritable(newProtocol ?? snapshot.tableProtocol, metadata)
         newMetadata = metadata
     }

@@ -1,0 +1,159 @@
+import Base
+
+/// What a clean-up removed, or would remove.
+package struct CleanupReport: Hashable, Sendable {
+    /// Full paths in ascending order.
+    package var paths: [String] = []
+    package var bytes: Int64 = 0
+
+    package init() {}
+
+    mutating func add(_ path: String, _ size: Int64) {
+        paths.append(path)
+        bytes &+= size
+    }
+}
+
+extension DeltaTable {
+    /// Settings for a table that is overwritten again and again, such as a materialized view: each
+    /// version is a whole copy, so they are kept for minutes and not for weeks.
+    package static let overwrittenConfiguration: OrderedMap<String, String> = [
+        "delta.deletedFileRetentionDuration": "interval 10 minutes",
+        "delta.logRetentionDuration": "interval 1 hour",
+    ]
+
+    /// What the owner of a table does every some hundred commits: deletes what the table's own
+    /// settings no longer keep.
+    package func maintain(now: Now) throws(DeltaFailure) {
+        try removeExpiredFiles(now: now)
+        try cleanUpLog(now: now)
+    }
+
+    // MARK: Data files
+
+    /// Deletes the files that commits removed longer ago than the table's
+    /// `delta.deletedFileRetentionDuration`, going by the log alone: cheap enough to run after
+    /// every few commits. Readers of older versions lose them from then on.
+    @discardableResult
+    package func removeExpiredFiles(now: Now) throws(DeltaFailure) -> CleanupReport {
+        var snapshot = try snapshot()
+        let cutoff = now.timestamp.milliseconds &- snapshot.metadata.tombstoneMilliseconds
+        var report = CleanupReport()
+        // The same file may be live again under another deletion vector.
+        var live: Set<FileKey> = []
+        for file in snapshot.files { live.insert(FileKey(path: file.path)) }
+        for file in snapshot.tombstones
+        where (file.deletionTimestamp?.milliseconds ?? 0) < cutoff && isOwn(file.path) {
+            if live.contains(FileKey(path: file.path)) { continue }
+            let path = fullPath(file.path)
+            if try delete(path) { report.add(path, file.size ?? 0) }
+        }
+        snapshot.expireTombstones(now: now.timestamp)
+        replaceCache(with: snapshot)
+        return report
+    }
+
+    /// `VACUUM`: deletes every file of the folder that neither the newest version nor a removed
+    /// file younger than `retention` needs, and that is older than `retention` itself: younger ones
+    /// may belong to a commit that is on its way. With `isDryRun` nothing is deleted.
+    package func vacuum(
+        retention: Duration? = nil, isDryRun: Bool = false, allowsShortRetention: Bool = false,
+        now: Now
+    ) throws(DeltaFailure) -> CleanupReport {
+        let snapshot = try snapshot()
+        try TableFeatures.requireWritable(snapshot.tableProtocol, snapshot.metadata)
+        let kept = retention?.wholeMilliseconds ?? snapshot.metadata.tombstoneMilliseconds
+        if kept < min(7 * 86_400_000, snapshot.metadata.tombstoneMilliseconds),
+            !allowsShortRetention
+        {
+            throw .invalid(
+                "files younger than the table's retention may be in use by readers and by commits"
+                    + " on their way: a shorter VACUUM must be forced")
+        }
+        let cutoff = now.timestamp.milliseconds &- kept
+        var needed: Set<FileKey> = []
+        for file in snapshot.files { needed.insert(FileKey(path: file.path)) }
+        for file in snapshot.tombstones
+        where (file.deletionTimestamp?.milliseconds ?? 0) >= cutoff {
+            needed.insert(FileKey(path: file.path))
+        }
+        let entries = try storing { () throws(StorageFailure) in
+            try store.list(path, recursive: true)
+        }
+        var report = CleanupReport()
+        for entry in entries where entry.modified.milliseconds < cutoff {
+            let relative = path.isEmpty ? entry.path : String(entry.path.dropFirst(path.count + 1))
+            if Self.isHidden(relative) || needed.contains(FileKey(path: relative)) { continue }
+            if isDryRun {
+                report.add(entry.path, entry.size)
+            } else if try delete(entry.path) {
+                report.add(entry.path, entry.size)
+            }
+        }
+        return report
+    }
+
+    /// Names that begin with `_` or `.` belong to the table, but not to its data; folders of
+    /// partition columns with such names are data all the same.
+    private static func isHidden(_ path: String) -> Bool {
+        path.split(separator: "/").contains { part in
+            (part.hasPrefix("_") || part.hasPrefix(".")) && part != "_change_data"
+                && !part.contains("=")
+        }
+    }
+
+    /// True for a path inside of the table's folder: the log of a clone may name others.
+    private func isOwn(_ path: String) -> Bool {
+        (try? TablePath.decoded(TablePath.encoded(path))) != nil
+    }
+
+    /// False when there was nothing to delete.
+    private func delete(_ path: String) throws(DeltaFailure) -> Bool {
+        do throws(StorageFailure) {
+            try store.delete(path)
+            return true
+        } catch {
+            if case .notFound = error { return false }
+            throw .storage(error)
+        }
+    }
+
+    // MARK: The log
+
+    /// Deletes commits and checkpoints that nobody needs to read any version younger than the
+    /// table's `delta.logRetentionDuration`: everything below the newest checkpoint of that age.
+    @discardableResult
+    package func cleanUpLog(now: Now) throws(DeltaFailure) -> CleanupReport {
+        let metadata = try snapshot().metadata
+        let cutoff = Timestamp(
+            milliseconds: now.timestamp.milliseconds &- metadata.logRetentionMilliseconds)
+        var report = CleanupReport()
+        let last: Int64
+        do throws(DeltaFailure) {
+            last = try version(at: cutoff)
+        } catch {
+            if case .timestampNotFound = error { return report }
+            throw error
+        }
+        let listing = try log.list()
+        guard let base = listing.checkpoints.last(where: { $0.version <= last })?.version else {
+            return report
+        }
+        // Ascending, so that an interrupted clean-up leaves a log without holes.
+        for commit in listing.commits where commit.version < base {
+            if try delete(commit.entry.path) { report.add(commit.entry.path, commit.entry.size) }
+        }
+        for checkpoint in listing.checkpoints where checkpoint.version < base {
+            for file in checkpoint.files where try delete(file) { report.add(file, 0) }
+        }
+        return report
+    }
+}
+
+extension TableMetadata {
+    /// How long versions stay readable, in milliseconds.
+    package var logRetentionMilliseconds: Int64 {
+        Self.intervalMilliseconds(configuration["delta.logRetentionDuration"] ?? "")
+            ?? 30 * 86_400_000
+    }
+}
