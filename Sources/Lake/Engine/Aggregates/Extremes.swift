@@ -1,0 +1,159 @@
+// MIN and MAX, and the first and last value.
+
+import Base
+import Columns
+
+/// MIN or MAX of a layout that compares as it is.
+final class ExtremeAccumulator<T: Comparable>: Accumulator {
+    private let type: ColumnType
+    private let wantsGreatest: Bool
+    private let zero: T
+    private let values: (ColumnData) -> [T]?
+    private let data: ([T]) -> ColumnData
+    private var best: [T] = []
+    private var seen = SeenGroups()
+
+    init(
+        _ type: ColumnType, _ wantsGreatest: Bool, _ zero: T,
+        _ values: @escaping (ColumnData) -> [T]?, _ data: @escaping ([T]) -> ColumnData
+    ) {
+        self.type = type
+        self.wantsGreatest = wantsGreatest
+        self.zero = zero
+        self.values = values
+        self.data = data
+    }
+
+    func grow(to groups: Int) {
+        best.grow(to: groups, zero)
+        seen.grow(to: groups)
+    }
+
+    func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
+        guard let source = values(arguments[0].data) else { return }
+        let valid = arguments[0].validity
+        for (row, group) in groups.enumerated() where valid?[row] ?? true {
+            let group = Int(group)
+            let value = source[row]
+            if !seen[group] {
+                best[group] = value
+                seen.mark(group)
+            } else if wantsGreatest ? value > best[group] : value < best[group] {
+                best[group] = value
+            }
+        }
+    }
+
+    func finish() throws(Problem) -> Column {
+        Column(type: type, data: data(best), validity: seen.validity)
+    }
+
+    var memoryBytes: Int { best.capacity * MemoryLayout<T>.stride + seen.count }
+}
+
+final class ExtremeTextAccumulator: Accumulator {
+    private let type: ColumnType
+    private let wantsGreatest: Bool
+    private var best: [[UInt8]?] = []
+    private var bytes = 0
+
+    init(_ type: ColumnType, wantsGreatest: Bool) {
+        self.type = type
+        self.wantsGreatest = wantsGreatest
+    }
+
+    func grow(to groups: Int) { best.grow(to: groups, nil) }
+
+    func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
+        let column = arguments[0].flattened
+        guard case .text(let texts) = column.data else { return }
+        let valid = column.validity
+        TextReader.with(texts) { reader in
+            for (row, group) in groups.enumerated() where valid?[row] ?? true {
+                let text = reader[row]
+                guard let before = best[Int(group)] else {
+                    best[Int(group)] = Array(text)
+                    bytes += text.count + 32
+                    continue
+                }
+                let order = before.withUnsafeBytes { compareBytes(text, $0) }
+                if wantsGreatest ? order > 0 : order < 0 {
+                    bytes += text.count - before.count
+                    best[Int(group)] = Array(text)
+                }
+            }
+        }
+    }
+
+    func finish() throws(Problem) -> Column {
+        var sink = TextSink(capacity: best.count)
+        for text in best { sink.append(text ?? []) }
+        return Column(
+            type: type, data: .text(sink.finish()),
+            validity: Validity(best.map { $0 != nil }))
+    }
+
+    var memoryBytes: Int { best.capacity * 8 + bytes }
+}
+
+/// MIN and MAX of rarer types, value by value.
+final class ExtremeValueAccumulator: Accumulator {
+    private let type: ColumnType
+    private let wantsGreatest: Bool
+    private var best: [Value] = []
+
+    init(_ type: ColumnType, wantsGreatest: Bool) {
+        self.type = type
+        self.wantsGreatest = wantsGreatest
+    }
+
+    func grow(to groups: Int) { best.grow(to: groups, .null) }
+
+    func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
+        let column = arguments[0]
+        for (row, group) in groups.enumerated() where !column.isNull(row) {
+            let value = column.value(row)
+            let before = best[Int(group)]
+            if !before.isNull {
+                let order = ValueOrder.compare(value, before)
+                if wantsGreatest ? order <= 0 : order >= 0 { continue }
+            }
+            best[Int(group)] = value
+        }
+    }
+
+    func finish() throws(Problem) -> Column { Column(type, best) }
+
+    var memoryBytes: Int { best.capacity * 96 }
+}
+
+/// The first or the last value that arrives, NULLs included.
+final class EdgeAccumulator: Accumulator {
+    private let type: ColumnType
+    private let keepsFirst: Bool
+    private var values: [Value] = []
+    private var seen = SeenGroups()
+
+    init(_ type: ColumnType, keepsFirst: Bool) {
+        self.type = type
+        self.keepsFirst = keepsFirst
+    }
+
+    func grow(to groups: Int) {
+        values.grow(to: groups, .null)
+        seen.grow(to: groups)
+    }
+
+    func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
+        // Of several rows of one group in this batch only one matters.
+        for (row, group) in groups.enumerated() {
+            if keepsFirst, seen[Int(group)] { continue }
+            seen.mark(Int(group))
+            values[Int(group)] = arguments[0].value(row)
+        }
+    }
+
+    func finish() throws(Problem) -> Column { Column(type, values) }
+
+    var memoryBytes: Int { values.capacity * 96 }
+}

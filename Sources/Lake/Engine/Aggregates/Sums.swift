@@ -1,0 +1,244 @@
+// Sums and averages. Each kind of number has its own running sum; sum() and avg() share them.
+
+import Base
+import Columns
+
+/// Running sums of one kind of number.
+protocol RunningSum {
+    mutating func grow(to groups: Int)
+    /// Adds the rows that are not NULL and marks their groups.
+    mutating func add(
+        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
+    ) throws(Problem)
+    /// The sums as values of `type`; of groups without rows they mean nothing.
+    func sums(_ type: ColumnType) throws(Problem) -> ColumnData
+    /// The sums divided by `counts`, which may be zero.
+    func averages(_ counts: [Int64], _ type: ColumnType) throws(Problem) -> ColumnData
+    var memoryBytes: Int { get }
+}
+
+final class SumAccumulator<Sum: RunningSum>: Accumulator {
+    private var sum: Sum
+    private let type: ColumnType
+    private var seen = SeenGroups()
+
+    init(_ sum: Sum, _ type: ColumnType) {
+        self.sum = sum
+        self.type = type
+    }
+
+    func grow(to groups: Int) {
+        sum.grow(to: groups)
+        seen.grow(to: groups)
+    }
+
+    func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
+        try sum.add(arguments[0], groups) { seen.mark($0) }
+    }
+
+    func finish() throws(Problem) -> Column {
+        Column(type: type, data: try sum.sums(type), validity: seen.validity)
+    }
+
+    var memoryBytes: Int { sum.memoryBytes + seen.count }
+}
+
+final class AverageAccumulator<Sum: RunningSum>: Accumulator {
+    private var sum: Sum
+    private let type: ColumnType
+    private var counts: [Int64] = []
+
+    init(_ sum: Sum, _ type: ColumnType) {
+        self.sum = sum
+        self.type = type
+    }
+
+    func grow(to groups: Int) {
+        sum.grow(to: groups)
+        counts.grow(to: groups, 0)
+    }
+
+    func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
+        try sum.add(arguments[0], groups) { counts[$0] &+= 1 }
+    }
+
+    func finish() throws(Problem) -> Column {
+        Column(
+            type: type, data: try sum.averages(counts, type),
+            validity: counts.contains(0) ? Validity(counts.map { $0 > 0 }) : nil)
+    }
+
+    var memoryBytes: Int { sum.memoryBytes + counts.capacity * 8 }
+}
+
+/// smallint and integer: 64-bit sums. 2^32 rows of the largest integer still fit; more are checked.
+struct IntegerSum: RunningSum {
+    private var totals: [Int64] = []
+
+    mutating func grow(to groups: Int) { totals.grow(to: groups, 0) }
+
+    mutating func add(
+        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
+    ) throws(Problem) {
+        guard case .int32(let values) = column.data else { return }
+        var overflows = false
+        let valid = column.validity
+        for (row, group) in groups.enumerated() where valid?[row] ?? true {
+            let (sum, overflow) = totals[Int(group)].addingReportingOverflow(Int64(values[row]))
+            totals[Int(group)] = sum
+            overflows = overflows || overflow
+            mark(Int(group))
+        }
+        if overflows { throw SQLErrors.outOfRange("bigint") }
+    }
+
+    func sums(_ type: ColumnType) throws(Problem) -> ColumnData { .int64(totals) }
+
+    func averages(_ counts: [Int64], _ type: ColumnType) throws(Problem) -> ColumnData {
+        let wide = totals.map { Int128($0) }
+        return .int128(try WideSum.divide(wide, 0, counts, type))
+    }
+
+    var memoryBytes: Int { totals.capacity * 8 }
+}
+
+/// bigint and numeric: 128-bit sums.
+struct WideSum: RunningSum {
+    private var totals: [Int128] = []
+    private let scale: Int
+
+    init(_ type: ColumnType) { scale = DecimalKernels.scale(type) }
+
+    mutating func grow(to groups: Int) { totals.grow(to: groups, 0) }
+
+    mutating func add(
+        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
+    ) throws(Problem) {
+        let valid = column.validity
+        var overflows = false
+        switch column.data {
+        case .int64(let values):
+            for (row, group) in groups.enumerated() where valid?[row] ?? true {
+                // 2^64 rows of 64 bits fit 128 bits.
+                totals[Int(group)] &+= Int128(values[row])
+                mark(Int(group))
+            }
+        case .int128(let values):
+            for (row, group) in groups.enumerated() where valid?[row] ?? true {
+                let (sum, overflow) = totals[Int(group)].addingReportingOverflow(values[row])
+                totals[Int(group)] = sum
+                overflows = overflows || overflow
+                mark(Int(group))
+            }
+        default: break
+        }
+        if overflows { throw SQLErrors.numericOverflow }
+    }
+
+    func sums(_ type: ColumnType) throws(Problem) -> ColumnData {
+        var results: [Int128] = []
+        for total in totals {
+            guard
+                let result = DecimalMath.rescale(
+                    total, from: scale, to: DecimalKernels.scale(type)),
+                !DecimalMath.isTooLarge(result)
+            else { throw SQLErrors.numericOverflow }
+            results.append(result)
+        }
+        return .int128(results)
+    }
+
+    func averages(_ counts: [Int64], _ type: ColumnType) throws(Problem) -> ColumnData {
+        .int128(try Self.divide(totals, scale, counts, type))
+    }
+
+    static func divide(
+        _ totals: [Int128], _ scale: Int, _ counts: [Int64], _ type: ColumnType
+    ) throws(Problem) -> [Int128] {
+        var results: [Int128] = []
+        let resultScale = DecimalKernels.scale(type)
+        for (total, count) in zip(totals, counts) {
+            if count == 0 {
+                results.append(0)
+                continue
+            }
+            guard
+                let average = DecimalMath.divide(
+                    total, scale: scale, by: Int128(count), scale: 0, resultScale: resultScale)
+            else { throw SQLErrors.numericOverflow }
+            results.append(average)
+        }
+        return results
+    }
+
+    var memoryBytes: Int { totals.capacity * 16 }
+}
+
+struct FloatSum: RunningSum {
+    private var totals: [Double] = []
+    /// Sums of real are rounded to real after each step, as PostgreSQL does.
+    private let isSingle: Bool
+
+    init(isSingle: Bool) { self.isSingle = isSingle }
+
+    mutating func grow(to groups: Int) { totals.grow(to: groups, 0) }
+
+    mutating func add(
+        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
+    ) throws(Problem) {
+        guard case .float64(let values) = column.data else { return }
+        let valid = column.validity
+        for (row, group) in groups.enumerated() where valid?[row] ?? true {
+            let before = totals[Int(group)]
+            let sum = before + values[row]
+            totals[Int(group)] = isSingle ? Double(Float(sum)) : sum
+            if totals[Int(group)].isInfinite, before.isFinite, values[row].isFinite {
+                throw SQLErrors.floatOverflow
+            }
+            mark(Int(group))
+        }
+    }
+
+    func sums(_ type: ColumnType) throws(Problem) -> ColumnData { .float64(totals) }
+
+    func averages(_ counts: [Int64], _ type: ColumnType) throws(Problem) -> ColumnData {
+        .float64(zip(totals, counts).map { $1 == 0 ? 0 : $0 / Double($1) })
+    }
+
+    var memoryBytes: Int { totals.capacity * 8 }
+}
+
+struct IntervalSum: RunningSum {
+    private var totals: [Interval] = []
+
+    mutating func grow(to groups: Int) { totals.grow(to: groups, Interval()) }
+
+    mutating func add(
+        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
+    ) throws(Problem) {
+        guard case .interval(let values) = column.data else { return }
+        let valid = column.validity
+        for (row, group) in groups.enumerated() where valid?[row] ?? true {
+            guard let sum = DateTimeKernels.add(totals[Int(group)], values[row]) else {
+                throw SQLErrors.intervalOutOfRange
+            }
+            totals[Int(group)] = sum
+            mark(Int(group))
+        }
+    }
+
+    func sums(_ type: ColumnType) throws(Problem) -> ColumnData { .interval(totals) }
+
+    func averages(_ counts: [Int64], _ type: ColumnType) throws(Problem) -> ColumnData {
+        var results: [Interval] = []
+        for (total, count) in zip(totals, counts) {
+            let average =
+                count == 0 ? Interval() : DateTimeKernels.scale(total) { $0 / Double(count) }
+            guard let average else { throw SQLErrors.intervalOutOfRange }
+            results.append(average)
+        }
+        return .interval(results)
+    }
+
+    var memoryBytes: Int { totals.capacity * 16 }
+}

@@ -1,0 +1,300 @@
+import Base
+import Columns
+import SQL
+
+/// Hash join: the right input is kept in memory, the left one streams by. Pairs come out a batch at
+/// a time, however many partners a row has.
+final class JoinOperator: BatchOperator {
+    private let left: any BatchOperator
+    private let right: any BatchOperator
+    private let node: JoinNode
+    private let leftKeys: [CompiledExpression]
+    private let rightKeys: [CompiledExpression]
+    private let residual: CompiledExpression?
+    private let memory: MemoryShare
+    private let context: QueryContext
+    private let leftTypes: [ColumnType]
+
+    /// The right input, once read.
+    private var build: Build?
+    /// The left batch at work.
+    private var probe: Probe?
+    private var isLeftDone = false
+    private var cutter = BatchCutter()
+    private var unmatchedGiven = false
+
+    /// The rows of the right input, chained by key.
+    private final class Build {
+        let rows: ColumnBatch
+        let table: KeyTable?
+        /// The first right row of each group, and the next one of the same group; -1 ends.
+        let first: [Int32]
+        let next: [Int32]
+        /// Right rows that found a partner, when that matters.
+        var matched: [UInt8]
+
+        init(
+            rows: ColumnBatch, table: KeyTable?, first: [Int32], next: [Int32], matched: [UInt8]
+        ) {
+            self.rows = rows
+            self.table = table
+            self.first = first
+            self.next = next
+            self.matched = matched
+        }
+    }
+
+    /// A left batch and how far its pairs have been given.
+    private final class Probe {
+        let batch: ColumnBatch
+        /// The first right row for each left row; -1 for none.
+        let first: [Int32]
+        var row = 0
+        /// The next right row to pair with `row`.
+        var candidate: Int32
+        var matched: [UInt8]
+
+        init(batch: ColumnBatch, first: [Int32]) {
+            self.batch = batch
+            self.first = first
+            candidate = first.first ?? -1
+            matched = [UInt8](repeating: 0, count: batch.rowCount)
+        }
+    }
+
+    init(
+        _ left: any BatchOperator, _ right: any BatchOperator, _ node: JoinNode,
+        _ context: QueryContext
+    ) throws(Problem) {
+        guard node.keys.count <= 63 else {
+            throw Problem("54000", "at most 63 equalities in a join condition")
+        }
+        self.left = left
+        self.right = right
+        self.node = node
+        self.context = context
+        leftKeys = node.keys.map { CompiledExpression($0.left) }
+        rightKeys = node.keys.map { CompiledExpression($0.right) }
+        residual = node.residual.map { CompiledExpression($0) }
+        memory = MemoryShare(context.memory, for: "joining")
+        leftTypes = node.left.schema.fields.map(\.type)
+    }
+
+    private var keepsLeft: Bool { node.kind == .left || node.kind == .full }
+    private var keepsRight: Bool { node.kind == .right || node.kind == .full }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        if build == nil { build = try readRight() }
+        while true {
+            try context.checkCancellation()
+            if let batch = cutter.next() { return batch }
+            if probe == nil, !isLeftDone { try advance() }
+            if probe != nil {
+                if let pairs = try nextPairs() { return pairs }
+                if let rest = finishProbe() { cutter.put(rest) }
+                continue
+            }
+            guard keepsRight, !unmatchedGiven, let build else { return nil }
+            unmatchedGiven = true
+            cutter.put(unmatchedRight(build))
+        }
+    }
+
+    // MARK: Building
+
+    private func readRight() throws(Problem) -> Build {
+        let types = node.right.schema.fields.map(\.type)
+        let buffer = RowBuffer(types: types)
+        let table = node.keys.isEmpty ? nil : KeyTable(types: rightKeys.map(\.type))
+        var first: [Int32] = []
+        var next: [Int32] = []
+        while let batch = try right.next() {
+            try context.checkCancellation()
+            guard buffer.count + batch.rowCount < Int(Int32.max) else {
+                throw SQLErrors.outOfMemory("joining", limit: context.memory.limit)
+            }
+            if let table {
+                try chain(batch, table, buffer.count, &first, &next)
+            }
+            buffer.append(batch)
+            let bytes = buffer.memoryBytes + (table?.memoryBytes ?? 0) + buffer.count * 9
+            try memory.resize(to: bytes)
+        }
+        // Chains were built back to front; pairs shall come in the order of the rows.
+        if table != nil { Self.reverse(&first, &next) }
+        return Build(
+            rows: buffer.batch(), table: table, first: first, next: next,
+            matched: keepsRight ? [UInt8](repeating: 0, count: buffer.count) : [])
+    }
+
+    private func chain(
+        _ batch: ColumnBatch, _ table: KeyTable, _ base: Int, _ first: inout [Int32],
+        _ next: inout [Int32]
+    ) throws(Problem) {
+        let (columns, joinable) = try keyColumns(rightKeys, batch)
+        let groups = table.insert(columns, count: batch.rowCount)
+        first.grow(to: table.count, -1)
+        for row in 0..<batch.rowCount {
+            guard joinable?[row] ?? true else {
+                next.append(-1)
+                continue
+            }
+            let group = Int(groups[row])
+            next.append(first[group])
+            first[group] = Int32(base + row)
+        }
+    }
+
+    private static func reverse(_ first: inout [Int32], _ next: inout [Int32]) {
+        for group in first.indices {
+            var previous: Int32 = -1
+            var row = first[group]
+            while row >= 0 {
+                let following = next[Int(row)]
+                next[Int(row)] = previous
+                previous = row
+                row = following
+            }
+            first[group] = previous
+        }
+    }
+
+    /// The keys of a batch, and the rows whose keys can match: NULL matches nothing unless the key
+    /// says so.
+    private func keyColumns(
+        _ keys: [CompiledExpression], _ batch: ColumnBatch
+    ) throws(Problem) -> ([Column], Validity?) {
+        var columns: [Column] = []
+        var joinable: Validity?
+        for (index, key) in keys.enumerated() {
+            let column = try key.column(batch, context)
+            if !node.keys[index].nullsMatch {
+                joinable = Validity.intersection(joinable, column.fullValidity)
+            }
+            columns.append(column)
+        }
+        return (columns, joinable)
+    }
+
+    // MARK: Probing
+
+    private func advance() throws(Problem) {
+        guard let build, let batch = try left.next() else {
+            isLeftDone = true
+            return
+        }
+        var first: [Int32]
+        if let table = build.table {
+            let (columns, joinable) = try keyColumns(leftKeys, batch)
+            first = table.find(columns, count: batch.rowCount)
+            for row in 0..<batch.rowCount {
+                let isJoinable = first[row] >= 0 && joinable?[row] ?? true
+                first[row] = isJoinable ? build.first[Int(first[row])] : -1
+            }
+        } else {
+            // Without keys every right row is a candidate.
+            first = [Int32](repeating: build.rows.rowCount > 0 ? 0 : -1, count: batch.rowCount)
+        }
+        probe = Probe(batch: batch, first: first)
+    }
+
+    /// The right row behind `row` for the same left row.
+    @inline(__always)
+    private func following(_ row: Int32, _ build: Build) -> Int32 {
+        if build.table != nil { return build.next[Int(row)] }
+        return Int(row) + 1 < build.rows.rowCount ? row + 1 : -1
+    }
+
+    /// Up to a batch of joined rows; nil when the left batch is through.
+    private func nextPairs() throws(Problem) -> ColumnBatch? {
+        while let (leftRows, rightRows) = candidates() {
+            try context.checkCancellation()
+            guard let probe, let build else { return nil }
+            var joined: ColumnBatch?
+            var picked = (leftRows, rightRows)
+            if let residual {
+                let pairs = pair(probe.batch, leftRows, build.rows, rightRows)
+                let rows = try residual.selectedRows(pairs, context)
+                picked = (rows.map { leftRows[Int($0)] }, rows.map { rightRows[Int($0)] })
+                joined = rows.count == pairs.rowCount ? pairs : pairs.gather(rows)
+            }
+            if picked.0.isEmpty { continue }
+            mark(picked.0, picked.1)
+            if node.kind == .semi || node.kind == .anti { continue }
+            return joined ?? pair(probe.batch, leftRows, build.rows, rightRows)
+        }
+        return nil
+    }
+
+    /// The next pairs that may match, at most a batch of them; nil when there are none left.
+    private func candidates() -> ([Int32], [Int32])? {
+        guard let current = probe, let build else { return nil }
+        var leftRows: [Int32] = []
+        var rightRows: [Int32] = []
+        // One match is enough for a semi join without further condition.
+        let firstOnly = (node.kind == .semi || node.kind == .anti) && residual == nil
+        while current.row < current.batch.rowCount, leftRows.count < Limits.batchRows {
+            if current.candidate >= 0 {
+                leftRows.append(Int32(current.row))
+                rightRows.append(current.candidate)
+                current.candidate =
+                    firstOnly ? -1 : following(current.candidate, build)
+            }
+            if current.candidate < 0 {
+                current.row += 1
+                if current.row < current.batch.rowCount {
+                    current.candidate = current.first[current.row]
+                }
+            }
+        }
+        return leftRows.isEmpty ? nil : (leftRows, rightRows)
+    }
+
+    private func pair(
+        _ left: ColumnBatch, _ leftRows: [Int32], _ right: ColumnBatch, _ rightRows: [Int32]
+    ) -> ColumnBatch {
+        ColumnBatch(
+            columns: left.columns.map { $0.gather(leftRows) }
+                + right.columns.map { $0.gather(rightRows) },
+            rowCount: leftRows.count)
+    }
+
+    private func mark(_ leftRows: [Int32], _ rightRows: [Int32]) {
+        for row in leftRows { probe?.matched[Int(row)] = 1 }
+        if keepsRight { for row in rightRows { build?.matched[Int(row)] = 1 } }
+    }
+
+    /// What remains to be said about the left batch: rows without a partner, or, in semi and anti
+    /// joins, the rows themselves.
+    private func finishProbe() -> ColumnBatch? {
+        guard let current = probe else { return nil }
+        probe = nil
+        let wanted: UInt8
+        switch node.kind {
+        case .semi: wanted = 1
+        case .anti, .left, .full: wanted = 0
+        case .inner, .right, .cross: return nil
+        }
+        var rows: [Int32] = []
+        for row in 0..<current.batch.rowCount where current.matched[row] == wanted {
+            rows.append(Int32(row))
+        }
+        if rows.isEmpty { return nil }
+        let kept = current.batch.gather(rows)
+        guard keepsLeft else { return kept }
+        let nulls = node.right.schema.fields.map {
+            Column($0.type, repeating: .null, count: rows.count)
+        }
+        return ColumnBatch(columns: kept.columns + nulls, rowCount: rows.count)
+    }
+
+    private func unmatchedRight(_ build: Build) -> ColumnBatch {
+        var rows: [Int32] = []
+        for row in 0..<build.rows.rowCount where build.matched[row] == 0 {
+            rows.append(Int32(row))
+        }
+        let nulls = leftTypes.map { Column($0, repeating: .null, count: rows.count) }
+        return ColumnBatch(
+            columns: nulls + build.rows.gather(rows).columns, rowCount: rows.count)
+    }
+}

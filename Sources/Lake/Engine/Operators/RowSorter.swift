@@ -1,0 +1,138 @@
+// Sorting rows by several columns.
+
+import Base
+import Columns
+import SQL
+
+struct SortDirection {
+    var isDescending: Bool
+    var nullsFirst: Bool
+
+    init(isDescending: Bool, nullsFirst: Bool) {
+        self.isDescending = isDescending
+        self.nullsFirst = nullsFirst
+    }
+
+    init(_ key: SortKey) {
+        isDescending = key.isDescending
+        nullsFirst = key.nullsFirst
+    }
+}
+
+/// Sorts row numbers. Each key becomes one or more columns of 64-bit words whose unsigned order is
+/// the wanted one; only long texts with equal beginnings and nested values are compared as they
+/// are.
+struct RowSorter {
+    /// One step of the comparison: words, or the values themselves.
+    private enum Step {
+        case words([UInt64])
+        case texts(TextColumn, Validity?, isDescending: Bool)
+        case values(Column, isDescending: Bool)
+    }
+
+    private let count: Int
+    private var steps: [Step] = []
+
+    init(_ keys: [Column], _ directions: [SortDirection], count: Int) {
+        precondition(keys.count == directions.count, "each key has a direction")
+        self.count = count
+        for (key, direction) in zip(keys, directions) { add(key.flattened, direction) }
+    }
+
+    private mutating func add(_ column: Column, _ direction: SortDirection) {
+        if case .null = column.data { return }
+        if let valid = column.validity {
+            let (forNull, forValue): (UInt64, UInt64) = direction.nullsFirst ? (0, 1) : (1, 0)
+            steps.append(.words((0..<count).map { valid[$0] ? forValue : forNull }))
+        }
+        let flip: UInt64 = direction.isDescending ? ~0 : 0
+        let sign: UInt64 = 1 << 63
+        let valid = column.validity
+        func words(_ word: (Int) -> UInt64) {
+            // All NULLs are equal, whatever stands in their rows.
+            steps.append(.words((0..<count).map { valid?[$0] ?? true ? word($0) ^ flip : 0 }))
+        }
+        switch column.data {
+        case .boolean(let values): words { UInt64(values[$0]) }
+        case .int32(let values): words { UInt64(bitPattern: Int64(values[$0])) ^ sign }
+        case .int64(let values): words { UInt64(bitPattern: values[$0]) ^ sign }
+        case .float64(let values):
+            // Negative floats in reverse, positive ones above them, NaN on top.
+            words {
+                let bits = KeyEncoder.word(values[$0])
+                return bits & sign != 0 ? ~bits : bits | sign
+            }
+        case .int128(let values):
+            let high: UInt64 = column.type == .uuid ? 0 : sign
+            words { UInt64(truncatingIfNeeded: values[$0] >> 64) ^ high }
+            words { UInt64(truncatingIfNeeded: values[$0]) }
+        case .interval(let values):
+            words {
+                UInt64(truncatingIfNeeded: values[$0].comparisonMicroseconds >> 64) ^ sign
+            }
+            words { UInt64(truncatingIfNeeded: values[$0].comparisonMicroseconds) }
+        case .text(let texts) where column.type != .json:
+            let isLong = texts.views.contains { $0.count > 8 }
+            TextReader.with(texts) { reader in
+                words { Self.prefix(reader[$0]) }
+            }
+            // Zero padding makes a prefix equal to a text with zero bytes; the texts decide.
+            if isLong || column.type == .binary {
+                steps.append(
+                    .texts(texts, valid, isDescending: direction.isDescending))
+            }
+        default: steps.append(.values(column, isDescending: direction.isDescending))
+        }
+    }
+
+    /// The first eight bytes as a big-endian number.
+    @inline(__always)
+    private static func prefix(_ text: UnsafeRawBufferPointer) -> UInt64 {
+        if text.count >= 8 { return UInt64(bigEndian: text.loadUnaligned(as: UInt64.self)) }
+        var word: UInt64 = 0
+        for byte in text { word = word << 8 | UInt64(byte) }
+        return text.isEmpty ? 0 : word << UInt64(64 - text.count * 8)
+    }
+
+    private struct Entry {
+        var first: UInt64
+        var row: Int32
+    }
+
+    /// The row numbers in order; equal rows stay in theirs.
+    func sortedRows() -> [Int32] {
+        guard case .words(let first)? = steps.first else {
+            return (0..<Int32(count)).sorted { precedes($0, $1, from: 0) }
+        }
+        var entries = (0..<count).map { Entry(first: first[$0], row: Int32($0)) }
+        if steps.count == 1 {
+            entries.sort { $0.first != $1.first ? $0.first < $1.first : $0.row < $1.row }
+        } else {
+            entries.sort {
+                $0.first != $1.first ? $0.first < $1.first : precedes($0.row, $1.row, from: 1)
+            }
+        }
+        return entries.map(\.row)
+    }
+
+    private func precedes(_ a: Int32, _ b: Int32, from start: Int) -> Bool {
+        let (x, y) = (Int(a), Int(b))
+        for index in start..<max(start, steps.count) {
+            switch steps[index] {
+            case .words(let words):
+                if words[x] != words[y] { return words[x] < words[y] }
+            case .texts(let texts, let valid, let isDescending):
+                // An earlier step has told NULLs from texts.
+                if !(valid?[x] ?? true) { continue }
+                let order = texts.withBytes(x) { left in
+                    texts.withBytes(y) { right in compareBytes(left, right) }
+                }
+                if order != 0 { return (order < 0) != isDescending }
+            case .values(let column, let isDescending):
+                let order = ValueOrder.compare(column.value(x), column.value(y))
+                if order != 0 { return (order < 0) != isDescending }
+            }
+        }
+        return a < b
+    }
+}

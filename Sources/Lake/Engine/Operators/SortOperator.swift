@@ -1,0 +1,132 @@
+import Base
+import Columns
+import SQL
+
+/// ORDER BY, and with a limit the first rows of it: then only a few times as many rows as wanted
+/// are ever kept.
+final class SortOperator: BatchOperator {
+    private let input: any BatchOperator
+    private let expressions: [CompiledExpression]
+    private let directions: [SortDirection]
+    private let limit: Int?
+    private let memory: MemoryShare
+    private let context: QueryContext
+    private let width: Int
+    /// The input's columns, then the keys.
+    private let rows: RowBuffer
+    private var cutter = BatchCutter()
+    private var isDone = false
+
+    init(
+        _ input: any BatchOperator, _ schema: TableSchema, _ keys: [SortKey], limit: Int64?,
+        _ context: QueryContext
+    ) {
+        self.input = input
+        self.context = context
+        expressions = keys.map { CompiledExpression($0.expression) }
+        directions = keys.map { SortDirection($0) }
+        self.limit = limit.map { Int(clamping: max(0, $0)) }
+        memory = MemoryShare(context.memory, for: "sorting")
+        width = schema.fields.count
+        rows = RowBuffer(types: schema.fields.map(\.type) + expressions.map(\.type))
+    }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        if !isDone {
+            isDone = true
+            if limit == 0 { return nil }
+            try collect()
+            cutter.put(sorted())
+            rows.removeAll()
+        }
+        return cutter.next()
+    }
+
+    private func collect() throws(Problem) {
+        while let batch = try input.next() {
+            try context.checkCancellation()
+            var columns = batch.columns
+            for expression in expressions {
+                columns.append(try expression.column(batch, context))
+            }
+            rows.append(columns, count: batch.rowCount)
+            // Sorting needs row numbers and words besides the rows themselves.
+            try memory.resize(to: rows.memoryBytes + rows.count * 32)
+            if let limit, limit < 1 << 20, rows.count > limit * 2 + 4 * Limits.batchRows {
+                prune(to: limit)
+            }
+        }
+    }
+
+    /// Keeps the best rows. Those kept come before all later ones, so equal rows stay in order.
+    private func prune(to limit: Int) {
+        let all = rows.columns()
+        let order = order(all)
+        rows.removeAll()
+        let best = Array(order.prefix(limit))
+        rows.append(all.map { $0.gather(best).compacted }, count: best.count)
+    }
+
+    private func order(_ columns: [Column]) -> [Int32] {
+        RowSorter(Array(columns[width...]), directions, count: rows.count).sortedRows()
+    }
+
+    private func sorted() -> ColumnBatch {
+        let all = rows.columns()
+        var order = order(all)
+        if let limit { order = Array(order.prefix(limit)) }
+        return ColumnBatch(columns: all[..<width].map { $0.gather(order) }, rowCount: order.count)
+    }
+}
+
+extension Column {
+    /// The column with text buffers of its own, so that a few rows do not keep many pages alive.
+    var compacted: Column {
+        guard case .text(let texts) = flattened.data, texts.buffers.count > 0 else { return self }
+        var sink = TextSink(capacity: texts.count)
+        TextReader.with(texts) { reader in
+            for row in 0..<texts.count { sink.append(isNull(row) ? .init(start: nil, count: 0) : reader[row]) }
+        }
+        return Column(type: type, data: .text(sink.finish()), validity: validity)
+    }
+}
+
+/// DISTINCT ON: sorted, then the first row of each key.
+final class DistinctOnOperator: BatchOperator {
+    private let input: any BatchOperator
+    private let keys: [CompiledExpression]
+    private let table: KeyTable
+    private let memory: MemoryShare
+    private let context: QueryContext
+
+    init(
+        _ input: any BatchOperator, _ node: DistinctOnNode, _ context: QueryContext
+    ) throws(Problem) {
+        guard node.keys.count <= 63 else {
+            throw Problem("54000", "at most 63 expressions in DISTINCT ON")
+        }
+        self.input =
+            node.order.isEmpty
+            ? input
+            : SortOperator(input, node.input.schema, node.order, limit: nil, context)
+        self.context = context
+        keys = node.keys.map { CompiledExpression($0) }
+        table = KeyTable(types: keys.map(\.type))
+        memory = MemoryShare(context.memory, for: "DISTINCT ON")
+    }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        while let batch = try input.next() {
+            try context.checkCancellation()
+            var columns: [Column] = []
+            for key in keys { columns.append(try key.column(batch, context)) }
+            let before = table.count
+            let numbers = table.insert(columns, count: batch.rowCount)
+            try memory.resize(to: table.memoryBytes)
+            let rows = AggregateState.newRows(numbers, before)
+            if rows.count == batch.rowCount { return batch }
+            if !rows.isEmpty { return batch.gather(rows) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,142 @@
+// From a plan to rows.
+
+import Base
+import Columns
+import SQL
+
+/// All rows of a finished query.
+package struct QueryResult: Sendable {
+    package var schema: TableSchema
+    package var batches: [ColumnBatch]
+
+    package init(schema: TableSchema, batches: [ColumnBatch]) {
+        self.schema = schema
+        self.batches = batches
+    }
+
+    package var rowCount: Int { batches.reduce(0) { $0 + $1.rowCount } }
+
+    /// The rows as values, for tests and small results.
+    package var rows: [[Value]] {
+        batches.flatMap { batch in (0..<batch.rowCount).map { batch.values($0) } }
+    }
+}
+
+package enum QueryExecutor {
+    /// Prepares `plan` for execution; nothing is read before the first `next()`, but relations are
+    /// opened.
+    package static func open(
+        _ plan: LogicalPlan, _ tables: any TableSource, _ context: QueryContext
+    ) throws(Problem) -> any BatchOperator {
+        try PlanBuilder(tables: tables, context: context, statistics: nil).build(plan, depth: 0)
+    }
+
+    /// Runs `plan` to its end. The result counts against the query's memory.
+    package static func execute(
+        _ plan: LogicalPlan, _ tables: any TableSource, _ context: QueryContext
+    ) throws(Problem) -> QueryResult {
+        let root = try open(plan, tables, context)
+        let memory = MemoryShare(context.memory, for: "the result")
+        var batches: [ColumnBatch] = []
+        while let batch = try root.next() {
+            try context.checkCancellation()
+            try memory.grow(by: batch.columns.reduce(0) { $0 + $1.memoryBytes })
+            batches.append(batch)
+        }
+        return QueryResult(schema: plan.schema, batches: batches)
+    }
+
+    /// Runs `plan` and says how many rows each of its nodes gave: `EXPLAIN ANALYZE`.
+    package static func analyze(
+        _ plan: LogicalPlan, _ tables: any TableSource, _ context: QueryContext
+    ) throws(Problem) -> [String] {
+        let statistics = PlanStatistics()
+        let builder = PlanBuilder(tables: tables, context: context, statistics: statistics)
+        let root = try builder.build(plan, depth: 0)
+        while try root.next() != nil { try context.checkCancellation() }
+        return PlanText.lines(plan, rows: statistics.rows)
+            + ["Memory: \((context.memory.peak + 1023) / 1024) KiB"]
+    }
+
+    /// The plan as text, one node a line: `EXPLAIN`.
+    package static func explain(_ plan: LogicalPlan) -> [String] {
+        PlanText.lines(plan, rows: nil)
+    }
+}
+
+/// Rows that each node gave, in the order in which the plan is printed.
+final class PlanStatistics {
+    var rows: [Int] = []
+}
+
+private final class CountingOperator: BatchOperator {
+    private let input: any BatchOperator
+    private let statistics: PlanStatistics
+    private let index: Int
+
+    init(_ input: any BatchOperator, _ statistics: PlanStatistics, _ index: Int) {
+        self.input = input
+        self.statistics = statistics
+        self.index = index
+    }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        guard let batch = try input.next() else { return nil }
+        statistics.rows[index] += batch.rowCount
+        return batch
+    }
+}
+
+/// Makes an operator of each node.
+private struct PlanBuilder {
+    let tables: any TableSource
+    let context: QueryContext
+    let statistics: PlanStatistics?
+
+    /// Plans nest as deep as the statements they come from may.
+    private static let depthMax = 4 * Limits.nestingDepth
+
+    func build(_ plan: LogicalPlan, depth: Int) throws(Problem) -> any BatchOperator {
+        guard depth < Self.depthMax else {
+            throw Problem("54001", "statement too complex: the plan is nested too deeply")
+        }
+        guard let statistics else { return try make(plan, depth) }
+        let index = statistics.rows.count
+        statistics.rows.append(0)
+        return CountingOperator(try make(plan, depth), statistics, index)
+    }
+
+    private func make(_ plan: LogicalPlan, _ depth: Int) throws(Problem) -> any BatchOperator {
+        func input(_ plan: LogicalPlan) throws(Problem) -> any BatchOperator {
+            try build(plan, depth: depth + 1)
+        }
+        switch plan {
+        case .scan(let node): return try ScanOperator(node, tables, context)
+        case .values(let rows, let schema): return ValuesOperator(rows, schema, context)
+        case .filter(let below, let condition):
+            return FilterOperator(try input(below), condition, context)
+        case .project(let below, let columns):
+            return ProjectOperator(try input(below), columns, context)
+        case .aggregate(let node):
+            return try AggregateOperator(try input(node.input), node, context)
+        case .sort(let below, let keys, let limit):
+            return SortOperator(try input(below), below.schema, keys, limit: limit, context)
+        case .limit(let below, let count, let offset):
+            return try LimitOperator(
+                try input(below), count: count, offset: offset, context)
+        case .distinct(let below):
+            return try DistinctOperator(try input(below), below.schema, context)
+        case .distinctOn(let node):
+            return try DistinctOnOperator(try input(node.input), node, context)
+        case .join(let node):
+            let left = try input(node.left)
+            return try JoinOperator(left, try input(node.right), node, context)
+        case .union(let inputs):
+            var operators: [any BatchOperator] = []
+            for below in inputs { operators.append(try input(below)) }
+            return UnionOperator(operators)
+        case .window(let node): return WindowOperator(try input(node.input), node, context)
+        case .singleRow(let below): return SingleRowOperator(try input(below), below.schema)
+        }
+    }
+}
