@@ -340,10 +340,7 @@ extension ColumnChunkReader {
             case .packed(var position, var length):
                 while length > 0 {
                     let take = min(64, length)
-                    var bits: UInt64 = 0
-                    for index in 0..<((take + 7) / 8) {
-                        bits |= UInt64(bytes[position + index]) << UInt64(index * 8)
-                    }
+                    var bits = bytes.word(at: position)
                     if take < 64 { bits &= (1 << UInt64(take)) - 1 }
                     validity.append(bits: bits, count: take)
                     present += bits.nonzeroBitCount
@@ -446,5 +443,19 @@ extension Leaf {
             for value in values { output.int64LE(value) }
         }
         return output.finish()
+    }
+}
+
+extension Bytes {
+    /// The eight bytes from `position` on, the first lowest.
+    ///
+    /// Unsafe: the last seven may lie behind the end, which is sound because `ByteStorage` has 64
+    /// readable bytes there; the caller drops what they hold.
+    fileprivate func word(at position: Int) -> UInt64 {
+        precondition(position >= 0 && position < count, "position out of range")
+        return withUnsafeBytes { source in
+            guard let base = source.baseAddress else { return 0 }
+            return UInt64(littleEndian: (base + position).loadUnaligned(as: UInt64.self))
+        }
     }
 }

@@ -84,7 +84,9 @@ package struct ParquetFile: Sendable {
         }
         try Self.check(metadata, fileSchema, at: position)
         schema = fileSchema.tableSchema
-        rowCount = metadata.rowCount
+        // Some writers leave the footer's own count at 0, so the row groups count. At most 2^31 rows
+        // in each of at most 2^28 of them: no overflow.
+        rowCount = metadata.rowGroups.reduce(0) { $0 + $1.rowCount }
         createdBy = metadata.createdBy
         keyValues = metadata.keyValues.map { ParquetKeyValue(key: $0.key, value: $0.value) }
         fieldIDs = fileSchema.columns.map { $0.fieldID }
@@ -99,7 +101,6 @@ package struct ParquetFile: Sendable {
     private static func check(
         _ metadata: FileMetadata, _ schema: FileSchema, at position: Int64
     ) throws(ParquetFailure) {
-        var rows: Int64 = 0
         for (index, group) in metadata.rowGroups.enumerated() {
             guard group.rowCount >= 0, group.rowCount <= Int64(Int32.max) else {
                 throw .corrupt("row group \(index) has \(group.rowCount) rows", position: position)
@@ -115,13 +116,6 @@ package struct ParquetFile: Sendable {
                     "column \"\(leaf.path.joined(separator: "."))\" of row group \(index) has "
                         + "another type than the schema", position: position)
             }
-            // At most 2^31 rows in each of at most 2^28 row groups: no overflow.
-            rows += group.rowCount
-        }
-        guard rows == metadata.rowCount else {
-            throw .corrupt(
-                "the row groups have \(rows) rows, the footer says \(metadata.rowCount)",
-                position: position)
         }
     }
 
@@ -254,6 +248,8 @@ extension ParquetFile {
         _ chunk: ColumnChunk, _ leaf: Leaf
     ) throws(ParquetFailure) -> (Bytes, Int64) {
         if let obstacle = chunk.obstacle { throw .unsupported(obstacle) }
+        // Where it would be matters only when there is something.
+        if chunk.valueCount == 0 { return (.empty, 4) }
         var start = chunk.dataPagePosition
         // Old writers say 0 though there is a dictionary; then it is the first page found.
         if let dictionary = chunk.dictionaryPagePosition, dictionary > 0, dictionary < start {
@@ -266,6 +262,15 @@ extension ParquetFile {
                     + "\(chunk.compressedBytes) bytes at \(start) is not inside of the file",
                 position: max(start, 0))
         }
-        return (try Self.exactly(Int(chunk.compressedBytes), at: start, readRange), start)
+        let slack = isBeforeChunkSizes ? min(100, size - 8 - end) : 0
+        return (try Self.exactly(Int(chunk.compressedBytes + slack), at: start, readRange), start)
+    }
+
+    /// parquet-mr before 1.2.9 left the header of the dictionary page out of the chunk's size.
+    private var isBeforeChunkSizes: Bool {
+        guard let createdBy, createdBy.hasPrefix("parquet-mr") else { return false }
+        let version = createdBy.split(separator: " ").dropFirst(2).first ?? ""
+        let numbers = version.split(separator: ".").map { Int($0.prefix { $0.isNumber }) ?? 0 }
+        return numbers.lexicographicallyPrecedes([1, 2, 9])
     }
 }

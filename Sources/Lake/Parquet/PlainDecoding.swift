@@ -99,7 +99,8 @@ extension Leaf {
         return result
     }
 
-    /// Nanoseconds of the day (8 bytes) and Julian day (4 bytes); day 2440588 is 1970-01-01.
+    /// Nanoseconds of the day (8 bytes) and Julian day (4 bytes); day 2440588 is 1970-01-01. Sums
+    /// wrap: Spark writes days of far dates so that only wrapping gives the microseconds back.
     private func int96(_ bytes: Bytes, count: Int) throws(DecodeFailure) -> [Int64] {
         var reader = ByteReader(bytes)
         var result: [Int64] = []
@@ -107,14 +108,7 @@ extension Leaf {
         for _ in 0..<count {
             let nanoseconds = try reader.int64LE()
             let day = Int64(try reader.int32LE()) - 2_440_588
-            let (midnight, overflow) = day.multipliedReportingOverflow(by: 86_400_000_000)
-            let (moment, overflowSum) = midnight.addingReportingOverflow(
-                floorDivide(nanoseconds, by: 1000))
-            if overflow || overflowSum {
-                throw .malformed(
-                    "timestamp beyond 64 bits of microseconds", position: reader.position)
-            }
-            result.append(moment)
+            result.append(day &* 86_400_000_000 &+ floorDivide(nanoseconds, by: 1000))
         }
         return result
     }
