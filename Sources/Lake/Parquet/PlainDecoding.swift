@@ -82,10 +82,15 @@ extension Leaf {
                 })
         case .interval: return .interval(intervals(bytes, count: count))
         case .decimalBytes, .bytes, .text, .boolean, .null:
-            let lengths = [Int](repeating: width, count: count)
-            return try convert(
-                views(ByteArrays(bytes: bytes, lengths: lengths)))
+            return try convert(fixedViews(bytes, count: count))
         }
+    }
+
+    private func fixedViews(_ bytes: Bytes, count: Int) -> TextColumn {
+        let views = bytes.withUnsafeBytes { source in
+            (0..<count).map { textView(source, position: $0 * width, count: width) }
+        }
+        return TextColumn(views: views, buffers: [bytes])
     }
 
     private func milliseconds(_ bytes: Bytes, count: Int) throws(DecodeFailure) -> [Int64] {
