@@ -1,0 +1,149 @@
+import Base
+import Columns
+
+extension Binder {
+    /// Registers an aggregate of the query; the result is its placeholder.
+    mutating func aggregate(
+        _ call: FunctionCall, _ function: AggregateFunction, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        let position = call.name.position
+        guard !context.isInsideAggregate else {
+            throw Problem(
+                "42803", "aggregate function calls cannot be nested",
+                hint: "compute the inner one in a subquery in FROM", position: position)
+        }
+        guard context.allowsAggregates else {
+            throw Problem(
+                "42803", "aggregate functions are not allowed in \(context.clause)",
+                hint: context.clause == "WHERE" ? "use HAVING, or a subquery in FROM" : nil,
+                position: position)
+        }
+        context.isInsideAggregate = true
+        var arguments: [BoundExpression] = []
+        for argument in call.arguments { arguments.append(try bind(argument, &context)) }
+        var filter: BoundExpression?
+        if let condition = call.filter {
+            filter = try boolean(
+                bind(condition, &context), of: "FILTER", at: condition.position)
+        }
+        var order: [SortKey] = []
+        for item in call.orderBy {
+            var key = try bind(item.expression, &context)
+            if key.isUnknownLiteral {
+                key = try coerce(key, to: .text, at: item.expression.position)
+            }
+            order.append(
+                SortKey(key, isDescending: item.isDescending, nullsFirst: item.nullsFirst))
+        }
+        context.isInsideAggregate = false
+        var bound = try typed(call, function, arguments)
+        bound.isDistinct = call.isDistinct && bound.function != .minimum && bound.function != .maximum
+        bound.filter = filter
+        bound.orderBy = order
+        if bound.isDistinct, let first = bound.arguments.first,
+            order.contains(where: { $0.expression != first })
+        {
+            throw Problem(
+                "42P10",
+                "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+                position: call.orderBy.first?.expression.position ?? position)
+        }
+        let index: Int
+        if let same = context.calls.firstIndex(of: bound) {
+            index = same
+        } else {
+            index = context.calls.count
+            context.calls.append(bound)
+        }
+        return .column(Placeholder.aggregate(index), bound.type)
+    }
+
+    /// The call with its arguments in the types that the function takes.
+    private func typed(
+        _ call: FunctionCall, _ function: AggregateFunction, _ arguments: [BoundExpression]
+    ) throws(Problem) -> AggregateCall {
+        let position = call.name.position
+        if call.isStar {
+            guard function == .count else { throw missing(call, arguments) }
+            return AggregateCall(.countStar, [], type: .int64)
+        }
+        let count = function == .stringAgg ? 2 : 1
+        guard arguments.count == count else {
+            if arguments.isEmpty, function == .count {
+                throw Problem(
+                    "42809", "count(*) must be used to call a parameterless aggregate function",
+                    position: position)
+            }
+            throw missing(call, arguments)
+        }
+        var first = arguments[0]
+        let place = call.arguments[0].position
+        if first.isUnknownLiteral {
+            let type: ColumnType = function.takesNumbers ? .float64 : .text
+            first = try coerce(first, to: type, at: place)
+        }
+        let type = first.type
+        func made(_ result: ColumnType) -> AggregateCall {
+            AggregateCall(function, [first], type: result)
+        }
+        switch function {
+        case .countStar, .count: return made(.int64)
+        case .sum:
+            switch type {
+            case .int16, .int32: return made(.int64)
+            case .int64: return made(.decimal(precision: 38, scale: 0))
+            case .decimal(_, let scale): return made(.decimal(precision: 38, scale: scale))
+            case .float32, .float64, .interval: return made(type)
+            default: throw missing(call, arguments)
+            }
+        case .average:
+            switch type {
+            case .int16, .int32, .int64: return made(.decimal(precision: 38, scale: 16))
+            case .decimal(_, let scale):
+                return made(.decimal(precision: 38, scale: max(16, scale)))
+            case .float32, .float64: return made(.float64)
+            case .interval: return made(.interval)
+            default: throw missing(call, arguments)
+            }
+        case .minimum, .maximum:
+            switch type {
+            case .boolean, .json, .structure, .map: throw missing(call, arguments)
+            default: return made(type)
+            }
+        case .standardDeviationSample, .standardDeviationPopulation, .varianceSample,
+            .variancePopulation:
+            guard type.isNumber else { throw missing(call, arguments) }
+            first = try coerce(first, to: .float64, at: place)
+            return made(.float64)
+        case .boolAnd, .boolOr:
+            guard type == .boolean else { throw missing(call, arguments) }
+            return made(.boolean)
+        case .stringAgg:
+            guard type == .text else { throw missing(call, arguments) }
+            let separator = try coerce(arguments[1], to: .text, at: call.arguments[1].position)
+            return AggregateCall(function, [first, separator], type: .text)
+        case .arrayAgg: return made(.list(type))
+        case .jsonAgg: return made(.json)
+        case .first, .last: return made(type)
+        }
+    }
+
+    private func missing(_ call: FunctionCall, _ arguments: [BoundExpression]) -> Problem {
+        let types = call.isStar ? "*" : arguments.map(\.type.plainName).joined(separator: ", ")
+        return Problem(
+            "42883", "function \(call.name.text)(\(types)) does not exist",
+            hint: "No function matches the given name and argument types. "
+                + "You might need to add explicit type casts.", position: call.name.position)
+    }
+}
+
+extension AggregateFunction {
+    fileprivate var takesNumbers: Bool {
+        switch self {
+        case .sum, .average, .standardDeviationSample, .standardDeviationPopulation,
+            .varianceSample, .variancePopulation:
+            true
+        default: false
+        }
+    }
+}

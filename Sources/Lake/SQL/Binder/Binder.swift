@@ -1,0 +1,173 @@
+// From names to columns: the binder resolves relations, columns, functions and types and produces a
+// logical plan. Columns that do not exist yet are negative while an expression is being bound: odd
+// numbers stand for aggregates of the query, even ones for subqueries; both are replaced when the
+// operator that makes them is placed.
+
+import Base
+import Columns
+
+/// What a session knows that names and functions depend on.
+package struct BinderContext: Sendable {
+    package var database = "weir"
+    /// What `current_schema` says.
+    package var schema = "public"
+    package var user = "weir"
+    /// What `version()` says.
+    package var versionText = "PostgreSQL 15.0 (Weir)"
+    /// The values of `$1`, `$2`, … as text; nil is NULL.
+    package var parameters: [String?] = []
+
+    package init() {}
+}
+
+/// An INSERT whose rows have the columns and types of its target.
+package struct BoundInsert: Hashable, Sendable {
+    package var target: RelationDescription
+    /// All columns of the target, in its order.
+    package var plan: LogicalPlan
+}
+
+package struct Binder {
+    let provider: any SchemaProvider
+    let context: BinderContext
+    /// Queries named by WITH, innermost last.
+    var commonTables: [(name: String, plan: LogicalPlan)] = []
+    var subqueries: [Subquery] = []
+    private var depth = 0
+    /// Inlining views and WITH queries may multiply them; this bounds the plan.
+    private var nodesLeft = 10_000
+    /// Names of the views that are being expanded.
+    var openViews: [QualifiedName] = []
+
+    package init(provider: any SchemaProvider, context: BinderContext = BinderContext()) {
+        self.provider = provider
+        self.context = context
+    }
+
+    // MARK: Entrances
+
+    /// The optimized plan of a query.
+    package mutating func plan(_ query: Query) throws(Problem) -> LogicalPlan {
+        Optimizer.optimized(try bindQuery(query))
+    }
+
+    /// The optimized plan of the rows to insert.
+    package mutating func plan(_ insert: Insert) throws(Problem) -> BoundInsert {
+        var bound = try bindInsert(insert)
+        bound.plan = Optimizer.optimized(bound.plan)
+        return bound
+    }
+
+    /// A condition over the rows of a table, as EXPECT has it: no aggregates, no subqueries.
+    package mutating func condition(
+        _ expression: Expression, over schema: TableSchema, table: String
+    ) throws(Problem) -> BoundExpression {
+        let bound = try self.expression(expression, over: schema, table: table, clause: "EXPECT")
+        return try boolean(bound, of: "EXPECT", at: expression.position)
+    }
+
+    /// An expression over the rows of a table: a watermark, a default.
+    package mutating func expression(
+        _ expression: Expression, over schema: TableSchema, table: String,
+        clause: String = "this clause"
+    ) throws(Problem) -> BoundExpression {
+        let scope = Scope(table: table, schema: nil, fields: schema.fields)
+        var context = ExpressionContext(scope: scope, clause: clause)
+        context.allowsSubqueries = false
+        let bound = try bind(expression, &context)
+        return bound.isUnknownLiteral
+            ? try coerce(bound, to: .text, at: expression.position) : bound
+    }
+
+    // MARK: Bounds
+
+    /// Goes one level deeper; `leave` comes back.
+    mutating func enter(at position: Int) throws(Problem) {
+        guard depth < 3 * Limits.nestingDepth else {
+            throw Problem(
+                "54001", "stack depth limit exceeded",
+                notes: ["the query with its views is nested too deeply"],
+                hint: "materialize one of the views", position: position)
+        }
+        depth += 1
+    }
+
+    mutating func leave() { depth -= 1 }
+
+    /// Counts the nodes of a plan that is put into another one.
+    mutating func spend(_ plan: LogicalPlan, at position: Int) throws(Problem) {
+        nodesLeft -= plan.nodeCount
+        guard nodesLeft > 0 else {
+            throw Problem(
+                "54001", "statement too complex",
+                notes: ["its views and WITH queries expand to more than 10000 operators"],
+                hint: "materialize one of the views", position: position)
+        }
+    }
+
+    func boolean(
+        _ expression: BoundExpression, of clause: String, at position: Int
+    ) throws(Problem) -> BoundExpression {
+        if expression.type == .boolean { return expression }
+        if expression.isUnknownLiteral {
+            return try coerce(expression, to: .boolean, at: position)
+        }
+        throw Problem(
+            "42804",
+            "argument of \(clause) must be type boolean, not type \(expression.type.plainName)",
+            position: position)
+    }
+}
+
+extension LogicalPlan {
+    /// Operators of the tree.
+    var nodeCount: Int { inputs.reduce(1) { $0 + $1.nodeCount } }
+}
+
+/// What an expression may refer to, and what was found in it.
+struct ExpressionContext {
+    var scope: Scope
+    /// Scopes of the queries around, to tell a correlated name from a wrong one.
+    var outer: [Scope] = []
+    /// For messages: `WHERE`, `GROUP BY`, …
+    var clause: String
+    var allowsAggregates = false
+    var allowsSubqueries = true
+    var isInsideAggregate = false
+    var calls: [AggregateCall] = []
+    /// Where columns are used outside of aggregates.
+    var uses: [(column: Int, name: String, position: Int)] = []
+
+    init(scope: Scope, clause: String, outer: [Scope] = []) {
+        self.scope = scope
+        self.clause = clause
+        self.outer = outer
+    }
+}
+
+/// A query inside an expression.
+struct Subquery {
+    enum Kind {
+        /// Exactly one row, one column.
+        case scalar
+        /// The right side of IN: one column.
+        case membership
+    }
+
+    var plan: LogicalPlan
+    var kind: Kind
+}
+
+/// Columns that stand for what is computed later.
+enum Placeholder {
+    static func aggregate(_ index: Int) -> Int { -1 - 2 * index }
+    static func subquery(_ index: Int) -> Int { -2 - 2 * index }
+
+    static func aggregateIndex(_ column: Int) -> Int? {
+        column < 0 && column % 2 != 0 ? (-1 - column) / 2 : nil
+    }
+
+    static func subqueryIndex(_ column: Int) -> Int? {
+        column < 0 && column % 2 == 0 ? (-2 - column) / 2 : nil
+    }
+}

@@ -1,0 +1,497 @@
+import Base
+import Columns
+
+extension Binder {
+    /// Resolves the names and types of an expression. The result may be an unknown literal.
+    mutating func bind(
+        _ expression: Expression, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        try enter(at: expression.position)
+        defer { leave() }
+        return try bindKind(expression, &context)
+    }
+
+    private mutating func bindKind(
+        _ expression: Expression, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        let position = expression.position
+        switch expression.kind {
+        case .column(let name): return try column(name, &context)
+        case .number(let digits): return try number(digits, at: position)
+        case .string(let text): return .literal(.text(text), .null)
+        case .boolean(let flag): return .literal(.boolean(flag), .boolean)
+        case .null: return .literal(.null, .null)
+        case .parameter(let number): return try parameter(number, at: position)
+        case .typedString(let type, let text):
+            return try explicitCast(
+                .literal(.text(text), .null), to: type, orNull: false, at: position)
+        case .interval(let text, let unit): return try interval(text, unit, at: position)
+        case .unary(let name, let operand):
+            return try Operators.bind(unary: name, bind(operand, &context), at: position)
+        case .binary(let name, let left, let right):
+            if case .row = left.kind { return try rows(name, left, right, &context) }
+            let a = try bind(left, &context)
+            let b = try bind(right, &context)
+            return try Operators.bind(name, a, b, at: position)
+        case .not(let operand):
+            return .not(try boolean(bind(operand, &context), of: "NOT", at: operand.position))
+        case .and(let operands): return .and(try booleans(operands, "AND", &context))
+        case .or(let operands): return .or(try booleans(operands, "OR", &context))
+        default: return try bindTest(expression, &context)
+        }
+    }
+
+    private mutating func bindTest(
+        _ expression: Expression, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        let position = expression.position
+        switch expression.kind {
+        case .truthTest(let operand, let test, let isNegated):
+            return try truthTest(operand, test, isNegated, &context)
+        case .distinctTest(let left, let right, let isNegated):
+            let a = try bind(left, &context)
+            let b = try bind(right, &context)
+            guard let (x, y) = try Operators.comparable(a, b, at: position) else {
+                throw Operators.missing("=", a, b, at: position)
+            }
+            return isNegated ? .not(.isDistinct(x, y)) : .isDistinct(x, y)
+        case .between(let operand, let low, let high, let isNegated, let isSymmetric):
+            return try between(operand, low, high, isNegated, isSymmetric, position, &context)
+        case .inList(let operand, let items, let isNegated):
+            return try inList(operand, items, isNegated, position, &context)
+        case .inQuery(let operand, let query, let isNegated):
+            return try membership(operand, query, isNegated, position, &context)
+        case .like(let test): return try like(test, &context)
+        case .quantified(let operand, let name, let isAll, let over):
+            return try quantified(operand, name, isAll, over, position, &context)
+        case .cast(let operand, let type, let orNull):
+            let value = try bind(operand, &context)
+            return try explicitCast(value, to: type, orNull: orNull, at: position)
+        case .function(let call): return try function(call, &context)
+        case .conditional(let operand, let whens, let otherwise):
+            return try conditional(operand, whens, otherwise, &context)
+        default: return try bindConstruct(expression, &context)
+        }
+    }
+
+    private mutating func bindConstruct(
+        _ expression: Expression, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        let position = expression.position
+        switch expression.kind {
+        case .extract(let field, let operand):
+            return try FunctionBinder.extract(field, from: bind(operand, &context), at: position)
+        case .atTimeZone(let operand, let zone):
+            let value = try bind(operand, &context)
+            return try TimeZones.shift(value, to: bind(zone, &context), at: zone.position)
+        case .array(let items): return try array(items, &context)
+        case .element(let base, let index): return try element(base, index, position, &context)
+        case .member(let base, let name): return try member(base, name, &context)
+        case .scalarQuery(let query): return try scalarQuery(query, position, &context)
+        case .exists(let query): return try exists(query, position, &context)
+        case .arrayQuery(let query): return try arrayQuery(query, position, &context)
+        case .row:
+            throw Problem(
+                "0A000", "a row value is not supported yet here",
+                hint: "compare the members one by one", position: position)
+        default:
+            preconditionFailure("every kind of expression is bound")
+        }
+    }
+
+    // MARK: Names and literals
+
+    private func column(
+        _ name: ObjectName, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        switch context.scope.find(name) {
+        case .found(let expression):
+            if !context.isInsideAggregate {
+                expression.forEachColumn { index in
+                    context.uses.append((index, name.text, name.position))
+                }
+            }
+            return expression
+        case .ambiguous:
+            let tables = context.scope.entries.filter { $0.name == name.last }
+                .compactMap(\.table)
+            throw Problem(
+                "42702", "column reference \"\(name.last)\" is ambiguous",
+                hint: "write "
+                    + tables.map { "\($0).\(name.last)" }.joined(separator: " or "),
+                position: name.position)
+        case .table:
+            throw Problem(
+                "0A000", "a whole row as a value is not supported yet",
+                hint: "use \(name.last).* in the select list, or name its columns",
+                position: name.position)
+        case .missing: break
+        }
+        if let member = structureMember(name, context.scope) { return member }
+        for scope in context.outer.reversed() {
+            guard case .found = scope.find(name) else { continue }
+            throw Problem(
+                "0A000", "correlated subqueries are not supported yet",
+                notes: ["\"\(name.text)\" belongs to the query around this one"],
+                hint: "write it as a join", position: name.position)
+        }
+        throw context.scope.missing(name)
+    }
+
+    /// `column.member` of a structure.
+    private func structureMember(_ name: ObjectName, _ scope: Scope) -> BoundExpression? {
+        guard name.parts.count > 1 else { return nil }
+        let base = ObjectName(Array(name.parts.dropLast()))
+        guard case .found(let expression) = scope.find(base),
+            case .structure(let fields) = expression.type,
+            let index = fields.firstIndex(where: { $0.name == name.last })
+        else { return nil }
+        return .call(
+            .structureField, [expression, .literal(.int(Int64(index)), .int32)],
+            fields[index].type)
+    }
+
+    private func number(_ digits: String, at position: Int) throws(Problem) -> BoundExpression {
+        if let value = Int64(digits) {
+            let isSmall = Int32(exactly: value) != nil
+            return .literal(.int(value), isSmall ? .int32 : .int64)
+        }
+        guard let number = DecimalLiteral(digits) else {
+            throw Problem(
+                "22P02", "invalid input syntax for type numeric: \"\(digits)\"",
+                position: position)
+        }
+        let scale = max(0, number.scale)
+        if scale <= 37, let unscaled = number.unscaled(atScale: scale) {
+            let whole = max(1, number.digits.count - number.scale)
+            return .literal(
+                .decimal(unscaled: unscaled, scale: scale),
+                .decimal(integerDigits: min(whole, 38 - scale), scale: scale))
+        }
+        if let value = Double(digits), value.isFinite { return .literal(.float(value), .float64) }
+        throw Problem(
+            "22003", "value \"\(digits)\" is out of range for type numeric", position: position)
+    }
+
+    private func parameter(_ number: Int, at position: Int) throws(Problem) -> BoundExpression {
+        guard number <= context.parameters.count else {
+            throw Problem("42P02", "there is no parameter $\(number)", position: position)
+        }
+        guard let text = context.parameters[number - 1] else { return .literal(.null, .null) }
+        return .literal(.text(text), .null)
+    }
+
+    private func interval(
+        _ text: String, _ unit: String?, at position: Int
+    ) throws(Problem) -> BoundExpression {
+        let whole = unit.map { "\(text) \($0)" } ?? text
+        if let value = plainInterval(whole) { return .literal(.interval(value), .interval) }
+        return .cast(.literal(.text(whole), .text), to: .interval, .strict)
+    }
+
+    // MARK: Tests
+
+    private mutating func booleans(
+        _ operands: [Expression], _ name: String, _ context: inout ExpressionContext
+    ) throws(Problem) -> [BoundExpression] {
+        var results: [BoundExpression] = []
+        for operand in operands {
+            results.append(
+                try boolean(bind(operand, &context), of: name, at: operand.position))
+        }
+        return results
+    }
+
+    private mutating func truthTest(
+        _ operand: Expression, _ test: Expression.TruthTest, _ isNegated: Bool,
+        _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        var value = try bind(operand, &context)
+        if test == .null {
+            if value.isUnknownLiteral { value = try coerce(value, to: .text, at: operand.position) }
+            return isNegated ? .isNotNull(value) : .isNull(value)
+        }
+        value = try boolean(
+            value, of: "IS \(test.rawValue.uppercased())", at: operand.position)
+        let isFalse = BoundExpression.literal(.boolean(false), .boolean)
+        let result: BoundExpression =
+            switch test {
+            case .true: .coalesce([value, isFalse], .boolean)
+            case .false: .coalesce([.not(value), isFalse], .boolean)
+            default: .isNull(value)
+            }
+        return isNegated ? .not(result) : result
+    }
+
+    private mutating func between(
+        _ operand: Expression, _ low: Expression, _ high: Expression, _ isNegated: Bool,
+        _ isSymmetric: Bool, _ position: Int, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        let value = try bind(operand, &context)
+        let a = try bind(low, &context)
+        let b = try bind(high, &context)
+        func inside(
+            _ from: BoundExpression, _ to: BoundExpression
+        ) throws(Problem) -> BoundExpression {
+            .and([
+                try Operators.bind(">=", value, from, at: position),
+                try Operators.bind("<=", value, to, at: position),
+            ])
+        }
+        var result = try inside(a, b)
+        if isSymmetric { result = .or([result, try inside(b, a)]) }
+        return isNegated ? .not(result) : result
+    }
+
+    private mutating func inList(
+        _ operand: Expression, _ items: [Expression], _ isNegated: Bool, _ position: Int,
+        _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        if case .row = operand.kind {
+            var alternatives: [BoundExpression] = []
+            for item in items { alternatives.append(try rows("=", operand, item, &context)) }
+            let any = alternatives.count == 1 ? alternatives[0] : .or(alternatives)
+            return isNegated ? .not(any) : any
+        }
+        let value = try bind(operand, &context)
+        var bound = [value]
+        for item in items { bound.append(try bind(item, &context)) }
+        var type = ColumnType.null
+        for (index, expression) in bound.enumerated() {
+            guard let wider = commonType(type, expression.type) else {
+                throw Operators.missing(
+                    "=", value, expression, at: items[max(0, index - 1)].position)
+            }
+            type = wider
+        }
+        if type == .null { type = .text }
+        var results: [BoundExpression] = []
+        for (index, expression) in bound.enumerated() {
+            let place = index == 0 ? operand.position : items[index - 1].position
+            results.append(try coerce(expression, to: type, at: place))
+        }
+        return .inList(results[0], Array(results.dropFirst()), isNegated: isNegated)
+    }
+
+    private mutating func like(
+        _ test: Expression.LikeTest, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        var arguments: [BoundExpression] = []
+        let parts = [test.operand, test.pattern] + (test.escape.map { [$0] } ?? [])
+        for part in parts {
+            let value = try bind(part, &context)
+            guard value.type == .text || value.isUnknownLiteral else {
+                throw Operators.missing(
+                    test.ignoresCase ? "~~*" : "~~", value, .literal(.null, .null),
+                    at: part.position)
+            }
+            arguments.append(try coerce(value, to: .text, at: part.position))
+        }
+        let result = BoundExpression.call(
+            test.ignoresCase ? .iLike : .like, arguments, .boolean)
+        return test.isNegated ? .not(result) : result
+    }
+
+    /// `(a, b) = (c, d)`
+    private mutating func rows(
+        _ name: String, _ left: Expression, _ right: Expression,
+        _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        guard case .row(let a) = left.kind, case .row(let b) = right.kind else {
+            throw Problem(
+                "42601", "a row must be compared with a row", position: right.position)
+        }
+        guard a.count == b.count else {
+            throw Problem(
+                "42601", "unequal number of entries in row expressions", position: right.position)
+        }
+        guard name == "=" || name == "<>", !a.isEmpty else {
+            throw Problem(
+                "0A000", "comparing rows with \(name) is not supported yet",
+                hint: "compare the members one by one", position: left.position)
+        }
+        var parts: [BoundExpression] = []
+        for (x, y) in zip(a, b) {
+            let first = try bind(x, &context)
+            let second = try bind(y, &context)
+            parts.append(try Operators.bind(name, first, second, at: y.position))
+        }
+        if parts.count == 1 { return parts[0] }
+        return name == "=" ? .and(parts) : .or(parts)
+    }
+
+    private mutating func quantified(
+        _ operand: Expression, _ name: String, _ isAll: Bool, _ over: Expression.Operand,
+        _ position: Int, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        guard (name == "=" && !isAll) || (name == "<>" && isAll) else {
+            throw Problem(
+                "0A000", "\(name) \(isAll ? "ALL" : "ANY") is not supported yet",
+                hint: "use = ANY, <> ALL, or min and max", position: position)
+        }
+        switch over {
+        case .query(let query):
+            return try membership(operand, query, isAll, position, &context)
+        case .list(let list):
+            if case .array(let items) = list.kind, !items.isEmpty {
+                return try inList(operand, items, isAll, position, &context)
+            }
+            var value = try bind(operand, &context)
+            var array = try bind(list, &context)
+            if array.isUnknownLiteral {
+                let element = value.isUnknownLiteral ? ColumnType.text : value.type
+                array = try coerce(array, to: .list(element), at: list.position)
+            }
+            guard case .list(let element) = array.type else {
+                throw Problem(
+                    "42809", "op ANY/ALL (array) requires array on right side",
+                    position: list.position)
+            }
+            if value.type != element {
+                guard let type = commonType(value.type, element) else {
+                    throw Operators.missing(
+                        name, value, .literal(.null, element), at: position)
+                }
+                value = try coerce(value, to: type, at: operand.position)
+                array = try coerce(array, to: .list(type), at: list.position)
+            }
+            let contains = BoundExpression.call(.listContains, [array, value], .boolean)
+            return isAll ? .not(contains) : contains
+        }
+    }
+
+    // MARK: CASE, lists, structures
+
+    private mutating func conditional(
+        _ operand: Expression?, _ whens: [Expression.When], _ otherwise: Expression?,
+        _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        var subject: BoundExpression?
+        if let operand { subject = try bind(operand, &context) }
+        var conditions: [BoundExpression] = []
+        var values: [BoundExpression] = []
+        var positions: [Int] = []
+        for when in whens {
+            let condition = try bind(when.condition, &context)
+            if let subject {
+                conditions.append(
+                    try Operators.bind("=", subject, condition, at: when.condition.position))
+            } else {
+                conditions.append(
+                    try boolean(condition, of: "CASE/WHEN", at: when.condition.position))
+            }
+            values.append(try bind(when.value, &context))
+            positions.append(when.value.position)
+        }
+        if let otherwise {
+            values.append(try bind(otherwise, &context))
+            positions.append(otherwise.position)
+        }
+        let (all, type) = try unified(values, positions: positions, what: "CASE")
+        var branches: [BoundExpression.Branch] = []
+        for (index, condition) in conditions.enumerated() {
+            branches.append(.init(condition: condition, value: all[index]))
+        }
+        return .conditional(branches, otherwise: otherwise == nil ? nil : all.last, type)
+    }
+
+    private mutating func array(
+        _ items: [Expression], _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        guard !items.isEmpty else { return .literal(.list([]), .list(.text)) }
+        var values: [BoundExpression] = []
+        for item in items { values.append(try bind(item, &context)) }
+        let (all, type) = try unified(values, positions: items.map(\.position), what: "ARRAY")
+        return .call(.makeList, all, .list(type))
+    }
+
+    private mutating func element(
+        _ base: Expression, _ index: Expression, _ position: Int,
+        _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        let container = try bind(base, &context)
+        let key = try bind(index, &context)
+        switch container.type {
+        case .list(let element):
+            return .call(
+                .listElement,
+                [container, try coerce(key, to: .int32, .assignment, at: index.position)], element)
+        case .map(let keyType, let valueType):
+            return .call(
+                .mapElement, [container, try coerce(key, to: keyType, at: index.position)],
+                valueType)
+        case .json:
+            if key.type.isInteger {
+                return .call(
+                    .jsonElement,
+                    [container, try coerce(key, to: .int32, .assignment, at: index.position)],
+                    .json)
+            }
+            return .call(
+                .jsonField, [container, try coerce(key, to: .text, at: index.position)], .json)
+        default:
+            throw Problem(
+                "42804",
+                "cannot subscript type \(container.type.plainName) because it does not support "
+                    + "subscripting", position: position)
+        }
+    }
+
+    private mutating func member(
+        _ base: Expression, _ name: Identifier, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        let container = try bind(base, &context)
+        guard case .structure(let fields) = container.type else {
+            throw Problem(
+                "42809",
+                "column notation .\(name.name) applied to type \(container.type.plainName), "
+                    + "which is not a composite type", position: name.position)
+        }
+        guard let index = fields.firstIndex(where: { $0.name == name.name }) else {
+            throw Problem(
+                "42703", "column \"\(name.name)\" not found in data type record",
+                hint: columnHint(name.name, fields.map(\.name)), position: name.position)
+        }
+        return .call(
+            .structureField, [container, .literal(.int(Int64(index)), .int32)],
+            fields[index].type)
+    }
+
+    // MARK: Calls
+
+    private mutating func function(
+        _ call: FunctionCall, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        let name = call.name.last
+        let isPlain =
+            call.name.parts.count == 1 || call.name.parts.first?.name == "pg_catalog"
+        if isPlain, let aggregate = FunctionCatalog.aggregates[name] {
+            return try self.aggregate(call, aggregate, &context)
+        }
+        if call.isStar || call.isDistinct || call.filter != nil || !call.orderBy.isEmpty {
+            let what =
+                call.isDistinct ? "DISTINCT" : call.filter != nil ? "FILTER" : "ORDER BY"
+            if !FunctionCatalog.names.contains(name) {
+                throw Problem(
+                    "42883", "function \(call.name.text)() does not exist",
+                    hint: nearestName(to: name, among: FunctionCatalog.names)
+                        .map { "did you mean \"\($0)\"?" }, position: call.name.position)
+            }
+            throw Problem(
+                "42809",
+                call.isStar
+                    ? "\(name)(*) specified, but \(name) is not an aggregate function"
+                    : "\(what) specified, but \(name) is not an aggregate function",
+                position: call.name.position)
+        }
+        if isPlain, ["row_number", "rank", "dense_rank", "lag", "lead", "ntile"].contains(name) {
+            throw Problem(
+                "0A000", "window functions are not supported yet",
+                hint: "use GROUP BY or DISTINCT ON", position: call.name.position)
+        }
+        var arguments: [BoundExpression] = []
+        for argument in call.arguments { arguments.append(try bind(argument, &context)) }
+        return try FunctionBinder(context: self.context)
+            .bind(call.name, arguments, positions: call.arguments.map(\.position))
+    }
+}

@@ -1,0 +1,379 @@
+// Calls of scalar functions: the fixed signatures of the catalogue, and the functions whose result
+// depends on the types of their arguments.
+
+import Base
+import Columns
+
+/// Binds calls whose arguments are bound already.
+struct FunctionBinder {
+    var context: BinderContext
+
+    /// The names handled here rather than by signatures.
+    static let names = [
+        "coalesce", "nullif", "greatest", "least", "concat", "concat_ws", "abs", "ceil", "ceiling",
+        "floor", "round", "trunc", "sign", "mod", "current_date", "current_time", "localtime",
+        "localtimestamp", "current_user", "session_user", "user", "current_role", "current_catalog",
+        "current_database", "current_schema", "version", "pg_typeof", "pi", "extract",
+        "jsonb_build_object", "json_build_object", "jsonb_build_array", "json_build_array",
+        "to_jsonb", "to_json", "jsonb_extract_path", "jsonb_extract_path_text", "json_extract",
+        "array_length", "cardinality", "array_to_string", "div", "timezone", "date", "if", "ifnull",
+    ]
+
+    func bind(
+        _ name: ObjectName, _ arguments: [BoundExpression], positions: [Int]
+    ) throws(Problem) -> BoundExpression {
+        let position = name.position
+        if name.parts.count == 1 || name.parts[name.parts.count - 2].name == "pg_catalog" {
+            if let result = try special(name.last, arguments, positions, at: position) {
+                return result
+            }
+            if let result = try signature(name.last, arguments, positions) { return result }
+        }
+        throw missing(name, arguments)
+    }
+
+    private func signature(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression? {
+        let types = arguments.map(\.type)
+        var best: (signature: Signature, exact: Int, preferred: Int)?
+        for signature in FunctionCatalog.signatures(name) {
+            guard let score = fit(types, signature.parameters) else { continue }
+            if let current = best,
+                (current.exact, current.preferred) >= (score.exact, score.preferred)
+            {
+                continue
+            }
+            best = (signature, score.exact, score.preferred)
+        }
+        guard let best else { return nil }
+        var bound: [BoundExpression] = []
+        for (index, argument) in arguments.enumerated() {
+            bound.append(
+                try coerce(argument, to: best.signature.parameters[index], at: positions[index]))
+        }
+        return .call(
+            best.signature.function, bound + best.signature.defaults, best.signature.result)
+    }
+
+    private func missing(_ name: ObjectName, _ arguments: [BoundExpression]) -> Problem {
+        let types = arguments.map(\.type.plainName).joined(separator: ", ")
+        let isKnown =
+            FunctionCatalog.names.contains(name.last) && name.parts.count == 1
+        let near = isKnown ? nil : nearestName(to: name.last, among: FunctionCatalog.names)
+        let hint =
+            near.map { "did you mean \"\($0)\"?" }
+            ?? "No function matches the given name and argument types. "
+            + "You might need to add explicit type casts."
+        return Problem(
+            "42883", "function \(name.text)(\(types)) does not exist", hint: hint,
+            position: name.position)
+    }
+
+    // MARK: Functions by name
+
+    private func special(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int], at position: Int
+    ) throws(Problem) -> BoundExpression? {
+        switch (name, arguments.count) {
+        case ("coalesce", 1...), ("ifnull", 2):
+            let (all, type) = try unified(arguments, positions: positions, what: "COALESCE")
+            return all.count == 1 ? all[0] : .coalesce(all, type)
+        case ("greatest", 1...), ("least", 1...):
+            let (all, type) = try unified(
+                arguments, positions: positions, what: name.uppercased())
+            return .call(name == "greatest" ? .greatest : .least, all, type)
+        case ("nullif", 2): return try nullIf(arguments, at: position)
+        case ("if", 3):
+            let (all, type) = try unified(
+                Array(arguments[1...]), positions: Array(positions[1...]), what: "IF")
+            let condition = try coerce(arguments[0], to: .boolean, at: positions[0])
+            return .conditional(
+                [.init(condition: condition, value: all[0])], otherwise: all[1], type)
+        case ("concat", 1...): return .call(.concat, try texts(arguments, positions), .text)
+        case ("concat_ws", 2...):
+            return .call(.concatWithSeparator, try texts(arguments, positions), .text)
+        case ("abs", 1), ("ceil", 1), ("ceiling", 1), ("floor", 1), ("round", 1), ("trunc", 1),
+            ("sign", 1):
+            return try oneNumber(name, arguments[0], at: positions[0])
+        case ("round", 2), ("trunc", 2): return try rounded(name, arguments, positions)
+        case ("mod", 2):
+            guard arguments.allSatisfy({ $0.type.isInteger || $0.type.isDecimal }) else {
+                return nil
+            }
+            return try Operators.arithmetic("%", arguments[0], arguments[1], at: position)
+        case ("div", 2):
+            guard arguments.allSatisfy({ $0.type.isInteger || $0.type.isDecimal }) else {
+                return nil
+            }
+            let quotient = try Operators.arithmetic("/", arguments[0], arguments[1], at: position)
+            return try oneNumber("trunc", quotient, at: position)
+        case ("pi", 0): return .literal(.float(Double.pi), .float64)
+        case ("version", 0): return .literal(.text(context.versionText), .text)
+        case ("current_database", 0), ("current_catalog", 0):
+            return .literal(.text(context.database), .text)
+        case ("current_schema", 0): return .literal(.text(context.schema), .text)
+        case ("current_user", 0), ("session_user", 0), ("user", 0), ("current_role", 0):
+            return .literal(.text(context.user), .text)
+        case ("pg_typeof", 1): return .literal(.text(arguments[0].type.plainName), .text)
+        default: break
+        }
+        if let result = try time(name, arguments, positions, at: position) { return result }
+        if let result = try json(name, arguments, positions, at: position) { return result }
+        return try list(name, arguments, positions)
+    }
+
+    private func nullIf(
+        _ arguments: [BoundExpression], at position: Int
+    ) throws(Problem) -> BoundExpression {
+        let equal = try Operators.bind("=", arguments[0], arguments[1], at: position)
+        var value = arguments[0]
+        if value.isUnknownLiteral { value = try coerce(value, to: .text, at: position) }
+        return .conditional(
+            [.init(condition: equal, value: .literal(.null, value.type))], otherwise: value,
+            value.type)
+    }
+
+    private func texts(
+        _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> [BoundExpression] {
+        var results: [BoundExpression] = []
+        for (index, argument) in arguments.enumerated() {
+            results.append(
+                try coerce(argument, to: .text, .assignment, at: positions[index]))
+        }
+        return results
+    }
+
+    // MARK: Numbers
+
+    private func oneNumber(
+        _ name: String, _ argument: BoundExpression, at position: Int
+    ) throws(Problem) -> BoundExpression? {
+        var operand = argument
+        if operand.isUnknownLiteral { operand = try coerce(operand, to: .float64, at: position) }
+        guard operand.type.isNumber else { return nil }
+        if name == "abs" { return .call(.abs, [operand], operand.type) }
+        if operand.type == .float32 { operand = try coerce(operand, to: .float64, at: position) }
+        // As in PostgreSQL, integers become double precision for these.
+        if operand.type.isInteger { operand = try coerce(operand, to: .float64, at: position) }
+        let function: ScalarFunction =
+            switch name {
+            case "ceil", "ceiling": .ceil
+            case "floor": .floor
+            case "round": .round
+            case "trunc": .trunc
+            default: .sign
+            }
+        guard case .decimal(let precision, let scale) = operand.type else {
+            return .call(function, [operand], .float64)
+        }
+        let digits = precision - scale + (function == .trunc || function == .sign ? 0 : 1)
+        return .call(function, [operand], .decimal(integerDigits: max(1, digits), scale: 0))
+    }
+
+    private func rounded(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression? {
+        var operand = arguments[0]
+        guard operand.type.isInteger || operand.type.isDecimal || operand.isUnknownLiteral,
+            arguments[1].type.isInteger || arguments[1].isUnknownLiteral
+        else { return nil }
+        if operand.isUnknownLiteral {
+            operand = try coerce(operand, to: .plainNumeric, at: positions[0])
+        }
+        operand = try Operators.asDecimal(operand, at: positions[0])
+        let digits = try coerce(arguments[1], to: .int32, .assignment, at: positions[1])
+        guard case .decimal(let precision, let scale) = operand.type else { return nil }
+        var resultScale = scale
+        if case .literal(.int(let count), _) = digits {
+            resultScale = Int(min(max(count, 0), Int64(37)))
+        }
+        let function: ScalarFunction = name == "round" ? .roundTo : .truncTo
+        let shape = min(38 - resultScale, precision - scale + 1)
+        return .call(
+            function, [operand, digits], .decimal(integerDigits: shape, scale: resultScale))
+    }
+
+    // MARK: Time
+
+    private func time(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int], at position: Int
+    ) throws(Problem) -> BoundExpression? {
+        let now = BoundExpression.call(.now, [], .timestampTZ)
+        switch (name, arguments.count) {
+        case ("current_date", 0): return .cast(now, to: .date, .strict)
+        case ("localtimestamp", 0): return .cast(now, to: .timestamp, .strict)
+        case ("current_time", 0), ("localtime", 0):
+            throw Problem(
+                "0A000", "the type time is not supported yet", hint: "use now() or to_char",
+                position: position)
+        case ("date", 1): return try converted(arguments[0], to: .date, .explicit, at: position)
+        case ("age", 1):
+            guard arguments[0].type.category == .time else { return nil }
+            let type: ColumnType = arguments[0].type == .timestampTZ ? .timestampTZ : .timestamp
+            let today = BoundExpression.cast(
+                .cast(now, to: .date, .strict), to: type, .strict)
+            return .call(.age, [today, try coerce(arguments[0], to: type, at: position)], .interval)
+        case ("extract", 2):
+            guard let field = arguments[0].literalText else { return nil }
+            return try FunctionBinder.extract(field, from: arguments[1], at: position)
+        case ("timezone", 2):
+            return try TimeZones.shift(arguments[1], to: arguments[0], at: position)
+        case ("to_char", 2) where arguments[0].type.isNumber:
+            throw Problem(
+                "0A000", "to_char of a number is not supported yet",
+                hint: "use round(x, n)::text", position: position)
+        default: return nil
+        }
+    }
+
+    /// `extract(field FROM operand)`
+    static func extract(
+        _ field: String, from operand: BoundExpression, at position: Int
+    ) throws(Problem) -> BoundExpression {
+        var source = operand
+        if source.isUnknownLiteral { source = try coerce(source, to: .timestampTZ, at: position) }
+        guard source.type.category == .time || source.type == .interval else {
+            throw Problem(
+                "42883",
+                "function pg_catalog.extract(unknown, \(source.type.plainName)) does not exist",
+                hint: "No function matches the given name and argument types. "
+                    + "You might need to add explicit type casts.", position: position)
+        }
+        let fields = [
+            "year", "month", "day", "hour", "minute", "second", "epoch", "dow", "isodow", "doy",
+            "week", "quarter", "decade", "century", "millennium", "isoyear", "julian",
+            "milliseconds", "microseconds", "timezone", "timezone_hour", "timezone_minute",
+        ]
+        guard fields.contains(field) else {
+            let near = nearestName(to: field, among: fields)
+            throw Problem(
+                "22023",
+                "unit \"\(field)\" not recognized for type \(source.type.plainName)",
+                hint: near.map { "did you mean \"\($0)\"?" }, position: position)
+        }
+        let scale =
+            switch field {
+            case "epoch", "second", "julian": 6
+            case "milliseconds": 3
+            default: 0
+            }
+        return .call(
+            .extract, [.literal(.text(field), .text), source],
+            .decimal(precision: 20 + scale, scale: scale))
+    }
+
+    // MARK: JSON and lists
+
+    private func json(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int], at position: Int
+    ) throws(Problem) -> BoundExpression? {
+        switch name {
+        case "jsonb_build_object", "json_build_object":
+            guard arguments.count % 2 == 0 else {
+                throw Problem(
+                    "22023", "argument list must have even number of elements",
+                    hint: "The arguments of \(name)() must consist of alternating keys and "
+                        + "values.", position: position)
+            }
+            var members: [BoundExpression] = []
+            for (index, argument) in arguments.enumerated() {
+                let isKey = index % 2 == 0
+                members.append(
+                    isKey || argument.isUnknownLiteral
+                        ? try coerce(argument, to: .text, .assignment, at: positions[index])
+                        : argument)
+            }
+            return .call(.jsonBuildObject, members, .json)
+        case "jsonb_build_array", "json_build_array":
+            return .call(.jsonBuildArray, try known(arguments, positions), .json)
+        case "to_jsonb", "to_json":
+            guard arguments.count == 1 else { return nil }
+            return .call(.toJSON, try known(arguments, positions), .json)
+        case "jsonb_extract_path", "jsonb_extract_path_text":
+            guard arguments.count > 1, isJSON(arguments[0]) else { return nil }
+            let source = try coerce(arguments[0], to: .json, at: positions[0])
+            let path = BoundExpression.call(
+                .makeList, try texts(Array(arguments[1...]), Array(positions[1...])),
+                .list(.text))
+            return name.hasSuffix("text")
+                ? .call(.jsonPathText, [source, path], .text)
+                : .call(.jsonPath, [source, path], .json)
+        case "json_extract":
+            guard arguments.count == 2, isJSON(arguments[0]), let path = arguments[1].literalText
+            else { return nil }
+            guard let steps = jsonPathSteps(path) else {
+                throw Problem(
+                    "22023", "invalid JSON path \"\(path)\"",
+                    hint: "write it as $.name.other[0]", position: positions[1])
+            }
+            return .call(
+                .jsonPath,
+                [
+                    try coerce(arguments[0], to: .json, at: positions[0]),
+                    .literal(.list(steps.map { .text($0) }), .list(.text)),
+                ], .json)
+        default: return nil
+        }
+    }
+
+    private func isJSON(_ argument: BoundExpression) -> Bool {
+        argument.type == .json || argument.isUnknownLiteral
+    }
+
+    /// Open literals become text.
+    private func known(
+        _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> [BoundExpression] {
+        var results: [BoundExpression] = []
+        for (index, argument) in arguments.enumerated() {
+            results.append(
+                argument.isUnknownLiteral
+                    ? try coerce(argument, to: .text, at: positions[index]) : argument)
+        }
+        return results
+    }
+
+    /// The steps of `$.a.b[0]`.
+    private func jsonPathSteps(_ path: String) -> [String]? {
+        guard path.hasPrefix("$") else { return nil }
+        var steps: [String] = []
+        var current = ""
+        for scalar in path.unicodeScalars.dropFirst() {
+            switch scalar {
+            case ".", "[", "]":
+                if !current.isEmpty { steps.append(current) }
+                current = ""
+            case "\"", "'": continue
+            default: current.unicodeScalars.append(scalar)
+            }
+        }
+        if !current.isEmpty { steps.append(current) }
+        return steps
+    }
+
+    private func list(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression? {
+        guard let first = arguments.first, case .list(let element) = first.type else { return nil }
+        switch (name, arguments.count) {
+        case ("cardinality", 1): return .call(.listLength, [first], .int32)
+        case ("array_length", 2):
+            guard case .literal(.int(1), _) = arguments[1] else { return nil }
+            // NULL rather than 0 for an empty array, as in PostgreSQL.
+            let length = BoundExpression.call(.listLength, [first], .int32)
+            let zero = BoundExpression.literal(.int(0), .int32)
+            return .conditional(
+                [.init(
+                    condition: .call(.equal, [length, zero], .boolean),
+                    value: .literal(.null, .int32))], otherwise: length, .int32)
+        case ("array_to_string", 2):
+            let separator = try coerce(arguments[1], to: .text, at: positions[1])
+            let texts: BoundExpression =
+                element == .text ? first : .cast(first, to: .list(.text), .strict)
+            return .call(.listToText, [texts, separator], .text)
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import Base
+import Columns
+
+/// The columns that names can mean at some place of a query, and the tables they come from.
+struct Scope {
+    struct Entry {
+        var name: String
+        /// Alias or name of the table; nil for merged columns of USING.
+        var table: String?
+        var schema: String?
+        /// Over the input of the clause: a column, or a merge of two.
+        var expression: BoundExpression
+        /// Left out of `*`.
+        var isHidden = false
+        /// Reached only with its table's name in front: the sources of a merged column.
+        var needsQualifier = false
+    }
+
+    var entries: [Entry] = []
+    /// Tables in order of appearance, for `t.*` and for errors.
+    var tables: [(name: String, schema: String?)] = []
+
+    /// The scope of one table whose columns are `schema`, hidden ones last.
+    init() {}
+
+    init(table: String, schema: String?, fields: [Field], hiddenCount: Int = 0) {
+        tables = [(table, schema)]
+        for (index, field) in fields.enumerated() {
+            entries.append(
+                Entry(
+                    name: field.name, table: table, schema: schema,
+                    expression: .column(index, field.type),
+                    isHidden: index >= fields.count - hiddenCount))
+        }
+    }
+
+    /// Columns of both, the right ones `width` further on.
+    func joined(with right: Scope, width: Int) -> Scope {
+        var result = self
+        result.tables += right.tables
+        result.entries += right.entries.map { entry in
+            var moved = entry
+            moved.expression = entry.expression.mapColumns { $0 < 0 ? $0 : $0 + width }
+            return moved
+        }
+        return result
+    }
+
+    // MARK: Resolution
+
+    /// What a name found.
+    enum Finding {
+        case found(BoundExpression)
+        case missing
+        case ambiguous
+        /// The name of a table: a whole row.
+        case table
+    }
+
+    func find(_ name: ObjectName) -> Finding {
+        let wanted = name.last
+        let matches: [Entry]
+        switch name.parts.count {
+        case 1: matches = entries.filter { $0.name == wanted && !$0.needsQualifier }
+        case 2:
+            let table = name.parts[0].name
+            matches = entries.filter { $0.name == wanted && $0.table == table }
+        default:
+            let table = name.parts[name.parts.count - 2].name
+            let schema = name.parts[name.parts.count - 3].name
+            matches = entries.filter {
+                $0.name == wanted && $0.table == table && $0.schema == schema
+            }
+        }
+        if matches.count == 1 { return .found(matches[0].expression) }
+        if matches.count > 1 { return .ambiguous }
+        if name.parts.count == 1, tables.contains(where: { $0.name == wanted }) { return .table }
+        return .missing
+    }
+
+    /// The visible columns of a table, or of all.
+    func star(table: String?, schema: String?) -> [Entry] {
+        guard let table else { return entries.filter { !$0.isHidden && !$0.needsQualifier } }
+        return entries.filter {
+            $0.table == table && !$0.isHidden && (schema == nil || $0.schema == schema)
+        }
+    }
+
+    func hasTable(_ name: String) -> Bool { tables.contains { $0.name == name } }
+
+    // MARK: Errors
+
+    func missing(_ name: ObjectName) -> Problem {
+        let wanted = name.last
+        if name.parts.count > 1 {
+            let table = name.parts[name.parts.count - 2].name
+            guard hasTable(table) else {
+                let near = nearestName(to: table, among: tables.map(\.name))
+                let inFrom = tables.map(\.name).joined(separator: ", ")
+                return Problem(
+                    "42P01", "missing FROM-clause entry for table \"\(table)\"",
+                    hint: suggestion(near, list: "tables: \(inFrom)"), position: name.position)
+            }
+            let columns = entries.filter { $0.table == table }.map(\.name)
+            return Problem(
+                "42703", "column \(table).\(wanted) does not exist",
+                hint: columnHint(wanted, columns), position: name.position)
+        }
+        let columns = entries.filter { !$0.needsQualifier }.map(\.name)
+        return Problem(
+            "42703", "column \"\(wanted)\" does not exist", hint: columnHint(wanted, columns),
+            position: name.position)
+    }
+}
+
+private func suggestion(_ near: String?, list: String) -> String? {
+    let question = near.map { "did you mean \"\($0)\"?" }
+    return [question, list].compactMap { $0 }.joined(separator: "  ")
+}
+
+/// `did you mean "x"?  columns: …`
+func columnHint(_ wanted: String, _ columns: [String]) -> String? {
+    let near = nearestName(to: wanted, among: columns)
+    guard !columns.isEmpty else { return nil }
+    var list = "columns: " + columns.prefix(20).joined(separator: ", ")
+    if columns.count > 20 { list += ", …" }
+    return suggestion(near, list: list)
+}
