@@ -1,0 +1,27 @@
+import Base
+
+/// How groups behave; names of the published settings in the comments.
+package struct GroupConfiguration: Sendable {
+    /// `group.min.session.timeout.ms`; a stricter minimum breaks stock clients.
+    package var sessionTimeoutMin: Duration = .seconds(6)
+    /// `group.max.session.timeout.ms`
+    package var sessionTimeoutMax: Duration = .seconds(30 * 60)
+    /// `group.initial.rebalance.delay.ms`: an empty group waits this long for more members before
+    /// its first generation, extended while members come.
+    package var initialRebalanceDelay: Duration = .seconds(3)
+    /// `group.max.size`, members that wait with a fresh id included. The published default has no
+    /// bound; ours keeps one group from taking all memory.
+    package var membersMax = 10_000
+    /// Groups of this coordinator. Ids are made up by clients, so there has to be an end.
+    package var groupsMax = 1_000_000
+    /// How long a member that never got an answer may wait in its first join.
+    package var newMemberJoinTimeout: Duration = .seconds(5 * 60)
+    /// `offset.metadata.max.bytes`
+    package var offsetMetadataBytesMax = 4096
+    /// `offsets.retention.minutes`
+    package var offsetsRetention: Duration = .seconds(7 * 24 * 3600)
+    /// `offsets.retention.check.interval.ms`
+    package var offsetsRetentionCheckInterval: Duration = .seconds(600)
+
+    package init() {}
+}

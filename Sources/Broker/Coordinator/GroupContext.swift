@@ -1,0 +1,64 @@
+import Base
+
+/// What a group may use of its coordinator while it handles one event.
+struct GroupContext: Sendable {
+    let configuration: GroupConfiguration
+    var random: Random
+    var now = Now(monotonic: .zero, wallMicroseconds: 0)
+    var effects: [GroupEffect] = []
+    /// When groups want to be looked at; see `ClassicGroup.arm`.
+    var deadlines = DeadlineQueue<String>()
+    /// What each append that is not durable yet is for.
+    private(set) var appends: [AppendToken: PendingAppend] = [:]
+    private var lastAppend: UInt64 = 0
+
+    init(configuration: GroupConfiguration, random: Random) {
+        self.configuration = configuration
+        self.random = random
+    }
+
+    mutating func reply(_ token: ReplyToken, _ reply: GroupReply) {
+        effects.append(.reply(token, reply))
+    }
+
+    @discardableResult
+    mutating func append(
+        _ records: [GroupRecord], group: String, purpose: PendingAppend.Purpose
+    ) -> AppendToken {
+        lastAppend += 1
+        let token = AppendToken(lastAppend)
+        appends[token] = PendingAppend(group: group, purpose: purpose)
+        effects.append(.append(token, group: group, records: records))
+        return token
+    }
+
+    mutating func finishAppend(_ token: AppendToken) -> PendingAppend? {
+        appends.removeValue(forKey: token)
+    }
+
+    /// `prefix` and a random id, as the published coordinator makes member ids.
+    mutating func newMemberID(prefix: String) -> String { "\(prefix)-\(random.uuid())" }
+
+    mutating func takeEffects() -> [GroupEffect] {
+        defer { effects = [] }
+        return effects
+    }
+}
+
+/// An append on its way to the disk.
+struct PendingAppend: Sendable {
+    enum Purpose: Sendable {
+        /// Offsets that become visible, and the errors or successes to answer.
+        case commit(ReplyToken, offsets: [(TopicPartition, CommittedOffset)], CommitAnswer)
+        /// The leader's assignment of a generation.
+        case assignment(generation: Int32)
+        /// A static member that came back under a new id without a rebalance.
+        case staticReplacement(ReplyToken, JoinAnswer)
+        case deletion(ReplyToken)
+        /// Nobody waits: an emptied group, expired offsets.
+        case housekeeping
+    }
+
+    var group: String
+    var purpose: Purpose
+}

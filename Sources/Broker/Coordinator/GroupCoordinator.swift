@@ -1,0 +1,339 @@
+import Base
+import WireProtocol
+
+/// The groups of this broker: a deterministic state machine. Requests come in with the time; what
+/// to answer and what to append to `__consumer_offsets` comes out.
+///
+/// Nothing that has to survive is answered before it is durable: the caller appends the records of
+/// an `append` effect and calls `appended` when they are safe. Offsets become visible at that same
+/// moment, so no reader sees what a power cut could take back.
+package struct GroupCoordinator: Sendable {
+    private var groups: [String: ClassicGroup] = [:]
+    private var context: GroupContext
+    private var nextExpiryCheck: Instant?
+
+    package init(configuration: GroupConfiguration = GroupConfiguration(), random: Random) {
+        context = GroupContext(configuration: configuration, random: random)
+    }
+
+    package var groupCount: Int { groups.count }
+
+    // MARK: Membership
+
+    package mutating func join(_ call: JoinCall, _ token: ReplyToken, now: Now) -> [GroupEffect] {
+        context.now = now
+        let limits = context.configuration
+        var error: ErrorCode?
+        if call.group.isEmpty {
+            error = .invalidGroupID
+        } else if call.sessionTimeout < limits.sessionTimeoutMin
+            || call.sessionTimeout > limits.sessionTimeoutMax
+        {
+            error = .invalidSessionTimeout
+        } else if groups[call.group] == nil {
+            if !call.memberID.isEmpty {
+                error = .unknownMemberID
+            } else if groups.count >= limits.groupsMax {
+                error = .coordinatorNotAvailable
+            }
+        }
+        if let error {
+            context.reply(token, .join(JoinAnswer(error: error, memberID: call.memberID)))
+            return context.takeEffects()
+        }
+        if groups[call.group] == nil { groups[call.group] = ClassicGroup(id: call.group) }
+        groups[call.group]?.join(call, token, &context)
+        forgetIfUnused(call.group)
+        return context.takeEffects()
+    }
+
+    package mutating func sync(_ call: SyncCall, _ token: ReplyToken, now: Now) -> [GroupEffect] {
+        context.now = now
+        if call.claim.group.isEmpty {
+            context.reply(token, .sync(SyncAnswer(error: .invalidGroupID)))
+        } else if groups[call.claim.group] == nil {
+            context.reply(token, .sync(SyncAnswer(error: .unknownMemberID)))
+        } else {
+            groups[call.claim.group]?.sync(call, token, &context)
+        }
+        return context.takeEffects()
+    }
+
+    package mutating func heartbeat(
+        _ claim: MemberClaim, _ token: ReplyToken, now: Now
+    ) -> [GroupEffect] {
+        context.now = now
+        var error = ErrorCode.unknownMemberID
+        if claim.group.isEmpty {
+            error = .invalidGroupID
+        } else {
+            error = groups[claim.group]?.heartbeat(claim, &context) ?? error
+        }
+        context.reply(token, .heartbeat(error))
+        return context.takeEffects()
+    }
+
+    package mutating func leave(_ call: LeaveCall, _ token: ReplyToken, now: Now) -> [GroupEffect] {
+        context.now = now
+        var answer = LeaveAnswer(error: .none)
+        if call.group.isEmpty {
+            answer.error = .invalidGroupID
+        } else if let known = groups[call.group]?.leave(call, &context) {
+            answer = known
+        } else {
+            answer.members = call.members.map { member in
+                LeaveAnswer.Member(
+                    memberID: member.memberID, instanceID: member.instanceID,
+                    error: .unknownMemberID)
+            }
+        }
+        context.reply(token, .leave(answer))
+        forgetIfUnused(call.group)
+        return context.takeEffects()
+    }
+
+    // MARK: Offsets
+
+    package mutating func commit(
+        _ call: CommitCall, _ token: ReplyToken, now: Now
+    ) -> [GroupEffect] {
+        context.now = now
+        let name = call.claim.group
+        var error: ErrorCode?
+        if name.isEmpty {
+            error = .invalidGroupID
+        } else if groups[name] == nil {
+            if call.claim.generation >= 0 {
+                error = call.knowsGroupIDNotFound ? .groupIDNotFound : .illegalGeneration
+            } else if groups.count >= context.configuration.groupsMax {
+                error = .coordinatorNotAvailable
+            }
+        }
+        if let error {
+            let errors = [ErrorCode](repeating: error, count: call.offsets.count)
+            context.reply(token, .commit(CommitAnswer(errors: errors)))
+            return context.takeEffects()
+        }
+        if groups[name] == nil { groups[name] = ClassicGroup(id: name) }
+        groups[name]?.commit(call, token, &context)
+        forgetIfUnused(name)
+        return context.takeEffects()
+    }
+
+    /// nil when the group has no offset for the partition, or when there is no such group: both
+    /// are a normal beginning for a consumer, not an error.
+    package func committedOffset(
+        group: String, partition: TopicPartition
+    ) -> CommittedOffset? {
+        groups[group]?.offsets[partition]
+    }
+
+    /// All offsets of the group, by topic and partition.
+    package func committedOffsets(
+        group: String
+    ) -> [(partition: TopicPartition, offset: CommittedOffset)] {
+        guard let group = groups[group] else { return [] }
+        return group.offsets.map { (partition: $0.key, offset: $0.value) }
+    }
+
+    // MARK: Administration
+
+    /// A group that does not exist is described as dead; what else to answer depends on the
+    /// version of the request.
+    package func describe(_ name: String) -> GroupDescription? {
+        guard let group = groups[name], !group.isDead else { return nil }
+        return group.describe()
+    }
+
+    /// All groups by name; only those in one of `states` (any case) unless that is empty.
+    package func list(states: [String] = []) -> [GroupListing] {
+        let wanted = states.map { $0.lowercased() }
+        var result: [GroupListing] = []
+        for name in groups.keys.sorted() {
+            guard let group = groups[name] else { continue }
+            let state = group.stateName
+            if !wanted.isEmpty, !wanted.contains(state.lowercased()) { continue }
+            result.append(
+                GroupListing(
+                    group: name, protocolType: group.protocolType ?? "", state: state,
+                    type: "classic"))
+        }
+        return result
+    }
+
+    package mutating func delete(_ name: String, _ token: ReplyToken, now: Now) -> [GroupEffect] {
+        context.now = now
+        let error: ErrorCode? =
+            switch groups[name] {
+            case _ where name.isEmpty: .invalidGroupID
+            case nil: .groupIDNotFound
+            case let group? where group.isDead: .groupIDNotFound
+            case let group? where !group.isEmpty || !group.expected.isEmpty: .nonEmptyGroup
+            default: nil
+            }
+        if let error {
+            context.reply(token, .delete(error))
+            return context.takeEffects()
+        }
+        let records = groups[name]?.tombstones() ?? []
+        groups[name]?.phase = .dead
+        // The last batch holds the tombstone of the group itself; it answers for all.
+        for start in stride(from: 0, to: records.count, by: Self.tombstonesPerBatch) {
+            let end = min(start + Self.tombstonesPerBatch, records.count)
+            context.append(
+                Array(records[start..<end]), group: name,
+                purpose: end == records.count ? .deletion(token) : .housekeeping)
+        }
+        return context.takeEffects()
+    }
+
+    /// Forgets what groups know about a topic that is gone.
+    package mutating func topicDeleted(_ topic: String, now: Now) -> [GroupEffect] {
+        context.now = now
+        for name in groups.keys.sorted() {
+            guard let group = groups[name], !group.isDead else { continue }
+            let partitions = group.offsets.keys.filter { $0.topic == topic }
+            guard !partitions.isEmpty else { continue }
+            for partition in partitions { groups[name]?.offsets[partition] = nil }
+            appendTombstones(of: partitions, group: name)
+        }
+        return context.takeEffects()
+    }
+
+    // MARK: Durability
+
+    /// The records of `token` are durable, or the log refused them. Called once for each token, in
+    /// the order of the tokens of one group.
+    package mutating func appended(
+        _ token: AppendToken, failure: ErrorCode?, now: Now
+    ) -> [GroupEffect] {
+        context.now = now
+        guard let pending = context.finishAppend(token) else { return [] }
+        let name = pending.group
+        switch pending.purpose {
+        case .commit(let reply, let offsets, var answer):
+            groups[name]?.committed(offsets, failure: failure)
+            if let failure {
+                answer.errors = answer.errors.map { $0 == .none ? failure : $0 }
+            }
+            context.reply(reply, .commit(answer))
+        case .assignment(let generation):
+            groups[name]?.assignmentWritten(
+                token, generation: generation, failure: failure, &context)
+        case .staticReplacement(let reply, var answer):
+            if let failure { answer = JoinAnswer(error: failure, memberID: answer.memberID) }
+            context.reply(reply, .join(answer))
+        case .deletion(let reply):
+            if failure == nil {
+                groups[name] = nil
+            } else {
+                groups[name]?.phase = .empty
+            }
+            context.reply(reply, .delete(failure ?? .none))
+        case .housekeeping:
+            break
+        }
+        forgetIfUnused(name)
+        return context.takeEffects()
+    }
+
+    // MARK: Time
+
+    /// When `tick` should be called next.
+    package var nextDeadline: Instant? {
+        guard let expiry = nextExpiryCheck else { return context.deadlines.next }
+        return min(expiry, context.deadlines.next ?? expiry)
+    }
+
+    package mutating func tick(now: Now) -> [GroupEffect] {
+        context.now = now
+        while let (deadline, name) = context.deadlines.popDue(now.monotonic) {
+            guard groups[name]?.armedAt == deadline else { continue }
+            groups[name]?.expire(&context)
+            forgetIfUnused(name)
+        }
+        let interval = context.configuration.offsetsRetentionCheckInterval
+        if let due = nextExpiryCheck, due <= now.monotonic { expireOffsets() }
+        if nextExpiryCheck.map({ $0 <= now.monotonic }) ?? true {
+            nextExpiryCheck = now.monotonic + interval
+        }
+        return context.takeEffects()
+    }
+
+    private mutating func expireOffsets() {
+        let retention = context.configuration.offsetsRetention
+        let now = context.now.timestamp
+        for name in groups.keys.sorted() {
+            guard groups[name]?.isDead == false else { continue }
+            let expired = groups[name]?.removeExpiredOffsets(now: now, retention: retention) ?? []
+            if !expired.isEmpty { appendTombstones(of: expired, group: name) }
+            guard let group = groups[name], group.isEmpty, group.offsets.isEmpty,
+                group.commitsInFlight.isEmpty, group.expected.isEmpty
+            else { continue }
+            context.append(
+                [GroupRecord(key: GroupRecordFormat.groupKey(name), value: nil)], group: name,
+                purpose: .housekeeping)
+            groups[name] = nil
+        }
+    }
+
+    private mutating func appendTombstones(of partitions: [TopicPartition], group: String) {
+        for start in stride(from: 0, to: partitions.count, by: Self.tombstonesPerBatch) {
+            let end = min(start + Self.tombstonesPerBatch, partitions.count)
+            let records = partitions[start..<end].map {
+                GroupRecord(
+                    key: GroupRecordFormat.offsetKey(group: group, partition: $0), value: nil)
+            }
+            context.append(records, group: group, purpose: .housekeeping)
+        }
+    }
+
+    private mutating func forgetIfUnused(_ name: String) {
+        if groups[name]?.isForgettable == true { groups[name] = nil }
+    }
+
+    // MARK: Recovery
+
+    /// Applies one record of `__consumer_offsets`, in the order of its partition.
+    package mutating func replay(key: Bytes, value: Bytes?) throws(DecodeFailure) {
+        switch try GroupRecordFormat.decode(key: key, value: value) {
+        case .offset(let name, let partition, let offset):
+            if groups[name] == nil {
+                guard offset != nil else { return }
+                groups[name] = ClassicGroup(id: name)
+            }
+            groups[name]?.offsets[partition] = offset
+            forgetIfUnused(name)
+        case .group(let name, let snapshot?):
+            if groups[name] == nil { groups[name] = ClassicGroup(id: name) }
+            groups[name]?.restore(snapshot)
+        case .group(let name, nil):
+            guard let offsets = groups[name]?.offsets else { return }
+            // Tombstones of the offsets come first, so nothing should be left; if something is, it
+            // must not be lost.
+            var group = ClassicGroup(id: name)
+            group.offsets = offsets
+            groups[name] = offsets.isEmpty ? nil : group
+        case .unknown:
+            break
+        }
+    }
+
+    /// All partitions were replayed: members get a fresh session to report back.
+    package mutating func finishReplay(now: Now) {
+        context.now = now
+        for name in groups.keys.sorted() { groups[name]?.resume(&context) }
+        nextExpiryCheck = now.monotonic + context.configuration.offsetsRetentionCheckInterval
+    }
+
+    package func checkInvariants() {
+        for name in groups.keys.sorted() {
+            guard let group = groups[name] else { continue }
+            precondition(group.id == name, "a group is kept under its name")
+            group.checkInvariants()
+        }
+    }
+
+    /// With the longest names this stays below the largest batch that the log takes.
+    private static let tombstonesPerBatch = 500
+}
