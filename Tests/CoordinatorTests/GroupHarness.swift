@@ -112,7 +112,7 @@ struct GroupHarness {
     mutating func newMember(_ group: String = "g") throws -> String {
         let token = startJoin(group)
         let answer = try #require(joinAnswer(token))
-        #expect(answer.error == .memberIDRequired)
+        #expect(answer.error == .memberIdRequired)
         return answer.memberID
     }
 

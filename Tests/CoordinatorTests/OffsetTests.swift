@@ -44,13 +44,13 @@ import WireProtocol
         var token = group.startCommit(member: members[0], generation: generation, [("t", 0, 1)])
         #expect(errors(token) == ErrorCode.none)
         token = group.startCommit([("t", 0, 2)])
-        #expect(errors(token) == .unknownMemberID)
+        #expect(errors(token) == .unknownMemberId)
         token = group.startCommit(member: members[0], generation: 99, [("t", 0, 2)])
         #expect(errors(token) == .illegalGeneration)
         token = group.startCommit(member: "x", generation: generation, [("t", 0, 2)])
-        #expect(errors(token) == .unknownMemberID)
+        #expect(errors(token) == .unknownMemberId)
         token = group.startCommit(in: "new", member: "x", generation: 3, [("t", 0, 2)])
-        #expect(errors(token) == .groupIDNotFound)
+        #expect(errors(token) == .groupIdNotFound)
         token = group.startCommit(
             in: "new", member: "x", generation: 3, [("t", 0, 2)], newCodes: false)
         #expect(errors(token) == .illegalGeneration)
@@ -110,7 +110,7 @@ import WireProtocol
 
     @Test func `only empty groups are deleted, and they stay deleted`() throws {
         var group = GroupHarness()
-        #expect(group.delete() == .groupIDNotFound)
+        #expect(group.delete() == .groupIdNotFound)
         let (members, generation) = try group.stableGroup(1)
         _ = group.startCommit(member: members[0], generation: generation, [("t", 0, 1)])
         #expect(group.delete() == .nonEmptyGroup)

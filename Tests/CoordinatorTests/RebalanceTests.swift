@@ -95,7 +95,7 @@ import WireProtocol
         let rejoin = group.startJoin(member: members[0])
         #expect(group.joinAnswer(rejoin)?.generation == generation + 1)
         #expect(group.joinAnswer(rejoin)?.members.count == 1)
-        #expect(group.heartbeat(member: members[1], generation: generation) == .unknownMemberID)
+        #expect(group.heartbeat(member: members[1], generation: generation) == .unknownMemberId)
     }
 
     @Test func `who leaves is replaced at once`() throws {
@@ -211,19 +211,36 @@ import WireProtocol
         var group = GroupHarness()
         let (members, generation) = try group.stableGroup(1)
         #expect(group.heartbeat(member: members[0], generation: 9) == .illegalGeneration)
-        #expect(group.heartbeat(member: "who", generation: generation) == .unknownMemberID)
-        #expect(group.heartbeat("other", member: "who", generation: 1) == .unknownMemberID)
-        #expect(group.heartbeat("", member: "who", generation: 1) == .invalidGroupID)
+        #expect(group.heartbeat(member: "who", generation: generation) == .unknownMemberId)
+        #expect(group.heartbeat("other", member: "who", generation: 1) == .unknownMemberId)
+        #expect(group.heartbeat("", member: "who", generation: 1) == .invalidGroupId)
         let sync = group.startSync(member: members[0], generation: generation, name: "sticky")
         #expect(group.syncAnswer(sync)?.error == .inconsistentGroupProtocol)
         let answer2 = group.join(member: "who")
-        #expect(answer2?.error == .unknownMemberID)
+        #expect(answer2?.error == .unknownMemberId)
         let answer3 = group.join("", member: "")
-        #expect(answer3?.error == .invalidGroupID)
+        #expect(answer3?.error == .invalidGroupId)
         let answer4 = group.join(session: 5999)
         #expect(answer4?.error == .invalidSessionTimeout)
         let answer5 = group.join(session: 1_800_001)
         #expect(answer5?.error == .invalidSessionTimeout)
+    }
+
+    @Test func `names that no record could hold are refused`() {
+        var group = GroupHarness()
+        let long = String(repeating: "x", count: 40_000)
+        let byGroup = group.join(long)
+        #expect(byGroup?.error == .invalidGroupId)
+        let byProtocol = group.join(protocols: [MemberProtocol(name: long, metadata: .empty)])
+        #expect(byProtocol?.error == .invalidRequest)
+        let byType = group.join(type: long)
+        #expect(byType?.error == .invalidRequest)
+        let instance = group.startJoin(instance: long)
+        #expect(group.joinAnswer(instance)?.error == .invalidRequest)
+        let commit = group.startCommit([(long, 0, 1)])
+        #expect(group.commitErrors(commit) == [.invalidTopicException])
+        let inGroup = group.startCommit(in: long, [("t", 0, 1)])
+        #expect(group.commitErrors(inGroup) == [.invalidGroupId])
     }
 
     @Test func `a full group refuses more members`() throws {

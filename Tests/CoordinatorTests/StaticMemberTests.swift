@@ -36,7 +36,7 @@ import WireProtocol
         let sync = group.startSync(member: answer.memberID, generation: 2, instance: "two")
         #expect(group.syncAnswer(sync)?.assignment == Bytes(utf8: "b"))
         #expect(
-            group.heartbeat(member: follower, generation: 2, instance: "two") == .fencedInstanceID)
+            group.heartbeat(member: follower, generation: 2, instance: "two") == .fencedInstanceId)
     }
 
     @Test func `a restarted leader is told to skip the assignment`() throws {
@@ -50,7 +50,7 @@ import WireProtocol
         let old = group.startJoin(instance: "one", canSkip: false)
         #expect(group.joinAnswer(old)?.leader == answer.memberID)
         #expect(group.joinAnswer(old)?.leader != group.joinAnswer(old)?.memberID)
-        #expect(group.heartbeat(member: leader, generation: 2) == .unknownMemberID)
+        #expect(group.heartbeat(member: leader, generation: 2) == .unknownMemberId)
     }
 
     @Test func `other topics after a restart rebalance the group`() throws {
@@ -66,7 +66,7 @@ import WireProtocol
         var group = GroupHarness(delay: .seconds(3))
         let first = group.startJoin(instance: "one")
         let second = group.startJoin(instance: "one")
-        #expect(group.joinAnswer(first)?.error == .fencedInstanceID)
+        #expect(group.joinAnswer(first)?.error == .fencedInstanceId)
         group.advance(10_000)
         #expect(group.joinAnswer(second)?.error == ErrorCode.none)
     }
@@ -91,6 +91,6 @@ import WireProtocol
                 LeaveCall.Member(memberID: follower, instanceID: "one"),
             ])
         #expect(
-            answer?.members.map(\.error) == [.none, .unknownMemberID, .fencedInstanceID])
+            answer?.members.map(\.error) == [.none, .unknownMemberId, .fencedInstanceId])
     }
 }

@@ -16,7 +16,10 @@ package struct GroupConfiguration: Sendable {
     package var groupsMax = 1_000_000
     /// How long a member that never got an answer may wait in its first join.
     package var newMemberJoinTimeout: Duration = .seconds(5 * 60)
-    /// `offset.metadata.max.bytes`
+    /// Bytes of a group's, instance's, client's or protocol's name: they become strings of records,
+    /// which end at 32,767 bytes, and a member's id is its name and 37 bytes more.
+    package var nameBytesMax = 16_384
+    /// `offset.metadata.max.bytes`, at most 32,767.
     package var offsetMetadataBytesMax = 4096
     /// `offsets.retention.minutes`
     package var offsetsRetention: Duration = .seconds(7 * 24 * 3600)

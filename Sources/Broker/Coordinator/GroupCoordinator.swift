@@ -18,21 +18,34 @@ package struct GroupCoordinator: Sendable {
 
     package var groupCount: Int { groups.count }
 
+    private func isAcceptable(group: String) -> Bool {
+        !group.isEmpty && group.utf8.count <= context.configuration.nameBytesMax
+    }
+
+    private func hasAcceptableNames(_ call: JoinCall) -> Bool {
+        let limit = context.configuration.nameBytesMax
+        let texts = [call.instanceID ?? "", call.clientID, call.clientHost, call.protocolType]
+        return texts.allSatisfy { $0.utf8.count <= limit }
+            && call.protocols.allSatisfy { $0.name.utf8.count <= limit }
+    }
+
     // MARK: Membership
 
     package mutating func join(_ call: JoinCall, _ token: ReplyToken, now: Now) -> [GroupEffect] {
         context.now = now
         let limits = context.configuration
         var error: ErrorCode?
-        if call.group.isEmpty {
-            error = .invalidGroupID
+        if !isAcceptable(group: call.group) {
+            error = .invalidGroupId
+        } else if !hasAcceptableNames(call) {
+            error = .invalidRequest
         } else if call.sessionTimeout < limits.sessionTimeoutMin
             || call.sessionTimeout > limits.sessionTimeoutMax
         {
             error = .invalidSessionTimeout
         } else if groups[call.group] == nil {
             if !call.memberID.isEmpty {
-                error = .unknownMemberID
+                error = .unknownMemberId
             } else if groups.count >= limits.groupsMax {
                 error = .coordinatorNotAvailable
             }
@@ -50,9 +63,9 @@ package struct GroupCoordinator: Sendable {
     package mutating func sync(_ call: SyncCall, _ token: ReplyToken, now: Now) -> [GroupEffect] {
         context.now = now
         if call.claim.group.isEmpty {
-            context.reply(token, .sync(SyncAnswer(error: .invalidGroupID)))
+            context.reply(token, .sync(SyncAnswer(error: .invalidGroupId)))
         } else if groups[call.claim.group] == nil {
-            context.reply(token, .sync(SyncAnswer(error: .unknownMemberID)))
+            context.reply(token, .sync(SyncAnswer(error: .unknownMemberId)))
         } else {
             groups[call.claim.group]?.sync(call, token, &context)
         }
@@ -63,9 +76,9 @@ package struct GroupCoordinator: Sendable {
         _ claim: MemberClaim, _ token: ReplyToken, now: Now
     ) -> [GroupEffect] {
         context.now = now
-        var error = ErrorCode.unknownMemberID
+        var error = ErrorCode.unknownMemberId
         if claim.group.isEmpty {
-            error = .invalidGroupID
+            error = .invalidGroupId
         } else {
             error = groups[claim.group]?.heartbeat(claim, &context) ?? error
         }
@@ -77,14 +90,14 @@ package struct GroupCoordinator: Sendable {
         context.now = now
         var answer = LeaveAnswer(error: .none)
         if call.group.isEmpty {
-            answer.error = .invalidGroupID
+            answer.error = .invalidGroupId
         } else if let known = groups[call.group]?.leave(call, &context) {
             answer = known
         } else {
             answer.members = call.members.map { member in
                 LeaveAnswer.Member(
                     memberID: member.memberID, instanceID: member.instanceID,
-                    error: .unknownMemberID)
+                    error: .unknownMemberId)
             }
         }
         context.reply(token, .leave(answer))
@@ -100,11 +113,11 @@ package struct GroupCoordinator: Sendable {
         context.now = now
         let name = call.claim.group
         var error: ErrorCode?
-        if name.isEmpty {
-            error = .invalidGroupID
+        if !isAcceptable(group: name) {
+            error = .invalidGroupId
         } else if groups[name] == nil {
             if call.claim.generation >= 0 {
-                error = call.knowsGroupIDNotFound ? .groupIDNotFound : .illegalGeneration
+                error = call.knowsGroupIDNotFound ? .groupIdNotFound : .illegalGeneration
             } else if groups.count >= context.configuration.groupsMax {
                 error = .coordinatorNotAvailable
             }
@@ -165,9 +178,9 @@ package struct GroupCoordinator: Sendable {
         context.now = now
         let error: ErrorCode? =
             switch groups[name] {
-            case _ where name.isEmpty: .invalidGroupID
-            case nil: .groupIDNotFound
-            case let group? where group.isDead: .groupIDNotFound
+            case _ where name.isEmpty: .invalidGroupId
+            case nil: .groupIdNotFound
+            case let group? where group.isDead: .groupIdNotFound
             case let group? where !group.isEmpty || !group.expected.isEmpty: .nonEmptyGroup
             default: nil
             }

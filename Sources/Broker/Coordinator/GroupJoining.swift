@@ -36,11 +36,11 @@ extension ClassicGroup {
     func refusal(ofMember id: String, instance: String?) -> ErrorCode? {
         if let instance {
             guard let owner = members.memberID(ofInstance: instance) else {
-                return .unknownMemberID
+                return .unknownMemberId
             }
-            return owner == id ? nil : .fencedInstanceID
+            return owner == id ? nil : .fencedInstanceId
         }
-        return members.position(of: id) == nil ? .unknownMemberID : nil
+        return members.position(of: id) == nil ? .unknownMemberId : nil
     }
 
     private mutating func joinWithoutID(
@@ -62,7 +62,7 @@ extension ClassicGroup {
         let deadline = context.now.monotonic + call.sessionTimeout
         expected[id] = deadline
         arm(deadline, &context)
-        context.reply(token, .join(JoinAnswer(error: .memberIDRequired, memberID: id)))
+        context.reply(token, .join(JoinAnswer(error: .memberIdRequired, memberID: id)))
     }
 
     private mutating func addMember(
@@ -102,7 +102,7 @@ extension ClassicGroup {
             context.reply(token, .join(currentAnswer(to: call.memberID)))
         case .empty, .dead:
             context.reply(
-                token, .join(JoinAnswer(error: .unknownMemberID, memberID: call.memberID)))
+                token, .join(JoinAnswer(error: .unknownMemberId, memberID: call.memberID)))
         }
     }
 
@@ -145,7 +145,7 @@ extension ClassicGroup {
         _ context: inout GroupContext
     ) {
         let old = members[position]
-        answerWaiting(at: position, .fencedInstanceID, &context)
+        answerWaiting(at: position, .fencedInstanceId, &context)
         members.rename(at: position, to: id)
         let wasLeader = leader == old.id
         if wasLeader { leader = id }

@@ -16,10 +16,14 @@ extension ClassicGroup {
         var accepted: [(TopicPartition, CommittedOffset)] = []
         var records: [GroupRecord] = []
         for entry in call.offsets {
-            let isTooLarge =
-                entry.metadata.utf8.count > context.configuration.offsetMetadataBytesMax
-            answer.errors.append(isTooLarge ? .offsetMetadataTooLarge : .none)
-            if isTooLarge { continue }
+            var error = ErrorCode.none
+            if entry.partition.topic.utf8.count > Limits.topicNameBytes {
+                error = .invalidTopicException
+            } else if entry.metadata.utf8.count > context.configuration.offsetMetadataBytesMax {
+                error = .offsetMetadataTooLarge
+            }
+            answer.errors.append(error)
+            guard error == .none else { continue }
             let offset = CommittedOffset(
                 offset: entry.offset, leaderEpoch: entry.leaderEpoch, metadata: entry.metadata,
                 commitTimestamp: context.now.timestamp)
@@ -40,7 +44,7 @@ extension ClassicGroup {
         if claim.generation < 0, isEmpty { return nil }
         if claim.generation < 0, claim.memberID.isEmpty, claim.instanceID == nil {
             // Someone from outside would overwrite the offsets of a group at work.
-            return .unknownMemberID
+            return .unknownMemberId
         }
         if let error = refusal(of: claim) { return error }
         return isCompleting ? .rebalanceInProgress : nil

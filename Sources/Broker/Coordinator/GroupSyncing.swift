@@ -19,11 +19,11 @@ extension ClassicGroup {
             return refuse(.inconsistentGroupProtocol, &context)
         }
         guard let position = members.position(of: claim.memberID) else {
-            return refuse(.unknownMemberID, &context)
+            return refuse(.unknownMemberId, &context)
         }
         switch phase {
         case .empty, .dead:
-            refuse(.unknownMemberID, &context)
+            refuse(.unknownMemberId, &context)
         case .preparing:
             refreshSession(at: position, &context)
             refuse(.rebalanceInProgress, &context)
@@ -123,10 +123,10 @@ extension ClassicGroup {
     mutating func heartbeat(_ claim: MemberClaim, _ context: inout GroupContext) -> ErrorCode {
         if isDead { return .coordinatorNotAvailable }
         if let error = refusal(of: claim) { return error }
-        guard let position = members.position(of: claim.memberID) else { return .unknownMemberID }
+        guard let position = members.position(of: claim.memberID) else { return .unknownMemberId }
         switch phase {
         case .empty, .dead:
-            return .unknownMemberID
+            return .unknownMemberId
         case .preparing:
             signOfLife(at: position, &context)
             return .rebalanceInProgress
@@ -168,7 +168,7 @@ extension ClassicGroup {
         if id.isEmpty {
             guard let instance = member.instanceID,
                 let owner = members.memberID(ofInstance: instance)
-            else { return .unknownMemberID }
+            else { return .unknownMemberId }
             id = owner
         } else if member.instanceID == nil, expected[id] != nil {
             expected[id] = nil
@@ -176,13 +176,13 @@ extension ClassicGroup {
         } else if let error = refusal(ofMember: id, instance: member.instanceID) {
             return error
         }
-        guard let position = members.position(of: id) else { return .unknownMemberID }
+        guard let position = members.position(of: id) else { return .unknownMemberId }
         removeMember(at: position, &context)
         return .none
     }
 
     mutating func removeMember(at position: Int, _ context: inout GroupContext) {
-        answerWaiting(at: position, .unknownMemberID, &context)
+        answerWaiting(at: position, .unknownMemberId, &context)
         let member = members.remove(at: position)
         if leader == member.id { leader = members.all.first?.id }
     }

@@ -1,0 +1,92 @@
+import Base
+
+/// What the cluster knows about itself, as of one place in the metadata log: the result of applying
+/// every record up to there. Two nodes at the same place have equal images.
+package struct MetadataImage: Sendable {
+    package private(set) var clusterID: UUID128 = .zero
+    package private(set) var topics: OrderedMap<String, TopicMetadata> = [:]
+    /// The name of each topic by its id: for lookups only.
+    private var names: [UUID128: String] = [:]
+    /// Positions in `topics` would move; a second index answers requests by name in O(1).
+    private var byName: [String: TopicMetadata] = [:]
+    /// The first producer id that nobody was given a block of.
+    package private(set) var nextProducerID: Int64 = 0
+    package private(set) var objects: OrderedMap<String, Bytes> = [:]
+    /// The epoch of every partition's leadership: rises with each start of the node.
+    package private(set) var leaderEpoch: LeaderEpoch = 0
+    package private(set) var partitionCount = 0
+
+    /// Producer ids are handed out from blocks, so that one record serves a thousand producers.
+    package static let producerIDBlock: Int64 = 1000
+
+    package init() {}
+
+    /// The topic of this name; O(1).
+    package func topic(_ name: String) -> TopicMetadata? { byName[name] }
+
+    /// The topic with this id; O(1).
+    package func topic(id: UUID128) -> TopicMetadata? {
+        guard let name = names[id] else { return nil }
+        return byName[name]
+    }
+
+    /// Objects whose name begins with `prefix`, by name.
+    package func objects(prefix: String) -> [(name: String, content: Bytes)] {
+        var result: [(name: String, content: Bytes)] = []
+        var index = objects.lowerBound(prefix)
+        while index < objects.count, objects.keys[index].utf8.starts(with: prefix.utf8) {
+            result.append((objects.keys[index], objects.values[index]))
+            index += 1
+        }
+        return result
+    }
+
+    /// A topic whose name differs from `name` only in `.` and `_`: their metrics would be mixed up,
+    /// so such names are refused.
+    package func topicColliding(with name: String) -> String? {
+        let folded = Self.folded(name)
+        return topics.keys.first { $0 != name && Self.folded($0) == folded }
+    }
+
+    private static func folded(_ name: String) -> [UInt8] {
+        name.utf8.map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "_") : $0 }
+    }
+
+    package mutating func apply(_ record: MetadataRecord) {
+        switch record {
+        case .cluster(let id): clusterID = id
+        case .topic(let topic):
+            if let old = byName[topic.name] { remove(old) }
+            if let old = self.topic(id: topic.id) { remove(old) }
+            topics[topic.name] = topic
+            byName[topic.name] = topic
+            names[topic.id] = topic.name
+            partitionCount += Int(topic.partitionCount)
+        case .topicRemoved(let id):
+            if let topic = topic(id: id) { remove(topic) }
+        case .producerIDsReserved(let next): nextProducerID = max(nextProducerID, next)
+        case .object(let name, let content): objects[name] = content
+        case .objectRemoved(let name): objects[name] = nil
+        case .leaderEpoch(let epoch): leaderEpoch = max(leaderEpoch, epoch)
+        }
+    }
+
+    private mutating func remove(_ topic: TopicMetadata) {
+        topics[topic.name] = nil
+        byName[topic.name] = nil
+        names[topic.id] = nil
+        partitionCount -= Int(topic.partitionCount)
+    }
+
+    /// The indexes agree with the topics; counts are sums.
+    package func checkInvariants() {
+        precondition(topics.count == byName.count, "one index entry for each name")
+        precondition(topics.count == names.count, "one index entry for each id")
+        var sum = 0
+        for (name, topic) in topics {
+            precondition(byName[name] == topic && names[topic.id] == name, "the index agrees")
+            sum += Int(topic.partitionCount)
+        }
+        precondition(sum == partitionCount, "the partition count is the sum")
+    }
+}

@@ -1,0 +1,207 @@
+// Records of the internal partition `__cluster_metadata-0`. Integers are big-endian; text is a
+// uint16 length and UTF-8.
+//
+// Key: what the record is about. A later record with the same key replaces an earlier one, so the
+// partition may be compacted: what is left is always the whole state.
+//   offset  size  field
+//   0       1     type (see below)
+//   1       …     identity: nothing (cluster, producer ids, leader epoch), 16 bytes (topic id),
+//                 the name as UTF-8 to the end (object)
+//
+// Value: the whole new state; null = the thing is gone.
+//   offset  size  field
+//   0       1     version of the value, 1 today
+//   1       …     by type:
+//     1 cluster        cluster id (16 bytes)
+//     2 topic          name (text), flags (uint8: bit 0 internal), partitions (int32),
+//                      setting count (uint16), each: name (text), value (uint32 length, UTF-8)
+//     3 producer ids   the first id that was not reserved yet (int64)
+//     4 object         its bytes to the end
+//     5 leader epoch   the epoch of all partitions since the last start (int32)
+
+import Base
+
+/// One change of the cluster's metadata.
+package enum MetadataRecord: Equatable, Sendable {
+    case cluster(UUID128)
+    case topic(TopicMetadata)
+    case topicRemoved(UUID128)
+    case producerIDsReserved(next: Int64)
+    case object(name: String, content: Bytes)
+    case objectRemoved(name: String)
+    case leaderEpoch(LeaderEpoch)
+}
+
+/// A topic as the cluster agreed on it.
+package struct TopicMetadata: Equatable, Sendable {
+    package var id: UUID128
+    package var name: String
+    package var isInternal: Bool
+    package var partitionCount: Int32
+    /// Only what differs from the defaults, by published name.
+    package var settings: OrderedMap<String, String>
+
+    package init(
+        id: UUID128, name: String, isInternal: Bool = false, partitionCount: Int32,
+        settings: OrderedMap<String, String> = [:]
+    ) {
+        self.id = id
+        self.name = name
+        self.isInternal = isInternal
+        self.partitionCount = partitionCount
+        self.settings = settings
+    }
+
+    /// Its partitions, in order.
+    package var partitions: [TopicPartition] {
+        (0..<partitionCount).map { TopicPartition(topic: name, partition: $0) }
+    }
+}
+
+extension MetadataRecord {
+    private static let valueVersion: UInt8 = 1
+
+    private enum Kind: UInt8 {
+        case cluster = 1
+        case topic = 2
+        case producerIDs = 3
+        case object = 4
+        case leaderEpoch = 5
+    }
+
+    package func encoded() -> (key: Bytes, value: Bytes?) {
+        var key = ByteWriter(capacity: 32)
+        var value = ByteWriter(capacity: 64)
+        value.uint8(Self.valueVersion)
+        switch self {
+        case .cluster(let id):
+            key.uint8(Kind.cluster.rawValue)
+            value.identifier(id)
+        case .topic(let topic):
+            key.uint8(Kind.topic.rawValue)
+            key.identifier(topic.id)
+            value.text(topic.name)
+            value.uint8(topic.isInternal ? 1 : 0)
+            value.int32(topic.partitionCount)
+            precondition(topic.settings.count <= Int(UInt16.max), "settings are a known few")
+            value.uint16(UInt16(topic.settings.count))
+            for (name, setting) in topic.settings {
+                value.text(name)
+                value.uint32(UInt32(setting.utf8.count))
+                value.utf8(setting)
+            }
+        case .topicRemoved(let id):
+            key.uint8(Kind.topic.rawValue)
+            key.identifier(id)
+            return (key.finish(), nil)
+        case .producerIDsReserved(let next):
+            key.uint8(Kind.producerIDs.rawValue)
+            value.int64(next)
+        case .object(let name, let content):
+            key.uint8(Kind.object.rawValue)
+            key.utf8(name)
+            value.bytes(content)
+        case .objectRemoved(let name):
+            key.uint8(Kind.object.rawValue)
+            key.utf8(name)
+            return (key.finish(), nil)
+        case .leaderEpoch(let epoch):
+            key.uint8(Kind.leaderEpoch.rawValue)
+            value.int32(epoch.value)
+        }
+        return (key.finish(), value.finish())
+    }
+
+    package init(key keyBytes: Bytes?, value: Bytes?) throws(DecodeFailure) {
+        guard let bytes = keyBytes else {
+            throw .malformed("metadata record without a key", position: 0)
+        }
+        var key = ByteReader(bytes)
+        let type = try key.uint8()
+        guard let kind = Kind(rawValue: type) else {
+            throw .unsupported(
+                "metadata record type \(type), written by a newer version of this software")
+        }
+        guard let value else {
+            switch kind {
+            case .topic: self = .topicRemoved(try key.identifier())
+            case .object: self = .objectRemoved(name: try key.string(key.remaining))
+            default: throw .malformed("metadata record type \(type) without a value", position: 0)
+            }
+            return
+        }
+        var reader = ByteReader(value)
+        let version = try reader.uint8()
+        guard version == Self.valueVersion else {
+            throw .unsupported(
+                "version \(version) of metadata record type \(type), "
+                    + "written by a newer version of this software")
+        }
+        switch kind {
+        case .cluster: self = .cluster(try reader.identifier())
+        case .topic: self = .topic(try Self.topic(id: try key.identifier(), &reader))
+        case .producerIDs:
+            let next = try reader.int64()
+            guard next >= 0 else {
+                throw .invalid(what: "producer id", value: next, position: reader.position)
+            }
+            self = .producerIDsReserved(next: next)
+        case .object:
+            self = .object(
+                name: try key.string(key.remaining), content: reader.rest().compacted())
+        case .leaderEpoch: self = .leaderEpoch(LeaderEpoch(try reader.int32()))
+        }
+        guard key.isAtEnd else {
+            throw .malformed("metadata key goes on after its end", position: key.position)
+        }
+        guard reader.isAtEnd else {
+            throw .malformed("metadata value goes on after its end", position: reader.position)
+        }
+    }
+
+    private static func topic(
+        id: UUID128, _ reader: inout ByteReader
+    ) throws(DecodeFailure) -> TopicMetadata {
+        let name = try reader.text()
+        let flags = try reader.uint8()
+        let partitions = try reader.int32()
+        guard partitions > 0, Int(partitions) <= Limits.partitionsPerTopic else {
+            throw .invalid(
+                what: "partition count", value: Int64(partitions), position: reader.position)
+        }
+        var topic = TopicMetadata(
+            id: id, name: name, isInternal: flags & 1 != 0, partitionCount: partitions)
+        let count = try reader.checkedCount(
+            Int(try reader.uint16()), minimumBytes: 6, what: "setting count")
+        for _ in 0..<count {
+            let setting = try reader.text()
+            topic.settings[setting] = try reader.string(Int(try reader.uint32()))
+        }
+        return topic
+    }
+}
+
+extension ByteWriter {
+    fileprivate mutating func identifier(_ id: UUID128) {
+        int64(Int64(bitPattern: id.high))
+        int64(Int64(bitPattern: id.low))
+    }
+
+    fileprivate mutating func text(_ text: String) {
+        let length = text.utf8.count
+        precondition(length <= Int(UInt16.max), "names are checked before they get here")
+        uint16(UInt16(length))
+        utf8(text)
+    }
+}
+
+extension ByteReader {
+    fileprivate mutating func identifier() throws(DecodeFailure) -> UUID128 {
+        let high = UInt64(bitPattern: try int64())
+        return UUID128(high: high, low: UInt64(bitPattern: try int64()))
+    }
+
+    fileprivate mutating func text() throws(DecodeFailure) -> String {
+        try string(Int(try uint16()))
+    }
+}
