@@ -20,6 +20,20 @@ import Testing
         #expect(queue.count == 0)
     }
 
+    @Test func `pruning drops what is stale and keeps the order`() {
+        var queue = DeadlineQueue<Int>()
+        var random = Random(seed: 6)
+        for key in 0..<300 { queue.push(Instant(nanoseconds: Int64(random.below(90))), key) }
+        queue.prune { _, key in key % 3 == 0 }
+        #expect(queue.count == 100)
+        var last = Instant.zero
+        while let (deadline, key) = queue.popDue(Instant(nanoseconds: 100)) {
+            #expect(key % 3 == 0)
+            #expect(deadline >= last)
+            last = deadline
+        }
+    }
+
     @Test func `nothing is due before its time`() {
         var queue = DeadlineQueue<String>()
         queue.push(Instant(nanoseconds: 10), "a")

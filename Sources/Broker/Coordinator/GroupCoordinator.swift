@@ -57,6 +57,9 @@ package struct GroupCoordinator: Sendable {
         if groups[call.group] == nil { groups[call.group] = ClassicGroup(id: call.group) }
         groups[call.group]?.join(call, token, &context)
         forgetIfUnused(call.group)
+        if context.deadlines.count > 2 * groups.count + 64 {
+            context.deadlines.prune { deadline, name in groups[name]?.armedAt == deadline }
+        }
         return context.takeEffects()
     }
 

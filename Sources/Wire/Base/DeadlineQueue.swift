@@ -47,8 +47,19 @@ package struct DeadlineQueue<Key> {
         return (first.deadline, first.key)
     }
 
-    private mutating func sink() {
-        var parent = 0
+    /// Drops the entries that nobody waits for any more, in O(n). Owners that change their minds
+    /// often call it when most entries are stale, so that the queue stays bounded.
+    package mutating func prune(keeping isWanted: (Instant, Key) -> Bool) {
+        heap.removeAll { !isWanted($0.deadline, $0.key) }
+        var parent = heap.count / 2
+        while parent > 0 {
+            parent -= 1
+            sink(from: parent)
+        }
+    }
+
+    private mutating func sink(from start: Int = 0) {
+        var parent = start
         while true {
             let left = parent * 2 + 1
             guard left < heap.count else { return }
