@@ -30,13 +30,15 @@ package enum NodeEvent: Sendable {
     /// The journal bytes of `ticket` are durable, or can't be made so.
     case journalSynced(SyncTicket, failure: StorageFailure?)
     case command(CommandID, NodeCommand)
-    /// The time asked for by `wakeAt` came.
+    /// The time asked for by `wakeAt` came. Send it once after the start, too: it brings the first
+    /// `wakeAt`.
     case timer
 }
 
 package enum NodeEffect: Sendable {
     /// Bytes for the connection, length prefix included, to be sent in this order.
     case send(ConnectionID, [Bytes])
+    /// Send what was queued before, then close. The node has forgotten the connection.
     case close(ConnectionID, reason: String)
     /// Sync the journal file off the loop, then answer with `journalSynced`. At most one is open.
     case syncJournal(SyncTicket, file: any DiskFile)

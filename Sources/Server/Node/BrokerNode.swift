@@ -1,0 +1,246 @@
+import Base
+import Coordinator
+import Log
+import Quorum
+import WireProtocol
+
+/// One broker: the log store, the metadata, the groups and the connections, as one deterministic
+/// machine. Events come in with the time, effects go out.
+///
+/// A batch of events may be given to `accept` one by one and finished with one `finishRound`: then
+/// whatever they appended shares one sync. `handle` does both for a single event.
+///
+/// Files: this one has the life cycle and the events; `Core/` the mechanics that handlers share;
+/// `Handlers/` one file for each request kind; `Settings/` the tables of settings.
+package struct BrokerNode: Sendable {
+    let configuration: NodeConfiguration
+    let diagnostics: any Diagnostics
+    let versions = ApiVersionTable.all
+    var random: Random
+    var store: LogStore
+    var coordinator: GroupCoordinator
+
+    /// What is durable: what requests are answered from.
+    var image: MetadataImage
+    /// With the changes that are still on their way to the disk: what new changes are checked
+    /// against and computed from.
+    var draft: MetadataImage
+    var changes = Queue<PendingChange>()
+    /// The last record of the newest of them.
+    var lastChangeOffset: Offset = -1
+
+    var connections: [ConnectionID: ClientConnection] = [:]
+    var queuedBytes = 0
+    /// Connections that may have a request to start.
+    var runnable = Queue<ConnectionID>()
+    /// Connections whose next request waits for a change of the metadata.
+    var waitingForChange: [ConnectionID] = []
+
+    /// By partition, in the order of the offsets.
+    var durabilityWaits: [TopicPartition: Queue<DurabilityWait>] = [:]
+    var produces: [RequestKey: ParkedProduce] = [:]
+    var nextProduceCheck: Instant?
+    var fetches: [RequestKey: ParkedFetch] = [:]
+    var fetchesByPartition: [TopicPartition: [RequestKey]] = [:]
+    var fetchDeadlines = DeadlineQueue<RequestKey>()
+    var appends: [CommandID: ParkedAppend] = [:]
+    var groupRequests: [ReplyToken: ParkedGroupRequest] = [:]
+    var groupDeletions: [RequestKey: ParkedGroupDeletion] = [:]
+    var lastReplyToken: UInt64 = 0
+    /// Producer ids that were reserved durably and not handed out yet.
+    var producerIDs: Range<Int64> = 0..<0
+    var isReservingProducerIDs = false
+    /// Where the next record without a key goes, by topic.
+    var roundRobin: [String: Int32] = [:]
+
+    var now: Now
+    var output: [NodeEffect] = []
+    private var announcedWake: Instant?
+    private(set) var isHalted = false
+    var counters = NodeStatistics()
+
+    /// Opens the data directory: recovers the logs, replays metadata and groups, repairs what a
+    /// crash left half done. Reads and writes the disk, and syncs it.
+    package init(
+        configuration: NodeConfiguration, disk: any Disk, random: Random,
+        diagnostics: any Diagnostics, now: Now
+    ) throws(Problem) {
+        var random = random
+        let groupRandom = random.fork()
+        let start = try NodeStart.open(
+            configuration: configuration, disk: disk, random: &random, diagnostics: diagnostics,
+            now: now)
+        self.configuration = configuration
+        self.diagnostics = diagnostics
+        self.random = random
+        self.now = now
+        store = start.store
+        image = start.image
+        draft = start.image
+        coordinator = GroupCoordinator(configuration: configuration.groups, random: groupRandom)
+        try replayGroups()
+    }
+
+    // MARK: Events
+
+    /// Takes one event and everything that follows from it.
+    package mutating func handle(
+        _ event: NodeEvent, now: Now, into effects: inout [NodeEffect]
+    ) {
+        accept(event, now: now, into: &effects)
+        finishRound(now: now, into: &effects)
+    }
+
+    /// Takes one event of a round. Effects may come now or at the end of the round.
+    package mutating func accept(
+        _ event: NodeEvent, now: Now, into effects: inout [NodeEffect]
+    ) {
+        if isHalted { return }
+        self.now = now
+        switch event {
+        case .connectionOpened(let id, let peer): open(id, peer: peer)
+        case .request(let id, let request): receive(request, from: id)
+        case .connectionClosed(let id): forget(id)
+        case .journalSynced(let ticket, let failure): synced(ticket, failure: failure)
+        case .command(let id, let command): run(command, id)
+        case .timer:
+            announcedWake = nil
+            tick()
+        }
+        startRequests()
+        effects.append(contentsOf: output)
+        output.removeAll(keepingCapacity: true)
+    }
+
+    /// Ends a round: asks for one sync of everything that was appended, and for the next timer.
+    package mutating func finishRound(now: Now, into effects: inout [NodeEffect]) {
+        if isHalted { return }
+        self.now = now
+        if let request = store.beginSync() {
+            effects.append(.syncJournal(request.ticket, file: request.file))
+        }
+        let next = nextDeadline
+        if next < .distantFuture, next != announcedWake {
+            announcedWake = next
+            effects.append(.wakeAt(next))
+        }
+    }
+
+    /// Makes everything durable and leaves a short recovery to the next start. The node takes no
+    /// events afterwards.
+    package mutating func close(now: Now) throws(Problem) {
+        if isHalted { return }
+        isHalted = true
+        do throws(StorageFailure) {
+            try store.close(now: now)
+        } catch {
+            throw Problem("storage.failed", "the logs could not be closed: \(error)")
+        }
+    }
+
+    private var nextDeadline: Instant {
+        var next = store.nextDeadline
+        if let groups = coordinator.nextDeadline { next = min(next, groups) }
+        if let fetch = fetchDeadlines.next { next = min(next, fetch) }
+        if let produce = nextProduceCheck { next = min(next, produce) }
+        return next
+    }
+
+    private mutating func tick() {
+        if store.nextDeadline <= now.monotonic, let problem = store.maintain(now: now) {
+            return halt(problem)
+        }
+        perform(coordinator.tick(now: now))
+        expireFetches()
+        expireProduces()
+    }
+
+    mutating func halt(_ problem: Problem) {
+        guard !isHalted else { return }
+        isHalted = true
+        diagnostics.report(.error, "node", problem.description)
+        // Answers that were made in this event may rest on what can't be trusted.
+        output = [.halt(problem)]
+    }
+
+    // MARK: Durability
+
+    private mutating func synced(_ ticket: SyncTicket, failure: StorageFailure?) {
+        counters.journalSyncs += 1
+        switch store.syncCompleted(ticket, failure: failure) {
+        case .halt(let problem): halt(problem)
+        case .advanced(let partitions):
+            for advance in partitions where !isHalted {
+                settle(advance.topicPartition, through: advance.durableEndOffset)
+            }
+            for advance in partitions where !isHalted { wakeFetches(of: advance.topicPartition) }
+        }
+    }
+
+    /// Calls back when the durable end of `partition` has passed `lastOffset`, at once if it has.
+    mutating func whenDurable(
+        _ partition: TopicPartition, _ lastOffset: Offset, _ waiter: DurabilityWaiter
+    ) {
+        if let end = store.offsets(of: partition)?.durableEndOffset, end > lastOffset {
+            return settle(waiter)
+        }
+        durabilityWaits[partition, default: Queue()].append(
+            DurabilityWait(lastOffset: lastOffset, waiter: waiter))
+    }
+
+    private mutating func settle(_ partition: TopicPartition, through end: Offset) {
+        while let wait = durabilityWaits[partition]?.first, wait.lastOffset < end {
+            _ = durabilityWaits[partition]?.popFirst()
+            settle(wait.waiter)
+        }
+        if durabilityWaits[partition]?.isEmpty == true { durabilityWaits[partition] = nil }
+    }
+
+    private mutating func settle(_ waiter: DurabilityWaiter) {
+        switch waiter {
+        case .produce(let key, let topic, let partition):
+            finishProduce(key, topic: topic, partition: partition, error: nil)
+        case .change: applyChange()
+        case .group(let token): perform(coordinator.appended(token, failure: nil, now: now))
+        case .append(let id): finishAppend(id)
+        }
+    }
+
+    /// Everything of a deleted partition that somebody waits for will not come.
+    mutating func abandon(_ partition: TopicPartition) {
+        while let wait = durabilityWaits[partition]?.popFirst() {
+            switch wait.waiter {
+            case .produce(let key, let topic, let place):
+                finishProduce(
+                    key, topic: topic, partition: place, error: .unknownTopicOrPartition)
+            case .change: break
+            case .group(let token):
+                perform(
+                    coordinator.appended(token, failure: .coordinatorNotAvailable, now: now))
+            case .append(let id):
+                appends[id] = nil
+                output.append(.commandFinished(id, .failure(Self.unknownTopic(partition.topic))))
+            }
+        }
+        durabilityWaits[partition] = nil
+        wakeFetches(of: partition)
+    }
+
+    // MARK: Invariants
+
+    /// The parts are in order, and nobody waits for a request of a connection that is gone in a
+    /// way that would keep memory.
+    package func checkInvariants() {
+        store.checkInvariants()
+        coordinator.checkInvariants()
+        image.checkInvariants()
+        draft.checkInvariants()
+        for key in fetches.keys {
+            precondition(connections[key.connection] != nil, "a parked fetch has a connection")
+        }
+        precondition(queuedBytes >= 0, "queued bytes are a sum")
+        if changes.isEmpty {
+            precondition(image.topics.count == draft.topics.count, "nothing is pending")
+        }
+    }
+}

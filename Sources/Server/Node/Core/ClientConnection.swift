@@ -1,0 +1,107 @@
+import Base
+import WireProtocol
+
+/// Names one request: its connection and its place among the requests of that connection.
+struct RequestKey: Hashable, Comparable, Sendable {
+    var connection: ConnectionID
+    var sequence: UInt64
+
+    static func < (left: RequestKey, right: RequestKey) -> Bool {
+        left.connection != right.connection
+            ? left.connection < right.connection : left.sequence < right.sequence
+    }
+}
+
+/// What a handler has to know about the request beside its body.
+struct RequestContext: Sendable {
+    var key: RequestKey
+    var version: Int16
+    var correlationId: Int32
+    var clientID: String
+}
+
+/// One client, as far as the order of its answers is concerned. Requests are worked on as they
+/// arrive, so that many produces share one sync; their answers wait in slots until all earlier ones
+/// are there. A fetch that waits for records stops the requests behind it from being started.
+struct ClientConnection: Sendable {
+    private enum Slot: Sendable {
+        case working
+        case answered([Bytes])
+    }
+
+    /// The address as driver knows it, `host:port`.
+    let peer: String
+    private var slots = Queue<Slot>()
+    private var firstSequence: UInt64 = 0
+    /// Requests that were not started.
+    private(set) var queue = Queue<Bytes>()
+    private(set) var queuedBytes = 0
+    /// The request that must be answered before the next is started.
+    private(set) var blocker: UInt64?
+    /// Set while the front of the queue waits for a change of the metadata to become durable.
+    var waitsForChange = false
+    /// Rises with each fetch, so that the partitions take turns in being first.
+    var fetchRotation = 0
+
+    init(peer: String) { self.peer = peer }
+
+    /// The host as groups show it.
+    var clientHost: String {
+        guard let colon = peer.lastIndex(of: ":") else { return "/" + peer }
+        return "/" + peer[..<colon]
+    }
+
+    var mayStart: Bool { blocker == nil && !waitsForChange && !queue.isEmpty }
+    var isIdle: Bool { blocker == nil && !waitsForChange && queue.isEmpty }
+
+    mutating func enqueue(_ request: Bytes) {
+        queuedBytes += request.count
+        queue.append(request)
+    }
+
+    mutating func dequeue() -> Bytes? {
+        guard let request = queue.popFirst() else { return nil }
+        queuedBytes -= request.count
+        return request
+    }
+
+    /// Puts a request back that is to be started again.
+    mutating func requeue(_ request: Bytes) {
+        queuedBytes += request.count
+        queue.prepend(request)
+    }
+
+    /// Reserves the place of the next answer.
+    mutating func begin() -> UInt64 {
+        slots.append(.working)
+        return firstSequence + UInt64(slots.count) - 1
+    }
+
+    /// The request begun last will not be answered.
+    mutating func retract() {
+        _ = slots.popLast()
+    }
+
+    mutating func block(on sequence: UInt64) { blocker = sequence }
+
+    /// Takes an answer and returns everything that may be sent now, in order.
+    mutating func answer(_ sequence: UInt64, _ pieces: [Bytes]) -> [[Bytes]] {
+        guard sequence >= firstSequence, sequence < firstSequence + UInt64(slots.count) else {
+            return []
+        }
+        if blocker == sequence { blocker = nil }
+        if sequence == firstSequence, slots.count == 1 {
+            _ = slots.popFirst()
+            firstSequence += 1
+            return [pieces]
+        }
+        slots[Int(sequence - firstSequence)] = .answered(pieces)
+        var ready: [[Bytes]] = []
+        while case .answered(let pieces)? = slots.first {
+            ready.append(pieces)
+            _ = slots.popFirst()
+            firstSequence += 1
+        }
+        return ready
+    }
+}

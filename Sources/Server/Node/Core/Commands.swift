@@ -1,0 +1,307 @@
+// What the process itself asks of the node; see `NodeCommand`.
+
+import Base
+import Coordinator
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    mutating func run(_ command: NodeCommand, _ id: CommandID) {
+        switch command {
+        case .append(let topic, let records): append(records, to: topic, id)
+        case .createTopic(let name, let partitions, let configs):
+            createTopic(name, partitions, configs, id)
+        case .deleteTopic(let name): deleteTopic(name, id)
+        case .describeTopics(let names): describeTopics(names, id)
+        case .read(let partition, let from, let maxBytes):
+            read(partition, from: from, maxBytes: maxBytes, id)
+        case .putObject(let name, let content): putObject(name, content, id)
+        case .listObjects(let prefix):
+            let objects = image.objects(prefix: prefix).map {
+                StoredObject(name: $0.name, content: $0.content)
+            }
+            finish(id, .success(.objects(objects)))
+        case .statistics: finish(id, .success(.statistics(statistics)))
+        }
+    }
+
+    private mutating func finish(_ id: CommandID, _ result: Result<NodeAnswer, Problem>) {
+        output.append(.commandFinished(id, result))
+    }
+
+    private mutating func fail(_ id: CommandID, _ problem: Problem) {
+        finish(id, .failure(problem))
+    }
+
+    private func problem(_ failure: AppendFailure) -> Problem {
+        switch failure {
+        case .messageTooLarge, .recordListTooLarge, .invalidRecord, .invalidTimestamp:
+            Problem("record.invalid", failure.description, notes: failure.records.map(\.message))
+        case .noSpace, .journalFull:
+            Problem("storage.full", failure.description, hint: "try again in a moment")
+        default: Problem("storage.failed", failure.description)
+        }
+    }
+
+    // MARK: Records
+
+    private mutating func append(_ records: [NewRecord], to name: String, _ id: CommandID) {
+        guard let topic = image.topic(name) else {
+            return fail(id, Self.unknownTopic(name, among: image.topics.keys))
+        }
+        if topic.isInternal {
+            return fail(id, Problem("topic.internal", "\(name) belongs to the brokers"))
+        }
+        let limit = TopicSettings.partitionSettings(of: topic).maxMessageBytes
+        var plan = AppendPlan(topic: topic, limit: limit)
+        var next = roundRobin[name] ?? 0
+        for (index, record) in records.enumerated() {
+            let target: Int32
+            if let key = record.key {
+                target = partition(forKey: key, partitionCount: topic.partitionCount)
+            } else {
+                target = next % topic.partitionCount
+                next = (target + 1) % topic.partitionCount
+            }
+            if let bytes = plan.add(record, index: index, to: target) {
+                return fail(
+                    id, Problem(
+                        "record.too.large",
+                        "record \(index) has about \(bytes) bytes, \(name) takes up to \(limit)",
+                        notes: ["nothing was appended"],
+                        hint: "raise max.message.bytes of the topic"))
+            }
+        }
+        roundRobin[name] = next
+        if records.isEmpty { return finish(id, .success(.appended([]))) }
+        append(plan, records, id)
+    }
+
+    private mutating func append(
+        _ plan: AppendPlan, _ records: [NewRecord], _ id: CommandID
+    ) {
+        let unknown = AppendedRecord(partition: -1, offset: -1)
+        var appended = [AppendedRecord](repeating: unknown, count: records.count)
+        var waits: [(TopicPartition, Offset)] = []
+        for batch in plan.batches {
+            var builder = RecordBatchBuilder(capacity: batch.bytes)
+            for index in batch.records {
+                let record = records[index]
+                builder.append(
+                    key: record.key, value: record.value,
+                    headers: record.headers.map { RecordHeader(key: $0.key, value: $0.value) },
+                    timestamp: record.timestamp ?? now.timestamp)
+            }
+            let bytes = finishUncompressed(builder)
+            let target = TopicPartition(topic: plan.topic.name, partition: batch.partition)
+            do throws(AppendFailure) {
+                let result = try store.append(bytes, to: target, now: now)
+                counters.producedBytes += Int64(bytes.count)
+                counters.producedRecords += Int64(batch.records.count)
+                for (place, index) in batch.records.enumerated() {
+                    appended[index] = AppendedRecord(
+                        partition: batch.partition, offset: result.baseOffset + Int64(place))
+                }
+                waits.append((target, result.lastOffset))
+            } catch {
+                var problem = problem(error)
+                if !waits.isEmpty {
+                    problem.notes.append(
+                        "\(waits.count) of \(plan.batches.count) batches were appended all the same"
+                    )
+                }
+                return fail(id, problem)
+            }
+        }
+        appends[id] = ParkedAppend(records: appended, open: waits.count)
+        for (target, last) in waits { whenDurable(target, last, .append(id)) }
+    }
+
+    /// One batch of an append command is durable.
+    mutating func finishAppend(_ id: CommandID) {
+        appends[id]?.open -= 1
+        guard appends[id]?.open == 0, let done = appends.removeValue(forKey: id) else { return }
+        finish(id, .success(.appended(done.records)))
+    }
+
+    private mutating func read(
+        _ partition: TopicPartition, from offset: Offset, maxBytes: Int, _ id: CommandID
+    ) {
+        guard let topic = image.topic(partition.topic), partition.partition >= 0,
+            partition.partition < topic.partitionCount
+        else {
+            return fail(id, Self.unknownTopic("\(partition)", among: image.topics.keys))
+        }
+        do throws(ReadFailure) {
+            let result = try store.read(partition, from: offset, maxBytes: max(maxBytes, 0))
+            counters.fetchedBytes += Int64(result.bytes)
+            finish(
+                id,
+                .success(
+                    .batches(
+                        ReadResult(
+                            batches: result.batches, logStartOffset: result.logStartOffset,
+                            highWatermark: result.highWatermark))))
+        } catch {
+            switch error {
+            case .offsetOutOfRange(let requested, let start, let end):
+                fail(
+                    id, Problem(
+                        "offset.out.of.range", "offset \(requested) of \(partition) is not there",
+                        notes: ["the log has offsets \(start) to \(end)"]))
+            case .unknownPartition: fail(id, Self.unknownTopic("\(partition)"))
+            case .damaged(let damage):
+                fail(id, Problem("storage.damaged", damage.description))
+            case .storage(let failure):
+                fail(id, Problem("storage.failed", failure.description))
+            }
+        }
+    }
+
+    // MARK: Topics
+
+    private mutating func createTopic(
+        _ name: String, _ partitions: Int32?, _ configs: [TopicSetting], _ id: CommandID
+    ) {
+        if draft.topic(name) != nil {
+            // It may still be on its way to the disk: then so is the answer.
+            if image.topic(name) != nil { return finish(id, .success(.done)) }
+            return afterPendingChanges(.command(id, .done))
+        }
+        if let complaint = TopicName.complaint(about: name) {
+            return fail(id, Problem("topic.name", complaint))
+        }
+        if TopicName.isReserved(name) {
+            return fail(id, Problem("topic.internal", "\(name) belongs to the brokers"))
+        }
+        if let other = draft.topicColliding(with: name) {
+            return fail(
+                id,
+                Problem("topic.name", "\(name) and \(other) differ only in \".\" and \"_\""))
+        }
+        let count = partitions ?? configuration.partitionsDefault
+        let budget = configuration.partitionsMax - draft.partitionCount
+        if let complaint = complaint(aboutCount: count, budget: budget) {
+            return fail(id, Problem("topic.partitions", complaint))
+        }
+        var settings: OrderedMap<String, String> = [:]
+        for config in configs { settings[config.name] = config.value }
+        if let complaint = TopicSettings.complaint(about: settings) {
+            return fail(id, Problem("topic.setting", complaint))
+        }
+        let topic = TopicMetadata(
+            id: newTopicID(), name: name, partitionCount: count, settings: settings)
+        if let failure = change([.topic(topic)], .command(id, .done)) {
+            fail(id, problem(failure))
+        }
+    }
+
+    private mutating func deleteTopic(_ name: String, _ id: CommandID) {
+        guard let topic = draft.topic(name) else {
+            return fail(id, Self.unknownTopic(name, among: draft.topics.keys))
+        }
+        if topic.isInternal {
+            return fail(id, Problem("topic.internal", "\(name) belongs to the brokers"))
+        }
+        if let failure = change([.topicRemoved(topic.id)], .command(id, .done)) {
+            fail(id, problem(failure))
+        }
+    }
+
+    private mutating func describeTopics(_ names: [String]?, _ id: CommandID) {
+        var topics: [TopicMetadata] = []
+        for name in names ?? image.topics.keys {
+            guard let topic = image.topic(name) else {
+                return fail(id, Self.unknownTopic(name, among: image.topics.keys))
+            }
+            topics.append(topic)
+        }
+        finish(id, .success(.topics(topics.map { describe($0) })))
+    }
+
+    private func describe(_ topic: TopicMetadata) -> TopicDescription {
+        TopicDescription(
+            name: topic.name, id: topic.id, isInternal: topic.isInternal,
+            settings: topic.settings.map { TopicSetting($0.key, $0.value) },
+            partitions: topic.partitions.map { partition in
+                let offsets = store.offsets(of: partition)
+                return TopicDescription.PartitionDescription(
+                    partition: partition.partition,
+                    logStartOffset: offsets?.logStartOffset ?? -1,
+                    highWatermark: offsets?.highWatermark ?? -1, bytes: offsets?.bytes ?? 0)
+            })
+    }
+
+    // MARK: Objects and figures
+
+    private mutating func putObject(_ name: String, _ content: Bytes?, _ id: CommandID) {
+        let limit = NodeStart.metadataBatchBytesMax - 4096
+        if name.utf8.count > 1024 || (content?.count ?? 0) > limit {
+            return fail(
+                id, Problem(
+                    "object.too.large",
+                    "a stored object has a name of up to 1024 bytes and up to \(limit) bytes",
+                    notes: ["\(name.prefix(100)) has \(content?.count ?? 0) bytes"]))
+        }
+        let record: MetadataRecord =
+            if let content {
+                .object(name: name, content: content.compacted())
+            } else {
+                .objectRemoved(name: name)
+            }
+        if let failure = change([record], .command(id, .done)) { fail(id, problem(failure)) }
+    }
+
+    private var statistics: NodeStatistics {
+        var result = counters
+        result.connections = connections.count
+        result.topics = image.topics.count
+        result.partitions = image.partitionCount
+        result.logBytes = store.statistics.logBytes
+        result.groups = coordinator.groupCount
+        return result
+    }
+}
+
+/// Which records of a command go into which batch.
+private struct AppendPlan {
+    struct Batch {
+        var partition: Int32
+        var records: [Int] = []
+        var bytes: Int
+    }
+
+    let topic: TopicMetadata
+    let limit: Int
+    private(set) var batches: [Batch] = []
+    /// The batch that is being filled, by partition.
+    private var open: [Int32: Int] = [:]
+
+    init(topic: TopicMetadata, limit: Int) {
+        self.topic = topic
+        self.limit = limit
+    }
+
+    /// Adds a record; its size when no batch could hold it.
+    mutating func add(_ record: NewRecord, index: Int, to partition: Int32) -> Int? {
+        var bytes = RecordBatchBuilder.upperBound(key: record.key, value: record.value)
+        for header in record.headers {
+            bytes += 10 + header.key.utf8.count + (header.value?.count ?? 0)
+        }
+        if bytes + RecordBatchHeader.byteCount > limit { return bytes }
+        if let place = open[partition], batches[place].bytes + bytes <= limit,
+            batches[place].records.count < Limits.recordsPerBatch
+        {
+            batches[place].records.append(index)
+            batches[place].bytes += bytes
+            return nil
+        }
+        open[partition] = batches.count
+        batches.append(
+            Batch(
+                partition: partition, records: [index],
+                bytes: RecordBatchHeader.byteCount + bytes))
+        return nil
+    }
+}

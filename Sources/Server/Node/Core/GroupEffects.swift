@@ -1,0 +1,80 @@
+// Carries out what the coordinator wants: answers go to their requests, records to the partition
+// of `__consumer_offsets` that keeps the group.
+
+import Base
+import Coordinator
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    mutating func park(_ request: ParkedGroupRequest) -> ReplyToken {
+        lastReplyToken += 1
+        let token = ReplyToken(lastReplyToken)
+        groupRequests[token] = request
+        return token
+    }
+
+    mutating func perform(_ effects: [GroupEffect]) {
+        for effect in effects {
+            switch effect {
+            case .reply(let token, let reply): finish(token, reply)
+            case .append(let token, let group, let records): append(records, of: group, token)
+            }
+        }
+    }
+
+    private mutating func finish(_ token: ReplyToken, _ reply: GroupReply) {
+        guard let request = groupRequests.removeValue(forKey: token) else { return }
+        switch (request, reply) {
+        case (.join(let context), .join(let join)): answerJoin(join, context)
+        case (.sync(let context), .sync(let sync)):
+            answer(
+                context,
+                SyncGroupResponse(
+                    errorCode: sync.error, protocolType: sync.protocolType,
+                    protocolName: sync.protocolName, assignment: sync.assignment))
+        case (.heartbeat(let context), .heartbeat(let error)):
+            answer(context, HeartbeatResponse(errorCode: error))
+        case (.leave(let context), .leave(let leave)): answerLeave(leave, context)
+        case (.commit(let context, let response, let places), .commit(let commit)):
+            answerCommit(commit, response, places, context)
+        case (.delete(let key, let place), .delete(let error)):
+            groupDeleted(key, place: place, error)
+        default: preconditionFailure("the coordinator answers what was asked")
+        }
+    }
+
+    private mutating func append(
+        _ records: [GroupRecord], of group: String, _ token: AppendToken
+    ) {
+        guard let topic = image.topic(Self.offsetsTopic) else {
+            return perform(
+                coordinator.appended(token, failure: .coordinatorNotAvailable, now: now))
+        }
+        let partition = TopicPartition(
+            topic: Self.offsetsTopic,
+            partition: groupPartition(of: group, partitionCount: topic.partitionCount))
+        var builder = RecordBatchBuilder(capacity: 512)
+        for record in records {
+            builder.append(key: record.key, value: record.value, timestamp: now.timestamp)
+        }
+        do throws(AppendFailure) {
+            let result = try store.append(
+                finishUncompressed(builder), to: partition, origin: .node, now: now)
+            whenDurable(partition, result.lastOffset, .group(token))
+        } catch {
+            diagnostics.report(
+                .warning, "groups", "state of group \(group) was refused by the log: \(error)")
+            perform(coordinator.appended(token, failure: groupError(error), now: now))
+        }
+    }
+
+    /// What a member is told: whatever may pass is tried again, what is too large never fits.
+    private func groupError(_ failure: AppendFailure) -> ErrorCode {
+        switch failure {
+        case .messageTooLarge, .recordListTooLarge, .invalidRecord: .unknownServerError
+        default: .coordinatorNotAvailable
+        }
+    }
+}

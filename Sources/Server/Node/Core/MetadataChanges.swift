@@ -1,0 +1,135 @@
+// How the metadata changes: a record is appended to the metadata partition; when it is durable it
+// is applied, the logs follow, and whoever asked is answered.
+
+import Base
+import Coordinator
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    /// The partition that holds the metadata. Not a topic: clients never see it.
+    static let metadataPartition = TopicPartition(topic: "__cluster_metadata", partition: 0)
+
+    /// Appends `records` as one batch. Nothing has happened when an error is returned.
+    mutating func change(
+        _ records: [MetadataRecord], _ completion: PendingChange.Completion
+    ) -> AppendFailure? {
+        let batch = NodeStart.batch(of: records, at: now.timestamp)
+        let result: AppendResult
+        do throws(AppendFailure) {
+            result = try store.append(batch, to: Self.metadataPartition, origin: .node, now: now)
+        } catch {
+            diagnostics.report(.error, "metadata", "a change was refused by the log: \(error)")
+            return error
+        }
+        for record in records { draft.apply(record) }
+        changes.append(PendingChange(records: records, completion: completion))
+        lastChangeOffset = result.lastOffset
+        whenDurable(Self.metadataPartition, result.lastOffset, .change)
+        return nil
+    }
+
+    /// Does its part when everything that was changed so far is durable.
+    mutating func afterPendingChanges(_ completion: PendingChange.Completion) {
+        changes.append(PendingChange(records: [], completion: completion))
+        whenDurable(Self.metadataPartition, lastChangeOffset, .change)
+    }
+
+    /// The oldest change is durable.
+    mutating func applyChange() {
+        guard let change = changes.popFirst() else { return }
+        for record in change.records {
+            if let problem = apply(record) { return halt(problem) }
+        }
+        switch change.completion {
+        case .answer(let key, let frame): send(frame, to: key)
+        case .command(let id, let answer): output.append(.commandFinished(id, .success(answer)))
+        case .producerIDs:
+            isReservingProducerIDs = false
+            let end = image.nextProducerID
+            producerIDs = (end - MetadataImage.producerIDBlock)..<end
+        case .none: break
+        }
+        let waiting = waitingForChange
+        waitingForChange = []
+        for id in waiting {
+            connections[id]?.waitsForChange = false
+            runnable.append(id)
+        }
+    }
+
+    private mutating func apply(_ record: MetadataRecord) -> Problem? {
+        switch record {
+        case .topic(let topic):
+            let old = image.topic(id: topic.id)
+            image.apply(record)
+            return follow(topic, from: old)
+        case .topicRemoved(let id):
+            let old = image.topic(id: id)
+            image.apply(record)
+            if let old { return remove(old) }
+            return nil
+        case .cluster, .producerIDsReserved, .object, .objectRemoved, .leaderEpoch:
+            image.apply(record)
+            return nil
+        }
+    }
+
+    /// Creates the logs that are new, and tells all of them their settings.
+    private mutating func follow(_ topic: TopicMetadata, from old: TopicMetadata?) -> Problem? {
+        let settings = TopicSettings.partitionSettings(of: topic)
+        let partitions = topic.partitions
+        let known = Int(old?.partitionCount ?? 0)
+        let new = partitions.dropFirst(known).map {
+            NewPartition(topicPartition: $0, topicID: topic.id, settings: settings)
+        }
+        if !new.isEmpty {
+            do throws(StorageFailure) {
+                try store.create(new, now: now)
+            } catch {
+                return Problem(
+                    "storage.failed",
+                    "the logs of topic \(topic.name) could not be created: \(error)",
+                    notes: ["the topic is in the metadata; the next start creates its logs"])
+            }
+            for partition in new {
+                store.raiseLeaderEpoch(of: partition.topicPartition, to: image.leaderEpoch)
+            }
+        }
+        for partition in partitions.prefix(known) {
+            store.configure(partition, settings: settings)
+        }
+        return nil
+    }
+
+    private mutating func remove(_ topic: TopicMetadata) -> Problem? {
+        do throws(StorageFailure) {
+            try store.delete(topic.partitions, now: now)
+        } catch {
+            return Problem(
+                "storage.failed",
+                "the logs of topic \(topic.name) could not be deleted: \(error)",
+                notes: ["the topic is gone from the metadata; the next start deletes its logs"])
+        }
+        roundRobin[topic.name] = nil
+        for partition in topic.partitions { abandon(partition) }
+        perform(coordinator.topicDeleted(topic.name, now: now))
+        return nil
+    }
+
+    /// A fresh topic id. Ids that begin with "-" in their published form break command lines.
+    mutating func newTopicID() -> UUID128 {
+        while true {
+            let id = random.uuid()
+            // "-" is digit 62 of that form: six bits of ones and a zero.
+            if id.high >> 58 != 62, draft.topic(id: id) == nil { return id }
+        }
+    }
+
+    static func unknownTopic(_ name: String, among names: [String] = []) -> Problem {
+        Problem(
+            "topic.unknown", "there is no topic \(name)",
+            hint: nearestName(to: name, among: names).map { "did you mean \($0)?" })
+    }
+}

@@ -1,0 +1,90 @@
+// Requests that can't be answered yet, and what they wait for.
+
+import Base
+import Coordinator
+import Quorum
+import WireProtocol
+
+/// Who waits for the durable end of a partition to pass an offset.
+enum DurabilityWaiter: Sendable {
+    /// One partition of a produce request.
+    case produce(RequestKey, topic: Int, partition: Int)
+    /// A change of the metadata.
+    case change
+    /// Records of a group.
+    case group(AppendToken)
+    /// One batch of an append command.
+    case append(CommandID)
+}
+
+struct DurabilityWait: Sendable {
+    var lastOffset: Offset
+    var waiter: DurabilityWaiter
+}
+
+/// A produce request with partitions that are not durable yet.
+struct ParkedProduce: Sendable {
+    var context: RequestContext
+    var response: ProduceResponse
+    /// Places in the response that are not settled.
+    var open: Int
+    var isOpen: [[Bool]]
+    var deadline: Instant
+}
+
+/// A fetch that waits for records.
+struct ParkedFetch: Sendable {
+    var context: RequestContext
+    var request: FetchRequest
+    var deadline: Instant
+    /// The partitions it reads, with the place in the request, and the bytes that each had for it
+    /// when it was last looked at.
+    var partitions: [Interest]
+    var bytes: Int
+
+    struct Interest: Sendable {
+        var topicPartition: TopicPartition
+        var offset: Offset
+        var maxBytes: Int
+        var bytes: Int
+    }
+}
+
+/// A change of the metadata on its way to the disk.
+struct PendingChange: Sendable {
+    var records: [MetadataRecord]
+    var completion: Completion
+
+    enum Completion: Sendable {
+        /// The answer is ready and only waits for the change.
+        case answer(RequestKey, frame: [Bytes])
+        case command(CommandID, NodeAnswer)
+        case producerIDs
+        /// Nobody in particular; connections that wait for any change look again.
+        case none
+    }
+}
+
+/// An append command whose batches are not all durable.
+struct ParkedAppend: Sendable {
+    var records: [AppendedRecord]
+    var open: Int
+}
+
+/// A group request whose answer the coordinator owes.
+enum ParkedGroupRequest: Sendable {
+    case join(RequestContext)
+    case sync(RequestContext)
+    case heartbeat(RequestContext)
+    case leave(RequestContext)
+    /// The answer, and where in it each entry given to the coordinator belongs.
+    case commit(RequestContext, OffsetCommitResponse, places: [(topic: Int, partition: Int)])
+    case delete(RequestKey, place: Int)
+}
+
+/// A DeleteGroups request with groups that are not deleted yet.
+struct ParkedGroupDeletion: Sendable {
+    var context: RequestContext
+    var response: DeleteGroupsResponse
+    var open: Int
+}

@@ -1,0 +1,160 @@
+// From bytes of a connection to the handler, and from its answer to bytes in the right order.
+
+import Base
+import Log
+import WireProtocol
+
+extension BrokerNode {
+    mutating func open(_ id: ConnectionID, peer: String) {
+        guard connections.count < Limits.connections else {
+            output.append(.close(id, reason: "\(connections.count) connections are open"))
+            return
+        }
+        connections[id] = ClientConnection(peer: peer)
+    }
+
+    /// The connection is gone; what it waited for goes on without it.
+    mutating func forget(_ id: ConnectionID) {
+        guard let connection = connections.removeValue(forKey: id) else { return }
+        queuedBytes -= connection.queuedBytes
+        if let blocker = connection.blocker {
+            removeFetch(RequestKey(connection: id, sequence: blocker))
+        }
+        if connection.waitsForChange { waitingForChange.removeAll { $0 == id } }
+    }
+
+    mutating func close(_ id: ConnectionID, _ reason: String) {
+        guard connections[id] != nil else { return }
+        diagnostics.report(.debug, "network", "closing \(connections[id]?.peer ?? ""): \(reason)")
+        forget(id)
+        output.append(.close(id, reason: reason))
+    }
+
+    mutating func receive(_ request: Bytes, from id: ConnectionID) {
+        guard let connection = connections[id] else { return }
+        guard request.count <= Limits.requestBytes else {
+            return close(id, "a request of \(request.count) bytes")
+        }
+        if connection.isIdle { return start(request, of: id) }
+        guard connection.queue.count < configuration.queuedRequestsMax,
+            connection.queuedBytes + request.count <= configuration.queuedBytesMax
+                || connection.queue.isEmpty,
+            queuedBytes + request.count <= configuration.queuedBytesOfAllMax
+        else { return close(id, "too many requests wait behind an unanswered one") }
+        queuedBytes += request.count
+        connections[id]?.enqueue(request)
+        runnable.append(id)
+    }
+
+    /// Starts queued requests of connections that nothing blocks any more.
+    mutating func startRequests() {
+        while !isHalted, let id = runnable.popFirst() {
+            while !isHalted, connections[id]?.mayStart == true,
+                let request = connections[id]?.dequeue()
+            {
+                queuedBytes -= request.count
+                start(request, of: id)
+            }
+        }
+    }
+
+    private mutating func start(_ request: Bytes, of id: ConnectionID) {
+        counters.requests += 1
+        var reader = ByteReader(request)
+        let header: RequestHeader
+        do throws(DecodeFailure) {
+            header = try RequestHeader(from: &reader, table: versions)
+        } catch {
+            return close(id, "unreadable request header: \(error)")
+        }
+        guard let kind = header.kind, versions.serves(kind, version: header.apiVersion) else {
+            return refuse(header, of: id)
+        }
+        let body: BrokerRequest
+        do throws(DecodeFailure) {
+            body = try BrokerRequest(from: &reader, apiKey: kind, version: header.apiVersion)
+        } catch {
+            return close(
+                id, "unreadable \(kind.publishedName) request, "
+                    + "version \(header.apiVersion): \(error)")
+        }
+        guard let sequence = connections[id]?.begin() else { return }
+        let context = RequestContext(
+            key: RequestKey(connection: id, sequence: sequence), version: header.apiVersion,
+            correlationId: header.correlationId, clientID: header.clientId ?? "")
+        dispatch(body, context, request)
+    }
+
+    /// A kind or version that is not served. Only ApiVersions has an answer that every client can
+    /// read; the layout of any other is unknown to us.
+    private mutating func refuse(_ header: RequestHeader, of id: ConnectionID) {
+        guard header.kind == .apiVersions, let sequence = connections[id]?.begin() else {
+            let name = header.kind?.publishedName ?? "\(header.apiKey)"
+            return close(id, "request \(name) version \(header.apiVersion) is not served")
+        }
+        send(
+            versions.refusal.frame(version: 0, correlationId: header.correlationId),
+            to: RequestKey(connection: id, sequence: sequence))
+    }
+
+    private mutating func dispatch(
+        _ body: BrokerRequest, _ context: RequestContext, _ frame: Bytes
+    ) {
+        switch body {
+        case .produce(let request): produce(request, context)
+        case .fetch(let request): fetch(request, context)
+        case .listOffsets(let request): listOffsets(request, context)
+        case .metadata(let request): metadata(request, context, frame)
+        case .offsetCommit(let request): offsetCommit(request, context, frame)
+        case .offsetFetch(let request): offsetFetch(request, context)
+        case .findCoordinator(let request): findCoordinator(request, context, frame)
+        case .joinGroup(let request): joinGroup(request, context, frame)
+        case .heartbeat(let request): heartbeat(request, context)
+        case .leaveGroup(let request): leaveGroup(request, context)
+        case .syncGroup(let request): syncGroup(request, context)
+        case .describeGroups(let request): describeGroups(request, context)
+        case .listGroups(let request): listGroups(request, context)
+        case .apiVersions(let request): apiVersions(request, context)
+        case .createTopics(let request): createTopics(request, context)
+        case .deleteTopics(let request): deleteTopics(request, context)
+        case .deleteRecords(let request): deleteRecords(request, context)
+        case .initProducerId(let request): initProducerId(request, context, frame)
+        case .offsetForLeaderEpoch(let request): offsetForLeaderEpoch(request, context)
+        case .describeConfigs(let request): describeConfigs(request, context)
+        case .createPartitions(let request): createPartitions(request, context)
+        case .deleteGroups(let request): deleteGroups(request, context)
+        case .incrementalAlterConfigs(let request): incrementalAlterConfigs(request, context)
+        case .describeCluster(let request): describeCluster(request, context)
+        }
+    }
+
+    // MARK: Answers
+
+    mutating func answer(_ context: RequestContext, _ response: some WireResponse) {
+        send(
+            response.frame(version: context.version, correlationId: context.correlationId),
+            to: context.key)
+    }
+
+    mutating func send(_ frame: [Bytes], to key: RequestKey) {
+        guard connections[key.connection] != nil else { return }
+        let ready = connections[key.connection]?.answer(key.sequence, frame) ?? []
+        for pieces in ready { output.append(.send(key.connection, pieces)) }
+        if connections[key.connection]?.mayStart == true { runnable.append(key.connection) }
+    }
+
+    /// Puts the request back to the front of its connection, to be started again when the change
+    /// that it needs is durable.
+    mutating func retryAfterChange(_ context: RequestContext, _ frame: Bytes) {
+        let id = context.key.connection
+        guard connections[id] != nil else { return }
+        connections[id]?.retract()
+        connections[id]?.requeue(frame)
+        queuedBytes += frame.count
+        connections[id]?.waitsForChange = true
+        waitingForChange.append(id)
+    }
+
+    func error(_ failure: AppendFailure) -> ErrorCode { ErrorCode(number: failure.code) }
+    func error(_ failure: ReadFailure) -> ErrorCode { ErrorCode(number: failure.code) }
+}

@@ -1,0 +1,81 @@
+import Base
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    /// Topics only grow.
+    mutating func createPartitions(
+        _ request: CreatePartitionsRequest, _ context: RequestContext
+    ) {
+        var response = CreatePartitionsResponse()
+        var grown: [TopicMetadata] = []
+        var budget = configuration.partitionsMax - draft.partitionCount
+        for wanted in request.topics {
+            var result = CreatePartitionsResponse.CreatePartitionsTopicResult(name: wanted.name)
+            let isRepeated = request.topics.count { $0.name == wanted.name } > 1
+            if isRepeated {
+                result.errorCode = .invalidRequest
+                result.errorMessage = "the request names the topic twice"
+            } else if let topic = draft.topic(wanted.name) {
+                let (error, message) = check(wanted, topic, budget: budget)
+                result.errorCode = error
+                result.errorMessage = message
+                if error == .none {
+                    budget -= Int(wanted.count - topic.partitionCount)
+                    var larger = topic
+                    larger.partitionCount = wanted.count
+                    grown.append(larger)
+                }
+            } else {
+                result.errorCode = .unknownTopicOrPartition
+                result.errorMessage = "there is no topic \(wanted.name)"
+            }
+            response.results.append(result)
+        }
+        if grown.isEmpty || request.validateOnly { return answer(context, response) }
+        let frame = response.frame(
+            version: context.version, correlationId: context.correlationId)
+        let failure = change(grown.map { .topic($0) }, .answer(context.key, frame: frame))
+        guard let failure else { return }
+        for place in response.results.indices where response.results[place].errorCode == .none {
+            response.results[place].errorCode = error(failure)
+            response.results[place].errorMessage = failure.description
+        }
+        answer(context, response)
+    }
+
+    private func check(
+        _ wanted: CreatePartitionsRequest.CreatePartitionsTopic, _ topic: TopicMetadata,
+        budget: Int
+    ) -> (ErrorCode, String?) {
+        if topic.isInternal {
+            return (.invalidTopicException, "\(topic.name) belongs to the brokers")
+        }
+        if wanted.count <= topic.partitionCount {
+            return (
+                .invalidPartitions,
+                "\(topic.name) has \(topic.partitionCount) partitions, "
+                    + "it can't be changed to \(wanted.count)"
+            )
+        }
+        let more = wanted.count - topic.partitionCount
+        if let assignments = wanted.assignments, !assignments.isEmpty {
+            let isOurs = assignments.allSatisfy { $0.brokerIds == [configuration.nodeID.value] }
+            if assignments.count != Int(more) || !isOurs {
+                return (
+                    .invalidReplicaAssignment,
+                    "\(more) assignments to broker \(configuration.nodeID.value) are needed"
+                )
+            }
+        }
+        if Int(wanted.count) > Limits.partitionsPerTopic || Int(more) > budget {
+            return (
+                .invalidPartitions,
+                "at most \(Limits.partitionsPerTopic) partitions of a topic and "
+                    + "\(configuration.partitionsMax) of a node are possible"
+            )
+        }
+        return (.none, nil)
+    }
+}

@@ -1,0 +1,156 @@
+import Base
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    /// Checks each topic on its own; those that pass are created together.
+    mutating func createTopics(_ request: CreateTopicsRequest, _ context: RequestContext) {
+        var response = CreateTopicsResponse()
+        var accepted: [TopicMetadata] = []
+        var places: [Int] = []
+        var budget = configuration.partitionsMax - draft.partitionCount
+        for topic in request.topics {
+            let isRepeated = request.topics.count { $0.name == topic.name } > 1
+            let outcome = check(topic, isRepeated: isRepeated, budget: budget, accepted)
+            switch outcome {
+            case .success(let metadata):
+                places.append(response.topics.count)
+                accepted.append(metadata)
+                budget -= Int(metadata.partitionCount)
+                response.topics.append(
+                    result(for: metadata, isOnlyValidated: request.validateOnly))
+            case .failure(let refusal):
+                response.topics.append(
+                    .init(
+                        name: topic.name, errorCode: refusal.error, errorMessage: refusal.message,
+                        configs: nil))
+            }
+        }
+        if accepted.isEmpty || request.validateOnly { return answer(context, response) }
+        let frame = response.frame(
+            version: context.version, correlationId: context.correlationId)
+        let failure = change(
+            accepted.map { .topic($0) }, .answer(context.key, frame: frame))
+        guard let failure else { return }
+        for place in places {
+            response.topics[place] = .init(
+                name: response.topics[place].name, errorCode: error(failure),
+                errorMessage: failure.description, configs: nil)
+        }
+        answer(context, response)
+    }
+
+    private func result(
+        for topic: TopicMetadata, isOnlyValidated: Bool
+    ) -> CreateTopicsResponse.CreatableTopicResult {
+        .init(
+            name: topic.name, topicId: isOnlyValidated ? .zero : topic.id, errorMessage: nil,
+            numPartitions: topic.partitionCount, replicationFactor: 1,
+            configs: TopicSettings.all.map { definition in
+                let own = topic.settings[definition.name]
+                return .init(
+                    name: definition.name, value: own ?? definition.defaultValue,
+                    configSource: (own == nil ? ConfigSource.defaultValue : .topic).rawValue)
+            })
+    }
+
+    private struct Refusal: Error {
+        var error: ErrorCode
+        var message: String
+    }
+
+    private mutating func check(
+        _ topic: CreateTopicsRequest.CreatableTopic, isRepeated: Bool, budget: Int,
+        _ accepted: [TopicMetadata]
+    ) -> Result<TopicMetadata, Refusal> {
+        func refuse(_ error: ErrorCode, _ message: String) -> Result<TopicMetadata, Refusal> {
+            .failure(Refusal(error: error, message: message))
+        }
+        if isRepeated { return refuse(.invalidRequest, "the request names the topic twice") }
+        if let refusal = checkName(topic.name, accepted) { return .failure(refusal) }
+        var partitions = topic.numPartitions
+        if !topic.assignments.isEmpty {
+            if topic.numPartitions != -1 || topic.replicationFactor != -1 {
+                return refuse(
+                    .invalidRequest, "replicas are assigned, so the counts have to be -1")
+            }
+            if let message = complaint(about: topic.assignments) {
+                return refuse(.invalidReplicaAssignment, message)
+            }
+            partitions = Int32(topic.assignments.count)
+        } else if topic.replicationFactor != -1, topic.replicationFactor != 1 {
+            return refuse(
+                .invalidReplicationFactor,
+                "replication factor \(topic.replicationFactor) asked for, there is 1 broker")
+        }
+        if partitions == -1 { partitions = configuration.partitionsDefault }
+        if let message = complaint(aboutCount: partitions, budget: budget) {
+            return refuse(.invalidPartitions, message)
+        }
+        var settings: OrderedMap<String, String> = [:]
+        for config in topic.configs {
+            guard let value = config.value else {
+                return refuse(.invalidConfig, "\(config.name) has no value")
+            }
+            settings[config.name] = value
+        }
+        if let message = TopicSettings.complaint(about: settings) {
+            return refuse(.invalidConfig, message)
+        }
+        return .success(
+            TopicMetadata(
+                id: newTopicID(), name: topic.name, partitionCount: partitions,
+                settings: settings))
+    }
+
+    private func checkName(_ name: String, _ accepted: [TopicMetadata]) -> Refusal? {
+        if let message = TopicName.complaint(about: name) {
+            return Refusal(error: .invalidTopicException, message: message)
+        }
+        if TopicName.isReserved(name), draft.topic(name) == nil {
+            return Refusal(
+                error: .invalidTopicException, message: "\(name) belongs to the brokers")
+        }
+        if draft.topic(name) != nil {
+            return Refusal(error: .topicAlreadyExists, message: "topic \(name) exists already")
+        }
+        var colliding = draft.topicColliding(with: name)
+        if colliding == nil {
+            var others = MetadataImage()
+            for topic in accepted { others.apply(.topic(topic)) }
+            colliding = others.topicColliding(with: name)
+        }
+        if let colliding {
+            return Refusal(
+                error: .invalidTopicException,
+                message: "\(name) and \(colliding) differ only in \".\" and \"_\"")
+        }
+        return nil
+    }
+
+    /// What is wrong with a partition count; nil when it is fine.
+    func complaint(aboutCount partitions: Int32, budget: Int) -> String? {
+        if partitions < 1 { return "a topic has at least 1 partition, not \(partitions)" }
+        if Int(partitions) > Limits.partitionsPerTopic {
+            return "a topic has at most \(Limits.partitionsPerTopic) partitions"
+        }
+        if Int(partitions) > budget {
+            return "this node holds at most \(configuration.partitionsMax) partitions"
+        }
+        return nil
+    }
+
+    private func complaint(
+        about assignments: [CreateTopicsRequest.CreatableReplicaAssignment]
+    ) -> String? {
+        let numbers = assignments.map(\.partitionIndex).sorted()
+        for (expected, number) in numbers.enumerated() where Int(number) != expected {
+            return "assigned partitions are numbered from 0 without gaps"
+        }
+        for assignment in assignments where assignment.brokerIds != [configuration.nodeID.value] {
+            return "the only broker is \(configuration.nodeID.value)"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,44 @@
+import Base
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    mutating func deleteRecords(_ request: DeleteRecordsRequest, _ context: RequestContext) {
+        var response = DeleteRecordsResponse()
+        for topic in request.topics {
+            var results = DeleteRecordsResponse.DeleteRecordsTopicResult(name: topic.name)
+            for wanted in topic.partitions {
+                results.partitions.append(
+                    deleteRecords(
+                        in: TopicPartition(topic: topic.name, partition: wanted.partitionIndex),
+                        before: Offset(wanted.offset)))
+            }
+            response.topics.append(results)
+        }
+        answer(context, response)
+    }
+
+    private mutating func deleteRecords(
+        in partition: TopicPartition, before offset: Offset
+    ) -> DeleteRecordsResponse.DeleteRecordsPartitionResult {
+        var result = DeleteRecordsResponse.DeleteRecordsPartitionResult(
+            partitionIndex: partition.partition, lowWatermark: -1)
+        guard let topic = image.topic(partition.topic) else {
+            result.errorCode = .unknownTopicOrPartition
+            return result
+        }
+        if topic.isInternal {
+            result.errorCode = .invalidTopicException
+            return result
+        }
+        do throws(DeleteRecordsFailure) {
+            result.lowWatermark = try store.deleteRecords(
+                in: partition, before: offset, now: now
+            ).value
+        } catch {
+            result.errorCode = ErrorCode(number: error.code)
+        }
+        return result
+    }
+}

@@ -1,0 +1,35 @@
+import Coordinator
+import WireProtocol
+
+extension BrokerNode {
+    mutating func describeGroups(_ request: DescribeGroupsRequest, _ context: RequestContext) {
+        var response = DescribeGroupsResponse()
+        for name in request.groups {
+            var entry = DescribeGroupsResponse.DescribedGroup(groupId: name)
+            if name.isEmpty {
+                entry.errorCode = .invalidGroupId
+            } else if let group = coordinator.describe(name) {
+                entry.groupState = group.state
+                entry.protocolType = group.protocolType
+                entry.protocolData = group.protocolName
+                entry.members = group.members.map {
+                    .init(
+                        memberId: $0.id, groupInstanceId: $0.instanceID, clientId: $0.clientID,
+                        clientHost: $0.clientHost, memberMetadata: $0.metadata,
+                        memberAssignment: $0.assignment)
+                }
+            } else {
+                entry.groupState = "Dead"
+                if context.version >= 6 {
+                    entry.errorCode = .groupIdNotFound
+                    entry.errorMessage = "there is no group \(name)"
+                }
+            }
+            if request.includeAuthorizedOperations {
+                entry.authorizedOperations = Operations.group
+            }
+            response.groups.append(entry)
+        }
+        answer(context, response)
+    }
+}

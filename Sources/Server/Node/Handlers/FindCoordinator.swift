@@ -1,0 +1,72 @@
+import Base
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    /// The topic that keeps the groups.
+    static let offsetsTopic = "__consumer_offsets"
+
+    /// This broker coordinates every group.
+    mutating func findCoordinator(
+        _ request: FindCoordinatorRequest, _ context: RequestContext, _ frame: Bytes
+    ) {
+        let keys = context.version >= 4 ? request.coordinatorKeys : [request.key]
+        if CoordinatorType(rawValue: request.keyType) == .group,
+            waitForOffsetsTopic(context, frame)
+        {
+            return
+        }
+        let answers = keys.map { coordinator(of: $0, type: request.keyType) }
+        var response = FindCoordinatorResponse()
+        if context.version >= 4 {
+            response.coordinators = answers
+        } else if let only = answers.first {
+            response.errorCode = only.errorCode
+            response.errorMessage = only.errorMessage
+            response.nodeId = only.nodeId
+            response.host = only.host
+            response.port = only.port
+        }
+        answer(context, response)
+    }
+
+    private func coordinator(
+        of key: String, type: Int8
+    ) -> FindCoordinatorResponse.Coordinator {
+        switch CoordinatorType(rawValue: type) {
+        case .group where key.isEmpty:
+            return .init(
+                key: key, nodeId: -1, port: -1, errorCode: .invalidGroupId,
+                errorMessage: "the group id is empty")
+        case .group:
+            return .init(
+                key: key, nodeId: configuration.nodeID.value, host: configuration.advertisedHost,
+                port: configuration.advertisedPort, errorMessage: nil)
+        case .transaction:
+            return .init(
+                key: key, nodeId: -1, port: -1, errorCode: .transactionalIdAuthorizationFailed,
+                errorMessage: Self.noTransactions)
+        default:
+            return .init(
+                key: key, nodeId: -1, port: -1, errorCode: .invalidRequest,
+                errorMessage: "coordinators of type \(type) are not supported")
+        }
+    }
+
+    static let noTransactions = "transactions are not supported by this version"
+
+    /// Makes sure that the offsets topic is there. True when the request has to wait for it.
+    mutating func waitForOffsetsTopic(_ context: RequestContext, _ frame: Bytes) -> Bool {
+        if image.topic(Self.offsetsTopic) != nil { return false }
+        if draft.topic(Self.offsetsTopic) == nil {
+            let topic = TopicMetadata(
+                id: newTopicID(), name: Self.offsetsTopic, isInternal: true,
+                partitionCount: configuration.offsetsPartitions,
+                settings: ["cleanup.policy": "compact", "segment.bytes": "104857600"])
+            // A refusal is told by the answer of whatever needs the topic.
+            if change([.topic(topic)], .none) != nil { return false }
+        }
+        retryAfterChange(context, frame)
+        return true
+    }
+}

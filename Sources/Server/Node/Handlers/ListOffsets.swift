@@ -1,0 +1,78 @@
+import Base
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    mutating func listOffsets(_ request: ListOffsetsRequest, _ context: RequestContext) {
+        var response = ListOffsetsResponse()
+        for topic in request.topics {
+            var results = ListOffsetsResponse.ListOffsetsTopicResponse(name: topic.name)
+            for partition in topic.partitions {
+                results.partitions.append(
+                    offset(
+                        partition, topic: topic.name,
+                        isCommittedOnly: request.isolationLevel == 1))
+            }
+            response.topics.append(results)
+        }
+        answer(context, response)
+    }
+
+    private mutating func offset(
+        _ wanted: ListOffsetsRequest.ListOffsetsPartition, topic: String, isCommittedOnly: Bool
+    ) -> ListOffsetsResponse.ListOffsetsPartitionResponse {
+        var result = ListOffsetsResponse.ListOffsetsPartitionResponse(
+            partitionIndex: wanted.partitionIndex)
+        let partition = TopicPartition(topic: topic, partition: wanted.partitionIndex)
+        guard image.topic(topic) != nil, let offsets = store.offsets(of: partition) else {
+            result.errorCode = .unknownTopicOrPartition
+            return result
+        }
+        if let error = epochError(wanted.currentLeaderEpoch) {
+            result.errorCode = error
+            return result
+        }
+        if store.damage(of: partition) != nil {
+            result.errorCode = .kafkaStorageError
+            return result
+        }
+        switch wanted.timestamp {
+        case OffsetQuery.latest:
+            let end = isCommittedOnly ? offsets.lastStableOffset : offsets.highWatermark
+            result.offset = end.value
+            result.leaderEpoch = image.leaderEpoch.value
+        case OffsetQuery.earliest, OffsetQuery.earliestLocal:
+            result.offset = offsets.logStartOffset.value
+        case OffsetQuery.latestTiered:
+            // Nothing is stored elsewhere.
+            break
+        case OffsetQuery.maxTimestamp:
+            search(&result) { store throws(ReadFailure) in
+                try store.offsetOfMaxTimestamp(in: partition)
+            }
+        case 0...:
+            search(&result) { store throws(ReadFailure) in
+                try store.firstOffset(
+                    in: partition, atOrAfter: Timestamp(milliseconds: wanted.timestamp))
+            }
+        default:
+            result.errorCode = .unsupportedVersion
+        }
+        return result
+    }
+
+    private mutating func search(
+        _ result: inout ListOffsetsResponse.ListOffsetsPartitionResponse,
+        _ find: (inout LogStore) throws(ReadFailure) -> TimestampedOffset?
+    ) {
+        do throws(ReadFailure) {
+            guard let found = try find(&store) else { return }
+            result.offset = found.offset.value
+            result.timestamp = found.timestamp.milliseconds
+            result.leaderEpoch = found.leaderEpoch.value
+        } catch {
+            result.errorCode = self.error(error)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Base
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    /// Where the records of a leader epoch end, so that a reader finds out what it read and the log
+    /// no longer has.
+    mutating func offsetForLeaderEpoch(
+        _ request: OffsetForLeaderEpochRequest, _ context: RequestContext
+    ) {
+        var response = OffsetForLeaderEpochResponse()
+        for topic in request.topics {
+            response.topics.append(
+                .init(
+                    topic: topic.topic,
+                    partitions: topic.partitions.map { epochEnd($0, topic: topic.topic) }))
+        }
+        answer(context, response)
+    }
+
+    private func epochEnd(
+        _ wanted: OffsetForLeaderEpochRequest.OffsetForLeaderPartition, topic: String
+    ) -> OffsetForLeaderEpochResponse.EpochEndOffset {
+        var result = OffsetForLeaderEpochResponse.EpochEndOffset(partition: wanted.partition)
+        let partition = TopicPartition(topic: topic, partition: wanted.partition)
+        if image.topic(topic) == nil || store.offsets(of: partition) == nil {
+            result.errorCode = .unknownTopicOrPartition
+        } else if let error = epochError(wanted.currentLeaderEpoch) {
+            result.errorCode = error
+        } else if let end = epochEnd(of: LeaderEpoch(wanted.leaderEpoch), in: partition) {
+            result.leaderEpoch = end.epoch.value
+            result.endOffset = end.endOffset.value
+        }
+        return result
+    }
+
+    /// The current epoch ends at the high watermark, whether it has records or not.
+    func epochEnd(
+        of epoch: LeaderEpoch, in partition: TopicPartition
+    ) -> (epoch: LeaderEpoch, endOffset: Offset)? {
+        if epoch == image.leaderEpoch {
+            return store.offsets(of: partition).map { (epoch, $0.highWatermark) }
+        }
+        return store.endOffset(of: partition, epoch: epoch)
+    }
+}

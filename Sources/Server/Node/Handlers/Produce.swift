@@ -1,0 +1,178 @@
+import Base
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    /// Appends the batches and answers when all of them are durable, for acks=1 as for acks=all: on
+    /// this broker acknowledged means durable.
+    mutating func produce(_ request: ProduceRequest, _ context: RequestContext) {
+        if request.acks == 0 { connections[context.key.connection]?.retract() }
+        guard (-1...1).contains(request.acks) else {
+            return refuse(request, context, .invalidRequiredAcks)
+        }
+        guard request.transactionalId == nil else {
+            return refuse(request, context, .transactionalIdAuthorizationFailed)
+        }
+        var response = ProduceResponse()
+        var waits: [(topic: Int, partition: Int, TopicPartition, Offset)] = []
+        response.responses.reserveCapacity(request.topicData.count)
+        for (topicPlace, topicData) in request.topicData.enumerated() {
+            let topic =
+                context.version >= 13
+                ? image.topic(id: topicData.topicId) : image.topic(topicData.name)
+            var results = ProduceResponse.TopicProduceResponse(
+                name: topicData.name, topicId: topicData.topicId)
+            results.partitionResponses.reserveCapacity(topicData.partitionData.count)
+            for (place, data) in topicData.partitionData.enumerated() {
+                var result = ProduceResponse.PartitionProduceResponse(
+                    index: data.index, baseOffset: -1)
+                if let last = append(
+                    data, topic, acks: request.acks, version: context.version, &result)
+                {
+                    waits.append((topicPlace, place, last.0, last.1))
+                }
+                results.partitionResponses.append(result)
+            }
+            response.responses.append(results)
+        }
+        if request.acks == 0 { return finishUnanswered(response, context) }
+        if waits.isEmpty { return answer(context, response) }
+        park(response, waits, timeoutMilliseconds: request.timeoutMs, context)
+    }
+
+    /// Appends one partition's batch. Returns what has to become durable; else `result` has the
+    /// error.
+    private mutating func append(
+        _ data: ProduceRequest.PartitionProduceData, _ topic: TopicMetadata?, acks: Int16,
+        version: Int16, _ result: inout ProduceResponse.PartitionProduceResponse
+    ) -> (TopicPartition, Offset)? {
+        guard let topic, data.index >= 0, data.index < topic.partitionCount else {
+            result.errorCode =
+                topic == nil && version >= 13 ? .unknownTopicId : .unknownTopicOrPartition
+            return nil
+        }
+        if topic.isInternal {
+            result.errorCode = .invalidTopicException
+            result.errorMessage = "\(topic.name) belongs to the brokers"
+            return nil
+        }
+        if acks == -1, TopicSettings.minInSyncReplicas(of: topic) > 1 {
+            result.errorCode = .notEnoughReplicas
+            result.errorMessage = "min.insync.replicas is above 1 and there is one broker"
+            return nil
+        }
+        let batch = data.records.count == 1 ? data.records[0] : Bytes.joined(data.records)
+        let partition = TopicPartition(topic: topic.name, partition: data.index)
+        do throws(AppendFailure) {
+            let appended = try store.append(batch, to: partition, now: now)
+            if !appended.isDuplicate {
+                counters.producedBytes += Int64(batch.count)
+                counters.producedRecords += Int64(appended.recordCount)
+            }
+            result.baseOffset = appended.baseOffset.value
+            result.logAppendTimeMs = appended.logAppendTime.milliseconds
+            result.logStartOffset = appended.logStartOffset.value
+            return (partition, appended.lastOffset)
+        } catch {
+            result.errorCode = self.error(error)
+            result.errorMessage = error.description
+            result.recordErrors = error.records.map {
+                .init(batchIndex: Int32(clamping: $0.index), batchIndexErrorMessage: $0.message)
+            }
+            return nil
+        }
+    }
+
+    /// Refuses all partitions alike.
+    private mutating func refuse(
+        _ request: ProduceRequest, _ context: RequestContext, _ error: ErrorCode
+    ) {
+        var response = ProduceResponse()
+        response.responses = request.topicData.map { topic in
+            .init(
+                name: topic.name, topicId: topic.topicId,
+                partitionResponses: topic.partitionData.map {
+                    .init(index: $0.index, errorCode: error, baseOffset: -1)
+                })
+        }
+        if request.acks == 0 { return finishUnanswered(response, context) }
+        answer(context, response)
+    }
+
+    /// acks=0: nobody waits for an answer, so an error can only be told by hanging up, which makes
+    /// the client look for what has changed.
+    private mutating func finishUnanswered(
+        _ response: ProduceResponse, _ context: RequestContext
+    ) {
+        for topic in response.responses {
+            for partition in topic.partitionResponses where partition.errorCode != .none {
+                return close(
+                    context.key.connection,
+                    "a produce without answers failed: \(partition.errorCode.publishedName)")
+            }
+        }
+    }
+
+    // MARK: Waiting
+
+    private mutating func park(
+        _ response: ProduceResponse,
+        _ waits: [(topic: Int, partition: Int, TopicPartition, Offset)],
+        timeoutMilliseconds: Int32, _ context: RequestContext
+    ) {
+        var isOpen = response.responses.map {
+            [Bool](repeating: false, count: $0.partitionResponses.count)
+        }
+        for wait in waits { isOpen[wait.topic][wait.partition] = true }
+        let timeout = Duration.milliseconds(max(timeoutMilliseconds, 0))
+        produces[context.key] = ParkedProduce(
+            context: context, response: response, open: waits.count, isOpen: isOpen,
+            deadline: now.monotonic + timeout)
+        if nextProduceCheck == nil { nextProduceCheck = now.monotonic + Self.produceCheckInterval }
+        for (topic, partition, topicPartition, lastOffset) in waits {
+            whenDurable(
+                topicPartition, lastOffset,
+                .produce(context.key, topic: topic, partition: partition))
+        }
+    }
+
+    /// One partition is settled, well or with an error.
+    mutating func finishProduce(
+        _ key: RequestKey, topic: Int, partition: Int, error: ErrorCode?
+    ) {
+        guard produces[key]?.isOpen[topic][partition] == true else { return }
+        produces[key]?.isOpen[topic][partition] = false
+        if let error {
+            produces[key]?.response.responses[topic].partitionResponses[partition].errorCode = error
+            produces[key]?.response.responses[topic].partitionResponses[partition].baseOffset = -1
+        }
+        produces[key]?.open -= 1
+        guard produces[key]?.open == 0, let parked = produces.removeValue(forKey: key) else {
+            return
+        }
+        if produces.isEmpty { nextProduceCheck = nil }
+        answer(parked.context, parked.response)
+    }
+
+    /// Answers produces that waited longer than their clients wanted. The records stay and become
+    /// durable; only nobody hears of it.
+    mutating func expireProduces() {
+        guard let check = nextProduceCheck, check <= now.monotonic else { return }
+        let late = produces.values.filter { $0.deadline <= now.monotonic }.map(\.context.key)
+        for key in late.sorted() {
+            guard let isOpen = produces[key]?.isOpen else { continue }
+            for (topic, partitions) in isOpen.enumerated() {
+                for (partition, isOpen) in partitions.enumerated() where isOpen {
+                    finishProduce(
+                        key, topic: topic, partition: partition, error: .requestTimedOut)
+                }
+            }
+        }
+        nextProduceCheck =
+            produces.isEmpty ? nil : now.monotonic + Self.produceCheckInterval
+    }
+
+    /// Syncs take milliseconds: time limits of seconds need no timer of their own each.
+    private static let produceCheckInterval: Duration = .seconds(1)
+}

@@ -1,0 +1,40 @@
+import Base
+import Coordinator
+import Log
+
+/// How a node is set up. Published setting names in the comments.
+package struct NodeConfiguration: Sendable {
+    /// `node.id`
+    package var nodeID: NodeID = 1
+    /// What clients are told to connect to: `advertised.listeners`.
+    package var advertisedHost = "localhost"
+    package var advertisedPort: Int32 = 9092
+    /// `broker.rack`
+    package var rack: String?
+    /// Taken for a new data directory; an existing one must have the same. nil = a random one.
+    package var clusterID: UUID128?
+    /// `num.partitions`
+    package var partitionsDefault: Int32 = 1
+    /// `auto.create.topics.enable`
+    package var createsTopicsAutomatically = true
+    /// `delete.topic.enable`
+    package var deletesTopics = true
+    /// `offsets.topic.num.partitions`: more only help clusters; each costs a directory.
+    package var offsetsPartitions: Int32 = 8
+    /// Partitions of all topics together, because each costs files and memory.
+    package var partitionsMax = 20_000
+    /// `fetch.max.bytes`
+    package var fetchBytesMax = 57_671_680
+    /// A fetch waits at most so long, whatever it asks for.
+    package var fetchWaitMax: Duration = .seconds(300)
+    /// Requests of one connection that wait behind a fetch, and their bytes, before the connection
+    /// is closed: stock clients send a handful.
+    package var queuedRequestsMax = 10_000
+    package var queuedBytesMax = 16 << 20
+    /// The same for all connections together.
+    package var queuedBytesOfAllMax = 256 << 20
+    package var groups = GroupConfiguration()
+    package var log = LogStoreConfiguration()
+
+    package init() {}
+}
