@@ -1,6 +1,7 @@
 import Base
 import Catalog
 import Columns
+import Foundation
 import SQL
 import Synchronization
 import Testing
@@ -281,5 +282,26 @@ struct CatalogTests {
                 _ = try? CatalogObject(json: json)
             }
         }
+    }
+
+    @Test func `one of several threads creates an object`() throws {
+        let storage = MemoryStorage()
+        let catalog = try travelCatalog(storage)
+        let created = Mutex(0)
+        DispatchQueue.concurrentPerform(iterations: 8) { thread in
+            for index in 0..<10 {
+                do throws(Problem) {
+                    try catalog.create(object(.table, "gold.t\(index)"))
+                    created.withLock { $0 += 1 }
+                } catch {
+                    if error.code != "42P07" && error.code != "55P03" { Issue.record(error) }
+                }
+                _ = try? catalog.create(object(.view, "ops.v\(thread)_\(index)"))
+            }
+        }
+        #expect(created.withLock { $0 } == 10)
+        let numbers = catalog.image.relations.map(\.oid)
+        #expect(numbers.count == 95 && Set(numbers).count == 95)
+        #expect(try Catalog.load(from: storage).catalog.image.relations == catalog.image.relations)
     }
 }

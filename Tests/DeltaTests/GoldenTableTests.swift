@@ -85,7 +85,7 @@ struct GoldenTableTests {
         #expect(snapshot.lastTransaction(of: "stream-0") == 6)
         #expect(snapshot.lastTransaction(of: "stream-1") == 7)
         #expect(snapshot.tombstones.count == 1)
-        #expect(snapshot.metadata.checkpointInterval == 1000)
+        #expect(snapshot.checkpointInterval == 1000)
         #expect(try golden.table.snapshot(version: 8).version == 8)
         #expect(throws: DeltaFailure.self) { try golden.table.snapshot(version: 3) }
     }

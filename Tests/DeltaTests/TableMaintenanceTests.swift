@@ -128,4 +128,81 @@ struct TableMaintenanceTests {
         try table.store.put(log + "_sidecars/rows.parquet", content)
         #expect(try second(table).snapshot().files == expected)
     }
+
+    @Test func `small files become large ones without a change of rows`() throws {
+        var random = Random(seed: 6)
+        let table = memoryTable()
+        let schema = TableSchema([Field("id", .int64), Field("p", .int32)])
+        try table.create(schema, partitionColumns: ["p"], random: &random, now: start)
+        func batch(_ n: Int64) -> ColumnBatch {
+            ColumnBatch(
+                columns: [
+                    Column(.int64, [.int(n), .int(-n)]), Column(.int32, [.int(1), .int(n % 2)]),
+                ], rowCount: 2)
+        }
+        for n: Int64 in 1...12 {
+            _ = try table.append([batch(n)], random: &random, now: later(n))
+        }
+        func ids() throws -> [Int64] {
+            var scan = try DeltaScan(table, try table.snapshot(), columns: ["id"])
+            var found: [Int64] = []
+            while let batch = try scan.next() {
+                guard case .int64(let values) = batch.columns[0].data else { continue }
+                found += values
+            }
+            return found.sorted()
+        }
+        let before = try ids()
+        var options = CompactionOptions()
+        options.filesMin = 50
+        #expect(try table.compact(options, random: &random, now: later(20)) == nil)
+        options.filesMin = 8
+        #expect(try table.compact(options, random: &random, now: later(20)) == 13)
+        #expect(try ids() == before)
+        let files = try table.snapshot().files
+        #expect(files.count == 1 + 6)
+        #expect(files.last?.recordedRowCount == 18)
+        #expect(files.last?.dataChange == false)
+        #expect(try table.history(limit: 1)[0].isBlindAppend == false)
+        #expect(try table.compact(options, random: &random, now: later(21)) == nil)
+    }
+
+    @Test func `compaction lets others append and stops for others that remove`() throws {
+        var random = Random(seed: 7)
+        let table = memoryTable()
+        try table.create(twoColumns, random: &random, now: start)
+        try commitFile(table, &random)
+        try commitFile(table, &random)
+        func rearranged() throws -> TableTransaction {
+            var transaction = try table.begin(random: &random)
+            for file in transaction.snapshot.files {
+                try transaction.remove(file, dataChange: false, now: later(3))
+            }
+            return transaction
+        }
+        let first = try rearranged()
+        try commitFile(second(table), &random)
+        #expect(try first.commit(CommitOperation("OPTIMIZE"), now: later(3)) == 4)
+        let last = try rearranged()
+        var overwrite = try second(table).begin(random: &random)
+        try overwrite.removeAll(now: later(4))
+        _ = try overwrite.commit(.overwrite(), now: later(4))
+        #expect(throws: DeltaFailure.conflict(.concurrentDeleteDelete, version: 5)) {
+            _ = try last.commit(CommitOperation("OPTIMIZE"), now: later(4))
+        }
+    }
+
+    @Test func `a table of many files is checkpointed less often`() throws {
+        var random = Random(seed: 8)
+        let table = memoryTable()
+        try table.create(twoColumns, random: &random, now: start)
+        #expect(try table.snapshot().checkpointInterval == 10)
+        var transaction = try table.begin(random: &random)
+        for index in 0..<3500 {
+            transaction.addFile(
+                AddFile(path: "f\(index)", size: 1, modificationTime: .none), rowCount: 1)
+        }
+        _ = try transaction.commit(.append(), now: later(1))
+        #expect(try table.snapshot().checkpointInterval == 30)
+    }
 }

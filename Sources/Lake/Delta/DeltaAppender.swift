@@ -9,6 +9,7 @@ package struct DeltaAppender: Sendable {
     package var transaction: TableTransaction
     private let options: ParquetWriteOptions
     private let fileBytesMax: Int64
+    private let dataChange: Bool
     private let split: PartitionSplit
     /// Columns of a batch that go into the files, and their types there.
     private let stored: [(index: Int, field: Field)]
@@ -26,16 +27,17 @@ package struct DeltaAppender: Sendable {
     private static let openFilesMax = 256
 
     /// Writes into the table of `transaction`. A file that reaches about `fileBytesMax` is closed
-    /// and the next one begun.
+    /// and the next one begun. `dataChange` is false when the rows only move to other files.
     package init(
         _ transaction: TableTransaction, options: ParquetWriteOptions = ParquetWriteOptions(),
-        fileBytesMax: Int64 = 128 << 20
+        fileBytesMax: Int64 = 128 << 20, dataChange: Bool = true
     ) throws(DeltaFailure) {
         let snapshot = transaction.snapshot
         let metadata = snapshot.metadata
         self.transaction = transaction
         self.options = options
         self.fileBytesMax = fileBytesMax
+        self.dataChange = dataChange
         split = PartitionSplit(snapshot)
         fileSchema = try metadata.schema.fileSchema(without: metadata.partitionColumns)
         var stored: [(index: Int, field: Field)] = []
@@ -138,7 +140,7 @@ package struct DeltaAppender: Sendable {
         }
         try transaction.appendFile(
             content, rowCount: summary.rowCount, columns: columns, partitionValues: file.values,
-            codec: options.codec.name, now: now)
+            codec: options.codec.name, dataChange: dataChange, now: now)
     }
 
     /// Writes what is open and commits. Returns the new version.

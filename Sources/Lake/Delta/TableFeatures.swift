@@ -100,14 +100,6 @@ extension TableFeatures {
 extension TableMetadata {
     package func flag(_ key: String) -> Bool { configuration[key]?.lowercased() == "true" }
 
-    /// Commits between checkpoints.
-    package var checkpointInterval: Int64 {
-        guard let text = configuration["delta.checkpointInterval"], let count = Int64(text),
-            count > 0
-        else { return DeltaLimits.checkpointInterval }
-        return count
-    }
-
     /// How many leaf columns have statistics; negative = all.
     package var indexedColumns: Int {
         configuration["delta.dataSkippingNumIndexedCols"].flatMap { Int($0) }

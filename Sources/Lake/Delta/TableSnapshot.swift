@@ -27,6 +27,19 @@ package struct TableSnapshot: Sendable {
 
     package func contains(_ key: FileKey) -> Bool { live.contains(key) }
 
+    /// Commits between checkpoints: what the table says, else ten, and more for a table of many
+    /// files. A checkpoint lists all of them, so that its cost for each commit stays the same
+    /// while the table grows: about 100 rows.
+    package var checkpointInterval: Int64 {
+        if let text = metadata.configuration["delta.checkpointInterval"], let count = Int64(text),
+            count > 0
+        {
+            return count
+        }
+        let entries = Int64(live.count + removed.count)
+        return DeltaLimits.checkpointInterval * max(1, entries / 1000)
+    }
+
     package var totalBytes: Int64 { live.files.reduce(0) { $0 &+ $1.size } }
 
     /// Rows of all files, or nil when a file does not say it.

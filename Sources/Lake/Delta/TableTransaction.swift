@@ -42,7 +42,8 @@ package struct TableTransaction: Sendable {
     @discardableResult
     package mutating func appendFile(
         _ content: Bytes, rowCount: Int64, columns: [ColumnSummary],
-        partitionValues: PartitionValues = PartitionValues(), codec: String = "snappy", now: Now
+        partitionValues: PartitionValues = PartitionValues(), codec: String = "snappy",
+        dataChange: Bool = true, now: Now
     ) throws(DeltaFailure) -> String {
         for column in metadata.partitionColumns
         where !partitionValues.entries.contains(where: { $0.column == column }) {
@@ -53,7 +54,7 @@ package struct TableTransaction: Sendable {
         try storing { () throws(StorageFailure) in try table.store.put(full, content) }
         let file = AddFile(
             path: path, partitionValues: partitionValues, size: Int64(content.count),
-            modificationTime: now.timestamp,
+            modificationTime: now.timestamp, dataChange: dataChange,
             statistics: FileStatistics.text(
                 rowCount: rowCount, columns: columns, limit: metadata.indexedColumns))
         addFile(file, rowCount: rowCount)
@@ -66,7 +67,8 @@ package struct TableTransaction: Sendable {
         addedRows &+= rowCount
     }
 
-    /// Removes a file of the snapshot with the commit.
+    /// Removes a file of the snapshot with the commit. With `dataChange` false its rows are in
+    /// files that this transaction adds: then others may append meanwhile.
     package mutating func remove(
         _ file: AddFile, dataChange: Bool = true, now: Now
     ) throws(DeltaFailure) {
@@ -76,7 +78,7 @@ package struct TableTransaction: Sendable {
         if dataChange, snapshot.metadata.flag("delta.appendOnly") {
             throw .invalid("rows of this table cannot be removed: it is delta.appendOnly")
         }
-        readsTable = true
+        if dataChange { readsTable = true }
         removed.append(RemoveFile(file, at: now.timestamp, dataChange: dataChange))
     }
 
@@ -192,7 +194,8 @@ package struct TableTransaction: Sendable {
             .commitInfo(
                 operation.commitInfo(
                     timestamp: timestamp, readVersion: snapshot.version,
-                    isBlindAppend: !readsTable && newMetadata == nil, metrics: metrics,
+                    isBlindAppend: !readsTable && newMetadata == nil && removed.isEmpty,
+                    metrics: metrics,
                     transactionID: transactionID,
                     inCommitTimestamp: metadata.flag("delta.enableInCommitTimestamps")))
         ]
@@ -244,7 +247,7 @@ package struct TableTransaction: Sendable {
         try builder.apply(actions, version: version, timestamp: timestamp, path: table.path)
         let fresh = try builder.finish(path: table.path)
         table.remember(fresh)
-        guard version % fresh.metadata.checkpointInterval == 0 else { return }
+        guard version % fresh.checkpointInterval == 0 else { return }
         do throws(DeltaFailure) {
             try table.writeCheckpoint(of: fresh)
         } catch {
