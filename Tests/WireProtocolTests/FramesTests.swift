@@ -23,10 +23,12 @@ import WireProtocol
     @Test func `records travel in a frame without being copied`() throws {
         let records = [Bytes(utf8: "first batch"), Bytes(utf8: "second")]
         let response = FetchResponse(responses: [
-            .init(topic: "a", partitions: [
-                .init(partitionIndex: 0, records: records), .init(partitionIndex: 1),
-                .init(partitionIndex: 2, records: [records[1]]),
-            ])
+            .init(
+                topic: "a",
+                partitions: [
+                    .init(partitionIndex: 0, records: records), .init(partitionIndex: 1),
+                    .init(partitionIndex: 2, records: [records[1]]),
+                ])
         ])
         for version in Int16(4)...17 {
             let pieces = response.frame(version: version, correlationId: 9)

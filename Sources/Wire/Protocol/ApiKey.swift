@@ -83,7 +83,8 @@ extension ApiKey {
         case .deleteGroups, .createPartitions, .initProducerId, .deleteRecords: 2
         case .apiVersions, .findCoordinator, .listGroups: 3
         case .syncGroup, .heartbeat, .leaveGroup, .deleteTopics, .describeConfigs,
-            .offsetForLeaderEpoch: 4
+            .offsetForLeaderEpoch:
+            4
         case .describeGroups, .createTopics: 5
         case .listOffsets, .joinGroup, .offsetFetch: 6
         case .offsetCommit: 8

@@ -1,5 +1,5 @@
 // What a broker serves. The first request of every connection, so its answer must be readable by
-    // a client that knows nothing yet: see `ApiVersionTable`.
+// a client that knows nothing yet: see `ApiVersionTable`.
 
 import Base
 
