@@ -99,6 +99,9 @@ struct CommitJournal: Sendable {
             try disk.makeDirectory(Self.directory)
             if syncsDirectories { try disk.syncDirectory("") }
             try growNow()
+        } else if syncsDirectories {
+            // The process before may have died just after it had added a file.
+            try disk.syncDirectory(Self.directory)
         }
     }
 

@@ -329,8 +329,8 @@ package struct LogStore: Sendable {
         return spaceLeft >= Int64(bytes)
     }
 
-    /// The free space has changed by more than appends.
-    mutating func forgetSpaceLeft() { spaceLeft = 0 }
+    /// The free space has changed by more than appends: ask the disk again.
+    package mutating func forgetSpaceLeft() { spaceLeft = 0 }
 
     private mutating func appendFailure(_ failure: StorageFailure) -> AppendFailure {
         switch failure {

@@ -22,7 +22,6 @@ extension LogStore {
 
         var store = LogStore(
             disk: disk, configuration: configuration, identity: identity, now: now)
-        let isFresh = known == nil && scan.files.isEmpty
         try store.loadPartitions(known, report: &report)
         report.didScanEverything = known == nil && !store.logs.isEmpty
         try store.removeLeftovers(report: &report)
@@ -35,14 +34,11 @@ extension LogStore {
         try store.journal.begin(
             files: scan.files, nextSequence: next,
             nextGeneration: max(scan.nextGeneration, known?.nextGeneration ?? 1))
-        store.replayFrom = isFresh ? next : known?.replayFrom ?? next
-        if isFresh || known == nil || !scan.frames.isEmpty || !report.damaged.isEmpty
-            || report.cutBytes > 0
-        {
-            // What was replayed becomes durable in segments, so that old frames are never needed
-            // again and nobody takes them for new ones.
-            try store.checkpointNow(now)
-        }
+        store.replayFrom = known?.replayFrom ?? next
+        // What was replayed becomes durable in segments, so that old frames are never needed again
+        // and nobody takes them for new ones. Also done when there was nothing to replay: the
+        // process before may have died between a rename and the sync of its directory.
+        try store.checkpointNow(now)
         report.partitions = store.logs.count
         return (store, report)
     }

@@ -45,6 +45,7 @@ struct PartitionRecovery {
             log.directoryIsDirty = true
         }
         let found = try tidyDirectory()
+        if log.segments.contains(where: \.isSwap) { log.directoryIsDirty = true }
         if scansEverything {
             try adoptSegments(found)
         } else {
@@ -186,8 +187,9 @@ struct PartitionRecovery {
             file = try disk.open(path)
         } else {
             file = try disk.create(path)
-            log.directoryIsDirty = true
         }
+        // Even a file that is there may have come from a process that died before it synced.
+        log.directoryIsDirty = true
         log.segments.append(
             Segment(directory: log.directory, baseOffset: base, file: file, createdAt: now))
     }
@@ -242,7 +244,9 @@ struct PartitionRecovery {
         return payload
     }
 
-    /// Puts a batch of the journal at the end of the log; writes it only where it is missing.
+    /// Puts a batch of the journal at the end of the log. It is written even when it seems to be
+    /// there: after a failed sync the system shows bytes that the disk does not have and that it
+    /// would never write again by itself.
     private mutating func place(
         _ batch: Bytes, _ header: BatchHeader, startsSegment: Bool
     ) throws(StorageFailure) {
@@ -252,10 +256,8 @@ struct PartitionRecovery {
         let last = log.segments.count - 1
         let file = try log.segments[last].handle(disk)
         let position = log.segments[last].bytes
-        if try file.read(at: position, count: batch.count) != batch {
-            try file.write([batch], at: position)
-            rewrittenBatches += 1
-        }
+        if try file.read(at: position, count: batch.count) != batch { rewrittenBatches += 1 }
+        try file.write([batch], at: position)
         log.note(header, now: now)
     }
 
@@ -289,6 +291,8 @@ struct PartitionRecovery {
                 let isIntact = try scanner.isIntact(item)
                 guard isIntact else { return }
             }
+            // Written again for the reason given at `place`.
+            try file.write([try scanner.bytes(of: item)], at: item.position)
             log.note(item.header, now: now)
         }
     }

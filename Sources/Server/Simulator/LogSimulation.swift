@@ -1,0 +1,611 @@
+// One log store, its producers and readers, on a disk that forgets: from one seed.
+
+import Base
+import Compression
+import Log
+import WireProtocol
+
+/// A simulated node without a network: producers call the store, crashes and power losses come at
+/// any call to the disk, and after each restart everything that was promised must be there.
+struct LogSimulation {
+    enum Event {
+        case produce(Int)
+        case read(Int)
+        case syncDone
+        case maintain
+        case deleteRecords(Int)
+        case crash
+        case diskSpace
+    }
+
+    let options: SimulationOptions
+    private(set) var result: SimulationResult
+    private let disk: SimulatedDisk
+    private var store: LogStore?
+    private var configuration = LogStoreConfiguration()
+    private var settings = PartitionSettings()
+    private var queue = EventQueue<Event>()
+    private var time: Int64 = 1_000_000_000
+    private var load: Random
+    private var faults: Random
+    private var trace = TraceHash()
+    private var partitions: [PartitionModel] = []
+    private var producers: [ProducerModel] = []
+    private var openSync: (request: SyncRequest, flush: SimulatedFile.Flush)?
+    private var syncsCompleted = 0
+    private var crashOneIn = 0
+    private var rotOneIn = 0
+    private var isFull = false
+
+    init(seed: UInt64, options: SimulationOptions) {
+        self.options = options
+        result = SimulationResult(seed: seed)
+        var random = Random(seed: seed)
+        load = random.fork()
+        faults = random.fork()
+        var shape = random.fork()
+        disk = SimulatedDisk(random: random.fork(), sectorBytes: [64, 512, 4096][shape.below(3)])
+        configuration.journalFileBytes = [16 << 10, 32 << 10, 64 << 10][shape.below(3)]
+        configuration.journalFileCountMax = shape.within(2...4)
+        configuration.storeIdentity = shape.next()
+        configuration.reserveBytes = 32 << 10
+        configuration.tailCacheBytes = [0, 4 << 10, 1 << 20][shape.below(3)]
+        configuration.planted = options.planted
+        configuration.checkpointInterval = .milliseconds(Int64(shape.within(20...400)))
+        configuration.retentionCheckInterval = .milliseconds(Int64(shape.within(50...400)))
+        configuration.cleanerCheckInterval = .milliseconds(Int64(shape.within(50...400)))
+        settings.segmentBytes = [4 << 10, 16 << 10, 1 << 20][shape.below(3)]
+        settings.indexIntervalBytes = [64, 1024, 4096][shape.below(3)]
+        settings.retentionBytes = [-1, -1, 20 << 10][shape.below(3)]
+        settings.fileDeleteDelayMilliseconds = 20
+        disk.faults.syncFailureOneIn = [0, 0, 40, 150][shape.below(4)]
+        crashOneIn = [0, 400, 2000][shape.below(3)]
+        rotOneIn = options.allowsRot ? [0, 0, 2, 4][shape.below(4)] : 0
+        for index in 0..<shape.within(1...4) {
+            partitions.append(
+                PartitionModel(name: TopicPartition(topic: "t\(index % 2)", partition: Int32(index))))
+        }
+        for id in 0..<shape.within(1...5) {
+            producers.append(
+                ProducerModel(
+                    id: id, partition: shape.below(partitions.count),
+                    isIdempotent: shape.chance(2, in: 3)))
+        }
+    }
+
+    private var now: Now {
+        Now(
+            monotonic: Instant(nanoseconds: time),
+            wallMicroseconds: 1_700_000_000_000_000 + time / 1000)
+    }
+
+    // MARK: Run
+
+    mutating func run() -> SimulationResult {
+        disk.now = now.timestamp
+        restart()
+        for index in producers.indices {
+            queue.schedule(.produce(index), at: time + Int64(load.below(5_000_000)))
+        }
+        for index in partitions.indices {
+            queue.schedule(.read(index), at: time + Int64(load.below(20_000_000)))
+        }
+        queue.schedule(.maintain, at: time + 1_000_000)
+        queue.schedule(.crash, at: time + Int64(faults.within(5_000_000...60_000_000)))
+        queue.schedule(.deleteRecords(0), at: time + 70_000_000)
+        queue.schedule(.diskSpace, at: time + 50_000_000)
+        while result.events < options.eventCount, result.anomalies.isEmpty,
+            let next = queue.next()
+        {
+            time = next.time
+            disk.now = now.timestamp
+            result.events += 1
+            handle(next.event)
+            if diskIsDead { crash() }
+            pump()
+        }
+        if result.anomalies.isEmpty {
+            // The last act: whatever is promised now survives one more power loss.
+            losePower()
+            restart()
+        }
+        trace.mix(disk.trace.value)
+        trace.mix(result.acknowledged)
+        result.traceHash = trace.value
+        result.failedSyncs = disk.failedSyncs
+        result.damagedPartitions = partitions.count { $0.isDamaged }
+        return result
+    }
+
+    private var diskIsDead: Bool {
+        disk.crashAtOperation.map { disk.operations >= $0 } ?? false
+    }
+
+    private mutating func handle(_ event: Event) {
+        switch event {
+        case .produce(let index):
+            trace.mix(UInt64(1) << 60 | UInt64(index))
+            produce(index)
+            queue.schedule(event, at: time + Int64(load.within(200_000...3_000_000)))
+        case .read(let index):
+            readSome(index)
+            queue.schedule(event, at: time + Int64(load.within(5_000_000...30_000_000)))
+        case .syncDone: finishSync()
+        case .maintain:
+            maintain()
+            queue.schedule(event, at: time + Int64(load.within(1_000_000...8_000_000)))
+        case .deleteRecords(let index):
+            deleteRecords(index)
+            queue.schedule(
+                .deleteRecords(load.below(partitions.count)),
+                at: time + Int64(load.within(30_000_000...90_000_000)))
+        case .crash:
+            queue.schedule(event, at: time + Int64(faults.within(10_000_000...90_000_000)))
+            if faults.chance(1, in: 2) {
+                // Somewhere within the next calls, in the middle of whatever goes on then.
+                if disk.crashAtOperation == nil {
+                    disk.crashAtOperation = disk.operations + faults.within(1...150)
+                }
+            } else {
+                crash()
+            }
+        case .diskSpace:
+            isFull.toggle()
+            let used = (1 << 40) - disk.freeBytes
+            let isScarce = isFull && faults.chance(1, in: 2)
+            disk.faults.capacity =
+                isScarce
+                ? used + configuration.reserveBytes + Int64(faults.below(8 << 10)) : 1 << 40
+            if isScarce { store?.forgetSpaceLeft() }
+            queue.schedule(event, at: time + Int64(faults.within(20_000_000...90_000_000)))
+        }
+    }
+
+    private mutating func anomaly(_ text: String) {
+        result.anomalies.append(text)
+        trace.mix(text)
+    }
+
+    // MARK: Syncs
+
+    /// Starts the next sync when none is open, as the driver does after every event.
+    private mutating func pump() {
+        guard openSync == nil, let request = store?.beginSync(),
+            let flush = disk.beginFlush(request.file)
+        else { return }
+        openSync = (request, flush)
+        queue.schedule(.syncDone, at: time + Int64(faults.within(100_000...4_000_000)))
+    }
+
+    private mutating func finishSync() {
+        guard let open = openSync else { return }
+        openSync = nil
+        let failure = disk.endFlush(open.request.file, open.flush)
+        guard let outcome = store?.syncCompleted(open.request.ticket, failure: failure) else {
+            return
+        }
+        guard !diskIsDead else { return }
+        switch outcome {
+        case .halt: restartAfterHalt()
+        case .advanced(let advances):
+            if !advances.isEmpty { syncsCompleted += 1 }
+            for advance in advances { acknowledge(advance) }
+        }
+    }
+
+    private mutating func restartAfterHalt() {
+        if faults.chance(1, in: 2) { losePower() } else { killProcess() }
+        restart()
+    }
+
+    private mutating func acknowledge(_ advance: DurableAdvance) {
+        guard let index = partitions.firstIndex(where: { $0.name == advance.topicPartition })
+        else { return }
+        for producer in producers.indices where producers[producer].partition == index {
+            acknowledge(producer, durableEnd: advance.durableEndOffset.value)
+        }
+    }
+
+    private mutating func acknowledge(_ index: Int, durableEnd: Int64) {
+        let partition = producers[index].partition
+        while let first = producers[index].inFlight.first, let last = first.lastOffset,
+            let base = first.baseOffset, last < durableEnd
+        {
+            producers[index].inFlight.removeFirst()
+            partitions[partition].acknowledged[base] = PartitionModel.Promise(
+                checksum: first.checksum, lastOffset: last, sync: syncsCompleted)
+            result.acknowledged += 1
+            trace.mix(base)
+        }
+    }
+
+    // MARK: Producers
+
+    private mutating func produce(_ index: Int) {
+        guard !producers[index].isStopped, store != nil else { return }
+        if producers[index].inFlight.allSatisfy({ $0.lastOffset != nil }) {
+            guard producers[index].inFlight.count < 5 else { return }
+            makeBatch(index)
+        }
+        // An acknowledgement may come with the answer and shorten the list.
+        while let position = producers[index].inFlight.firstIndex(where: { $0.lastOffset == nil })
+        {
+            guard send(index, position) else { return }
+        }
+    }
+
+    private mutating func makeBatch(_ index: Int) {
+        let producer = producers[index]
+        let count = load.within(1...4)
+        var builder = RecordBatchBuilder()
+        for record in 0..<count {
+            var text = "p\(producer.id) n\(producer.nextNumber) r\(record) "
+            text += String(repeating: "x", count: load.below(load.chance(1, in: 8) ? 1500 : 90))
+            builder.append(
+                key: nil, value: Bytes(utf8: text), timestamp: now.timestamp)
+        }
+        var properties = RecordBatchBuilder.Properties(codec: load.chance(1, in: 8) ? .lz4 : .none)
+        if producer.isIdempotent {
+            properties.producerId = Int64(1000 + producer.id)
+            properties.producerEpoch = 0
+            properties.baseSequence = producer.nextSequence
+        }
+        guard let bytes = try? builder.finish(properties),
+            let header = try? RecordBatchHeader(bytes)
+        else { return anomaly("a batch could not be built") }
+        producers[index].inFlight.append(
+            ProducerModel.InFlight(number: producer.nextNumber, bytes: bytes, checksum: header.crc))
+        partitions[producer.partition].sent[header.crc] = PartitionModel.Batch(
+            producer: producer.id, number: producer.nextNumber, checksum: header.crc,
+            recordCount: count)
+        producers[index].nextNumber += 1
+        producers[index].nextSequence += Int32(count)
+    }
+
+    /// False when the batch was not taken and later ones must wait.
+    private mutating func send(_ index: Int, _ position: Int) -> Bool {
+        let producer = producers[index]
+        let name = partitions[producer.partition].name
+        guard var current = store else { return false }
+        store = nil
+        defer { store = current }
+        do throws(AppendFailure) {
+            let answer = try current.append(
+                producer.inFlight[position].bytes, to: name, now: now)
+            guard !diskIsDead else { return false }
+            if answer.isDuplicate, !producer.isIdempotent {
+                anomaly("a batch without a producer id was taken for a duplicate")
+            }
+            producers[index].inFlight[position].baseOffset = answer.baseOffset.value
+            producers[index].inFlight[position].lastOffset = answer.lastOffset.value
+            trace.mix(answer.baseOffset.value)
+            if let end = current.offsets(of: name)?.durableEndOffset {
+                acknowledge(index, durableEnd: end.value)
+            }
+            return true
+        } catch {
+            trace.mix(Int64(error.code))
+            guard !diskIsDead else { return false }
+            switch error {
+            case .noSpace, .journalFull, .halted, .storage: break
+            case .damaged(let damage): noteDamage(producer.partition, damage)
+            default: anomaly("\(name) refused a good batch: \(error)")
+            }
+            return false
+        }
+    }
+
+    private mutating func noteDamage(_ index: Int, _ damage: PartitionDamage) {
+        partitions[index].isDamaged = true
+        for producer in producers.indices where producers[producer].partition == index {
+            producers[producer].isStopped = true
+        }
+        if !partitions[index].wasRotted {
+            anomaly("\(damage), although nothing was damaged on purpose")
+        }
+    }
+
+    // MARK: Other work
+
+    private mutating func maintain() {
+        let now = self.now
+        guard let problem = store?.maintain(now: now, budgetBytes: 8 << 10) else {
+            if !diskIsDead { store?.checkInvariants() }
+            return
+        }
+        guard !diskIsDead else { return }
+        trace.mix(problem.code)
+        restartAfterHalt()
+    }
+
+    private mutating func deleteRecords(_ index: Int) {
+        let name = partitions[index].name
+        guard !partitions[index].isDamaged, let offsets = store?.offsets(of: name) else { return }
+        let span = Int(offsets.highWatermark - offsets.logStartOffset)
+        guard span > 0, load.chance(1, in: 3) else { return }
+        let target = offsets.logStartOffset + Int64(load.below(span / 2 + 1))
+        let now = self.now
+        let deleted = try? store?.deleteRecords(in: name, before: target, now: now)
+        guard !diskIsDead, let deleted else { return }
+        partitions[index].deletedBelow = max(partitions[index].deletedBelow, deleted.value)
+    }
+
+    private mutating func readSome(_ index: Int) {
+        let name = partitions[index].name
+        guard !partitions[index].isDamaged, let offsets = store?.offsets(of: name) else { return }
+        let span = Int(offsets.highWatermark - offsets.logStartOffset)
+        let from = offsets.logStartOffset + Int64(load.below(span + 1))
+        _ = readBatches(index, from: from, maxBytes: 1 << load.within(8...15), remember: true)
+    }
+
+    /// Reads and checks one answer; returns the next offset, nil at the end or when impossible.
+    private mutating func readBatches(
+        _ index: Int, from offset: Offset, maxBytes: Int, remember: Bool,
+        _ visit: (RecordBatchHeader) -> Void = { _ in }
+    ) -> Offset? {
+        let name = partitions[index].name
+        guard var current = store else { return nil }
+        store = nil
+        defer { store = current }
+        do throws(ReadFailure) {
+            let answer = try current.read(name, from: offset, maxBytes: maxBytes)
+            guard !diskIsDead else { return nil }
+            var next = offset
+            for bytes in answer.batches {
+                guard let view = try? RecordBatchView(bytes), (try? view.checkChecksum()) != nil
+                else {
+                    anomaly("\(name) served a corrupt batch at offset \(next)")
+                    return nil
+                }
+                let header = view.header
+                if header.lastOffset < next || header.lastOffset >= answer.highWatermark {
+                    anomaly(
+                        "\(name) served offsets \(header.baseOffset) to \(header.lastOffset) at "
+                            + "\(next), high watermark \(answer.highWatermark)")
+                }
+                if partitions[index].sent[header.crc] == nil {
+                    anomaly("\(name) served a batch at \(header.baseOffset) that nobody sent")
+                }
+                if remember {
+                    partitions[index].served[header.baseOffset.value] = PartitionModel.Promise(
+                        checksum: header.crc, lastOffset: header.lastOffset.value,
+                        sync: syncsCompleted)
+                }
+                visit(header)
+                next = header.nextOffset
+            }
+            return answer.batches.isEmpty ? nil : next
+        } catch {
+            guard !diskIsDead else { return nil }
+            if case .damaged(let damage) = error {
+                noteDamage(index, damage)
+            } else {
+                anomaly("\(name) can't be read at \(offset): \(error)")
+            }
+            return nil
+        }
+    }
+
+    // MARK: Crashes
+
+    private mutating func crash() {
+        result.crashes += 1
+        if faults.chance(2, in: 3) { losePower() } else { killProcess() }
+        restart()
+    }
+
+    private mutating func killProcess() {
+        disk.killProcess()
+        forgetProcess()
+    }
+
+    private mutating func losePower() {
+        result.powerLosses += 1
+        disk.losePower()
+        forgetProcess()
+    }
+
+    private mutating func forgetProcess() {
+        store = nil
+        openSync = nil
+        queue.removeAll { if case .syncDone = $0 { true } else { false } }
+        for index in producers.indices {
+            if producers[index].isIdempotent {
+                // Sent again with the same sequences.
+                for position in producers[index].inFlight.indices {
+                    producers[index].inFlight[position].lastOffset = nil
+                }
+            } else {
+                producers[index].inFlight = []
+            }
+        }
+        if rotOneIn > 0, faults.chance(1, in: rotOneIn) { rot() }
+    }
+
+    /// Damages one file while nobody looks.
+    private mutating func rot() {
+        let files = disk.files().filter { $0.file.size > 0 }
+        guard !files.isEmpty else { return }
+        let victim = files[faults.below(files.count)]
+        let size = Int(victim.file.size)
+        trace.mix(victim.path)
+        if victim.path.hasSuffix(".log") {
+            if let index = partitions.firstIndex(where: {
+                victim.path.hasPrefix($0.name.description + "/")
+            }) {
+                partitions[index].wasRotted = true
+            }
+            if faults.chance(1, in: 2) {
+                victim.file.shorten(to: faults.below(size))
+            } else {
+                victim.file.flip(bit: faults.below(8), at: faults.below(size))
+            }
+            return
+        }
+        if victim.path == "log.checkpoint" { return }
+        if victim.path.hasSuffix(".journal") {
+            for index in partitions.indices {
+                partitions[index].wasRotted = true
+                partitions[index].unprovenSync = syncsCompleted
+            }
+        }
+        victim.file.flip(bit: faults.below(8), at: faults.below(size))
+    }
+
+    private mutating func restart() {
+        for _ in 0..<8 {
+            trace.mix(disk.operations)
+            do throws(StorageFailure) {
+                let opened = try LogStore.open(disk: disk, configuration: configuration, now: now)
+                guard !diskIsDead else {
+                    crashAgain()
+                    continue
+                }
+                store = opened.store
+                check(opened.report)
+                return
+            } catch {
+                if diskIsDead {
+                    crashAgain()
+                } else if case .noSpace = error {
+                    disk.faults.capacity = 1 << 40
+                } else if case .system(_, _, 5) = error, disk.faults.syncFailureOneIn > 0 {
+                    killProcess()
+                } else {
+                    anomaly("the store can't be opened: \(error)")
+                    return
+                }
+            }
+        }
+        // Too many failures in a row: heal the disk, as an operator would replace it.
+        disk.faults.syncFailureOneIn = 0
+        disk.faults.capacity = 1 << 40
+        killProcess()
+        restartOnce()
+    }
+
+    private mutating func restartOnce() {
+        do throws(StorageFailure) {
+            let opened = try LogStore.open(disk: disk, configuration: configuration, now: now)
+            store = opened.store
+            check(opened.report)
+        } catch {
+            anomaly("the store can't be opened on a healthy disk: \(error)")
+        }
+    }
+
+    private mutating func crashAgain() {
+        result.crashes += 1
+        if faults.chance(2, in: 3) { losePower() } else { killProcess() }
+    }
+
+    // MARK: Checks
+
+    private mutating func check(_ report: RecoveryReport) {
+        for damage in report.damaged {
+            guard let index = partitions.firstIndex(where: { $0.name == damage.topicPartition })
+            else { continue }
+            noteDamage(index, damage)
+        }
+        let missing = partitions.filter { store?.topicID(of: $0.name) == nil }
+        for partition in missing where !partition.acknowledged.isEmpty {
+            anomaly("\(partition.name) vanished with acknowledged records")
+            return
+        }
+        if !missing.isEmpty {
+            let new = missing.map {
+                NewPartition(
+                    topicPartition: $0.name, topicID: UUID128(high: 9, low: 9), settings: settings)
+            }
+            let now = self.now
+            do throws(StorageFailure) {
+                try store?.create(new, now: now)
+            } catch {
+                if !diskIsDead { restartAfterHalt() }
+                return
+            }
+        }
+        for index in partitions.indices {
+            store?.configure(partitions[index].name, settings: settings)
+            if !partitions[index].isDamaged { checkPartition(index) }
+        }
+        if !diskIsDead { store?.checkInvariants() }
+    }
+
+    /// Reads the whole partition and compares it with everything that was promised.
+    private mutating func checkPartition(_ index: Int) {
+        let name = partitions[index].name
+        guard let offsets = store?.offsets(of: name) else { return }
+        if offsets.logStartOffset.value < partitions[index].deletedBelow {
+            anomaly(
+                "\(name) starts at \(offsets.logStartOffset), deleted below "
+                    + "\(partitions[index].deletedBelow)")
+        }
+        var found: OrderedMap<Int64, UInt32> = [:]
+        var next = offsets.logStartOffset
+        var expected: Int64?
+        while let after = readBatches(
+            index, from: next, maxBytes: 64 << 10, remember: false,
+            { header in
+                found[header.baseOffset.value] = header.crc
+                if expected == nil { expected = header.baseOffset.value }
+                if expected != header.baseOffset.value { expected = -1 }
+                if expected != -1 { expected = header.nextOffset.value }
+            })
+        {
+            next = after
+        }
+        guard !partitions[index].isDamaged, !diskIsDead, result.anomalies.isEmpty else { return }
+        if expected == -1 { anomaly("\(name) has a gap") }
+        if next != offsets.highWatermark {
+            anomaly("\(name) ends at \(next), its high watermark is \(offsets.highWatermark)")
+        }
+        let logStart = offsets.logStartOffset.value
+        checkPromises(index, partitions[index].acknowledged, found, logStart, "acknowledged")
+        checkPromises(index, partitions[index].served, found, logStart, "served")
+        checkSequences(index, found)
+        trace.mix(next.value)
+        // What was lost legitimately must not be asked for again.
+        guard let unproven = partitions[index].unprovenSync else { return }
+        partitions[index].unprovenSync = nil
+        for promises in [\PartitionModel.acknowledged, \PartitionModel.served] {
+            for (base, promise) in partitions[index][keyPath: promises]
+            where promise.sync >= unproven && found[base] != promise.checksum {
+                partitions[index][keyPath: promises][base] = nil
+            }
+        }
+    }
+
+    private mutating func checkPromises(
+        _ index: Int, _ promises: OrderedMap<Int64, PartitionModel.Promise>,
+        _ found: OrderedMap<Int64, UInt32>, _ logStart: Int64, _ kind: String
+    ) {
+        for (base, promise) in promises where promise.lastOffset >= logStart {
+            if found[base] == promise.checksum { continue }
+            if let unproven = partitions[index].unprovenSync, promise.sync >= unproven { continue }
+            let what = found[base] == nil ? "is missing" : "is another batch"
+            anomaly("\(partitions[index].name): the batch \(kind) at \(base) \(what)")
+            return
+        }
+    }
+
+    /// Batches of one producer are in the order of sending; those of an idempotent one once each
+    /// and without gaps.
+    private mutating func checkSequences(_ index: Int, _ found: OrderedMap<Int64, UInt32>) {
+        var last: [Int: Int] = [:]
+        for (base, checksum) in found {
+            guard let batch = partitions[index].sent[checksum] else { continue }
+            let previous = last[batch.producer]
+            last[batch.producer] = batch.number
+            guard let previous else { continue }
+            let isRight =
+                producers[batch.producer].isIdempotent
+                ? batch.number == previous + 1 : batch.number > previous
+            if !isRight {
+                anomaly(
+                    "\(partitions[index].name): batch \(batch.number) of producer "
+                        + "\(batch.producer) at \(base) follows batch \(previous)")
+            }
+        }
+    }
+}
