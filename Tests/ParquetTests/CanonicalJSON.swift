@@ -27,7 +27,9 @@ func canonical(_ value: Value) -> JSONValue {
     case .interval(let span):
         return [.int(span.months), .int(span.days), .int(span.microseconds)]
     case .uuid(let bits):
-        return .string(hexadecimal((0..<16).reversed().map { UInt8(truncatingIfNeeded: bits >> UInt128($0 * 8)) }))
+        return .string(
+            hexadecimal(
+                (0..<16).reversed().map { UInt8(truncatingIfNeeded: bits >> UInt128($0 * 8)) }))
     case .list(let items), .structure(let items): return .array(items.map(canonical))
     case .map(let entries):
         return .array(entries.map { .array([canonical($0.key), canonical($0.value)]) })

@@ -29,7 +29,8 @@ func `a golden file with a byte changed is read or refused`(index: Int) throws {
     }
     for position in positions {
         var damaged = content
-        damaged[position] = random.chance(1, in: 2)
+        damaged[position] =
+            random.chance(1, in: 2)
             ? damaged[position] ^ (1 << UInt8(random.below(8)))
             : UInt8(random.below(256))
         exerciseParquet(Bytes(damaged))
@@ -82,7 +83,9 @@ func `a golden file that is cut or has a piece missing is read or refused`(index
     let columns = [
         Column(.int32, [.int(1), .null, .int(3)]),
         Column(.list(.text), [.list([.text("a"), .null]), .null, .list([])]),
-        Column(.structure([Field("x", .boolean)]), [.structure([.boolean(true)]), .null, .structure([.null])]),
+        Column(
+            .structure([Field("x", .boolean)]),
+            [.structure([.boolean(true)]), .null, .structure([.null])]),
     ]
     var options = ParquetWriteOptions()
     options.codec = .uncompressed
@@ -125,13 +128,15 @@ func `a golden file that is cut or has a piece missing is read or refused`(index
     #expect(try ParquetFile(content).readAll().rowCount == 100_000)
     var options = ParquetReadOptions()
     options.chunkValuesMax = 99_999
-    #expect(throws: ParquetFailure.tooLarge(
-        what: "number of values in a column chunk", value: 100_000, limit: 99_999)
+    #expect(
+        throws: ParquetFailure.tooLarge(
+            what: "number of values in a column chunk", value: 100_000, limit: 99_999)
     ) { try ParquetFile(content, options: options).readAll() }
     options = ParquetReadOptions()
     options.resultBytesMax = 1 << 20
-    #expect(throws: ParquetFailure.tooLarge(
-        what: "size in memory of a row group", value: 1_600_000, limit: 1 << 20)
+    #expect(
+        throws: ParquetFailure.tooLarge(
+            what: "size in memory of a row group", value: 1_600_000, limit: 1 << 20)
     ) { try ParquetFile(content, options: options).readAll() }
     options = ParquetReadOptions()
     options.pageBytesMax = 5
@@ -149,7 +154,8 @@ func `a golden file that is cut or has a piece missing is read or refused`(index
     let content = try goldenBytes("pyarrow-gzip.parquet")
     let failure = StorageFailure.notFound(path: "table/part-0.parquet")
     #expect(throws: ParquetFailure.storage(failure)) {
-        try ParquetFile(size: Int64(content.count)) { (_, _) throws(StorageFailure) in throw failure }
+        try ParquetFile(size: Int64(content.count)) { (_, _) throws(StorageFailure) in throw failure
+        }
     }
     #expect(throws: ParquetFailure.self) {
         try ParquetFile(size: Int64(content.count) + 50) { (position, count) in

@@ -28,9 +28,15 @@ let everyType: [(name: String, type: ColumnType, values: [Value])] = [
     ),
     (
         "decimal20", .decimal(precision: 20, scale: 20),
-        [.decimal(unscaled: 12_345_678_901_234_567_890, scale: 20), .decimal(unscaled: -3, scale: 20)]
+        [
+            .decimal(unscaled: 12_345_678_901_234_567_890, scale: 20),
+            .decimal(unscaled: -3, scale: 20),
+        ]
     ),
-    ("text", .text, [.text(""), .text("twelve bytes"), .text("thirteen byte"), .text("größer ≥ 12 ✓")]),
+    (
+        "text", .text,
+        [.text(""), .text("twelve bytes"), .text("thirteen byte"), .text("größer ≥ 12 ✓")]
+    ),
     ("binary", .binary, [.binary([]), .binary([0xFF, 0, 0x80]), .binary([UInt8](0..<200))]),
     ("date", .date, [.date(days: -719_162), .date(days: 2_932_896)]),
     ("timestamp", .timestamp, [.timestamp(microseconds: -1), .timestamp(microseconds: 1 << 50)]),

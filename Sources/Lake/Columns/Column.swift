@@ -120,7 +120,8 @@ package struct Column: Sendable {
             cut = .dictionary(codes: Array(codes[range]), values: values)
         case .interval(let values): cut = .interval(Array(values[range]))
         case .list(let offsets, let element):
-            cut = .list(offsets: Array(offsets[range.lowerBound...range.upperBound]), element: element)
+            cut = .list(
+                offsets: Array(offsets[range.lowerBound...range.upperBound]), element: element)
         case .map(let offsets, let key, let value):
             cut = .map(
                 offsets: Array(offsets[range.lowerBound...range.upperBound]), key: key,

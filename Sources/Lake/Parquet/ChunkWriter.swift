@@ -103,6 +103,7 @@ extension ChunkWriter {
         // Codes take less than four bytes; texts are measured one by one.
         let isMeasured = codeCount == nil && leaf.physical == .byteArray
         let width = codeCount == nil ? store.plainWidth : 4
+        if !isNested, !isMeasured { return evenCuts(bytesPerValue: width) }
         var cuts: [PageCut] = []
         var cut = PageCut(entries: 0..<0, dense: 0..<0, firstRow: 0)
         var dense = 0
@@ -133,6 +134,26 @@ extension ChunkWriter {
         return cuts
     }
 
+    /// Cuts of a column without lists whose values have one width.
+    private func evenCuts(bytesPerValue width: Int) -> [PageCut] {
+        let full = UInt8(truncatingIfNeeded: store.leaf.definitionMax)
+        let rows = min(options.pageRowsMax, max(options.pageBytesMax / max(width, 1), 1))
+        var cuts: [PageCut] = []
+        var dense = 0
+        for start in stride(from: 0, to: store.entryCount, by: rows) {
+            let end = min(start + rows, store.entryCount)
+            var present = end - start
+            if full > 0 {
+                present = 0
+                for level in store.definitions[start..<end] { present &+= level == full ? 1 : 0 }
+            }
+            cuts.append(
+                PageCut(entries: start..<end, dense: dense..<(dense + present), firstRow: start))
+            dense += present
+        }
+        return cuts
+    }
+
     private mutating func writePage(
         _ cut: PageCut, _ dictionary: DictionaryCodes?
     ) throws(ParquetFailure) {
@@ -147,7 +168,8 @@ extension ChunkWriter {
         let encoding: PageEncoding
         if let dictionary {
             encoding = .rleDictionary
-            let width = bitWidth(of: dictionary.firsts.count - 1)
+            // A single value needs no bits, but some readers do not expect none.
+            let width = max(bitWidth(of: dictionary.firsts.count - 1), 1)
             content.uint8(UInt8(width))
             dictionary.codes.withUnsafeBufferPointer {
                 encodeHybrid(
@@ -213,10 +235,14 @@ extension ChunkWriter {
         var last: Extremes?
         for case .some(let next) in pageExtremes {
             if let last {
-                if store.isBelow(next.minimum, last.minimum) || store.isBelow(next.maximum, last.maximum) {
+                if store.isBelow(next.minimum, last.minimum)
+                    || store.isBelow(next.maximum, last.maximum)
+                {
                     isAscending = false
                 }
-                if store.isBelow(last.minimum, next.minimum) || store.isBelow(last.maximum, next.maximum) {
+                if store.isBelow(last.minimum, next.minimum)
+                    || store.isBelow(last.maximum, next.maximum)
+                {
                     isDescending = false
                 }
             }

@@ -73,7 +73,9 @@ struct ColumnAssembly {
     }
 
     /// Calls `body` with repetition and definition level of each entry of the shape's first leaf.
-    private func forEachEntry(_ shape: Shape, _ body: (_ repetition: Int, _ definition: Int) -> Void) {
+    private func forEachEntry(
+        _ shape: Shape, _ body: (_ repetition: Int, _ definition: Int) -> Void
+    ) {
         let index = shape.leaves.lowerBound - first
         let values = leaves[index]
         // Levels that cannot differ from 0 are not stored.

@@ -196,8 +196,9 @@ extension ColumnChunkReader {
     private mutating func readDictionary(
         _ plain: Bytes, count: Int, encoding: Int32
     ) throws(DecodeFailure) {
-        guard encoding == PageEncoding.plain.rawValue
-            || encoding == PageEncoding.plainDictionary.rawValue
+        guard
+            encoding == PageEncoding.plain.rawValue
+                || encoding == PageEncoding.plainDictionary.rawValue
         else { throw .unsupported("encoding \(encoding) of a dictionary page") }
         guard count >= 0, count <= options.chunkValuesMax else {
             throw .invalid(what: "dictionary size", value: Int64(count), position: 0)

@@ -4,7 +4,7 @@
 // |---|---|
 // | header | varint block size, varint miniblocks in a block, varint count, zigzag first value |
 // | block | zigzag smallest delta, one byte bit width for each miniblock, miniblocks |
-// | miniblock | block size / miniblocks values of its width: delta − smallest delta, lowest bit first |
+// | miniblock | block size / miniblocks times delta − smallest delta in its width, lowest bit first |
 //
 // DELTA_LENGTH_BYTE_ARRAY: lengths so encoded, then all bytes. DELTA_BYTE_ARRAY: lengths of the
 // prefix shared with the previous value, then the suffixes as DELTA_LENGTH_BYTE_ARRAY.

@@ -2,8 +2,8 @@
 //
 // | part | layout |
 // |---|---|
-// | run of one value | varint (length << 1), then the value in ⌈width / 8⌉ bytes, little-endian |
-// | packed values | varint (groups << 1 | 1), then groups × 8 values of `width` bits, lowest bit first |
+// | run of one value | varint (length << 1), then the value in ⌈width / 8⌉ bytes, lowest first |
+// | packed values | varint (groups << 1 + 1), then groups × 8 values of `width` bits, lowest first |
 //
 // The last group may be padded behind the last value.
 
@@ -22,7 +22,8 @@ func unpackBits<T: FixedWidthInteger>(
     }
     if bitWidth == 8 {
         for index in 0..<count {
-            target[index] = T(truncatingIfNeeded: source.load(fromByteOffset: index, as: UInt8.self))
+            target[index] = T(
+                truncatingIfNeeded: source.load(fromByteOffset: index, as: UInt8.self))
         }
         return
     }

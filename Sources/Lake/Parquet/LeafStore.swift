@@ -26,19 +26,31 @@ struct LeafStore {
     /// Appends a column without nesting: levels are its NULLs.
     mutating func append(_ column: Column) throws(ParquetFailure) {
         entryCount += column.count
-        if leaf.definitionMax > 0 {
-            definitions.reserveCapacity(entryCount)
-            if column.nullCount == 0 {
-                definitions.append(contentsOf: repeatElement(1, count: column.count))
-            } else {
-                for row in 0..<column.count { definitions.append(column.isNull(row) ? 0 : 1) }
+        let nullCount = column.nullCount
+        if nullCount == column.count {
+            if leaf.definitionMax > 0 { appendDefinitions(0, column.count) }
+            return
+        }
+        guard nullCount > 0, let validity = column.validity else {
+            if leaf.definitionMax > 0 { appendDefinitions(1, column.count) }
+            return try appendValues(column, rows: nil)
+        }
+        var rows: [Int32] = []
+        rows.reserveCapacity(column.count - nullCount)
+        definitions.reserveCapacity(definitions.count + column.count)
+        for (index, word) in validity.words.enumerated() {
+            let start = index * 64
+            for bit in 0..<min(64, column.count - start) {
+                let isValid = word >> UInt64(bit) & 1 == 1
+                definitions.append(isValid ? 1 : 0)
+                if isValid { rows.append(Int32(start + bit)) }
             }
         }
-        guard column.nullCount > 0 else { return try appendValues(column, rows: nil) }
-        var rows: [Int32] = []
-        rows.reserveCapacity(column.count)
-        for row in 0..<column.count where !column.isNull(row) { rows.append(Int32(row)) }
         try appendValues(column, rows: rows)
+    }
+
+    private mutating func appendDefinitions(_ level: UInt8, _ count: Int) {
+        definitions.append(contentsOf: repeatElement(level, count: count))
     }
 
     /// Appends entries with their levels; a negative row has no value.
@@ -147,14 +159,12 @@ extension LeafStore {
                 }
             }
             if range.count % 8 != 0 { output.uint8(byte) }
-        case .int32:
-            for value in words32[range] { output.int32LE(value) }
-        case .int64:
-            for value in words64[range] { output.int64LE(value) }
+        // All platforms that we build for are little-endian, as the format is.
+        case .int32: words32[range].withUnsafeBytes { output.bytes($0) }
+        case .int64: words64[range].withUnsafeBytes { output.bytes($0) }
         case .float:
             for value in doubles[range] { output.uint32LE(Float(value).bitPattern) }
-        case .double:
-            for value in doubles[range] { output.uint64LE(value.bitPattern) }
+        case .double: doubles[range].withUnsafeBytes { output.bytes($0) }
         case .fixed:
             for value in words128[range] { writeFixed(value, to: &output) }
         case .byteArray:
@@ -226,7 +236,8 @@ extension LeafStore {
             // A UUID compares as unsigned bytes, a decimal by its value.
             if leaf.type == .uuid {
                 return scan(range) {
-                    UInt128(truncatingIfNeeded: words128[$0]) < UInt128(truncatingIfNeeded: words128[$1])
+                    UInt128(truncatingIfNeeded: words128[$0])
+                        < UInt128(truncatingIfNeeded: words128[$1])
                 }
             }
             return Self.extremes(words128, range)

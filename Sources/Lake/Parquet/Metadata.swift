@@ -4,7 +4,7 @@
 // | file | content |
 // |---|---|
 // | 0 | `PAR1` |
-// | 4 | column chunks, each `[dictionary page] data page …`; a page is a Thrift header and its bytes |
+// | 4 | column chunks: `[dictionary page] data page …`, a page is a Thrift header and its bytes |
 // | | column indexes, offset indexes |
 // | n − 8 − length | `FileMetaData` in Thrift's compact protocol |
 // | n − 8 | length of the footer, UInt32 little-endian |

@@ -63,7 +63,8 @@ package struct ParquetFile: Sendable {
         let length = Int64(
             try decoding(at: size - 8) { () throws(DecodeFailure) in try lengthReader.uint32LE() })
         guard length <= size - 12 else {
-            throw .corrupt("a footer of \(length) bytes is larger than the file", position: size - 8)
+            throw .corrupt(
+                "a footer of \(length) bytes is larger than the file", position: size - 8)
         }
         guard length <= Limits.parquetFooterBytes else {
             throw .tooLarge(
@@ -175,9 +176,10 @@ extension ParquetFile {
             shapes = fileSchema.columns
         }
         try checkSize(shapes, rowGroup: index)
+        let span = try commonSpan(shapes, rowGroup: index)
         var result: [Column] = []
         result.reserveCapacity(shapes.count)
-        for shape in shapes { result.append(try read(shape, rowGroup: index)) }
+        for shape in shapes { result.append(try read(shape, rowGroup: index, span)) }
         return ColumnBatch(columns: result, rowCount: rowGroups[index].rowCount)
     }
 
@@ -217,14 +219,16 @@ extension ParquetFile {
         }
     }
 
-    private func read(_ shape: Shape, rowGroup index: Int) throws(ParquetFailure) -> Column {
+    private func read(
+        _ shape: Shape, rowGroup index: Int, _ span: Span?
+    ) throws(ParquetFailure) -> Column {
         let group = metadata.rowGroups[index]
         var leaves: [LeafValues] = []
         var start: Int64 = 4
         for number in shape.leaves {
             let leaf = fileSchema.leaves[number]
             let chunk = group.columns[number]
-            let (bytes, base) = try chunkBytes(chunk, leaf)
+            let (bytes, base) = try chunkBytes(chunk, leaf, span)
             start = base
             var reader = ColumnChunkReader(
                 leaf: leaf, chunk: chunk, isFlat: shape.isFlat, bytes: bytes, at: base,
@@ -243,13 +247,60 @@ extension ParquetFile {
         return column
     }
 
+    /// Bytes of the file that were read in one go.
+    private struct Span {
+        var bytes: Bytes
+        var position: Int64
+    }
+
+    /// The chunks of `shapes` in one read, when little that is not wanted lies between them.
+    private func commonSpan(
+        _ shapes: [Shape], rowGroup index: Int
+    ) throws(ParquetFailure) -> Span? {
+        var wanted: Int64 = 0
+        var start = Int64.max
+        var end: Int64 = 0
+        var count = 0
+        for shape in shapes {
+            for number in shape.leaves {
+                let chunk = metadata.rowGroups[index].columns[number]
+                if chunk.valueCount == 0 { continue }
+                let range = try range(of: chunk, fileSchema.leaves[number])
+                wanted += range.upperBound - range.lowerBound
+                start = min(start, range.lowerBound)
+                end = max(end, range.upperBound)
+                count += 1
+            }
+        }
+        let gaps = end - start - wanted
+        guard count > 1, end - start <= 256 << 20, gaps <= max(wanted / 4, 65_536) else {
+            return nil
+        }
+        return Span(
+            bytes: try Self.exactly(Int(end - start), at: start, readRange), position: start)
+    }
+
     /// The bytes of a column chunk and where they begin.
     private func chunkBytes(
-        _ chunk: ColumnChunk, _ leaf: Leaf
+        _ chunk: ColumnChunk, _ leaf: Leaf, _ span: Span?
     ) throws(ParquetFailure) -> (Bytes, Int64) {
         if let obstacle = chunk.obstacle { throw .unsupported(obstacle) }
         // Where it would be matters only when there is something.
         if chunk.valueCount == 0 { return (.empty, 4) }
+        let range = try range(of: chunk, leaf)
+        if let span, span.position <= range.lowerBound,
+            range.upperBound <= span.position + Int64(span.bytes.count)
+        {
+            let from = Int(range.lowerBound - span.position)
+            return (span.bytes[from..<(from + range.count)], range.lowerBound)
+        }
+        return (try Self.exactly(range.count, at: range.lowerBound, readRange), range.lowerBound)
+    }
+
+    /// Where the chunk's pages are.
+    private func range(
+        of chunk: ColumnChunk, _ leaf: Leaf
+    ) throws(ParquetFailure) -> Range<Int64> {
         var start = chunk.dataPagePosition
         // Old writers say 0 though there is a dictionary; then it is the first page found.
         if let dictionary = chunk.dictionaryPagePosition, dictionary > 0, dictionary < start {
@@ -263,7 +314,7 @@ extension ParquetFile {
                 position: max(start, 0))
         }
         let slack = isBeforeChunkSizes ? min(100, size - 8 - end) : 0
-        return (try Self.exactly(Int(chunk.compressedBytes + slack), at: start, readRange), start)
+        return start..<(end + slack)
     }
 
     /// parquet-mr before 1.2.9 left the header of the dictionary page out of the chunk's size.

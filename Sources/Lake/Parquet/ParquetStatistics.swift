@@ -56,7 +56,8 @@ extension ParquetFile {
         var bounds = ColumnBounds()
         if let count = statistics.nullCount, count >= 0 { bounds.nullCount = count }
         if let count = statistics.nanCount, count >= 0 { bounds.nanCount = count }
-        let hasOrder = metadata.hasTypeOrder.indices.contains(number) && metadata.hasTypeOrder[number]
+        let hasOrder =
+            metadata.hasTypeOrder.indices.contains(number) && metadata.hasTypeOrder[number]
         var lowest = hasOrder ? statistics.minimum : nil
         var highest = hasOrder ? statistics.maximum : nil
         if lowest == nil, highest == nil, leaf.hasSignedOrder {
@@ -86,7 +87,9 @@ extension ParquetFile {
         }
         if let upper = range.upper, let minimum = bounds.minimum,
             let order = order(of: minimum, upper), order > 0
-        { return false }
+        {
+            return false
+        }
         return true
     }
 

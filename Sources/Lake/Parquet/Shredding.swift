@@ -67,7 +67,8 @@ extension WriteNode {
             }
         case .list(let element):
             guard case .list(let offsets, let elements) = column.data else {
-                try element.shred(Column(type: .null, data: .null(count: 0)), entries, into: &leaves)
+                try element.shred(
+                    Column(type: .null, data: .null(count: 0)), entries, into: &leaves)
                 return
             }
             try element.shred(elements, spread(entries, offsets), into: &leaves)

@@ -2,7 +2,7 @@
 //
 // | part | layout |
 // |---|---|
-// | field | one byte: high nibble = id minus the last id (0: a zigzag varint id follows), low nibble = type |
+// | field | high nibble = id − last id (0: a zigzag varint id follows), low nibble = type |
 // | end of a structure | one byte 0 |
 // | bool field | no content: type 1 = true, type 2 = false |
 // | i8 | one byte |

@@ -113,7 +113,8 @@ struct WriteSchema: Sendable {
             name: name, isNullable: isNullable, kind: kind, repetition: outer.repetition + 1)
     }
 
-    private mutating func addGroup(_ element: SchemaElement, repeated name: String, childCount: Int) {
+    private mutating func addGroup(_ element: SchemaElement, repeated name: String, childCount: Int)
+    {
         var outer = element
         outer.childCount = 1
         elements.append(outer)
@@ -128,9 +129,12 @@ struct WriteSchema: Sendable {
     ) throws(ParquetFailure) {
         switch type {
         case .boolean: element.type = .boolean
-        case .int16: (element.type, element.annotation) = (.int32, .integer(bits: 16, isSigned: true))
-        case .int32: (element.type, element.annotation) = (.int32, .integer(bits: 32, isSigned: true))
-        case .int64: (element.type, element.annotation) = (.int64, .integer(bits: 64, isSigned: true))
+        case .int16:
+            (element.type, element.annotation) = (.int32, .integer(bits: 16, isSigned: true))
+        case .int32:
+            (element.type, element.annotation) = (.int32, .integer(bits: 32, isSigned: true))
+        case .int64:
+            (element.type, element.annotation) = (.int64, .integer(bits: 64, isSigned: true))
         case .float32: element.type = .float
         case .float64: element.type = .double
         case .decimal(let precision, let scale):

@@ -1,0 +1,129 @@
+// The values of a leaf without its NULLs, on their way from pages into a column.
+
+import Columns
+
+/// The values at `codes`, each of which is a valid index.
+func gather(_ data: ColumnData, _ codes: [Int32]) -> ColumnData {
+    func pick<T>(_ values: [T]) -> [T] {
+        [T](unsafeUninitializedCapacity: codes.count) { target, initialized in
+            values.withUnsafeBufferPointer { values in
+                codes.withUnsafeBufferPointer { codes in
+                    for index in 0..<codes.count {
+                        target.initializeElement(at: index, to: values[Int(codes[index])])
+                    }
+                }
+            }
+            initialized = codes.count
+        }
+    }
+    switch data {
+    case .boolean(let values): return .boolean(pick(values))
+    case .int32(let values): return .int32(pick(values))
+    case .int64(let values): return .int64(pick(values))
+    case .float64(let values): return .float64(pick(values))
+    case .int128(let values): return .int128(pick(values))
+    case .text(let values):
+        return .text(TextColumn(views: pick(values.views), buffers: values.buffers))
+    case .interval(let values): return .interval(pick(values))
+    case .null: return .null(count: codes.count)
+    case .dictionary, .list, .structure, .map: preconditionFailure("not the values of a leaf")
+    }
+}
+
+/// The values of `pages`, one below the other. All have the layout of the first.
+func joined(_ pages: [ColumnData]) -> ColumnData? {
+    guard let first = pages.first else { return nil }
+    if pages.count == 1 { return first }
+    func all<T>(_ values: (ColumnData) -> [T]?) -> [T] {
+        var result: [T] = []
+        let parts = pages.compactMap(values)
+        result.reserveCapacity(parts.reduce(0) { $0 + $1.count })
+        for part in parts { result += part }
+        return result
+    }
+    switch first {
+    case .boolean:
+        return .boolean(all { if case .boolean(let values) = $0 { values } else { nil } })
+    case .int32: return .int32(all { if case .int32(let values) = $0 { values } else { nil } })
+    case .int64: return .int64(all { if case .int64(let values) = $0 { values } else { nil } })
+    case .float64:
+        return .float64(all { if case .float64(let values) = $0 { values } else { nil } })
+    case .int128: return .int128(all { if case .int128(let values) = $0 { values } else { nil } })
+    case .interval:
+        return .interval(all { if case .interval(let values) = $0 { values } else { nil } })
+    case .text, .dictionary: return joinedTexts(pages)
+    case .null:
+        return .null(
+            count: pages.reduce(0) { if case .null(let count) = $1 { $0 + count } else { $0 } })
+    case .list, .structure, .map: preconditionFailure("not the values of a leaf")
+    }
+}
+
+/// Codes of one dictionary stay codes; as soon as one page has texts, all become texts.
+private func joinedTexts(_ pages: [ColumnData]) -> ColumnData {
+    var codes: [Int32] = []
+    var dictionary: TextColumn?
+    for page in pages {
+        guard case .dictionary(let more, let values) = page else {
+            dictionary = nil
+            break
+        }
+        codes += more
+        dictionary = values
+    }
+    if let dictionary { return .dictionary(codes: codes, values: dictionary) }
+    var texts = TextColumn()
+    for page in pages {
+        switch page {
+        case .text(let values): texts.append(values)
+        case .dictionary(let codes, let values):
+            if case .text(let picked) = gather(.text(values), codes) { texts.append(picked) }
+        default: break
+        }
+    }
+    return .text(texts)
+}
+
+/// One row for each bit of `validity`: the next value where it is set, a zero where it is not.
+func expanded(_ data: ColumnData, by validity: Validity) -> ColumnData {
+    func spread<T>(_ dense: [T], _ zero: T) -> [T] {
+        if dense.isEmpty { return [T](repeating: zero, count: validity.count) }
+        return [T](unsafeUninitializedCapacity: validity.count) { target, initialized in
+            dense.withUnsafeBufferPointer { dense in
+                var from = 0
+                for (index, word) in validity.words.enumerated() {
+                    let start = index * 64
+                    let count = min(64, validity.count - start)
+                    // Whole words of one kind are common, so they are copied at once.
+                    if word == ~0 {
+                        for row in 0..<64 {
+                            target.initializeElement(at: start + row, to: dense[from + row])
+                        }
+                        from += 64
+                        continue
+                    }
+                    for row in 0..<count {
+                        let isValid = word >> UInt64(row) & 1 == 1
+                        target.initializeElement(at: start + row, to: isValid ? dense[from] : zero)
+                        from += isValid ? 1 : 0
+                    }
+                }
+            }
+            initialized = validity.count
+        }
+    }
+    switch data {
+    case .boolean(let values): return .boolean(spread(values, 0))
+    case .int32(let values): return .int32(spread(values, 0))
+    case .int64(let values): return .int64(spread(values, 0))
+    case .float64(let values): return .float64(spread(values, 0))
+    case .int128(let values): return .int128(spread(values, 0))
+    case .text(let values):
+        return .text(TextColumn(views: spread(values.views, .empty), buffers: values.buffers))
+    case .dictionary(let codes, let values):
+        return .dictionary(codes: spread(codes, 0), values: values)
+    case .interval(let values): return .interval(spread(values, Interval()))
+    case .null: return .null(count: validity.count)
+    case .list, .structure, .map: preconditionFailure("not the values of a leaf")
+    }
+}
