@@ -22,7 +22,8 @@ struct CommandContext {
 
     func print(_ text: String) { standardOutput(text) }
 
-    func print(_ value: JSONValue) { standardOutput(value.pretty() + "\n") }
+    /// With line breaks at a terminal, on one line for programs.
+    func print(_ value: JSONValue) { standardOutput(jsonText(value)) }
 
     /// For people only: progress, hints, what was done.
     func say(_ text: String) {
@@ -37,6 +38,10 @@ struct CommandContext {
         let text = invocation.string("http-server") ?? "127.0.0.1:8888"
         return HTTPClient(server: try HostPort(parsing: text, defaultPort: 8888))
     }
+}
+
+func jsonText(_ value: JSONValue) -> String {
+    (weir_is_terminal(1) == 1 ? value.pretty() : value.text) + "\n"
 }
 
 /// A variable of the environment; an empty one counts as not set.

@@ -96,7 +96,7 @@ func runCommandLine() -> Int32 {
 /// A problem on the way out: for programs on standard output, for people on standard error.
 func report(_ problem: Problem, asJSON: Bool, statement: String? = nil) {
     if asJSON {
-        standardOutput(problem.json.pretty() + "\n")
+        standardOutput(jsonText(problem.json))
     } else {
         standardError(
             problem.text(statement: statement, colour: CommandContext.coloursErrors))

@@ -13,7 +13,7 @@ let tableCommands: [RegisteredCommand] = [
             let layer = context.invocation.string("layer")
             let query = layer.map { "?layer=" + pathPart($0) } ?? ""
             let answer = try context.http().json("GET", "/tables" + query)
-            context.printTable(tableList(answer), json: answer)
+            context.printTable(tableList(answer, context.numbers), json: answer)
             return .ok
         }),
     RegisteredCommand(
@@ -38,12 +38,28 @@ let tableCommands: [RegisteredCommand] = [
             let query = limit.map { "?limit=\($0)" } ?? ""
             let answer = try context.http().json(
                 "GET", "/tables/\(pathPart(name))/history\(query)")
-            context.printTable(historyTable(answer), json: answer)
+            context.printTable(historyTable(answer, context.numbers), json: answer)
             return .ok
         }),
 ]
 
+/// How numbers are written in lists: `1,204,511`, `1.2 MB`, `0.6 s` for people; digits alone, in
+/// bytes and seconds, for programs.
+enum NumberStyle {
+    case people, programs
+
+    func count(_ value: Int64) -> String { self == .people ? grouped(value) : String(value) }
+    func bytes(_ value: Int64) -> String { self == .people ? byteText(value) : String(value) }
+    func seconds(_ value: Double) -> String {
+        self == .people ? durationText(seconds: value) : "\(value)"
+    }
+}
+
 extension CommandContext {
+    var numbers: NumberStyle {
+        ["text", "md"].contains(invocation.string("output") ?? "text") ? .people : .programs
+    }
+
     /// A list in the form that was asked for.
     func printTable(_ table: TextTable, json: @autoclosure () -> JSONValue) {
         switch invocation.string("output") ?? "text" {
@@ -51,7 +67,8 @@ extension CommandContext {
         case "ndjson":
             for row in table.rows {
                 let members = zip(table.headings, row).map { heading, value in
-                    JSONMember(heading.name.lowercased(), value.map { .string($0) } ?? .null)
+                    let json = value.map { heading.isNumber ? .number($0) : JSONValue.string($0) }
+                    return JSONMember(heading.name.lowercased(), json ?? .null)
                 }
                 print(JSONValue.object(members).text + "\n")
             }
@@ -63,7 +80,7 @@ extension CommandContext {
     }
 }
 
-func tableList(_ answer: JSONValue) -> TextTable {
+func tableList(_ answer: JSONValue, _ numbers: NumberStyle = .people) -> TextTable {
     TextTable(
         [
             .init("NAME"), .init("KIND"), .init("VERSION", isNumber: true),
@@ -73,16 +90,16 @@ func tableList(_ answer: JSONValue) -> TextTable {
         rows: (answer["tables"]?.arrayValue ?? []).map { table in
             [
                 table["name"]?.stringValue, table["kind"]?.stringValue,
-                table["version"]?.intValue.map { grouped($0) },
-                table["rows"]?.intValue.map { grouped($0) },
-                table["bytes"]?.intValue.map { byteText($0) },
-                table["freshness_seconds"]?.doubleValue.map { durationText(seconds: $0) },
+                table["version"]?.intValue.map { numbers.count($0) },
+                table["rows"]?.intValue.map { numbers.count($0) },
+                table["bytes"]?.intValue.map { numbers.bytes($0) },
+                table["freshness_seconds"]?.doubleValue.map { numbers.seconds($0) },
                 table["status"]?.stringValue,
             ]
         })
 }
 
-func historyTable(_ answer: JSONValue) -> TextTable {
+func historyTable(_ answer: JSONValue, _ numbers: NumberStyle = .people) -> TextTable {
     TextTable(
         [
             .init("VERSION", isNumber: true), .init("TIMESTAMP"), .init("OPERATION"),
@@ -93,7 +110,7 @@ func historyTable(_ answer: JSONValue) -> TextTable {
                 "\(member.key) " + (member.value.stringValue ?? member.value.text)
             }
             return [
-                version["version"]?.intValue.map { grouped($0) }, version["timestamp"]?.stringValue,
+                version["version"]?.intValue.map { numbers.count($0) }, version["timestamp"]?.stringValue,
                 version["operation"]?.stringValue, metrics.joined(separator: ", "),
             ]
         })

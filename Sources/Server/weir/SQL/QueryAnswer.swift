@@ -66,7 +66,7 @@ struct QueryAnswer {
     /// The answer in a form of `--output`.
     func written(as form: String, expanded: Bool = false, width: Int? = nil) -> String {
         switch form {
-        case "json": return json.pretty() + "\n"
+        case "json": return jsonText(json)
         case "ndjson":
             var text = ""
             for row in rows {
