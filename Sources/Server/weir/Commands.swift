@@ -58,8 +58,14 @@ private let generalCommands: [RegisteredCommand] = [
     RegisteredCommand(
         spec: CommandSpec(
             "help", "Explains a command, or lists all",
-            arguments: [ArgumentSpec("COMMAND", .any, "The words of the command")]),
+            arguments: [ArgumentSpec("COMMAND", .any, "The words of the command")],
+            flags: [FlagSpec("man", nil, "Prints the manual page of the program")],
+            examples: [("weir help --man | man -l -", "shows the manual page")]),
         run: { (context) throws(Problem) in
+            if context.invocation.isSet("man") {
+                context.print(context.table.manualPage())
+                return .ok
+            }
             context.print(try context.table.help(for: context.invocation.arguments))
             return .ok
         }),

@@ -65,6 +65,47 @@ extension CommandTable {
         return text
     }
 
+    /// The manual page of the whole program, in the `man` macros.
+    package func manualPage() -> String {
+        func escaped(_ text: String) -> String {
+            var result = ""
+            for character in text {
+                switch character {
+                case "\\": result += "\\e"
+                case "-": result += "\\-"
+                default: result.append(character)
+                }
+            }
+            // A line that begins with a dot or quote would be a macro.
+            return result.utf8.first == 0x2E || result.utf8.first == 0x27 ? "\\&" + result : result
+        }
+        func list(_ rows: [([String], String)]) -> String {
+            rows.map { ".TP\n.B \(escaped($0.0.joined(separator: " ")))\n\(escaped($0.1))\n" }
+                .joined()
+        }
+        var text = ".TH \(program.uppercased()) 1\n.SH NAME\n\(program) \\- \(escaped(summary))\n"
+        text += ".SH SYNOPSIS\n.B \(program)\n.I COMMAND\n[flags]\n.SH COMMANDS\n"
+        for command in commands {
+            let usage = command.path + command.arguments.map(\.usage)
+            text += ".SS \(escaped(usage.joined(separator: " ")))\n\(escaped(command.summary)).\n"
+            if !command.details.isEmpty {
+                let lines = command.details.split(separator: "\n").map { escaped(String($0)) }
+                text += ".PP\n.nf\n" + lines.joined(separator: "\n") + "\n.fi\n"
+            }
+            text += list(command.arguments.map { ([$0.name], $0.summary) })
+            text += list(command.flags.map(describe))
+            for example in command.examples {
+                text += ".PP\n\(escaped(example.does)):\n.RS\n\(escaped(example.line))\n.RE\n"
+            }
+        }
+        text += ".SH FLAGS OF EVERY COMMAND\n" + list(globalFlags.map(describe))
+        let codes: [(String, String)] = [
+            ("0", "done"), ("1", "failed"), ("2", "the command line is wrong"),
+            ("3", "the server can't be reached or gave no answer"), ("130", "interrupted"),
+        ]
+        return text + ".SH EXIT STATUS\n" + list(codes.map { ([$0.0], $0.1) })
+    }
+
     /// A completion script for bash, zsh or fish. It offers command words and flags; the words come
     /// from this table, so it is right for the binary that wrote it.
     package func completionScript(shell: String) -> String {
