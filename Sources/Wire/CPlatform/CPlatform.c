@@ -52,6 +52,10 @@ uint32_t weir_crc32c(uint32_t crc, const void *bytes, size_t length) {
     return ~c;
 }
 
+const void *weir_find_byte(const void *bytes, int byte, size_t count) {
+    return memchr(bytes, byte, count);
+}
+
 const char *weir_error_text(int code) {
     const char *text = strerrordesc_np(code);
     return text ? text : "unknown error";

@@ -14,6 +14,9 @@
 // The standard check value of "123456789" is 0xE3069283.
 uint32_t weir_crc32c(uint32_t crc, const void *bytes, size_t length);
 
+// The first `byte` in `count` bytes, or NULL.
+const void *weir_find_byte(const void *bytes, int byte, size_t count);
+
 // What an errno means, in English; the text is static.
 const char *weir_error_text(int code);
 
