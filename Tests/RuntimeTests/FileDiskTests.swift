@@ -130,6 +130,8 @@ import Testing
         #expect(throws: StorageFailure.locked(path: disk.rootPath)) {
             try FileDisk(root: disk.rootPath)
         }
+        disk.unlock()
+        _ = try FileDisk(root: disk.rootPath)
     }
 
     @Test func `directories sync, times and free space are known`() throws {

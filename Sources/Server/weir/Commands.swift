@@ -9,7 +9,7 @@ struct RegisteredCommand: Sendable {
 
 /// Everything that `weir` understands, in the order in which help lists it.
 private let registeredCommands: [RegisteredCommand] =
-    sqlCommands + tableCommands + generalCommands
+    serveCommands + sqlCommands + tableCommands + generalCommands
 
 let commandTable = CommandTable(
     program: "weir",

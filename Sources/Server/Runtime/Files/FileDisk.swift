@@ -1,6 +1,7 @@
 import Base
 import CPlatform
 import Glibc
+import Synchronization
 
 /// The data directory on a real file system.
 ///
@@ -15,6 +16,7 @@ package final class FileDisk: Disk {
     package let rootPath: String
     private let root: Int32
     private let lock: Int32
+    private let isLocked = Atomic<Bool>(true)
 
     /// Opens the data directory, creating it and its parents if they are missing.
     package init(root path: String) throws(StorageFailure) {
@@ -30,8 +32,13 @@ package final class FileDisk: Disk {
     }
 
     deinit {
-        weir_close(lock)
+        unlock()
         weir_close(root)
+    }
+
+    /// Lets another process have the directory. Nothing may be written after that.
+    package func unlock() {
+        if isLocked.exchange(false, ordering: .acquiringAndReleasing) { weir_close(lock) }
     }
 
     /// Creates what is missing of `path` and makes the new names durable.

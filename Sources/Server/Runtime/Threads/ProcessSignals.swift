@@ -25,8 +25,7 @@ package final class ProcessSignals: Sendable {
     package func wait(or other: Int32 = -1, timeout: Duration? = nil) -> Event? {
         let deadline = timeout.map { SystemClock.monotonic + $0 } ?? .distantFuture
         while true {
-            let left = (deadline - SystemClock.monotonic).wholeMilliseconds
-            if timeout != nil, left <= 0 { return nil }
+            let left = max(0, (deadline - SystemClock.monotonic).wholeMilliseconds)
             let wait = timeout == nil ? -1 : Int32(clamping: left)
             let ready = weir_poll(descriptor, Int32(WEIR_EPOLL_IN), other, wait)
             if ready < 0 { return .other }
@@ -35,6 +34,7 @@ package final class ProcessSignals: Sendable {
                 if number > 0 { return .signal(number) }
             }
             if ready & 2 == 2 { return .other }
+            if timeout != nil, SystemClock.monotonic >= deadline { return nil }
         }
     }
 }

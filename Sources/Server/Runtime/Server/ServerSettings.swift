@@ -1,0 +1,163 @@
+import Base
+import Coordinator
+import Log
+import Node
+
+/// Everything that can be set when a server starts, under its published name where Apache Kafka has
+/// one. One table gives parsing, checking and the list in the documentation.
+package struct ServerSettings: Sendable {
+    package var node = NodeConfiguration()
+    package var driver = DriverSettings()
+    /// Where clients are told to connect, when that is not where the server listens.
+    package var advertised: HostPort?
+    /// Threads for queries and tables.
+    package var workers = SystemThread.processorCount
+
+    package init() {}
+
+    /// Sets `name`, as `-X name=value` does.
+    package mutating func set(_ name: String, _ value: String) throws(Problem) {
+        guard let setting = Self.all.first(where: { $0.name == name }) else {
+            var notes: [String] = []
+            if let near = nearestName(to: name, among: Self.all.map(\.name)) {
+                notes.append("did you mean \"\(near)\"?")
+            }
+            throw Problem(
+                "config.unknown", "\"\(name)\" is not a setting of the server", notes: notes,
+                hint: "weir help serve")
+        }
+        if let expected = setting.apply(value, &self) {
+            throw Problem(
+                "config.value", "\"\(value)\" is not a value for \(name)",
+                notes: ["expected \(expected)"])
+        }
+    }
+
+    /// The names and what they do, for help.
+    package static var documentation: [(name: String, text: String)] {
+        all.map { ($0.name, $0.text) }
+    }
+
+    private struct Setting: Sendable {
+        var name: String
+        var text: String
+        /// What was expected, when the value does not fit.
+        var apply: @Sendable (String, inout ServerSettings) -> String?
+    }
+
+    private static func whole(
+        _ name: String, _ range: ClosedRange<Int64>, _ text: String,
+        _ apply: @escaping @Sendable (Int64, inout ServerSettings) -> Void
+    ) -> Setting {
+        Setting(name: name, text: text) { value, settings in
+            guard let number = Int64(value), range.contains(number) else {
+                return "a whole number from \(range.lowerBound) to \(range.upperBound)"
+            }
+            apply(number, &settings)
+            return nil
+        }
+    }
+
+    private static func flag(
+        _ name: String, _ text: String,
+        _ apply: @escaping @Sendable (Bool, inout ServerSettings) -> Void
+    ) -> Setting {
+        Setting(name: name, text: text) { value, settings in
+            guard value == "true" || value == "false" else { return "true or false" }
+            apply(value == "true", &settings)
+            return nil
+        }
+    }
+
+    /// Times in milliseconds, from 1 ms to 100 years.
+    private static func milliseconds(
+        _ name: String, _ text: String,
+        _ apply: @escaping @Sendable (Duration, inout ServerSettings) -> Void
+    ) -> Setting {
+        whole(name, 1...3_155_760_000_000, text) { apply(.milliseconds($0), &$1) }
+    }
+
+    private static let all: [Setting] = [
+        Setting(
+            name: "advertised.listeners", text: "where clients are told to connect, host:port"
+        ) { value, settings in
+            let scheme = "PLAINTEXT://"
+            let address = value.hasPrefix(scheme) ? String(value.dropFirst(scheme.count)) : value
+            guard let parsed = try? HostPort(parsing: address, defaultPort: 9092),
+                !parsed.host.isEmpty
+            else { return "host:port" }
+            settings.advertised = parsed
+            return nil
+        },
+        flag("auto.create.topics.enable", "create a missing topic when a client asks for it") {
+            $1.node.createsTopicsAutomatically = $0
+        },
+        Setting(name: "broker.rack", text: "where this broker stands") { value, settings in
+            settings.node.rack = value.isEmpty ? nil : value
+            return nil
+        },
+        milliseconds("checkpoint.interval.ms", "how often segments are made durable") {
+            $1.node.log.checkpointInterval = $0
+        },
+        milliseconds("connections.max.idle.ms", "a silent connection is closed after this") {
+            $1.driver.idle = $0
+        },
+        flag("delete.topic.enable", "topics may be deleted") { $1.node.deletesTopics = $0 },
+        whole("fetch.max.bytes", 1024...1_073_741_824, "the largest answer to a fetch") {
+            $1.node.fetchBytesMax = Int($0)
+        },
+        whole(
+            "group.initial.rebalance.delay.ms", 0...3_600_000,
+            "how long an empty group waits for more members"
+        ) { $1.node.groups.initialRebalanceDelay = .milliseconds($0) },
+        milliseconds("group.max.session.timeout.ms", "the longest session of a member") {
+            $1.node.groups.sessionTimeoutMax = $0
+        },
+        whole("group.max.size", 1...1_000_000, "the most members of a group") {
+            $1.node.groups.membersMax = Int($0)
+        },
+        milliseconds("group.min.session.timeout.ms", "the shortest session of a member") {
+            $1.node.groups.sessionTimeoutMin = $0
+        },
+        whole("journal.file.bytes", 1_048_576...1_073_741_824, "size of a journal file") {
+            $1.node.log.journalFileBytes = Int($0)
+        },
+        whole("journal.files", 2...1024, "the most journal files") {
+            $1.node.log.journalFileCountMax = Int($0)
+        },
+        milliseconds("log.cleaner.backoff.ms", "how often compacted topics are looked at") {
+            $1.node.log.cleanerCheckInterval = $0
+        },
+        milliseconds("log.retention.check.interval.ms", "how often old segments are looked for") {
+            $1.node.log.retentionCheckInterval = $0
+        },
+        whole("max.connections", 1...1_000_000, "connections at the same time") {
+            $1.driver.connections = Int($0)
+        },
+        whole("node.id", 0...2_147_483_647, "the number of this node") {
+            $1.node.nodeID = NodeID(Int32($0))
+        },
+        whole("num.partitions", 1...10_000, "partitions of topics when nobody says") {
+            $1.node.partitionsDefault = Int32($0)
+        },
+        whole("offset.metadata.max.bytes", 0...32_767, "the longest text of a committed offset") {
+            $1.node.groups.offsetMetadataBytesMax = Int($0)
+        },
+        whole("offsets.retention.minutes", 1...5_256_000, "how long offsets of idle groups stay") {
+            $1.node.groups.offsetsRetention = .seconds($0 * 60)
+        },
+        whole("offsets.topic.num.partitions", 1...1000, "partitions of the topic of the groups") {
+            $1.node.offsetsPartitions = Int32($0)
+        },
+        whole("socket.request.max.bytes", 1024...1_073_741_824, "the largest request") {
+            $1.driver.requestBytes = Int($0)
+        },
+        whole("storage.reserve.bytes", 0...1_099_511_627_776, "free space that appends leave") {
+            $1.node.log.reserveBytes = $0
+        },
+        whole("tail.cache.bytes", 0...68_719_476_736, "recent batches kept in memory") {
+            $1.node.log.tailCacheBytes = Int($0)
+        },
+        whole("workers", 1...1024, "threads for queries and tables") { $1.workers = Int($0) },
+    ]
+}
