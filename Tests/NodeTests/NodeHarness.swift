@@ -35,7 +35,7 @@ struct NodeHarness {
         var configuration = NodeConfiguration()
         configuration.groups.initialRebalanceDelay = .zero
         configuration.offsetsPartitions = 2
-        configuration.log.journalFileBytes = 4 << 20
+        configuration.log.journalFileBytes = 1 << 20
         configuration.advertisedHost = "broker"
         change(&configuration)
         self.configuration = configuration
