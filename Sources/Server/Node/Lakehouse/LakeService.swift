@@ -1,0 +1,19 @@
+import Base
+import Columns
+
+/// The lakehouse as surfaces see it. Calls block while tables are read and statements run: they
+/// belong on the worker pool.
+package protocol LakeService: AnyObject, Sendable {
+    /// Runs every statement of a script in order and stops at the first error.
+    func run(script: String, options: StatementOptions) throws(Problem) -> [StatementAnswer]
+
+    /// All relations of one layer (schema), or all; ordered by schema and name.
+    func tables(layer: String?) throws(Problem) -> [TableReport]
+    /// One relation, by `schema.name`, by bare name, or by an alias of the platform's owners.
+    func table(_ name: String) throws(Problem) -> TableReport
+    func history(_ name: String, limit: Int) throws(Problem) -> [VersionReport]
+    /// The relations that `name` is computed from and those computed from it, transitively.
+    func lineage(_ name: String) throws(Problem) -> JSONValue
+    /// Everything that the catalog knows, as one document.
+    func catalogReport() throws(Problem) -> JSONValue
+}

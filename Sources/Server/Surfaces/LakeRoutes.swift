@@ -1,0 +1,313 @@
+// Tables, catalog and queries over HTTP.
+
+import Base
+import Columns
+import Engine
+import Node
+
+/// Runs work that may block somewhere else than on the HTTP threads.
+package typealias Background = @Sendable (@escaping @Sendable () -> Void) -> Void
+
+/// The endpoints of the lakehouse.
+package struct LakeRoutes: Sendable {
+    private let lake: any LakeService
+    private let background: Background
+    private let now: @Sendable () -> Now
+
+    package init(
+        lake: any LakeService, background: @escaping Background, now: @escaping @Sendable () -> Now
+    ) {
+        self.lake = lake
+        self.background = background
+        self.now = now
+    }
+
+    package var routes: [Route] {
+        [
+            blocking("GET", "/tables", "All tables, or those of one layer: ?layer=gold") {
+                request, _ throws(Problem) in
+                try tables(request)
+            },
+            blocking("GET", "/tables/{name}", "Columns, version, size, quality of one table") {
+                _, values throws(Problem) in
+                try table(values[0])
+            },
+            blocking("GET", "/tables/{name}/preview", "Some rows: ?limit=20&version=3") {
+                request, values throws(Problem) in
+                try preview(values[0], request)
+            },
+            blocking("GET", "/tables/{name}/history", "The versions of one table") {
+                request, values throws(Problem) in
+                try history(values[0], request)
+            },
+            blocking("POST", "/query", "Run SQL: {\"sql\": \"SELECT …\", \"limit\": 1000}") {
+                request, _ throws(Problem) in
+                try query(request)
+            },
+            blocking("GET", "/catalog", "Everything the catalog knows") {
+                _, _ throws(Problem) in
+                .json(try lake.catalogReport())
+            },
+            blocking("GET", "/catalog/lineage/{name}", "Where a table comes from and goes to") {
+                _, values throws(Problem) in
+                .json(try lake.lineage(values[0]))
+            },
+        ]
+    }
+
+    private func blocking(
+        _ method: String, _ path: String, _ summary: String,
+        _ answer: @escaping @Sendable (HTTPRequest, [String]) throws(Problem) -> HTTPResponse
+    ) -> Route {
+        let background = background
+        return Route(method, path, summary) { request, values, responder in
+            background {
+                do throws(Problem) {
+                    responder.respond(try answer(request, values))
+                } catch {
+                    responder.respond(.problem(error))
+                }
+            }
+        }
+    }
+
+    // MARK: Tables
+
+    private func tables(_ request: HTTPRequest) throws(Problem) -> HTTPResponse {
+        let reports = try lake.tables(layer: request.parameter("layer"))
+        let moment = now()
+        return .json([
+            "tables": .array(reports.map { summary(of: $0, now: moment) }),
+            "count": .int(reports.count),
+        ])
+    }
+
+    private func table(_ name: String) throws(Problem) -> HTTPResponse {
+        let report = try lake.table(name)
+        let response = HTTPResponse.json(details(of: report, now: now()))
+        guard let version = report.version else { return response }
+        return response.with("ETag", "\"\(version)\"")
+    }
+
+    private func preview(_ name: String, _ request: HTTPRequest) throws(Problem) -> HTTPResponse {
+        let report = try lake.table(name)
+        let limit = try count(request, "limit", default: 20, most: 10_000)
+        var travel = ""
+        if let version = request.parameter("version") {
+            guard let number = Int64(version), number >= 0 else {
+                throw Problem(
+                    "http.parameter", "version must be a whole number, found \"\(version)\"")
+            }
+            travel = " VERSION AS OF \(number)"
+        }
+        let relation = quoted(report)
+        let answer = try runOne(
+            "SELECT * FROM \(relation)\(travel) LIMIT \(limit)",
+            StatementOptions(rowLimit: limit))
+        return rows(answer, started: now(), request)
+    }
+
+    private func history(_ name: String, _ request: HTTPRequest) throws(Problem) -> HTTPResponse {
+        let limit = try count(request, "limit", default: 100, most: 10_000)
+        let versions = try lake.history(name, limit: limit)
+        let list = versions.map { version -> JSONValue in
+            [
+                "version": .int(version.version), "timestamp": .string(version.timestamp.isoText),
+                "operation": .string(version.operation), "metrics": .object(version.metrics),
+            ]
+        }
+        return .json(["table": .string(name), "history": .array(list)])
+    }
+
+    private func quoted(_ report: TableReport) -> String {
+        func part(_ name: String) -> String {
+            "\"" + name.split(separator: "\"", omittingEmptySubsequences: false)
+                .joined(separator: "\"\"") + "\""
+        }
+        return report.schema.isEmpty
+            ? part(report.name) : part(report.schema) + "." + part(report.name)
+    }
+
+    private func count(
+        _ request: HTTPRequest, _ name: String, default fallback: Int, most: Int
+    ) throws(Problem) -> Int {
+        guard let text = request.parameter(name) else { return fallback }
+        guard let value = Int(text), value >= 0, value <= most else {
+            throw Problem(
+                "http.parameter", "\(name) must be a whole number from 0 to \(most), found \"\(text)\"")
+        }
+        return value
+    }
+
+    // MARK: Queries
+
+    private func query(_ request: HTTPRequest) throws(Problem) -> HTTPResponse {
+        let started = now()
+        let body: JSONValue
+        do {
+            body = try JSONValue(parsing: request.body)
+        } catch {
+            throw Problem(
+                "http.body", "the request body is not valid JSON", notes: ["\(error)"],
+                hint: "send {\"sql\": \"SELECT …\"}")
+        }
+        guard let sql = body["sql"]?.stringValue ?? body["query"]?.stringValue else {
+            throw Problem(
+                "http.body", "the request body has no \"sql\"", hint: "send {\"sql\": \"SELECT …\"}")
+        }
+        var options = StatementOptions()
+        if let limit = body["limit"], !limit.isNull {
+            guard let count = limit.intValue, count >= 0, count <= 10_000_000 else {
+                throw Problem("http.body", "\"limit\" must be a whole number from 0 to 10000000")
+            }
+            options.rowLimit = Int(count)
+        }
+        return rows(try runOne(sql, options), started: started, request)
+    }
+
+    /// The answer of the last statement, with the notices of all.
+    private func runOne(
+        _ sql: String, _ options: StatementOptions
+    ) throws(Problem) -> StatementAnswer {
+        let answers = try lake.run(script: sql, options: options)
+        guard var last = answers.last else {
+            throw Problem("42601", "there is no statement to run", hint: "send some SQL")
+        }
+        last.notices = answers.flatMap(\.notices)
+        return last
+    }
+
+    private func rows(
+        _ answer: StatementAnswer, started: Now, _ request: HTTPRequest
+    ) -> HTTPResponse {
+        let accept = request.accept ?? ""
+        if accept.contains("application/x-ndjson") { return ndjson(answer) }
+        if accept.contains("text/csv") { return csv(answer) }
+        var list: [JSONValue] = []
+        list.reserveCapacity(answer.rowCount)
+        for batch in answer.batches {
+            for row in 0..<batch.rowCount {
+                list.append(
+                    .array(zip(batch.values(row), answer.columns).map { jsonForm($0, $1.type) }))
+            }
+        }
+        let elapsed = now().monotonic - started.monotonic
+        let members: [JSONMember] = [
+            JSONMember("command", .string(answer.tag)),
+            JSONMember(
+                "columns",
+                .array(
+                    answer.columns.map {
+                        ["name": .string($0.name), "type": .string($0.type.sqlName)]
+                    })),
+            JSONMember("rows", .array(list)),
+            JSONMember("row_count", .int(list.count)),
+            JSONMember("truncated", .bool(answer.isTruncated)),
+            JSONMember("notices", .array(answer.notices.map { .string($0) })),
+            JSONMember("elapsed_ms", .double(Double(elapsed.wholeNanoseconds / 1000) / 1000)),
+            JSONMember(
+                "scan",
+                [
+                    "files_read": .int(answer.scan.filesRead),
+                    "files_skipped": .int(answer.scan.filesSkipped),
+                    "bytes_read": .int(answer.scan.bytesRead),
+                ]),
+        ]
+        return .json(.object(members))
+    }
+
+    private func ndjson(_ answer: StatementAnswer) -> HTTPResponse {
+        var writer = ByteWriter(capacity: 64 << 10)
+        for batch in answer.batches {
+            for row in 0..<batch.rowCount {
+                let members = zip(batch.values(row), answer.columns).map {
+                    JSONMember($1.name, jsonForm($0, $1.type))
+                }
+                JSONValue.object(members).write(to: &writer)
+                writer.uint8(0x0A)
+            }
+        }
+        return HTTPResponse(
+            status: 200,
+            headers: [HTTPResponse.Header(name: "Content-Type", value: "application/x-ndjson")],
+            body: writer.finish())
+    }
+
+    private func csv(_ answer: StatementAnswer) -> HTTPResponse {
+        var text = answer.columns.map { csvField($0.name) }.joined(separator: ",") + "\r\n"
+        for batch in answer.batches {
+            for row in 0..<batch.rowCount {
+                let fields = zip(batch.values(row), answer.columns).map { value, field in
+                    // An absent value is an empty field, an empty text is "".
+                    textForm(value, field.type).map { $0.isEmpty ? "\"\"" : csvField($0) } ?? ""
+                }
+                text += fields.joined(separator: ",") + "\r\n"
+            }
+        }
+        return .text(text, type: "text/csv; charset=utf-8; header=present")
+    }
+
+    private func csvField(_ text: String) -> String {
+        let special = text.utf8.contains { $0 == 0x2C || $0 == 0x22 || $0 == 0x0A || $0 == 0x0D }
+        guard special else { return text }
+        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false)
+            .joined(separator: "\"\"") + "\""
+    }
+}
+
+// MARK: JSON of a table
+
+private func summary(of report: TableReport, now: Now) -> JSONValue {
+    .object(summaryMembers(of: report, now: now))
+}
+
+private func summaryMembers(of report: TableReport, now: Now) -> [JSONMember] {
+    func number(_ value: (some BinaryInteger)?) -> JSONValue { value.map { .int($0) } ?? .null }
+    let age = report.lastCommit.map { now.timestamp.milliseconds - $0.milliseconds }
+    return [
+        JSONMember("name", .string(report.fullName)),
+        JSONMember("layer", .string(report.schema)),
+        JSONMember("table", .string(report.name)),
+        JSONMember("kind", .string(report.kind)),
+        JSONMember("owner", .string(report.owner)),
+        JSONMember("version", number(report.version)),
+        JSONMember("rows", number(report.rows)),
+        JSONMember("bytes", number(report.bytes)),
+        JSONMember("files", number(report.files)),
+        JSONMember("last_commit", report.lastCommit.map { .string($0.isoText) } ?? .null),
+        JSONMember("freshness_seconds", age.map { .double(Double($0) / 1000) } ?? .null),
+        JSONMember("sources", .array(report.sources.map { .string($0) })),
+        JSONMember("status", report.failure == nil ? "ok" : "failing"),
+    ]
+}
+
+private func details(of report: TableReport, now: Now) -> JSONValue {
+    func pairs(_ settings: [TopicSetting]) -> JSONValue {
+        .object(settings.map { JSONMember($0.name, .string($0.value)) })
+    }
+    let columns = report.columns.map { field -> JSONValue in
+        [
+            "name": .string(field.name), "type": .string(field.type.sqlName),
+            "nullable": .bool(field.isNullable),
+        ]
+    }
+    let expectations = report.expectations.map { rule -> JSONValue in
+        [
+            "name": .string(rule.name), "condition": .string(rule.condition),
+            "action": .string(rule.action), "passed": .int(rule.passed),
+            "failed": .int(rule.failed),
+        ]
+    }
+    let more: [JSONMember] = [
+        JSONMember("comment", report.comment.map { .string($0) } ?? .null),
+        JSONMember("columns", .array(columns)),
+        JSONMember("partition_columns", .array(report.partitionColumns.map { .string($0) })),
+        JSONMember("path", report.path.map { .string($0) } ?? .null),
+        JSONMember("settings", pairs(report.settings)),
+        JSONMember("tags", pairs(report.tags)),
+        JSONMember("quality", .array(expectations)),
+        JSONMember("statement", .string(report.statement)),
+        JSONMember("failure", report.failure.map { .string($0) } ?? .null),
+    ]
+    return .object(summaryMembers(of: report, now: now) + more)
+}
