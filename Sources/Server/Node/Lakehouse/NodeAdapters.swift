@@ -1,0 +1,57 @@
+// The node as the lake sees it: a place for catalog objects and a reader of topics.
+
+import Base
+import Catalog
+import Streams
+
+/// Catalog objects as named objects of the cluster metadata.
+package final class NodeCatalogStorage: CatalogStorage {
+    private let port: any NodePort
+
+    package init(port: any NodePort) { self.port = port }
+
+    package func put(_ name: String, _ content: Bytes) throws(Problem) {
+        _ = try port.call(.putObject(name: name, content: content))
+    }
+
+    package func delete(_ name: String) throws(Problem) {
+        _ = try port.call(.putObject(name: name, content: nil))
+    }
+
+    package func list(prefix: String) throws(Problem) -> [StoredCatalogObject] {
+        guard case .objects(let objects) = try port.call(.listObjects(prefix: prefix)) else {
+            throw unexpectedAnswer("listObjects")
+        }
+        return objects.map { StoredCatalogObject(name: $0.name, content: $0.content) }
+    }
+}
+
+/// Committed records of the node's topics.
+package final class NodeTopicReader: TopicReader {
+    private let port: any NodePort
+
+    package init(port: any NodePort) { self.port = port }
+
+    package func partitions(of topic: String) throws(Problem) -> [Int32] {
+        guard case .topics(let found) = try port.call(.describeTopics([topic])),
+            let description = found.first
+        else { throw unexpectedAnswer("describeTopics") }
+        return description.partitions.map(\.partition)
+    }
+
+    package func read(
+        _ partition: TopicPartition, from offset: Offset, maxBytes: Int
+    ) throws(Problem) -> TopicSlice {
+        let command = NodeCommand.read(partition, from: offset, maxBytes: maxBytes)
+        guard case .batches(let result) = try port.call(command) else {
+            throw unexpectedAnswer("read")
+        }
+        return TopicSlice(
+            batches: result.batches, logStartOffset: result.logStartOffset,
+            highWatermark: result.highWatermark)
+    }
+}
+
+func unexpectedAnswer(_ command: String) -> Problem {
+    Problem("internal.answer", "the node gave another answer than \(command) asks for")
+}
