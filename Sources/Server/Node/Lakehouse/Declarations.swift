@@ -1,0 +1,463 @@
+// CREATE, DROP, ALTER, COMMENT.
+
+import Base
+import Catalog
+import Columns
+import Delta
+import Engine
+import SQL
+import Streams
+
+extension Lakehouse {
+    /// Who owns what is created; users come with authentication.
+    private static let owner = "weir"
+
+    private func done(_ tag: String, _ notices: [String] = []) -> StatementAnswer {
+        StatementAnswer(tag: tag, notices: notices)
+    }
+
+    private func skipped(_ name: QualifiedName, _ tag: String) -> StatementAnswer {
+        done(tag, ["\(name) already exists, skipping"])
+    }
+
+    private func mode(ifNotExists: Bool, orReplace: Bool = false) -> CreateMode {
+        orReplace ? .orReplace : ifNotExists ? .ifNotExists : .create
+    }
+
+    /// `WITH` options as the catalog keeps them.
+    private func properties(_ options: [StatementOption]) -> OrderedMap<String, String> {
+        var map: OrderedMap<String, String> = [:]
+        for option in options { map[option.name] = option.text }
+        return map
+    }
+
+    // MARK: Schemas and topics
+
+    func createSchema(
+        _ name: Identifier, ifNotExists: Bool, _ text: String
+    ) throws(Problem) -> StatementAnswer {
+        let object = CatalogObject(
+            .schema, QualifiedName(name.name), statement: text, owner: Self.owner,
+            now: clock().timestamp)
+        let created = try catalog.create(object, mode(ifNotExists: ifNotExists))
+        return created == nil
+            ? skipped(object.name, "CREATE SCHEMA") : done("CREATE SCHEMA")
+    }
+
+    func createTopic(_ topic: CreateTopic, _ text: String) throws(Problem) -> StatementAnswer {
+        guard topic.encoding == .json, topic.format == .plain else {
+            throw Problem(
+                "0A000",
+                "FORMAT \(topic.format.rawValue.uppercased()) ENCODE "
+                    + "\(topic.encoding.rawValue.uppercased()) is not supported yet",
+                hint: "write FORMAT PLAIN ENCODE JSON", position: topic.name.position)
+        }
+        if let watermark = topic.watermark {
+            throw Problem(
+                "0A000", "WATERMARK is not supported yet",
+                hint: "leave it out: streaming tables keep every record",
+                position: watermark.column.position)
+        }
+        var object = CatalogObject(
+            .topic, topic.name.qualified, statement: text, owner: Self.owner,
+            columns: try columns(topic.columns), now: clock().timestamp)
+        object.hiddenColumns = TopicColumns.fields
+        object.properties = properties(topic.options)
+        object.keyColumns = topic.key.map(\.name)
+        if topic.ifNotExists, catalog.image.object(object.name) != nil {
+            return skipped(object.name, "CREATE TOPIC")
+        }
+        let (settings, partitions, notices) = try topicSettings(topic.options)
+        // The catalog's checks come first: the node must not get a topic that cannot be declared.
+        let prepared = try catalog.image.creating(object)
+        guard let full = prepared.put.first else { return skipped(object.name, "CREATE TOPIC") }
+        _ = try port.call(
+            .createTopic(
+                name: TopicNames.topic(of: full.name), partitions: partitions, configs: settings))
+        guard try catalog.create(object, mode(ifNotExists: topic.ifNotExists)) != nil else {
+            return skipped(object.name, "CREATE TOPIC")
+        }
+        return done("CREATE TOPIC", notices)
+    }
+
+    private func topicSettings(
+        _ options: [StatementOption]
+    ) throws(Problem) -> (settings: [TopicSetting], partitions: Int32?, notices: [String]) {
+        let known = [
+            "partitions", "replication", "retention", "retention_bytes", "cleanup", "compression",
+            "segment_bytes", "max_message_bytes",
+        ]
+        try OptionValues.check(
+            options.filter { !$0.name.contains(".") }, known: known, of: "CREATE TOPIC")
+        var settings: [TopicSetting] = []
+        var partitions: Int32?
+        var notices: [String] = []
+        for option in options {
+            switch option.name {
+            case "partitions":
+                guard let count = Int32(option.text), count > 0,
+                    count <= Int32(Limits.partitionsPerTopic)
+                else {
+                    throw Problem(
+                        "22023", "partitions must be a whole number from 1 to "
+                            + "\(Limits.partitionsPerTopic), found \(option.text)",
+                        position: option.position)
+                }
+                partitions = count
+            case "replication":
+                guard let factor = Int(option.text), factor > 0 else {
+                    throw Problem(
+                        "22023", "replication must be a positive whole number, found \(option.text)",
+                        position: option.position)
+                }
+                if factor > 1 {
+                    notices.append("replication \(factor) is kept as 1: this cluster has one node")
+                }
+            case "retention":
+                settings.append(
+                    TopicSetting(
+                        "retention.ms", "\(try OptionValues.duration(option.text) / 1000)"))
+            case "retention_bytes": settings.append(TopicSetting("retention.bytes", option.text))
+            case "cleanup": settings.append(TopicSetting("cleanup.policy", option.text))
+            case "compression": settings.append(TopicSetting("compression.type", option.text))
+            case "segment_bytes": settings.append(TopicSetting("segment.bytes", option.text))
+            case "max_message_bytes": settings.append(TopicSetting("max.message.bytes", option.text))
+            default:
+                // A name with dots is one of the broker's own, checked there.
+                settings.append(TopicSetting(option.name, option.text))
+            }
+        }
+        return (settings, partitions, notices)
+    }
+
+    private func columns(
+        _ definitions: [ColumnDefinition]
+    ) throws(Problem) -> [CatalogColumn] {
+        var columns: [CatalogColumn] = []
+        for definition in definitions {
+            columns.append(
+                CatalogColumn(
+                    Field(
+                        definition.name.name, try columnType(definition.type),
+                        isNullable: !definition.isNotNull)))
+        }
+        return columns
+    }
+
+    // MARK: Tables and views
+
+    func createStreamingTable(
+        _ table: CreateStreamingTable, _ text: String
+    ) throws(Problem) -> StatementAnswer {
+        let tag = "CREATE STREAMING TABLE"
+        if table.orReplace {
+            throw Problem(
+                "0A000", "CREATE OR REPLACE STREAMING TABLE is not supported yet",
+                hint: "DROP STREAMING TABLE \(table.name.text) first; it is filled again from its topic")
+        }
+        let name = table.name.qualified
+        if table.ifNotExists, catalog.image.object(name) != nil { return skipped(name, tag) }
+        try OptionValues.check(
+            table.options, known: ["commit_interval"], of: "CREATE STREAMING TABLE")
+        for option in table.options where option.name == "commit_interval" {
+            guard try OptionValues.duration(option.text) >= 100_000 else {
+                throw Problem(
+                    "22023", "commit_interval must be at least 100 ms", position: option.position)
+            }
+        }
+        if let first = table.clusterBy.first {
+            throw Problem(
+                "0A000", "CLUSTER BY is not supported yet", hint: "use PARTITIONED BY (a date column)",
+                position: first.position)
+        }
+        var object = CatalogObject(
+            .streamingTable, name, statement: text, query: table.queryText, owner: Self.owner,
+            now: clock().timestamp)
+        object.properties = properties(table.options)
+        object.partitionColumns = table.partitionedBy.map(\.name)
+        object.expectations = try expectations(table.expectations)
+        if let query = table.query {
+            let streaming = try StreamingPlan(plan(query))
+            object.columns = try outputColumns(streaming.schema, declared: table.columns)
+            object.sources = [streaming.source]
+            // Binds the rules now, so that a wrong one is refused with the statement.
+            _ = try expectations(
+                object.expectations.map {
+                    ExpectationSet.Rule(
+                        name: $0.name, text: $0.condition, action: $0.action.epochAction)
+                }, columns: streaming.schema.fields)
+        } else {
+            guard table.expectations.isEmpty else {
+                throw Problem(
+                    "42601", "a streaming table without a query has no rows to check",
+                    position: table.name.position)
+            }
+            object.columns = try columns(table.columns)
+        }
+        return try createStored(object, ifNotExists: table.ifNotExists, tag)
+    }
+
+    private func expectations(
+        _ list: [Expectation]
+    ) throws(Problem) -> [CatalogExpectation] {
+        var result: [CatalogExpectation] = []
+        for expectation in list {
+            let action: CatalogExpectation.Action
+            switch expectation.violation {
+            case .keep: action = .keep
+            case .dropRow: action = .dropRow
+            case .failUpdate: action = .failUpdate
+            case .quarantine(let target):
+                let table = try catalog.image.require(target.qualified)
+                guard table.kind == .streamingTable, table.query.isEmpty else {
+                    throw Problem(
+                        "42809", "rows cannot be quarantined into \(table.name)",
+                        notes: ["it must be a streaming table without a query"],
+                        hint: "CREATE STREAMING TABLE \(target.text) (at timestamptz, target text, "
+                            + "rule text, source_topic text, \"partition\" integer, "
+                            + "\"offset\" bigint, row jsonb)",
+                        position: target.position)
+                }
+                action = .quarantine(into: table.name)
+            }
+            result.append(
+                CatalogExpectation(
+                    name: expectation.name.name, condition: expectation.text, action: action))
+        }
+        return result
+    }
+
+    /// The columns that a query gives, which must be what was declared, if anything was.
+    private func outputColumns(
+        _ schema: TableSchema, declared: [ColumnDefinition]
+    ) throws(Problem) -> [CatalogColumn] {
+        let declaredColumns = try columns(declared)
+        if !declaredColumns.isEmpty, declaredColumns.map(\.field.type) != schema.fields.map(\.type) {
+            throw Problem(
+                "42804", "the declared columns are not those of the query",
+                notes: [
+                    "declared: " + declaredColumns.map { "\($0.name) \($0.field.type.sqlName)" }.joined(separator: ", "),
+                    "query: " + schema.fields.map { "\($0.name) \($0.type.sqlName)" }.joined(separator: ", "),
+                ], hint: "leave the column list out, or add casts to the query")
+        }
+        if !declaredColumns.isEmpty { return declaredColumns }
+        for field in schema.fields where field.type == .null {
+            throw Problem(
+                "42P16", "column \"\(field.name)\" has no type", hint: "cast it: NULL::text")
+        }
+        return schema.fields.map { CatalogColumn(Field($0.name, $0.type)) }
+    }
+
+    func createView(_ view: CreateView, _ text: String) throws(Problem) -> StatementAnswer {
+        let name = view.name.qualified
+        if view.ifNotExists, catalog.image.object(name) != nil { return skipped(name, "CREATE VIEW") }
+        let plan = try plan(view.query)
+        var object = CatalogObject(
+            .view, name, statement: text, query: view.queryText, owner: Self.owner,
+            columns: plan.schema.fields.map { CatalogColumn($0) }, now: clock().timestamp)
+        if !view.columns.isEmpty {
+            throw Problem(
+                "0A000", "column names of a view are not supported yet",
+                hint: "name them in the query: SELECT a AS b", position: view.columns[0].position)
+        }
+        object.sources = try sources(of: view.query)
+        let created = try catalog.create(
+            object, mode(ifNotExists: view.ifNotExists, orReplace: view.orReplace))
+        return created == nil ? skipped(name, "CREATE VIEW") : done("CREATE VIEW")
+    }
+
+    func createMaterializedView(
+        _ view: CreateMaterializedView, _ text: String
+    ) throws(Problem) -> StatementAnswer {
+        let tag = "CREATE MATERIALIZED VIEW"
+        let name = view.name.qualified
+        guard view.refreshPolicy == .full else {
+            let written = view.refreshPolicy.map { "REFRESH POLICY \($0.rawValue.uppercased())" }
+            throw Problem(
+                "0A000",
+                written.map { "\($0) is not supported yet" }
+                    ?? "a materialized view without REFRESH POLICY would be incremental, which is "
+                    + "not supported yet",
+                hint: "write REFRESH POLICY FULL: the view is computed anew on its refresh_interval "
+                    + "when an input has changed", position: view.position)
+        }
+        if view.orReplace {
+            throw Problem(
+                "0A000", "CREATE OR REPLACE MATERIALIZED VIEW is not supported yet",
+                hint: "DROP MATERIALIZED VIEW \(view.name.text) first")
+        }
+        if view.ifNotExists, catalog.image.object(name) != nil { return skipped(name, tag) }
+        try OptionValues.check(view.options, known: ["refresh_interval"], of: tag)
+        for option in view.options where option.name == "refresh_interval" {
+            guard try OptionValues.duration(option.text) >= 100_000 else {
+                throw Problem(
+                    "22023", "refresh_interval must be at least 100 ms", position: option.position)
+            }
+        }
+        let plan = try plan(view.query)
+        var object = CatalogObject(
+            .materializedView, name, statement: text, query: view.queryText, owner: Self.owner,
+            now: clock().timestamp)
+        object.columns = try outputColumns(plan.schema, declared: [])
+        object.properties = properties(view.options)
+        object.partitionColumns = view.partitionedBy.map(\.name)
+        object.sources = try sources(of: view.query)
+        let answer = try createStored(object, ifNotExists: view.ifNotExists, tag)
+        if let created = catalog.image.object(name) {
+            // The first content is there when the statement returns.
+            _ = try refresh(created, isForced: true)
+        }
+        return answer
+    }
+
+    /// The full names of what a query reads, views included as themselves.
+    private func sources(of query: Query) throws(Problem) -> [QualifiedName] {
+        var names: [QualifiedName] = []
+        for name in upstreamRelations(of: query) {
+            guard let object = try catalog.image.find(name) else { continue }
+            if !names.contains(object.name) { names.append(object.name) }
+        }
+        return names
+    }
+
+    /// Creates the Delta table, then the catalog entry, then starts the job. A crash in between
+    /// leaves a folder that nothing refers to; the next attempt takes another folder.
+    private func createStored(
+        _ object: CatalogObject, ifNotExists: Bool, _ tag: String
+    ) throws(Problem) -> StatementAnswer {
+        var object = object
+        guard let checked = try catalog.image.creating(object, mode(ifNotExists: ifNotExists)).put.first
+        else { return skipped(object.name, tag) }
+        let folder = "\(checked.name.schema ?? CatalogNames.defaultSchema)/\(checked.name.name)"
+        var path = folder
+        let schema = TableSchema(object.columns.map(\.field))
+        let settings: OrderedMap<String, String> = [:]
+        let moment = clock()
+        var random = withRandom { $0.fork() }
+        do throws(DeltaFailure) {
+            if try DeltaTable(store: store, path: path).exists() {
+                path += "-" + random.uuid().description.prefix(8)
+            }
+            try DeltaTable(store: store, path: path, diagnostics: diagnostics).create(
+                schema, partitionColumns: object.partitionColumns, configuration: settings,
+                name: object.name.name, random: &random, now: moment)
+        } catch {
+            throw error.problem
+        }
+        object.path = path
+        guard let created = try catalog.create(object, mode(ifNotExists: ifNotExists)) else {
+            return skipped(object.name, tag)
+        }
+        updateActivity(of: created) { _ in }
+        startJob(of: created)
+        return done(tag)
+    }
+
+    func refreshView(_ name: ObjectName) throws(Problem) -> StatementAnswer {
+        let object = try catalog.image.require(name.qualified)
+        guard object.kind == .materializedView else {
+            throw Problem(
+                "42809", "\"\(object.name)\" is not a materialized view",
+                notes: ["it is a \(object.kind.words)"], position: name.position)
+        }
+        _ = try refresh(object, isForced: true)
+        return done("REFRESH MATERIALIZED VIEW")
+    }
+
+    // MARK: Drop, alter, comment
+
+    func drop(_ drop: Drop) throws(Problem) -> StatementAnswer {
+        let kind = drop.kind.catalogKind
+        let removed = try catalog.drop(
+            drop.names.map(\.qualified), kind: kind, ifExists: drop.ifExists,
+            cascade: drop.cascade)
+        for object in removed {
+            stopJob(of: object)
+            forgetTable(object.name)
+            if object.kind == .topic {
+                _ = try port.call(.deleteTopic(name: TopicNames.topic(of: object)))
+            }
+            if let path = object.path, object.kind != .externalTable { try deleteFiles(path) }
+        }
+        let notices = removed.isEmpty
+            ? ["there was nothing to drop, skipping"]
+            : removed.count > drop.names.count ? ["dropped: " + removed.map { "\($0.name)" }.joined(separator: ", ")] : []
+        return done("DROP \(drop.kind.words)", notices)
+    }
+
+    private func deleteFiles(_ path: String) throws(Problem) {
+        do throws(StorageFailure) {
+            for entry in try store.list(path, recursive: true) { try store.delete(entry.path) }
+        } catch {
+            throw Problem(
+                "58030", "the files of \(path) could not all be deleted", notes: ["\(error)"],
+                hint: "nothing refers to them any more: they may be deleted by hand")
+        }
+    }
+
+    func comment(
+        _ kind: ObjectKind, _ name: ObjectName, _ text: String?
+    ) throws(Problem) -> StatementAnswer {
+        if kind == .column {
+            guard name.parts.count > 1 else {
+                throw Problem("42601", "COMMENT ON COLUMN needs table.column", position: name.position)
+            }
+            let column = name.last
+            let table = ObjectName(Array(name.parts.dropLast()))
+            try catalog.alter(table.qualified, now: clock().timestamp) { object throws(Problem) in
+                guard let index = object.columns.firstIndex(where: { $0.name == column }) else {
+                    throw Problem("42703", "column \"\(column)\" of \(object.name) does not exist")
+                }
+                object.columns[index].comment = text
+            }
+        } else {
+            try catalog.alter(
+                name.qualified, kind: kind == .schema ? .schema : nil, now: clock().timestamp
+            ) { object throws(Problem) in object.comment = text }
+        }
+        return done("COMMENT")
+    }
+
+    func alter(
+        _ kind: ObjectKind, _ name: ObjectName, _ action: AlterAction
+    ) throws(Problem) -> StatementAnswer {
+        let moment = clock().timestamp
+        let catalogKind: CatalogKind? = kind == .schema ? .schema : nil
+        switch action {
+        case .ownerTo(let owner):
+            try catalog.alter(name.qualified, kind: catalogKind, now: moment) {
+                object throws(Problem) in object.owner = owner
+            }
+        case .setTag(let tag, let value):
+            try catalog.alter(name.qualified, kind: catalogKind, now: moment) {
+                object throws(Problem) in object.tags[tag] = value
+            }
+        case .unsetTag(let tag):
+            try catalog.alter(name.qualified, kind: catalogKind, now: moment) {
+                object throws(Problem) in object.tags[tag] = nil
+            }
+        case .setOptions:
+            throw Problem(
+                "0A000", "ALTER … SET (…) is not supported yet",
+                hint: "drop the object and create it with other options")
+        case .rename:
+            throw Problem(
+                "0A000", "ALTER … RENAME is not supported yet",
+                hint: "drop the object and create it under another name")
+        }
+        return done("ALTER \(kind.words)")
+    }
+}
+
+extension ObjectKind {
+    fileprivate var catalogKind: CatalogKind {
+        switch self {
+        case .schema: .schema
+        case .table, .column: .table
+        case .topic: .topic
+        case .streamingTable: .streamingTable
+        case .view: .view
+        case .materializedView: .materializedView
+        }
+    }
+}

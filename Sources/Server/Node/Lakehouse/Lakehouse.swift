@@ -1,0 +1,358 @@
+// The lakehouse of one node: catalog, tables, and the jobs that keep them up to date.
+
+import Base
+import Catalog
+import Columns
+import Delta
+import Engine
+import SQL
+import Streams
+import Synchronization
+
+/// Runs jobs again and again. The Runtime has threads and a scheduler; tests call the jobs.
+package protocol JobHost: AnyObject, Sendable {
+    /// Runs `job` every `period`, never twice at the same time.
+    func start(_ name: String, every period: Duration, _ job: @escaping @Sendable () -> Void)
+    /// Ends a job; when this returns it does not run any more.
+    func stop(_ name: String)
+    /// Runs a job as soon as possible.
+    func trigger(_ name: String)
+}
+
+/// Is told what jobs did. The demo makes its figures of it.
+package protocol LakeObserver: AnyObject, Sendable {
+    func epochCommitted(_ table: QualifiedName, _ outcome: EpochOutcome, at moment: Timestamp)
+    func viewRefreshed(_ view: QualifiedName, rows: Int, at moment: Timestamp)
+}
+
+/// Safe from any thread. Calls block while tables are read and written: they belong on workers.
+///
+/// The lock guards the maps below and is never held while storage, the node or a query works.
+package final class Lakehouse: Sendable {
+    let port: any NodePort
+    let reader: any TopicReader
+    let store: any ObjectStore
+    let catalog: Catalog
+    let diagnostics: any Diagnostics
+    let clock: @Sendable () -> Now
+    private let host: any JobHost
+    private let observer: (any LakeObserver)?
+    private let state: Mutex<State>
+
+    private struct State {
+        var tables: OrderedMap<QualifiedName, DeltaTable> = [:]
+        /// The versions of the inputs that a view was last computed from.
+        var refreshedFrom: OrderedMap<QualifiedName, [String]> = [:]
+        var random: Random
+    }
+
+    /// Opens the catalog from the node's metadata. Jobs run after `startJobs`.
+    package init(
+        port: any NodePort, store: any ObjectStore, host: any JobHost, random: Random,
+        diagnostics: any Diagnostics, clock: @escaping @Sendable () -> Now,
+        observer: (any LakeObserver)? = nil
+    ) throws(Problem) {
+        self.port = port
+        self.store = store
+        self.host = host
+        self.diagnostics = diagnostics
+        self.clock = clock
+        self.observer = observer
+        reader = NodeTopicReader(port: port)
+        state = Mutex(State(random: random))
+        let loaded = try Catalog.load(from: NodeCatalogStorage(port: port))
+        catalog = loaded.catalog
+        for problem in loaded.damaged {
+            diagnostics.report(.error, "catalog", problem.description)
+        }
+    }
+
+    /// Starts the jobs of everything that the catalog has, and takes up the figures of its tables.
+    package func startJobs() {
+        for object in catalog.image.relations where object.kind.isStored {
+            restoreActivity(of: object)
+            startJob(of: object)
+        }
+    }
+
+    func withRandom<Outcome>(_ body: (inout Random) -> Outcome) -> Outcome {
+        state.withLock { body(&$0.random) }
+    }
+
+    // MARK: Tables
+
+    /// The Delta table of an object; it is opened once and keeps its snapshot.
+    func table(of object: CatalogObject) throws(Problem) -> DeltaTable {
+        guard let path = object.path else {
+            throw Problem("42809", "\(object.name) is a \(object.kind.words), it has no files")
+        }
+        return state.withLock { state in
+            if let open = state.tables[object.name], open.path == path { return open }
+            let table = DeltaTable(store: store, path: path, diagnostics: diagnostics)
+            state.tables[object.name] = table
+            return table
+        }
+    }
+
+    func forgetTable(_ name: QualifiedName) {
+        state.withLock { state in
+            state.tables[name] = nil
+            state.refreshedFrom[name] = nil
+        }
+    }
+
+    // MARK: Jobs
+
+    private func jobName(_ object: CatalogObject) -> String { "\(object.name)#\(object.oid)" }
+
+    func startJob(of object: CatalogObject) {
+        let name = object.name
+        switch object.kind {
+        case .streamingTable where !object.query.isEmpty:
+            host.start(jobName(object), every: interval(object, "commit_interval", 10)) {
+                [weak self] in
+                self?.runEpochs(name)
+            }
+        case .materializedView:
+            host.start(jobName(object), every: interval(object, "refresh_interval", 60)) {
+                [weak self] in
+                self?.refreshIfNeeded(name)
+            }
+        default: break
+        }
+    }
+
+    func stopJob(of object: CatalogObject) { host.stop(jobName(object)) }
+
+    private func interval(
+        _ object: CatalogObject, _ property: String, _ seconds: Int64
+    ) -> Duration {
+        let text = object.properties[property]
+        let found = text.flatMap { try? OptionValues.duration($0) }
+        return .microseconds(found ?? seconds * 1_000_000)
+    }
+
+    /// Runs epochs of one table until its topic is drained; a backlog is worked off in one go.
+    private func runEpochs(_ name: QualifiedName) {
+        guard let object = catalog.image.object(name) else { return }
+        do throws(Problem) {
+            let pipeline = try streamingTable(object)
+            while catalog.image.object(name)?.oid == object.oid {
+                var random = withRandom { $0.fork() }
+                let outcome = try pipeline.runEpoch(
+                    now: clock(), random: &random, isCancelled: { false })
+                if outcome.version != nil { note(outcome, of: object) }
+                clearFailure(of: name)
+                if !outcome.hasMore { return }
+            }
+        } catch {
+            recordFailure(error, of: name)
+        }
+    }
+
+    private func note(_ outcome: EpochOutcome, of object: CatalogObject) {
+        let moment = clock().timestamp
+        if outcome.skippedRecords > 0 {
+            diagnostics.report(
+                .error, "streams",
+                "\(object.name): retention removed \(outcome.skippedRecords) records before they"
+                    + " were read")
+        }
+        updateActivity(of: object) { activity in
+            for rule in outcome.expectations {
+                activity.count(rule.name, checked: rule.checked, violations: rule.violations)
+            }
+            activity.newestRow = outcome.recordTimestamps.max().map {
+                Timestamp(milliseconds: $0)
+            }
+        }
+        observer?.epochCommitted(object.name, outcome, at: moment)
+    }
+
+    /// Computes a view anew if one of its inputs has a new version, or if it reads the time.
+    private func refreshIfNeeded(_ name: QualifiedName) {
+        guard let object = catalog.image.object(name) else { return }
+        do throws(Problem) {
+            _ = try refresh(object, isForced: false)
+            clearFailure(of: name)
+        } catch {
+            recordFailure(error, of: name)
+        }
+    }
+
+    /// Returns the rows of the new version, or nil when nothing had changed.
+    func refresh(_ object: CatalogObject, isForced: Bool) throws(Problem) -> Int? {
+        let plan = try plan(Parser.query(object.query))
+        let source = LakeSource(self)
+        let inputs = try source.versions(of: plan)
+        let last = state.withLock { $0.refreshedFrom[object.name] }
+        if !isForced, last == inputs, !plan.readsTime { return nil }
+        var random = withRandom { $0.fork() }
+        let view = MaterializedView(name: object.name, table: try table(of: object))
+        let outcome = try view.refresh(
+            plan, source: source, now: clock(), random: &random, isCancelled: { false })
+        state.withLock { $0.refreshedFrom[object.name] = inputs }
+        updateActivity(of: object) { _ in }
+        observer?.viewRefreshed(object.name, rows: outcome.rows, at: clock().timestamp)
+        return outcome.rows
+    }
+
+    private func recordFailure(_ problem: Problem, of name: QualifiedName) {
+        let isNew = catalog.image.activity(of: name)?.problem != problem.message
+        catalog.recordActivity(of: name) { $0.problem = problem.message }
+        if isNew { diagnostics.report(.error, "streams", "\(name): \(problem)") }
+    }
+
+    private func clearFailure(of name: QualifiedName) {
+        guard catalog.image.activity(of: name)?.problem != nil else { return }
+        catalog.recordActivity(of: name) { $0.problem = nil }
+        diagnostics.report(.info, "streams", "\(name) moves on")
+    }
+
+    // MARK: Figures
+
+    private func restoreActivity(of object: CatalogObject) {
+        updateActivity(of: object) { _ in }
+    }
+
+    /// Shows the table's newest version in the catalog.
+    func updateActivity(
+        of object: CatalogObject, _ edit: (inout CatalogActivity) -> Void
+    ) {
+        guard let table = try? table(of: object), let snapshot = try? table.snapshot() else {
+            return
+        }
+        catalog.recordActivity(of: object.name) { activity in
+            activity.version = snapshot.version
+            activity.committed = snapshot.timestamp
+            activity.rowCount = snapshot.rowCount
+            activity.fileCount = Int64(snapshot.fileCount)
+            activity.bytes = snapshot.totalBytes
+            edit(&activity)
+        }
+    }
+
+    // MARK: Streaming tables
+
+    /// The machinery of a streaming table, made from its declaration.
+    func streamingTable(_ object: CatalogObject) throws(Problem) -> StreamingTable {
+        let plan = try StreamingPlan(plan(Parser.query(object.query)))
+        let topic = try catalog.image.require(plan.source)
+        let rules = object.expectations.map { rule in
+            ExpectationSet.Rule(
+                name: rule.name, text: rule.condition, action: rule.action.epochAction)
+        }
+        return StreamingTable(
+            name: object.name, plan: plan,
+            declaration: TopicDeclaration(
+                topic: TopicNames.topic(of: topic), columns: topic.columns.map(\.field)),
+            rules: try expectations(rules, columns: plan.schema.fields), reader: reader,
+            table: try table(of: object),
+            quarantine: { [weak self] (name) throws(Problem) in
+                guard let self else { throw Problem("57P01", "the server is stopping") }
+                return try self.table(of: self.catalog.image.require(name))
+            })
+    }
+
+    /// Binds the rules' conditions to the columns of the table.
+    func expectations(
+        _ rules: [ExpectationSet.Rule], columns: [Field]
+    ) throws(Problem) -> ExpectationSet {
+        guard !rules.isEmpty else {
+            return ExpectationSet(rules: [], plan: nil, columns: columns)
+        }
+        let items = rules.enumerated().map { index, rule in
+            "CAST((\(rule.text)) AS boolean) AS rule_\(index)"
+        }
+        let text = "SELECT \(items.joined(separator: ", ")) FROM \(ExpectationSet.relation)"
+        let provider = CheckedRows(columns: columns)
+        do throws(Problem) {
+            let plan = try bind(Parser.query(text), provider)
+            return ExpectationSet(rules: rules, plan: plan, columns: columns)
+        } catch {
+            var problem = error
+            // The position is in a text that the user has not seen.
+            problem.position = nil
+            problem.notes.append("in an EXPECT condition, which reads the columns of the table")
+            throw problem
+        }
+    }
+
+    /// Binds and optimizes a query against the catalog.
+    func plan(_ query: Query) throws(Problem) -> LogicalPlan {
+        try bind(query, catalog.image)
+    }
+
+    /// Binds and optimizes a query.
+    func bind(_ query: Query, _ provider: some SchemaProvider) throws(Problem) -> LogicalPlan {
+        optimize(try Binder(provider).bind(query))
+    }
+}
+
+/// The only relation that EXPECT conditions read.
+private struct CheckedRows: SchemaProvider {
+    let columns: [Field]
+
+    func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? {
+        guard name == ExpectationSet.relation else { return nil }
+        return RelationDescription(name: name, kind: .system, columns: columns)
+    }
+
+    func relationNames() -> [QualifiedName] { [] }
+}
+
+extension CatalogExpectation.Action {
+    var epochAction: ExpectationSet.Action {
+        switch self {
+        case .keep: .keep
+        case .dropRow: .dropRow
+        case .failUpdate: .failUpdate
+        case .quarantine(let table): .quarantine(into: table)
+        }
+    }
+}
+
+extension LogicalPlan {
+    /// Whether the result changes with time alone.
+    var readsTime: Bool {
+        var found = false
+        func look(_ expression: BoundExpression) {
+            if case .call(let function, _, _) = expression, function == .now || function.isVolatile {
+                found = true
+            }
+            for child in expression.children where !found { look(child) }
+        }
+        forEachExpression(look)
+        return found
+    }
+
+    private func forEachExpression(_ body: (BoundExpression) -> Void) {
+        switch self {
+        case .scan(let node): node.predicates.forEach(body)
+        case .values(let rows, _): rows.joined().forEach(body)
+        case .filter(_, let condition): body(condition)
+        case .project(_, let columns): columns.forEach { body($0.expression) }
+        case .aggregate(let node):
+            node.keys.forEach { body($0.expression) }
+            for aggregate in node.aggregates {
+                aggregate.call.arguments.forEach(body)
+                if let filter = aggregate.call.filter { body(filter) }
+            }
+        case .sort(_, let keys, _): keys.forEach { body($0.expression) }
+        case .limit(_, let count, let offset):
+            if let count { body(count) }
+            if let offset { body(offset) }
+        case .distinctOn(let node):
+            node.keys.forEach(body)
+            node.order.forEach { body($0.expression) }
+        case .join(let node):
+            for key in node.keys {
+                body(key.left)
+                body(key.right)
+            }
+            if let residual = node.residual { body(residual) }
+        case .distinct, .union, .window, .singleRow: break
+        }
+        inputs.forEach { $0.forEachExpression(body) }
+    }
+}

@@ -1,0 +1,77 @@
+// Lists and descriptions of what the lakehouse has.
+
+import Base
+import Catalog
+import Delta
+import SQL
+
+extension Lakehouse {
+    package func tables(layer: String?) throws(Problem) -> [TableReport] {
+        let image = catalog.image
+        if let layer, image.schema(layer) == nil {
+            let near = nearestName(to: layer, among: image.schemas.map(\.name.name))
+            throw Problem(
+                "3F000", "there is no layer \"\(layer)\"",
+                hint: near.map { "did you mean \($0)?" }
+                    ?? "layers: " + image.schemas.map(\.name.name).joined(separator: ", "))
+        }
+        return image.relations(
+            in: layer, kinds: [.streamingTable, .materializedView, .view, .table, .externalTable]
+        ).map { report(of: $0, in: image) }
+    }
+
+    package func table(_ name: String) throws(Problem) -> TableReport {
+        let image = catalog.image
+        return report(of: try image.require(text: name), in: image)
+    }
+
+    package func history(_ name: String, limit: Int) throws(Problem) -> [VersionReport] {
+        let table = try table(of: catalog.image.require(text: name))
+        do throws(DeltaFailure) {
+            return try table.history(limit: limit).map {
+                VersionReport(
+                    version: $0.version, timestamp: $0.timestamp, operation: $0.operation,
+                    metrics: $0.metrics)
+            }
+        } catch {
+            throw error.problem
+        }
+    }
+
+    package func lineage(_ name: String) throws(Problem) -> JSONValue {
+        try catalog.image.lineageReport(of: name)
+    }
+
+    package func catalogReport() throws(Problem) -> JSONValue {
+        catalog.image.report(now: clock().timestamp)
+    }
+
+    private func report(of object: CatalogObject, in image: CatalogImage) -> TableReport {
+        var report = TableReport(
+            schema: object.name.schema ?? "", name: object.name.name, kind: object.kind.words)
+        report.owner = object.owner
+        report.comment = object.comment
+        report.columns = object.columns.map(\.field)
+        report.partitionColumns = object.partitionColumns
+        report.path = object.path
+        report.sources = object.sources.map { "\($0)" }
+        report.settings = object.properties.map { TopicSetting($0.key, $0.value) }
+        report.tags = object.tags.map { TopicSetting($0.key, $0.value) }
+        report.statement = object.statement
+        let activity = image.activity(of: object.name)
+        report.version = activity?.version
+        report.rows = activity?.rowCount
+        report.bytes = activity?.bytes
+        report.files = activity?.fileCount.map { Int($0) }
+        report.lastCommit = activity?.committed
+        report.failure = activity?.problem
+        report.expectations = object.expectations.map { rule in
+            let counts = activity?.expectations[rule.name]
+            let failed = counts?.violations ?? 0
+            return ExpectationReport(
+                name: rule.name, condition: rule.condition, action: rule.action.text,
+                passed: (counts?.checked ?? 0) - failed, failed: failed)
+        }
+        return report
+    }
+}
