@@ -1,5 +1,6 @@
 import Base
 import Columns
+import Engine
 
 /// The growing values of one declared column. Each row either has a value here or is NULL.
 struct ColumnSink {
@@ -98,7 +99,7 @@ struct ColumnSink {
         let start = scanner.position
         guard scanner.skipValue(depth: 0) else { return .malformed }
         let raw = scanner.bytes(from: start)
-        guard let normal = normalizedJSON(raw) else {
+        guard let normal = try? JSONNormalizer.normalize(raw) else {
             return .mismatch("\(label): JSON that jsonb cannot hold")
         }
         pushAside(normal)

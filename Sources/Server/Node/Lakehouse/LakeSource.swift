@@ -160,7 +160,7 @@ final class LakeSource: TableSource {
         }
         let rows = table.rows(lake.catalog.image, now: lake.clock().timestamp)
         let columns = node.projection.map { rows.columns[$0] }
-        return ListedBatches([ColumnBatch(columns: columns, rowCount: rows.rowCount)])
+        return BatchList([ColumnBatch(columns: columns, rowCount: rows.rowCount)])
     }
 }
 
