@@ -261,44 +261,34 @@ package final class Lakehouse: Sendable {
         guard !rules.isEmpty else {
             return ExpectationSet(rules: [], plan: nil, columns: columns)
         }
-        let items = rules.enumerated().map { index, rule in
-            "CAST((\(rule.text)) AS boolean) AS rule_\(index)"
+        let schema = TableSchema(columns)
+        var conditions: [NamedExpression] = []
+        for rule in rules {
+            do throws(Problem) {
+                var binder = Binder(provider: catalog.image)
+                let condition = try binder.condition(
+                    Parser.expression(rule.text), over: schema, table: "row")
+                conditions.append(NamedExpression(rule.name, condition))
+            } catch {
+                var problem = error
+                // The position is in the condition, not in the statement.
+                problem.position = nil
+                problem.notes.append(
+                    "in the expectation \(rule.name), which reads the columns of the table")
+                throw problem
+            }
         }
-        let text = "SELECT \(items.joined(separator: ", ")) FROM \(ExpectationSet.relation)"
-        let provider = CheckedRows(columns: columns)
-        do throws(Problem) {
-            let plan = try bind(Parser.query(text), provider)
-            return ExpectationSet(rules: rules, plan: plan, columns: columns)
-        } catch {
-            var problem = error
-            // The position is in a text that the user has not seen.
-            problem.position = nil
-            problem.notes.append("in an EXPECT condition, which reads the columns of the table")
-            throw problem
-        }
+        let rows = ScanNode(
+            relation: ExpectationSet.relation, kind: .system, tableSchema: schema)
+        return ExpectationSet(
+            rules: rules, plan: .project(.scan(rows), conditions), columns: columns)
     }
 
     /// Binds and optimizes a query against the catalog.
     func plan(_ query: Query) throws(Problem) -> LogicalPlan {
-        try bind(query, catalog.image)
+        var binder = Binder(provider: catalog.image)
+        return try binder.plan(query)
     }
-
-    /// Binds and optimizes a query.
-    func bind(_ query: Query, _ provider: some SchemaProvider) throws(Problem) -> LogicalPlan {
-        optimize(try Binder(provider).bind(query))
-    }
-}
-
-/// The only relation that EXPECT conditions read.
-private struct CheckedRows: SchemaProvider {
-    let columns: [Field]
-
-    func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? {
-        guard name == ExpectationSet.relation else { return nil }
-        return RelationDescription(name: name, kind: .system, columns: columns)
-    }
-
-    func relationNames() -> [QualifiedName] { [] }
 }
 
 extension CatalogExpectation.Action {

@@ -76,7 +76,7 @@ extension Lakehouse: LakeService {
         let source = LakeSource(self)
         let context = QueryContext(
             now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
-        let execution = try QueryExecutor.start(plan, source: source, context: context)
+        let execution = try QueryExecutor.open(plan, source: source, context: context)
         var batches: [ColumnBatch] = []
         var left = options.rowLimit
         var isTruncated = false
@@ -103,7 +103,7 @@ extension Lakehouse: LakeService {
                 "0A000", "EXPLAIN (INCREMENTAL) is not supported yet",
                 hint: "the incremental engine is not built yet; EXPLAIN shows the plan of one run")
         }
-        var lines = explainText(try plan(explain.query)).split(separator: "\n").map(String.init)
+        var lines = QueryExecutor.explain(try plan(explain.query))
         if explain.analyze {
             let started = clock()
             let answer = try select(explain.query, options)
@@ -127,29 +127,18 @@ extension Lakehouse: LakeService {
                 notes: ["\(object.name) is a \(object.kind.words)"],
                 hint: "insert into its topic", position: insert.target.position)
         }
-        let plan = try plan(insert.query)
-        let names = insert.columns.isEmpty ? object.columns.map(\.name) : insert.columns.map(\.name)
-        for column in insert.columns where !object.columns.contains(where: { $0.name == column.name }) {
-            let near = nearestName(to: column.name, among: object.columns.map(\.name))
-            throw Problem(
-                "42703", "column \"\(column.name)\" of \(object.name) does not exist",
-                hint: near.map { "did you mean \($0)?" }, position: column.position)
-        }
-        guard plan.schema.fields.count <= names.count, insert.columns.isEmpty
-            || plan.schema.fields.count == names.count
-        else {
-            throw Problem(
-                "42601", "INSERT has \(plan.schema.fields.count) expressions for"
-                    + " \(names.count) columns")
-        }
+        var binder = Binder(provider: catalog.image)
+        let bound = try binder.plan(insert)
+        let plan = bound.plan
         let context = QueryContext(
             now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
-        let batches = try QueryExecutor.run(plan, source: LakeSource(self), context: context)
+        let batches = try QueryExecutor.execute(
+            plan, source: LakeSource(self), context: context
+        ).batches
         var records: [NewRecord] = []
         for batch in batches {
             for row in 0..<batch.rowCount {
-                records.append(
-                    record(zip(names, zip(batch.values(row), plan.schema.fields)), object))
+                records.append(record(batch.values(row), plan.schema.fields, object))
             }
         }
         if !records.isEmpty {
@@ -158,14 +147,19 @@ extension Lakehouse: LakeService {
         return StatementAnswer(tag: "INSERT 0 \(records.count)")
     }
 
+    /// The row as a JSON object; members that are NULL are left out, as producers do.
     private func record(
-        _ row: some Sequence<(String, (Value, Field))>, _ object: CatalogObject
+        _ values: [Value], _ fields: [Field], _ object: CatalogObject
     ) -> NewRecord {
         var members: [JSONMember] = []
         var key: [String] = []
-        for (name, (value, field)) in row {
-            members.append(JSONMember(name, jsonForm(value, field.type)))
-            if object.keyColumns.contains(name) { key.append(textForm(value, field.type) ?? "") }
+        for (value, (field, column)) in zip(values, zip(fields, object.columns)) {
+            if !value.isNull {
+                members.append(JSONMember(column.name, jsonForm(value, field.type)))
+            }
+            if object.keyColumns.contains(column.name) {
+                key.append(textForm(value, field.type) ?? "")
+            }
         }
         return NewRecord(
             key: key.isEmpty ? nil : Bytes(utf8: key.joined(separator: "|")),
