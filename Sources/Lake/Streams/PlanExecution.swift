@@ -31,5 +31,5 @@ struct BatchTable: TableSource {
 func execute(
     _ plan: LogicalPlan, source: any TableSource, context: QueryContext
 ) throws(Problem) -> [ColumnBatch] {
-    try QueryExecutor.execute(plan, source: source, context: context).batches
+    try QueryExecutor.execute(plan, source, context).batches
 }

@@ -76,7 +76,7 @@ extension Lakehouse: LakeService {
         let source = LakeSource(self)
         let context = QueryContext(
             now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
-        let execution = try QueryExecutor.open(plan, source: source, context: context)
+        let execution = try QueryExecutor.open(plan, source, context)
         var batches: [ColumnBatch] = []
         var left = options.rowLimit
         var isTruncated = false
@@ -132,9 +132,7 @@ extension Lakehouse: LakeService {
         let plan = bound.plan
         let context = QueryContext(
             now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
-        let batches = try QueryExecutor.execute(
-            plan, source: LakeSource(self), context: context
-        ).batches
+        let batches = try QueryExecutor.execute(plan, LakeSource(self), context).batches
         var records: [NewRecord] = []
         for batch in batches {
             for row in 0..<batch.rowCount {
