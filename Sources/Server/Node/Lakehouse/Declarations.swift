@@ -310,14 +310,12 @@ extension Lakehouse {
         return answer
     }
 
-    /// The full names of what a query reads, views included as themselves.
+    /// The full names of what a query reads, in order; a view is named and not looked into.
     private func sources(of query: Query) throws(Problem) -> [QualifiedName] {
-        var names: [QualifiedName] = []
-        for name in upstreamRelations(of: query) {
-            guard let object = try catalog.image.find(name) else { continue }
-            if !names.contains(object.name) { names.append(object.name) }
-        }
-        return names
+        let recorder = NameRecorder(catalog.image)
+        var binder = Binder(provider: recorder)
+        _ = try binder.plan(query)
+        return recorder.names
     }
 
     /// Creates the Delta table, then the catalog entry, then starts the job. A crash in between
@@ -447,6 +445,27 @@ extension Lakehouse {
         }
         return done("ALTER \(kind.words)")
     }
+}
+
+/// Notes which relations a binder asks for. Views pass for tables, so that it does not go on to what
+/// is behind them.
+private final class NameRecorder: SchemaProvider {
+    private let image: CatalogImage
+    private(set) var names: [QualifiedName] = []
+
+    init(_ image: CatalogImage) { self.image = image }
+
+    func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? {
+        guard var found = try image.relation(name) else { return nil }
+        if found.kind == .view {
+            found.kind = .table
+            found.viewText = nil
+        }
+        if found.kind != .system, !names.contains(found.name) { names.append(found.name) }
+        return found
+    }
+
+    func relationNames() -> [QualifiedName] { image.relationNames() }
 }
 
 extension ObjectKind {

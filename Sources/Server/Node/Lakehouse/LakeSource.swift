@@ -101,8 +101,10 @@ final class LakeSource: TableSource {
         _ expression: BoundExpression, _ context: QueryContext
     ) throws(DeltaFailure) -> Timestamp {
         do throws(Problem) {
-            let value = try evaluateConstant(expression, context)
-            guard case .timestampTZ(let microseconds) = value else {
+            let one = LogicalPlan.values(
+                [[expression]], TableSchema([Field("moment", .timestampTZ)]))
+            let value = try QueryExecutor.execute(one, NoTables(), context).rows.first?.first
+            guard case .timestampTZ(let microseconds)? = value else {
                 throw Problem("22004", "the time of AS OF must not be null")
             }
             return Timestamp(milliseconds: microseconds / 1000)
