@@ -4,7 +4,6 @@ import Base
 import CPlatform
 import Node
 import Runtime
-import SQL
 import Surfaces
 import Synchronization
 
@@ -13,62 +12,64 @@ struct PlatformSettings: Sendable {
     var dataDirectory: String
     var kafka: HostPort
     var http: HostPort
-    var node: NodeConfiguration
+    var server = ServerSettings()
     /// The topic that the event gateway appends to.
     var gatewayTopic = "topic_app_events"
 }
 
-/// One running node with its surfaces. `start`, then `wait` for the end, or `stop`.
+/// One running node with its surfaces. Whoever starts it stops it.
 final class Platform: Sendable {
-    let kafkaPort: UInt16
-    let httpPort: UInt16
+    let broker: BrokerService
     let lake: Lakehouse
-    private let driver: NodeDriver<BrokerNode>
-    private let loop: SystemThread
-    private let exit: Monitor<DriverExit?>
+    let httpPort: UInt16
     private let http: HTTPServer
     private let workers: WorkerPool
     private let statements: WorkerPool
     private let scheduler: Scheduler
-    private let jobs: ScheduledJobs
 
-    /// Opens the data directory, recovers, and listens. Returns when the node answers.
+    /// Opens the data directory, recovers, and listens. Returns when both ports answer.
     init(
         _ settings: PlatformSettings, diagnostics: any Diagnostics,
         observer: (any LakeObserver)? = nil
     ) throws(Problem) {
         let started = SystemClock.now
-        let disk = try Self.open(settings.dataDirectory)
-        let listener = try Listener(binding: settings.kafka)
-        kafkaPort = listener.port
-        var configuration = settings.node
-        configuration.advertisedHost = settings.kafka.host
-        configuration.advertisedPort = Int32(listener.port)
-        let node = try BrokerNode(
-            configuration: configuration, disk: disk, random: systemRandom(),
-            diagnostics: diagnostics, now: SystemClock.now)
-        let driver = try NodeDriver(
-            machine: node, listeners: [listener], diagnostics: diagnostics)
-        self.driver = driver
-        let exit = Monitor<DriverExit?>(nil)
-        self.exit = exit
-        loop = SystemThread(name: "weir-loop") {
-            let outcome = driver.run()
-            exit.change { $0 = outcome }
-        }
-        let workers = WorkerPool(name: "weir-lake")
-        self.workers = workers
+        let broker = try BrokerService(
+            data: settings.dataDirectory, listening: settings.kafka, settings: settings.server,
+            diagnostics: diagnostics)
+        self.broker = broker
+        workers = WorkerPool(name: "weir-lake", threads: settings.server.workers)
         // Statements have threads of their own, so that no question waits behind a refresh.
         let statements = WorkerPool(name: "weir-sql", threads: 2, niceness: 0)
         self.statements = statements
-        scheduler = Scheduler(pool: workers, diagnostics: diagnostics)
-        jobs = ScheduledJobs(scheduler)
-        let port = DriverPort(driver.port)
-        let lake = try Lakehouse(
-            port: port, store: LocalObjectStore(disk: disk, root: "lake"), host: jobs,
-            random: systemRandom(), diagnostics: diagnostics, clock: { SystemClock.now },
-            observer: observer)
-        self.lake = lake
+        let scheduler = Scheduler(pool: workers, diagnostics: diagnostics)
+        self.scheduler = scheduler
+        do throws(Problem) {
+            let lake = try Lakehouse(
+                port: broker.port, store: LocalObjectStore(disk: broker.disk, root: "lake"),
+                host: ScheduledJobs(scheduler), random: systemRandom(),
+                diagnostics: diagnostics, clock: { SystemClock.now }, observer: observer)
+            self.lake = lake
+            let router = Self.router(
+                settings, broker.port, lake, statements, started, diagnostics)
+            http = try HTTPServer(address: settings.http.host, port: settings.http.port) {
+                request, responder in
+                router.handle(request, responder)
+            }
+            httpPort = http.port
+            lake.startJobs()
+        } catch {
+            scheduler.stop()
+            workers.stop()
+            statements.stop()
+            _ = broker.stop()
+            throw error
+        }
+    }
+
+    private static func router(
+        _ settings: PlatformSettings, _ port: any NodePort, _ lake: Lakehouse,
+        _ statements: WorkerPool, _ started: Now, _ diagnostics: any Diagnostics
+    ) -> Router {
         let background: Background = { work in
             do throws(Problem) {
                 try statements.submit { _ in work() }
@@ -92,63 +93,17 @@ final class Platform: Sendable {
         let tables = LakeRoutes(lake: lake, background: background, now: { SystemClock.now })
         let described = gateway.routes + tables.routes + operations.routes
         let documentation = DocumentationRoutes(describing: described, version: Version.number)
-        let router = Router(described + documentation.routes)
-        http = try HTTPServer(
-            address: settings.http.host == "localhost" ? "127.0.0.1" : settings.http.host,
-            port: settings.http.port
-        ) { request, responder in router.handle(request, responder) }
-        httpPort = http.port
-        lake.startJobs()
+        return Router(described + documentation.routes)
     }
 
-    private static func open(_ directory: String) throws(Problem) -> FileDisk {
-        do throws(StorageFailure) {
-            return try FileDisk(root: directory)
-        } catch {
-            if case .locked = error {
-                throw Problem(
-                    "data.locked", "the data directory \(directory) is in use",
-                    notes: ["another weir process has it open"],
-                    hint: "stop that process, or choose another directory with --data")
-            }
-            throw Problem(
-                "data.open", "the data directory \(directory) cannot be opened",
-                notes: ["\(error)"])
-        }
-    }
-
-    /// Waits until the node has ended by itself, or until `stop` was called.
-    func wait() -> DriverExit { exit.wait { $0 } ?? .stopped }
-
-    /// Ends everything in order: no new requests, jobs done, node stopped, files closed.
-    @discardableResult
+    /// Ends everything in order: no new requests, jobs and statements done, answers finished, files
+    /// closed. Call it once.
     func stop() -> DriverExit {
         http.stop()
         scheduler.stop()
         workers.stop()
         statements.stop()
-        driver.stop()
-        let outcome = wait()
-        loop.join()
-        return outcome
-    }
-}
-
-/// The driver's mailbox as the lake and the surfaces see it.
-private final class DriverPort: NodePort {
-    private let port: CommandPort
-
-    init(_ port: CommandPort) { self.port = port }
-
-    func submit(
-        _ command: NodeCommand,
-        completion: @escaping @Sendable (Result<NodeAnswer, Problem>) -> Void
-    ) {
-        port.submit(command, completion: completion)
-    }
-
-    func call(_ command: NodeCommand) throws(Problem) -> NodeAnswer {
-        try port.call(command).get()
+        return broker.stop()
     }
 }
 
@@ -160,7 +115,7 @@ private final class ScheduledJobs: JobHost {
     init(_ scheduler: Scheduler) { self.scheduler = scheduler }
 
     func start(_ name: String, every period: Duration, _ job: @escaping @Sendable () -> Void) {
-        let started = scheduler.every(period, after: period) { _ in job() }
+        let started = scheduler.every(period) { _ in job() }
         let replaced = running.withLock { jobs in
             defer { jobs[name] = started }
             return jobs[name]

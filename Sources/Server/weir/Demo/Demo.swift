@@ -74,8 +74,7 @@ final class Demo {
         self.context = context
         platform = try Platform(
             PlatformSettings(
-                dataDirectory: settings.dataDirectory, kafka: settings.kafka, http: settings.http,
-                node: NodeConfiguration()),
+                dataDirectory: settings.dataDirectory, kafka: settings.kafka, http: settings.http),
             diagnostics: diagnostics, observer: figures)
     }
 
@@ -90,16 +89,16 @@ final class Demo {
             startSources()
             watch()
             let summary = try finish()
-            platform.stop()
+            _ = platform.stop()
             return summary
         } catch {
             for runner in runners { runner.stop() }
-            platform.stop()
+            _ = platform.stop()
             throw error
         }
     }
 
-    private var kafka: HostPort { HostPort(host: settings.kafka.host, port: platform.kafkaPort) }
+    private var kafka: HostPort { HostPort(host: settings.kafka.host, port: platform.broker.brokerPort) }
     private var http: HostPort { HostPort(host: settings.http.host, port: platform.httpPort) }
 
     private func sayHello(_ milliseconds: Int64) {

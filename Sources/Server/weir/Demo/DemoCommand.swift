@@ -60,7 +60,7 @@ private func runDemo(_ context: CommandContext) throws(Problem) -> ExitCode {
             "usage.value", "--rate must be a number above 0 and up to 100000, found \"\(rateText)\"")
     }
     let settings = DemoSettings(
-        dataDirectory: try invocation.string("data") ?? temporaryDirectory(),
+        dataDirectory: try dataDirectory(invocation),
         kafka: try HostPort(
             parsing: invocation.string("kafka") ?? "127.0.0.1:9092", defaultPort: 9092),
         http: try HostPort(
@@ -69,7 +69,11 @@ private func runDemo(_ context: CommandContext) throws(Problem) -> ExitCode {
         rate: rate,
         seed: UInt64(try invocation.integer("seed", in: 0...Int64.max) ?? 1))
     InterruptSignal.install()
-    let demo = try Demo(settings, context, diagnostics: StandardErrorDiagnostics(minimum: .warning))
+    let demo = try Demo(
+        settings, context,
+        diagnostics: StandardErrorDiagnostics(
+            style: StandardErrorDiagnostics.fitting(noColour: environment("NO_COLOR") != nil),
+            threshold: .warning))
     let summary = try demo.run()
     if context.isJSON {
         context.print(summary.json)
@@ -77,6 +81,11 @@ private func runDemo(_ context: CommandContext) throws(Problem) -> ExitCode {
         context.print(summary.text(settings))
     }
     return summary.isGood ? .ok : .failed
+}
+
+private func dataDirectory(_ invocation: Invocation) throws(Problem) -> String {
+    if let given = invocation.string("data") { return given }
+    return try temporaryDirectory()
 }
 
 private func temporaryDirectory() throws(Problem) -> String {
