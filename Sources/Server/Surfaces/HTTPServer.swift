@@ -63,7 +63,8 @@ package final class HTTPServer: @unchecked Sendable {
     private let nextRequest = Atomic<UInt64>(1)
     package private(set) var port: UInt16 = 0
 
-    /// Binds to `address` (dotted IPv4) and `port`, 0 = any free one.
+    /// Binds to `address` (dotted IPv4, `localhost`, or `*` for every network) and `port`, 0 = any
+    /// free one.
     package init(
         address: String, port: UInt16, threads: Int = 2,
         handler: @escaping @Sendable (HTTPRequest, HTTPResponder) -> Void
@@ -71,8 +72,14 @@ package final class HTTPServer: @unchecked Sendable {
         self.handler = handler
         var code: Int32 = 0
         let context = Unmanaged.passUnretained(self).toOpaque()
+        let numeric =
+            switch address {
+            case "localhost": "127.0.0.1"
+            case "", "*": "0.0.0.0"
+            default: address
+            }
         server = weir_http_start(
-            address, port, UInt32(threads), Limits.httpBodyBytes, UInt32(Limits.connections),
+            numeric, port, UInt32(threads), Limits.httpBodyBytes, UInt32(Limits.connections),
             serveRequest, context, &code)
         guard let server else {
             throw Problem(

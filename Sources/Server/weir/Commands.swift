@@ -9,7 +9,7 @@ struct RegisteredCommand: Sendable {
 
 /// Everything that `weir` understands, in the order in which help lists it.
 private let registeredCommands: [RegisteredCommand] =
-    serveCommands + sqlCommands + tableCommands + generalCommands
+    serveCommands + demoCommands + sqlCommands + tableCommands + generalCommands
 
 let commandTable = CommandTable(
     program: "weir",

@@ -17,6 +17,10 @@ let serveCommands: [RegisteredCommand] = [
                     "kafka", value: "HOST:PORT", "Where the broker listens; port 0 = any free one",
                     fallback: "localhost:9092", readsEnvironment: true),
                 FlagSpec(
+                    "http", value: "HOST:PORT",
+                    "Where HTTP listens: gateway, tables, SQL, metrics; port 0 = any free one",
+                    fallback: "localhost:8888", readsEnvironment: true),
+                FlagSpec(
                     "verbose", "v", "Reports details as well", readsEnvironment: true),
             ],
             examples: [
@@ -39,21 +43,30 @@ private func serve(_ context: CommandContext) throws(Problem) -> ExitCode {
     let data = context.invocation.string("data") ?? "weir-data"
     let address = try HostPort(
         parsing: context.invocation.string("kafka") ?? "localhost:9092", defaultPort: 9092)
-    let broker = try BrokerService(
-        data: data, listening: address, settings: settings, diagnostics: diagnostics)
-    announce(context, data: data, host: address.host, broker: broker, began: began)
-    return waitForEnd(signals, broker, diagnostics)
+    let http = try HostPort(
+        parsing: context.invocation.string("http") ?? "localhost:8888", defaultPort: 8888)
+    let platform = try Platform(
+        PlatformSettings(dataDirectory: data, kafka: address, http: http, server: settings),
+        diagnostics: diagnostics)
+    announce(context, data: data, address, http, platform, began: began)
+    return waitForEnd(signals, platform, diagnostics)
 }
 
 private func announce(
-    _ context: CommandContext, data: String, host: String, broker: BrokerService, began: Instant
+    _ context: CommandContext, data: String, _ kafka: HostPort, _ http: HostPort,
+    _ platform: Platform, began: Instant
 ) {
     let elapsed = Double((SystemClock.monotonic - began).wholeNanoseconds) / 1e9
-    let brokerAddress = HostPort(host: host.isEmpty ? "*" : host, port: broker.brokerPort).text
+    func shown(_ address: HostPort, _ port: UInt16) -> String {
+        HostPort(host: address.host.isEmpty ? "*" : address.host, port: port).text
+    }
+    let broker = shown(kafka, platform.broker.brokerPort)
+    let surface = shown(http, platform.httpPort)
     if context.isJSON {
         context.print([
             "version": .string(Version.number), "data": .string(data),
-            "kafka": .string(brokerAddress), "kafka_port": .int(broker.brokerPort),
+            "kafka": .string(broker), "kafka_port": .int(platform.broker.brokerPort),
+            "http": .string(surface), "http_port": .int(platform.httpPort),
         ])
         return
     }
@@ -61,25 +74,26 @@ private func announce(
         """
         \(Version.text)
           data   \(data)
-          kafka  \(brokerAddress)
+          kafka  \(broker)
+          http   http://\(surface)/docs
         ready after \(durationText(seconds: elapsed)); Ctrl-C stops it
         """)
 }
 
 /// Waits for a signal or for the loop to end by itself.
 private func waitForEnd(
-    _ signals: ProcessSignals, _ broker: BrokerService, _ diagnostics: any Diagnostics
+    _ signals: ProcessSignals, _ platform: Platform, _ diagnostics: any Diagnostics
 ) -> ExitCode {
-    if case .signal(let number) = signals.wait(or: broker.endDescriptor) {
+    if case .signal(let number) = signals.wait(or: platform.broker.endDescriptor) {
         diagnostics.report(.info, "server", "stopping on \(number == SIGINT ? "SIGINT" : "SIGTERM")")
     }
     // Whoever is in a hurry asks twice.
     let impatience = SystemThread(name: "weir-signals") {
-        if case .signal = signals.wait(or: broker.endDescriptor) {
+        if case .signal = signals.wait(or: platform.broker.endDescriptor) {
             exit(ExitCode.interrupted.rawValue)
         }
     }
-    let outcome = broker.stop()
+    let outcome = platform.stop()
     impatience.join()
     switch outcome {
     case .stopped:

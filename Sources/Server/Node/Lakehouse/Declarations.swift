@@ -329,7 +329,8 @@ extension Lakehouse {
         let folder = "\(checked.name.schema ?? CatalogNames.defaultSchema)/\(checked.name.name)"
         var path = folder
         let schema = TableSchema(object.columns.map(\.field))
-        let settings: OrderedMap<String, String> = [:]
+        let settings: OrderedMap<String, String> =
+            object.kind == .materializedView ? DeltaTable.overwrittenConfiguration : [:]
         let moment = clock()
         var random = withRandom { $0.fork() }
         do throws(DeltaFailure) {

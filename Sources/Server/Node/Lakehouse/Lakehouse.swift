@@ -141,7 +141,10 @@ package final class Lakehouse: Sendable {
                 var random = withRandom { $0.fork() }
                 let outcome = try pipeline.runEpoch(
                     now: clock(), random: &random, isCancelled: { false })
-                if outcome.version != nil { note(outcome, of: object) }
+                if let version = outcome.version {
+                    note(outcome, of: object)
+                    try tidy(object, version)
+                }
                 clearFailure(of: name)
                 if !outcome.hasMore { return }
             }
@@ -192,9 +195,31 @@ package final class Lakehouse: Sendable {
         let outcome = try view.refresh(
             plan, source: source, now: clock(), random: &random, isCancelled: { false })
         state.withLock { $0.refreshedFrom[object.name] = inputs }
+        try tidy(object, outcome.version)
         updateActivity(of: object) { _ in }
         observer?.viewRefreshed(object.name, rows: outcome.rows, at: clock().timestamp)
         return outcome.rows
+    }
+
+    /// How many commits lie between two rounds of tidying.
+    private static let commitsBetweenTidying: Int64 = 100
+
+    /// Every some hundred commits: makes few large files of many small ones, and deletes what a
+    /// view's settings no longer keep. Rows do not change.
+    private func tidy(_ object: CatalogObject, _ version: Int64) throws(Problem) {
+        guard version > 0, version % Self.commitsBetweenTidying == 0 else { return }
+        let table = try table(of: object)
+        var random = withRandom { $0.fork() }
+        do throws(DeltaFailure) {
+            if object.kind == .streamingTable {
+                _ = try table.compact(random: &random, now: clock())
+            } else {
+                try table.maintain(now: clock())
+            }
+        } catch {
+            // The table is as good as before; the next round tries again.
+            diagnostics.report(.warning, "lake", "\(object.name) was not tidied: \(error)")
+        }
     }
 
     private func recordFailure(_ problem: Problem, of name: QualifiedName) {
