@@ -142,7 +142,8 @@ extension Binder {
         if let same = work.extras.firstIndex(where: { $0.expression == value }) {
             return work.outputs.count + same
         }
-        work.extras.append(.init(name: "", expression: value, position: position))
+        let name = "sort\(work.extras.count + 1)"
+        work.extras.append(.init(name: name, expression: value, position: position))
         return work.outputs.count + work.extras.count - 1
     }
 

@@ -1,11 +1,12 @@
-// Plans as text, for EXPLAIN and for tests: one operator a line, inputs indented below.
+// Plans as text for comparison in tests: one operator a line, inputs indented below.
 
 import Base
 import Columns
+import SQL
 
 extension LogicalPlan {
-    /// The lines that EXPLAIN shows.
-    package var explanation: [String] {
+    /// One line an operator.
+    var explanation: [String] {
         var lines: [String] = []
         explain(into: &lines, indent: 0)
         return lines
@@ -114,7 +115,7 @@ extension AggregateCall {
 
 extension BoundExpression {
     /// The expression as text, with the names of the input's columns.
-    package func text(_ names: [String]) -> String {
+    func text(_ names: [String]) -> String {
         switch self {
         case .column(let index, _):
             return names.indices.contains(index) ? names[index] : "#\(index)"
