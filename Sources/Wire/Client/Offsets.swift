@@ -9,6 +9,11 @@ public struct FoundOffset: Hashable, Sendable {
     public var offset: Int64
     /// The record's timestamp, or -1.
     public var timestamp: Int64
+
+    public init(offset: Int64, timestamp: Int64) {
+        self.offset = offset
+        self.timestamp = timestamp
+    }
 }
 
 /// An offset that a group has stored.
