@@ -119,7 +119,10 @@ package struct DeleteTopicsResponse: WireResponse, Equatable {
 
         package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
             let flexible = version >= 4
-            name = try reader.nullableStringField(flexible: flexible)
+            name =
+                version >= 6
+                ? try reader.nullableStringField(flexible: flexible)
+                : try reader.stringField(flexible: flexible)
             if version >= 6 { topicId = try reader.uuid() }
             errorCode = try reader.errorCode()
             if version >= 5 { errorMessage = try reader.nullableStringField(flexible: flexible) }

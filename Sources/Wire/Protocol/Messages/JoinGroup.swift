@@ -143,7 +143,10 @@ package struct JoinGroupResponse: WireResponse, Equatable {
         errorCode = try reader.errorCode()
         generationId = try reader.int32()
         if version >= 7 { protocolType = try reader.nullableStringField(flexible: flexible) }
-        protocolName = try reader.nullableStringField(flexible: flexible)
+        protocolName =
+            version >= 7
+            ? try reader.nullableStringField(flexible: flexible)
+            : try reader.stringField(flexible: flexible)
         leader = try reader.stringField(flexible: flexible)
         if version >= 9 { skipAssignment = try reader.bool() }
         memberId = try reader.stringField(flexible: flexible)

@@ -30,7 +30,10 @@ package struct MetadataRequest: WireRequest, Equatable {
 
     package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
         let flexible = version >= 9
-        topics = try reader.nullableArray(version: version, flexible: flexible)
+        topics =
+            version >= 1
+            ? try reader.nullableArray(version: version, flexible: flexible)
+            : try reader.array(version: version, flexible: flexible)
         // Version 0 knows no null and asks for all topics with an empty list.
         if version == 0, topics?.isEmpty == true { topics = nil }
         if version >= 4 { allowAutoTopicCreation = try reader.bool() }
@@ -66,7 +69,10 @@ package struct MetadataRequest: WireRequest, Equatable {
         package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
             let flexible = version >= 9
             if version >= 10 { topicId = try reader.uuid() }
-            name = try reader.nullableStringField(flexible: flexible)
+            name =
+                version >= 10
+                ? try reader.nullableStringField(flexible: flexible)
+                : try reader.stringField(flexible: flexible)
             if flexible { try reader.skipTaggedFields() }
         }
 
@@ -267,7 +273,10 @@ package struct MetadataResponse: WireResponse, Equatable {
         package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
             let flexible = version >= 9
             errorCode = try reader.errorCode()
-            name = try reader.nullableStringField(flexible: flexible)
+            name =
+                version >= 12
+                ? try reader.nullableStringField(flexible: flexible)
+                : try reader.stringField(flexible: flexible)
             if version >= 10 { topicId = try reader.uuid() }
             if version >= 1 { isInternal = try reader.bool() }
             partitions = try reader.array(version: version, flexible: flexible)

@@ -31,7 +31,10 @@ package struct OffsetFetchRequest: WireRequest, Equatable {
         let flexible = version >= 6
         if version <= 7 {
             groupId = try reader.stringField(flexible: flexible)
-            topics = try reader.nullableArray(version: version, flexible: flexible)
+            topics =
+                version >= 2
+                ? try reader.nullableArray(version: version, flexible: flexible)
+                : try reader.array(version: version, flexible: flexible)
         }
         if version >= 8 { groups = try reader.array(version: version, flexible: flexible) }
         if version >= 7 { requireStable = try reader.bool() }
