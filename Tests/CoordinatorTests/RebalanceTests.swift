@@ -196,7 +196,8 @@ import WireProtocol
         #expect(group.syncAnswer(sync)?.assignment == Bytes(utf8: "x"))
     }
 
-    @Test func `a refused assignment is answered with its error and the group starts over`() throws {
+    @Test func `a refused assignment is answered with its error and the group starts over`() throws
+    {
         var group = GroupHarness()
         let id = try group.newMember()
         _ = group.startJoin(member: id)
@@ -237,6 +238,13 @@ import WireProtocol
         #expect(byType?.error == .invalidRequest)
         let instance = group.startJoin(instance: long)
         #expect(group.joinAnswer(instance)?.error == .invalidRequest)
+        let many = (0..<101).map { MemberProtocol(name: "p\($0)", metadata: .empty) }
+        let byCount = group.join(protocols: many)
+        #expect(byCount?.error == .invalidRequest)
+        let large = MemberProtocol(
+            name: "range", metadata: Bytes([UInt8](repeating: 0, count: 1 << 20)))
+        let bySize = group.join(protocols: [large])
+        #expect(bySize?.error == .invalidRequest)
         let commit = group.startCommit([(long, 0, 1)])
         #expect(group.commitErrors(commit) == [.invalidTopicException])
         let inGroup = group.startCommit(in: long, [("t", 0, 1)])
@@ -248,6 +256,16 @@ import WireProtocol
         _ = try group.stableGroup(1)
         let answer6 = group.join()
         #expect(answer6?.error == .groupMaxSizeReached)
+    }
+
+    @Test func `members together may say only so much about themselves`() throws {
+        var group = GroupHarness { $0.groupMetadataBytesMax = 1500 }
+        let large = MemberProtocol(
+            name: "range", metadata: Bytes([UInt8](repeating: 0, count: 1000)))
+        let first = group.join(type: "other", protocols: [large], mustKnowItsID: false)
+        #expect(first?.error == ErrorCode.none)
+        let second = group.join(type: "other", protocols: [large], mustKnowItsID: false)
+        #expect(second?.error == .groupMaxSizeReached)
     }
 
     @Test func `ids that nobody came back with leave no group behind`() throws {

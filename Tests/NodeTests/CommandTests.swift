@@ -43,7 +43,8 @@ import WireProtocol
                 #expect(place.partition == partition(forKey: key, partitionCount: 4))
             }
         }
-        let keyless = Set(places.enumerated().filter { $0.offset % 2 == 1 }.map(\.element.partition))
+        let keyless = Set(
+            places.enumerated().filter { $0.offset % 2 == 1 }.map(\.element.partition))
         #expect(keyless.count == 4, "records without a key take turns")
     }
 
@@ -77,8 +78,9 @@ import WireProtocol
             return
         }
         #expect(problem.code == "record.too.large")
-        guard case .batches(let result) = try node.perform(
-            .read(TopicPartition(topic: "t", partition: 0), from: 0, maxBytes: 1 << 20))
+        guard
+            case .batches(let result) = try node.perform(
+                .read(TopicPartition(topic: "t", partition: 0), from: 0, maxBytes: 1 << 20))
         else { return }
         #expect(result.highWatermark == 50)
     }
@@ -94,7 +96,8 @@ import WireProtocol
         let unknown = problem(.append(topic: "order", records: [NewRecord(value: .empty)]))
         #expect(unknown?.code == "topic.unknown")
         #expect(unknown?.hint == "did you mean orders?")
-        #expect(problem(.createTopic(name: "a b", partitions: 1, configs: []))?.code == "topic.name")
+        #expect(
+            problem(.createTopic(name: "a b", partitions: 1, configs: []))?.code == "topic.name")
         #expect(
             problem(.createTopic(name: "x", partitions: 0, configs: []))?.code
                 == "topic.partitions")

@@ -150,7 +150,8 @@ import WireProtocol
         }
     }
 
-    @Test func `an unknown version of ApiVersions is refused in a layout that all can read`() throws {
+    @Test func `an unknown version of ApiVersions is refused in a layout that all can read`() throws
+    {
         var node = try NodeHarness()
         for version in [Int16(5), 99, -1] {
             let id = node.connect()
@@ -291,6 +292,29 @@ import WireProtocol
         #expect(try node.fetch("t", from: 0).last != nil)
         try node.restart()
         #expect(try node.produce("t", 0, ["alive"]).errorCode == .none)
+    }
+
+    @Test func `small requests for very large answers are cut down`() throws {
+        var node = try NodeHarness { $0.answerEntriesMax = 1000 }
+        try node.createTopic("t", partitions: 10)
+        let names = [MetadataRequest.MetadataRequestTopic](
+            repeating: .init(name: "t"), count: 5000)
+        #expect(try node.call(MetadataRequest(topics: names), version: 9).topics.count == 1)
+        let resources = [DescribeConfigsRequest.DescribeConfigsResource](
+            repeating: .init(resourceType: 2, resourceName: "t", configurationKeys: nil),
+            count: 100)
+        let configs = try node.call(DescribeConfigsRequest(resources: resources), version: 1)
+        #expect(configs.results.first?.errorCode == ErrorCode.none)
+        #expect(configs.results.last?.errorCode == .invalidRequest)
+        var fetch = node.fetchRequest("t", from: 0, maxWait: 100)
+        let partition = fetch.topics[0].partitions[0]
+        fetch.topics[0].partitions = [FetchRequest.FetchPartition](
+            repeating: partition, count: 3000)
+        let id = node.connect()
+        node.request(id, fetch, version: 12)
+        _ = try node.produce("t", 0, ["x"])
+        let answer = try #require(try node.answer(id, FetchResponse.self, version: 12))
+        #expect(answer.responses[0].partitions.count == 3000)
     }
 
     @Test func `requests beyond the limits close the connection`() throws {

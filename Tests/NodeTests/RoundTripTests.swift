@@ -241,7 +241,14 @@ import WireProtocol
         #expect(try end(1) == (.none, 1, 3))
         #expect(try end(2, current: 2) == (.none, 2, 3))
         #expect(try end(3) == (.none, -1, -1))
+        #expect(try end(-7) == (.none, -1, -1))
+        // An epoch in which nothing was appended ends where its successor begins.
+        try node.restart()
+        #expect(try end(2) == (.none, 2, 3))
+        try node.restart()
+        #expect(try end(3) == (.none, 3, 3))
+        #expect(try end(2, current: 4) == (.none, 2, 3))
         #expect(try end(0, current: 1).0 == .fencedLeaderEpoch)
-        #expect(try end(0, current: 3).0 == .unknownLeaderEpoch)
+        #expect(try end(0, current: 5).0 == .unknownLeaderEpoch)
     }
 }

@@ -48,8 +48,8 @@ struct ClassicGroup: Sendable {
     /// When the group came into its state, for the expiry of offsets.
     var stateTimestamp: Timestamp?
     var offsets: OrderedMap<TopicPartition, CommittedOffset> = [:]
-    /// How many commits of each partition are not durable yet.
-    var commitsInFlight: OrderedMap<TopicPartition, Int> = [:]
+    /// How many commits of each partition are not durable yet. Sorted before it is iterated.
+    var commitsInFlight: [TopicPartition: Int] = [:]
     /// The entry of the deadline queue that stands for this group.
     var armedAt: Instant?
 

@@ -48,6 +48,8 @@ package struct JoinCall: Sendable {
         self.mustKnowItsID = mustKnowItsID
         self.canSkipAssignment = canSkipAssignment
     }
+
+    var metadataBytes: Int { protocols.reduce(0) { $0 + $1.metadata.count + $1.name.utf8.count } }
 }
 
 package struct JoinAnswer: Sendable, Equatable {

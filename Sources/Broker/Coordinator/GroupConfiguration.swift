@@ -19,6 +19,12 @@ package struct GroupConfiguration: Sendable {
     /// Bytes of a group's, instance's, client's or protocol's name: they become strings of records,
     /// which end at 32,767 bytes, and a member's id is its name and 37 bytes more.
     package var nameBytesMax = 16_384
+    /// Protocols that one member offers; stock clients offer one to three.
+    package var protocolsMax = 100
+    /// What one member says about itself, and all members of a group together: both are kept in
+    /// memory and one of each member goes into a record.
+    package var memberMetadataBytesMax = 1 << 20
+    package var groupMetadataBytesMax = 64 << 20
     /// `offset.metadata.max.bytes`, at most 32,767.
     package var offsetMetadataBytesMax = 4096
     /// `offsets.retention.minutes`

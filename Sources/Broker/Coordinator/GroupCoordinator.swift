@@ -22,11 +22,13 @@ package struct GroupCoordinator: Sendable {
         !group.isEmpty && group.utf8.count <= context.configuration.nameBytesMax
     }
 
-    private func hasAcceptableNames(_ call: JoinCall) -> Bool {
+    private func isAcceptable(_ call: JoinCall) -> Bool {
         let limit = context.configuration.nameBytesMax
         let texts = [call.instanceID ?? "", call.clientID, call.clientHost, call.protocolType]
         return texts.allSatisfy { $0.utf8.count <= limit }
+            && call.protocols.count <= context.configuration.protocolsMax
             && call.protocols.allSatisfy { $0.name.utf8.count <= limit }
+            && call.metadataBytes <= context.configuration.memberMetadataBytesMax
     }
 
     // MARK: Membership
@@ -37,7 +39,7 @@ package struct GroupCoordinator: Sendable {
         var error: ErrorCode?
         if !isAcceptable(group: call.group) {
             error = .invalidGroupId
-        } else if !hasAcceptableNames(call) {
+        } else if !isAcceptable(call) {
             error = .invalidRequest
         } else if call.sessionTimeout < limits.sessionTimeoutMin
             || call.sessionTimeout > limits.sessionTimeoutMax

@@ -9,12 +9,17 @@ extension ClassicGroup {
             context.reply(token, .join(JoinAnswer(error: error, memberID: call.memberID)))
         }
         if isDead { return refuse(.coordinatorNotAvailable, &context) }
-        let isKnown = !call.memberID.isEmpty
+        let isKnown =
+            !call.memberID.isEmpty
             && (members.position(of: call.memberID) != nil || expected[call.memberID] != nil)
         let replaces = call.instanceID.map { members.memberID(ofInstance: $0) != nil } ?? false
         if !isKnown, !replaces,
             members.count + expected.count >= context.configuration.membersMax
         {
+            return refuse(.groupMaxSizeReached, &context)
+        }
+        let others = members.all.reduce(0) { $0 + ($1.id == call.memberID ? 0 : $1.metadataBytes) }
+        if others + call.metadataBytes > context.configuration.groupMetadataBytesMax {
             return refuse(.groupMaxSizeReached, &context)
         }
         guard supports(protocolType: call.protocolType, protocols: call.protocols) else {
@@ -305,16 +310,16 @@ extension ClassicGroup {
     /// knows which offsets are in use.
     func findSubscribedTopics() -> [String]? {
         guard protocolType == ConsumerSubscription.protocolType else { return nil }
-        var topics: OrderedMap<String, Bool> = [:]
+        var topics: Set<String> = []
         for member in members.all {
             do {
                 let metadata = member.metadata(for: protocolName)
-                for topic in try ConsumerSubscription.topics(in: metadata) { topics[topic] = true }
+                topics.formUnion(try ConsumerSubscription.topics(in: metadata))
             } catch {
                 return nil
             }
         }
-        return topics.keys
+        return topics.sorted()
     }
 
     /// Answers the request in which the member at `position` waits, if there is one.

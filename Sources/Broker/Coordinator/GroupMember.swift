@@ -23,6 +23,8 @@ struct GroupMember: Sendable {
     /// Without a sign of life until then the member is removed.
     var deadline: Instant = .distantFuture
 
+    var metadataBytes: Int { protocols.reduce(0) { $0 + $1.metadata.count + $1.name.utf8.count } }
+
     var isWaitingForJoin: Bool {
         if case .join = waiting { return true }
         return false

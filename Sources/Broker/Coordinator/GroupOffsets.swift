@@ -99,7 +99,11 @@ extension ClassicGroup {
         var high = subscribedTopics.count
         while low < high {
             let middle = (low + high) / 2
-            if subscribedTopics[middle] < partition.topic { low = middle + 1 } else { high = middle }
+            if subscribedTopics[middle] < partition.topic {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         let isSubscribed = low < subscribedTopics.count && subscribedTopics[low] == partition.topic
         return isSubscribed ? nil : offset.commitTimestamp
@@ -107,7 +111,7 @@ extension ClassicGroup {
 
     /// Tombstones for everything the log may know about the group.
     func tombstones() -> [GroupRecord] {
-        var partitions = commitsInFlight.keys
+        var partitions = commitsInFlight.keys.sorted()
         for partition in offsets.keys where commitsInFlight[partition] == nil {
             partitions.append(partition)
         }

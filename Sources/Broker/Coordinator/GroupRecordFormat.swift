@@ -156,7 +156,8 @@ package enum GroupRecordFormat {
             let partition = try reader.bytes.int32()
             let content = try value.map { value throws(DecodeFailure) in try offset(value) }
             return .offset(
-                group: group, partition: TopicPartition(topic: topic, partition: partition), content)
+                group: group, partition: TopicPartition(topic: topic, partition: partition), content
+            )
         case 2:
             let name = try reader.string()
             let content = try value.map { value throws(DecodeFailure) in try group(value) }

@@ -9,6 +9,8 @@ package struct MetadataImage: Sendable {
     private var names: [UUID128: String] = [:]
     /// Positions in `topics` would move; a second index answers requests by name in O(1).
     private var byName: [String: TopicMetadata] = [:]
+    /// The topic of each name with `.` read as `_`. Where two old topics collide, one of them.
+    private var byFoldedName: [String: String] = [:]
     /// The first producer id that nobody was given a block of.
     package private(set) var nextProducerID: Int64 = 0
     package private(set) var objects: OrderedMap<String, Bytes> = [:]
@@ -44,12 +46,15 @@ package struct MetadataImage: Sendable {
     /// A topic whose name differs from `name` only in `.` and `_`: their metrics would be mixed up,
     /// so such names are refused.
     package func topicColliding(with name: String) -> String? {
-        let folded = Self.folded(name)
-        return topics.keys.first { $0 != name && Self.folded($0) == folded }
+        guard let other = byFoldedName[Self.folded(name)], other != name else { return nil }
+        return other
     }
 
-    private static func folded(_ name: String) -> [UInt8] {
-        name.utf8.map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "_") : $0 }
+    /// Names that are equal after this collide.
+    package static func folded(_ name: String) -> String {
+        String(
+            decoding: name.utf8.map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "_") : $0 },
+            as: UTF8.self)
     }
 
     package mutating func apply(_ record: MetadataRecord) {
@@ -61,6 +66,7 @@ package struct MetadataImage: Sendable {
             topics[topic.name] = topic
             byName[topic.name] = topic
             names[topic.id] = topic.name
+            byFoldedName[Self.folded(topic.name)] = topic.name
             partitionCount += Int(topic.partitionCount)
         case .topicRemoved(let id):
             if let topic = topic(id: id) { remove(topic) }
@@ -75,6 +81,8 @@ package struct MetadataImage: Sendable {
         topics[topic.name] = nil
         byName[topic.name] = nil
         names[topic.id] = nil
+        let folded = Self.folded(topic.name)
+        if byFoldedName[folded] == topic.name { byFoldedName[folded] = nil }
         partitionCount -= Int(topic.partitionCount)
     }
 

@@ -19,8 +19,8 @@ package struct NodeConfiguration: Sendable {
     package var createsTopicsAutomatically = true
     /// `delete.topic.enable`
     package var deletesTopics = true
-    /// `offsets.topic.num.partitions`: more only help clusters; each costs a directory.
-    package var offsetsPartitions: Int32 = 8
+    /// `offsets.topic.num.partitions`; fixed once the topic exists.
+    package var offsetsPartitions: Int32 = 50
     /// Partitions of all topics together, because each costs files and memory.
     package var partitionsMax = 20_000
     /// `fetch.max.bytes`
@@ -33,6 +33,8 @@ package struct NodeConfiguration: Sendable {
     package var queuedBytesMax = 16 << 20
     /// The same for all connections together.
     package var queuedBytesOfAllMax = 256 << 20
+    /// Entries of one answer about settings or offsets.
+    package var answerEntriesMax = 1_000_000
     package var groups = GroupConfiguration()
     package var log = LogStoreConfiguration()
 

@@ -66,7 +66,8 @@ extension BrokerNode {
             }
             if let bytes = plan.add(record, index: index, to: target) {
                 return fail(
-                    id, Problem(
+                    id,
+                    Problem(
                         "record.too.large",
                         "record \(index) has about \(bytes) bytes, \(name) takes up to \(limit)",
                         notes: ["nothing was appended"],
@@ -147,7 +148,8 @@ extension BrokerNode {
             switch error {
             case .offsetOutOfRange(let requested, let start, let end):
                 fail(
-                    id, Problem(
+                    id,
+                    Problem(
                         "offset.out.of.range", "offset \(requested) of \(partition) is not there",
                         notes: ["the log has offsets \(start) to \(end)"]))
             case .unknownPartition: fail(id, Self.unknownTopic("\(partition)"))
@@ -239,7 +241,8 @@ extension BrokerNode {
         let limit = NodeStart.metadataBatchBytesMax - 4096
         if name.utf8.count > 1024 || (content?.count ?? 0) > limit {
             return fail(
-                id, Problem(
+                id,
+                Problem(
                     "object.too.large",
                     "a stored object has a name of up to 1024 bytes and up to \(limit) bytes",
                     notes: ["\(name.prefix(100)) has \(content?.count ?? 0) bytes"]))

@@ -75,7 +75,8 @@ extension BrokerNode {
             body = try BrokerRequest(from: &reader, apiKey: kind, version: header.apiVersion)
         } catch {
             return close(
-                id, "unreadable \(kind.publishedName) request, "
+                id,
+                "unreadable \(kind.publishedName) request, "
                     + "version \(header.apiVersion): \(error)")
         }
         guard let sequence = connections[id]?.begin() else { return }

@@ -11,10 +11,10 @@ extension BrokerNode {
         var response = CreatePartitionsResponse()
         var grown: [TopicMetadata] = []
         var budget = configuration.partitionsMax - draft.partitionCount
+        let repeated = Repetitions(request.topics.lazy.map(\.name))
         for wanted in request.topics {
             var result = CreatePartitionsResponse.CreatePartitionsTopicResult(name: wanted.name)
-            let isRepeated = request.topics.count { $0.name == wanted.name } > 1
-            if isRepeated {
+            if repeated.contains(wanted.name) {
                 result.errorCode = .invalidRequest
                 result.errorMessage = "the request names the topic twice"
             } else if let topic = draft.topic(wanted.name) {

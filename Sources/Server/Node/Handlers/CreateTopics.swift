@@ -10,13 +10,18 @@ extension BrokerNode {
         var accepted: [TopicMetadata] = []
         var places: [Int] = []
         var budget = configuration.partitionsMax - draft.partitionCount
+        let repeated = Repetitions(request.topics.lazy.map(\.name))
+        /// The accepted names as they collide.
+        var taken: [String: String] = [:]
         for topic in request.topics {
-            let isRepeated = request.topics.count { $0.name == topic.name } > 1
-            let outcome = check(topic, isRepeated: isRepeated, budget: budget, accepted)
+            let outcome = check(
+                topic, isRepeated: repeated.contains(topic.name), budget: budget,
+                colliding: taken[MetadataImage.folded(topic.name)])
             switch outcome {
             case .success(let metadata):
                 places.append(response.topics.count)
                 accepted.append(metadata)
+                taken[MetadataImage.folded(topic.name)] = topic.name
                 budget -= Int(metadata.partitionCount)
                 response.topics.append(
                     result(for: metadata, isOnlyValidated: request.validateOnly))
@@ -62,13 +67,13 @@ extension BrokerNode {
 
     private mutating func check(
         _ topic: CreateTopicsRequest.CreatableTopic, isRepeated: Bool, budget: Int,
-        _ accepted: [TopicMetadata]
+        colliding: String?
     ) -> Result<TopicMetadata, Refusal> {
         func refuse(_ error: ErrorCode, _ message: String) -> Result<TopicMetadata, Refusal> {
             .failure(Refusal(error: error, message: message))
         }
         if isRepeated { return refuse(.invalidRequest, "the request names the topic twice") }
-        if let refusal = checkName(topic.name, accepted) { return .failure(refusal) }
+        if let refusal = checkName(topic.name, colliding: colliding) { return .failure(refusal) }
         var partitions = topic.numPartitions
         if !topic.assignments.isEmpty {
             if topic.numPartitions != -1 || topic.replicationFactor != -1 {
@@ -104,7 +109,7 @@ extension BrokerNode {
                 settings: settings))
     }
 
-    private func checkName(_ name: String, _ accepted: [TopicMetadata]) -> Refusal? {
+    private func checkName(_ name: String, colliding: String?) -> Refusal? {
         if let message = TopicName.complaint(about: name) {
             return Refusal(error: .invalidTopicException, message: message)
         }
@@ -115,13 +120,7 @@ extension BrokerNode {
         if draft.topic(name) != nil {
             return Refusal(error: .topicAlreadyExists, message: "topic \(name) exists already")
         }
-        var colliding = draft.topicColliding(with: name)
-        if colliding == nil {
-            var others = MetadataImage()
-            for topic in accepted { others.apply(.topic(topic)) }
-            colliding = others.topicColliding(with: name)
-        }
-        if let colliding {
+        if let colliding = draft.topicColliding(with: name) ?? colliding {
             return Refusal(
                 error: .invalidTopicException,
                 message: "\(name) and \(colliding) differ only in \".\" and \"_\"")

@@ -6,13 +6,22 @@ import WireProtocol
 extension BrokerNode {
     mutating func deleteRecords(_ request: DeleteRecordsRequest, _ context: RequestContext) {
         var response = DeleteRecordsResponse()
+        // Each deletion is made durable: one for each partition is enough.
+        var seen: Set<TopicPartition> = []
         for topic in request.topics {
             var results = DeleteRecordsResponse.DeleteRecordsTopicResult(name: topic.name)
             for wanted in topic.partitions {
+                let partition = TopicPartition(
+                    topic: topic.name, partition: wanted.partitionIndex)
+                guard seen.insert(partition).inserted else {
+                    results.partitions.append(
+                        .init(
+                            partitionIndex: wanted.partitionIndex, lowWatermark: -1,
+                            errorCode: .invalidRequest))
+                    continue
+                }
                 results.partitions.append(
-                    deleteRecords(
-                        in: TopicPartition(topic: topic.name, partition: wanted.partitionIndex),
-                        before: Offset(wanted.offset)))
+                    deleteRecords(in: partition, before: Offset(wanted.offset)))
             }
             response.topics.append(results)
         }

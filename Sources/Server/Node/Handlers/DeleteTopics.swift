@@ -7,6 +7,7 @@ extension BrokerNode {
     mutating func deleteTopics(_ request: DeleteTopicsRequest, _ context: RequestContext) {
         var response = DeleteTopicsResponse()
         var doomed: [TopicMetadata] = []
+        var seen: Set<UUID128> = []
         let wanted =
             context.version >= 6
             ? request.topics : request.topicNames.map { .init(name: $0, topicId: .zero) }
@@ -30,13 +31,14 @@ extension BrokerNode {
             } else if let found, !configuration.deletesTopics {
                 result.errorCode = .topicDeletionDisabled
                 result.errorMessage = "delete.topic.enable is false; \(found.name) was kept"
-            } else if let found, doomed.contains(where: { $0.id == found.id }) {
+            } else if let found, seen.contains(found.id) {
                 result.errorCode = .invalidRequest
                 result.errorMessage = "the request names the topic twice"
             } else if let found {
                 result.name = found.name
                 result.topicId = found.id
                 doomed.append(found)
+                seen.insert(found.id)
             }
             response.responses.append(result)
         }

@@ -6,6 +6,7 @@ extension BrokerNode {
     /// Every setting of topics and of this broker, with where its value comes from.
     mutating func describeConfigs(_ request: DescribeConfigsRequest, _ context: RequestContext) {
         var response = DescribeConfigsResponse()
+        var budget = AnswerBudget(entries: configuration.answerEntriesMax)
         for resource in request.resources {
             var result = DescribeConfigsResponse.DescribeConfigsResult(
                 errorMessage: nil, resourceType: resource.resourceType,
@@ -16,6 +17,11 @@ extension BrokerNode {
             default:
                 result.errorCode = .invalidRequest
                 result.errorMessage = "resources of type \(resource.resourceType) have no settings"
+            }
+            if !budget.take(entries: result.configs.count) {
+                result.configs = []
+                result.errorCode = .invalidRequest
+                result.errorMessage = "the answer would be too large: ask for fewer resources"
             }
             response.results.append(result)
         }

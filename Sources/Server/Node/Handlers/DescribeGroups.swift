@@ -4,7 +4,8 @@ import WireProtocol
 extension BrokerNode {
     mutating func describeGroups(_ request: DescribeGroupsRequest, _ context: RequestContext) {
         var response = DescribeGroupsResponse()
-        for name in request.groups {
+        var seen: Set<String> = []
+        for name in request.groups where seen.insert(name).inserted {
             var entry = DescribeGroupsResponse.DescribedGroup(groupId: name)
             if name.isEmpty {
                 entry.errorCode = .invalidGroupId

@@ -89,6 +89,17 @@ extension BrokerNode {
         }
         let isCommittedOnly = request.isolationLevel == 1
         let limit = min(Int(max(wanted.partitionMaxBytes, 0)), max(left, 0))
+        if limit == 0, outcome.bytes > 0, let offsets = store.offsets(of: partition),
+            offsets.logStartOffset.value <= wanted.fetchOffset,
+            wanted.fetchOffset <= offsets.logEndOffset.value
+        {
+            // The answer is full: only the offsets are told.
+            data.highWatermark = offsets.highWatermark.value
+            data.lastStableOffset = offsets.lastStableOffset.value
+            data.logStartOffset = offsets.logStartOffset.value
+            if isCommittedOnly { data.abortedTransactions = [] }
+            return data
+        }
         do throws(ReadFailure) {
             let result = try store.read(
                 partition, from: Offset(wanted.fetchOffset), maxBytes: limit,
@@ -144,8 +155,11 @@ extension BrokerNode {
 
     // MARK: Waiting
 
-    private mutating func park(_ fetch: ParkedFetch) {
-        let key = fetch.context.key
+    private mutating func park(_ wanted: ParkedFetch) {
+        let key = wanted.context.key
+        var fetch = wanted
+        var seen: Set<TopicPartition> = []
+        fetch.partitions.removeAll { !seen.insert($0.topicPartition).inserted }
         fetches[key] = fetch
         connections[key.connection]?.block(on: key.sequence)
         for interest in fetch.partitions {

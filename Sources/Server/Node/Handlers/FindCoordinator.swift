@@ -62,7 +62,11 @@ extension BrokerNode {
             let topic = TopicMetadata(
                 id: newTopicID(), name: Self.offsetsTopic, isInternal: true,
                 partitionCount: configuration.offsetsPartitions,
-                settings: ["cleanup.policy": "compact", "segment.bytes": "104857600"])
+                settings: [
+                    "cleanup.policy": "compact", "segment.bytes": "104857600",
+                    // A group's state is one record, and large groups have large ones.
+                    "max.message.bytes": "8388608",
+                ])
             // A refusal is told by the answer of whatever needs the topic.
             if change([.topic(topic)], .none) != nil { return false }
         }

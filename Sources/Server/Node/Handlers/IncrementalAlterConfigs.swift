@@ -17,16 +17,13 @@ extension BrokerNode {
     ) {
         var response = IncrementalAlterConfigsResponse()
         var changed: [TopicMetadata] = []
+        let repeated = Repetitions(
+            request.resources.lazy.map { "\($0.resourceType) \($0.resourceName)" })
         for resource in request.resources {
             var result = IncrementalAlterConfigsResponse.AlterConfigsResourceResponse(
                 errorMessage: nil, resourceType: resource.resourceType,
                 resourceName: resource.resourceName)
-            let isRepeated =
-                request.resources.count {
-                    $0.resourceType == resource.resourceType
-                        && $0.resourceName == resource.resourceName
-                } > 1
-            if isRepeated {
+            if repeated.contains("\(resource.resourceType) \(resource.resourceName)") {
                 result.errorCode = .invalidRequest
                 result.errorMessage = "the request names the resource twice"
             } else {

@@ -13,13 +13,14 @@ extension BrokerNode {
                 context.key.connection, "Metadata asks for topics by id below version 12")
         }
         var missing: [TopicMetadata] = []
+        var taken: Set<String> = []
         if request.allowAutoTopicCreation, configuration.createsTopicsAutomatically {
             for topic in request.topics ?? [] {
                 guard let name = topic.name, topic.topicId == .zero,
                     image.topic(name) == nil, draft.topic(name) == nil,
                     !TopicName.isReserved(name), TopicName.complaint(about: name) == nil,
                     draft.topicColliding(with: name) == nil,
-                    !missing.contains(where: { $0.name == name })
+                    taken.insert(MetadataImage.folded(name)).inserted
                 else { continue }
                 missing.append(
                     TopicMetadata(
@@ -55,7 +56,14 @@ extension BrokerNode {
         if wantsAll {
             response.topics = image.topics.values.map { entry(of: $0, showsOperations: shows) }
         } else {
-            response.topics = (request.topics ?? []).map { entry(for: $0, showsOperations: shows) }
+            var names: Set<String> = []
+            var ids: Set<UUID128> = []
+            for topic in request.topics ?? [] {
+                let isNew =
+                    topic.topicId == .zero
+                    ? names.insert(topic.name ?? "").inserted : ids.insert(topic.topicId).inserted
+                if isNew { response.topics.append(entry(for: topic, showsOperations: shows)) }
+            }
         }
         return response
     }

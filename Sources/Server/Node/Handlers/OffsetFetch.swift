@@ -6,6 +6,7 @@ extension BrokerNode {
     /// What groups committed. An unknown group or partition is a normal beginning: offset -1.
     mutating func offsetFetch(_ request: OffsetFetchRequest, _ context: RequestContext) {
         var response = OffsetFetchResponse()
+        var budget = AnswerBudget(entries: configuration.answerEntriesMax)
         if context.version >= 8 {
             for group in request.groups {
                 var result = OffsetFetchResponse.OffsetFetchResponseGroup(groupId: group.groupId)
@@ -21,6 +22,11 @@ extension BrokerNode {
                                 committedLeaderEpoch: offset?.leaderEpoch ?? -1,
                                 metadata: offset?.metadata ?? "")
                         })
+                }
+                let entries = result.topics.reduce(1) { $0 + $1.partitions.count }
+                if !budget.take(entries: entries) {
+                    result.topics = []
+                    result.errorCode = .invalidRequest
                 }
                 response.groups.append(result)
             }

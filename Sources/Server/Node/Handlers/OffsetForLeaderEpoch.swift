@@ -35,13 +35,15 @@ extension BrokerNode {
         return result
     }
 
-    /// The current epoch ends at the high watermark, whether it has records or not.
+    /// The current epoch ends at the high watermark, and so does an older one after whose begin
+    /// nothing was appended. Epochs of the future are unknown.
     func epochEnd(
         of epoch: LeaderEpoch, in partition: TopicPartition
     ) -> (epoch: LeaderEpoch, endOffset: Offset)? {
-        if epoch == image.leaderEpoch {
-            return store.offsets(of: partition).map { (epoch, $0.highWatermark) }
+        guard epoch.value >= 0, epoch <= image.leaderEpoch else { return nil }
+        if epoch < image.leaderEpoch, let end = store.endOffset(of: partition, epoch: epoch) {
+            return end
         }
-        return store.endOffset(of: partition, epoch: epoch)
+        return store.offsets(of: partition).map { (epoch, $0.highWatermark) }
     }
 }

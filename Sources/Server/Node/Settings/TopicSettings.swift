@@ -103,7 +103,8 @@ enum TopicSettings {
             "For tiered storage, which is not used."),
         SettingDefinition(
             "remote.storage.enable", .boolean, "false",
-            .only(["false"], reason: "there is no tiered storage"), "Whether segments move to remote storage."),
+            .only(["false"], reason: "there is no tiered storage"),
+            "Whether segments move to remote storage."),
         SettingDefinition(
             "retention.bytes", .long, "-1", .whole(anyLong), broker: "log.retention.bytes",
             "How many bytes each partition keeps; -1 = no bound."),
