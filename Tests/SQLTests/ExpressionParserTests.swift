@@ -16,7 +16,10 @@ import Testing
         ("a AND b AND c", "(and a b c)"),
         ("a || b = c", "(= (|| a b) c)"),
         ("a -> 'b' ->> 'c' = 'd'", "(= (->> (-> a 'b') 'c') 'd')"),
-        ("body ? 'x' AND body->>'t' IN ('a', 'b')", "(and (? body 'x') (in (->> body 't') 'a' 'b'))"),
+        (
+            "body ? 'x' AND body->>'t' IN ('a', 'b')",
+            "(and (? body 'x') (in (->> body 't') 'a' 'b'))"
+        ),
         ("a BETWEEN 1 AND 2 AND b", "(and (between a 1 2) b)"),
         ("a NOT BETWEEN b - 1 AND b + 1", "(not-between a (- b 1) (+ b 1))"),
         ("a NOT IN (1, 2) OR b", "(or (not-in a 1 2) b)"),

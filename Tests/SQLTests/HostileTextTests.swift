@@ -46,10 +46,12 @@ import Testing
 
     @Test func `shuffled words of the language never trap`() throws {
         var random = Random(seed: 11)
-        let words = Keyword.allCases.map(\.rawValue) + [
-            "t", "v", "a", "b", "ts", "1", "2.5", "'x'", "(", ")", ",", "*", "+", "=", "::", "[",
-            "]", ".", ";", "->>", "count", "now()", "(SELECT a FROM t)", "$1", "\"q\"",
-        ]
+        let words =
+            Keyword.allCases.map(\.rawValue) + [
+                "t", "v", "a", "b", "ts", "1", "2.5", "'x'", "(", ")", ",", "*", "+", "=", "::",
+                "[",
+                "]", ".", ";", "->>", "count", "now()", "(SELECT a FROM t)", "$1", "\"q\"",
+            ]
         for _ in 0..<2000 {
             var text = ["select ", "select a from t where ", "create ", ""][Int(random.next() % 4)]
             for _ in 0..<(random.next() % 12) {

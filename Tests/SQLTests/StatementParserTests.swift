@@ -113,8 +113,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("CREATE TASK n SCHEDULE '@hourly' AS BEGIN SELECT CASE WHEN a THEN 1 END; SELECT 2; END",
-            "CREATE TASK"),
+        (
+            "CREATE TASK n SCHEDULE '@hourly' AS BEGIN SELECT CASE WHEN a THEN 1 END; SELECT 2; END",
+            "CREATE TASK"
+        ),
         ("CREATE SOURCE s WITH (connector = 'x') INTO t", "CREATE SOURCE"),
         ("GRANT SELECT ON ALL TABLES IN SCHEMA gold TO a", "GRANT"),
         ("OPTIMIZE silver.t ZORDER BY (a)", "OPTIMIZE"),
@@ -133,15 +135,21 @@ import Testing
 
     @Test(arguments: [
         ("SELCT 1", "syntax error at or near \"SELCT\"", "did you mean \"SELECT\"?", 0),
-        ("SELECT 1; CRAETE TOPIC t", "syntax error at or near \"CRAETE\"",
-            "did you mean \"CREATE\"?", 10),
+        (
+            "SELECT 1; CRAETE TOPIC t", "syntax error at or near \"CRAETE\"",
+            "did you mean \"CREATE\"?", 10
+        ),
     ])
     func `a misspelled first word gets a suggestion`(
         text: String, message: String, hint: String, position: Int
     ) {
         let problem = #expect(throws: Problem.self) { try Parser.script(text) }
-        #expect(problem == Problem("42601", message, notes: ["expected a statement"], hint: hint,
-                position: position).withNotes(problem?.notes ?? []))
+        #expect(
+            problem
+                == Problem(
+                    "42601", message, notes: ["expected a statement"], hint: hint,
+                    position: position
+                ).withNotes(problem?.notes ?? []))
     }
 
     @Test(arguments: [

@@ -37,7 +37,8 @@ extension Binder {
         }
         context.isInsideAggregate = false
         var bound = try typed(call, function, arguments)
-        bound.isDistinct = call.isDistinct && bound.function != .minimum && bound.function != .maximum
+        bound.isDistinct =
+            call.isDistinct && bound.function != .minimum && bound.function != .maximum
         bound.filter = filter
         bound.orderBy = order
         if bound.isDistinct, let first = bound.arguments.first,

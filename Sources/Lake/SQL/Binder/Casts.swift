@@ -121,7 +121,9 @@ func explicitCast(
     if type == .plainNumeric, name.arguments.isEmpty, name.dimensions == 0 {
         // `numeric` keeps all digits of what has a scale already.
         if from.isDecimal { return expression }
-        if let shape = from.decimalShape { type = .decimal(integerDigits: shape.integerDigits, scale: 0) }
+        if let shape = from.decimalShape {
+            type = .decimal(integerDigits: shape.integerDigits, scale: 0)
+        }
         if let text = expression.literalText, expression.isUnknownLiteral,
             let number = DecimalLiteral(text), (0...37).contains(number.scale)
         {

@@ -32,7 +32,7 @@ extension Binder {
             if case .row = left.kind { return try rows(name, left, right, &context) }
             let a = try bind(left, &context)
             let b = try bind(right, &context)
-            return try Operators.bind(name, a, b, at: position)
+            return try placed(name, a, b, at: position, left.position, right.position)
         case .not(let operand):
             return .not(try boolean(bind(operand, &context), of: "NOT", at: operand.position))
         case .and(let operands): return .and(try booleans(operands, "AND", &context))
@@ -61,7 +61,7 @@ extension Binder {
             return try inList(operand, items, isNegated, position, &context)
         case .inQuery(let operand, let query, let isNegated):
             return try membership(operand, query, isNegated, position, &context)
-        case .like(let test): return try like(test, &context)
+        case .like(let test): return try like(test, position, &context)
         case .quantified(let operand, let name, let isAll, let over):
             return try quantified(operand, name, isAll, over, position, &context)
         case .cast(let operand, let type, let orNull):
@@ -85,7 +85,7 @@ extension Binder {
             let value = try bind(operand, &context)
             return try TimeZones.shift(value, to: bind(zone, &context), at: zone.position)
         case .array(let items): return try array(items, &context)
-        case .element(let base, let index): return try element(base, index, position, &context)
+        case .element(let base, let index): return try element(base, index, &context)
         case .member(let base, let name): return try member(base, name, &context)
         case .scalarQuery(let query): return try scalarQuery(query, position, &context)
         case .exists(let query): return try exists(query, position, &context)
@@ -191,6 +191,22 @@ extension Binder {
 
     // MARK: Tests
 
+    /// `left name right`; a literal that can't be read is pointed at itself, not at the operator.
+    private func placed(
+        _ name: String, _ left: BoundExpression, _ right: BoundExpression, at position: Int,
+        _ leftPosition: Int, _ rightPosition: Int
+    ) throws(Problem) -> BoundExpression {
+        do throws(Problem) {
+            return try Operators.bind(name, left, right, at: position)
+        } catch {
+            var problem = error
+            if problem.code.hasPrefix("22") {
+                problem.position = left.isUnknownLiteral ? leftPosition : rightPosition
+            }
+            throw problem
+        }
+    }
+
     private mutating func booleans(
         _ operands: [Expression], _ name: String, _ context: inout ExpressionContext
     ) throws(Problem) -> [BoundExpression] {
@@ -231,15 +247,18 @@ extension Binder {
         let a = try bind(low, &context)
         let b = try bind(high, &context)
         func inside(
-            _ from: BoundExpression, _ to: BoundExpression
+            _ from: BoundExpression, _ to: BoundExpression, _ places: (Int, Int)
         ) throws(Problem) -> BoundExpression {
-            .and([
-                try Operators.bind(">=", value, from, at: position),
-                try Operators.bind("<=", value, to, at: position),
+            let place = operand.position
+            return .and([
+                try placed(">=", value, from, at: position, place, places.0),
+                try placed("<=", value, to, at: position, place, places.1),
             ])
         }
-        var result = try inside(a, b)
-        if isSymmetric { result = .or([result, try inside(b, a)]) }
+        var result = try inside(a, b, (low.position, high.position))
+        if isSymmetric {
+            result = .or([result, try inside(b, a, (high.position, low.position))])
+        }
         return isNegated ? .not(result) : result
     }
 
@@ -257,10 +276,9 @@ extension Binder {
         var bound = [value]
         for item in items { bound.append(try bind(item, &context)) }
         var type = ColumnType.null
-        for (index, expression) in bound.enumerated() {
+        for expression in bound {
             guard let wider = commonType(type, expression.type) else {
-                throw Operators.missing(
-                    "=", value, expression, at: items[max(0, index - 1)].position)
+                throw Operators.missing("=", value, expression, at: position)
             }
             type = wider
         }
@@ -274,7 +292,7 @@ extension Binder {
     }
 
     private mutating func like(
-        _ test: Expression.LikeTest, _ context: inout ExpressionContext
+        _ test: Expression.LikeTest, _ position: Int, _ context: inout ExpressionContext
     ) throws(Problem) -> BoundExpression {
         var arguments: [BoundExpression] = []
         let parts = [test.operand, test.pattern] + (test.escape.map { [$0] } ?? [])
@@ -283,7 +301,7 @@ extension Binder {
             guard value.type == .text || value.isUnknownLiteral else {
                 throw Operators.missing(
                     test.ignoresCase ? "~~*" : "~~", value, .literal(.null, .null),
-                    at: part.position)
+                    at: position)
             }
             arguments.append(try coerce(value, to: .text, at: part.position))
         }
@@ -384,15 +402,17 @@ extension Binder {
             positions.append(when.value.position)
         }
         if let otherwise {
-            values.append(try bind(otherwise, &context))
-            positions.append(otherwise.position)
+            // First, as PostgreSQL looks at the types in this order.
+            values.insert(try bind(otherwise, &context), at: 0)
+            positions.insert(otherwise.position, at: 0)
         }
         let (all, type) = try unified(values, positions: positions, what: "CASE")
+        let first = otherwise == nil ? 0 : 1
         var branches: [BoundExpression.Branch] = []
         for (index, condition) in conditions.enumerated() {
-            branches.append(.init(condition: condition, value: all[index]))
+            branches.append(.init(condition: condition, value: all[first + index]))
         }
-        return .conditional(branches, otherwise: otherwise == nil ? nil : all.last, type)
+        return .conditional(branches, otherwise: otherwise == nil ? nil : all[0], type)
     }
 
     private mutating func array(
@@ -406,8 +426,7 @@ extension Binder {
     }
 
     private mutating func element(
-        _ base: Expression, _ index: Expression, _ position: Int,
-        _ context: inout ExpressionContext
+        _ base: Expression, _ index: Expression, _ context: inout ExpressionContext
     ) throws(Problem) -> BoundExpression {
         let container = try bind(base, &context)
         let key = try bind(index, &context)
@@ -433,7 +452,7 @@ extension Binder {
             throw Problem(
                 "42804",
                 "cannot subscript type \(container.type.plainName) because it does not support "
-                    + "subscripting", position: position)
+                    + "subscripting", position: base.position)
         }
     }
 

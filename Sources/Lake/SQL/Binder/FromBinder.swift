@@ -85,10 +85,11 @@ extension Binder {
         if let alias = table.alias, !alias.columns.isEmpty {
             return try aliased(plan, alias, defaultName: name.last)
         }
-        let scope = Scope(
+        var scope = Scope(
             table: table.alias?.name.name ?? name.last,
             schema: table.alias == nil ? relation.name.schema : nil, fields: fields,
             hiddenCount: relation.hiddenColumns.count)
+        if table.alias != nil { scope.tables[0].hiddenName = name.last }
         return (plan, scope)
     }
 
@@ -205,7 +206,8 @@ extension Binder {
         guard name == "generate_series", (2...3).contains(call.arguments.count) else {
             let planned = [
                 "unnest", "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_each",
-                "json_array_elements", "jsonb_object_keys", "http_get", "parse_items", "jsonb_each_text",
+                "json_array_elements", "jsonb_object_keys", "http_get", "parse_items",
+                "jsonb_each_text",
                 "regexp_split_to_table", "string_to_table", "generate_series",
             ]
             guard planned.contains(name) else {
@@ -298,7 +300,7 @@ extension Binder {
         var named = scope
         let table = window.alias?.name.name ?? scope.tables.first?.name ?? ""
         let schema = window.alias == nil ? scope.tables.first?.schema : nil
-        named.tables = [(table, schema)]
+        named.tables = [Scope.Table(name: table, schema: schema)]
         for position in named.entries.indices {
             named.entries[position].table = table
             named.entries[position].schema = schema

@@ -214,7 +214,8 @@ struct FunctionBinder {
             let type: ColumnType = arguments[0].type == .timestampTZ ? .timestampTZ : .timestamp
             let today = BoundExpression.cast(
                 .cast(now, to: .date, .strict), to: type, .strict)
-            return .call(.age, [today, try coerce(arguments[0], to: type, at: position)], .interval)
+            return .call(
+                .age, [today, try coerce(arguments[0], to: type, at: position)], .interval)
         case ("extract", 2):
             guard let field = arguments[0].literalText else { return nil }
             return try FunctionBinder.extract(field, from: arguments[1], at: position)
@@ -365,9 +366,11 @@ struct FunctionBinder {
             let length = BoundExpression.call(.listLength, [first], .int32)
             let zero = BoundExpression.literal(.int(0), .int32)
             return .conditional(
-                [.init(
-                    condition: .call(.equal, [length, zero], .boolean),
-                    value: .literal(.null, .int32))], otherwise: length, .int32)
+                [
+                    .init(
+                        condition: .call(.equal, [length, zero], .boolean),
+                        value: .literal(.null, .int32))
+                ], otherwise: length, .int32)
         case ("array_to_string", 2):
             let separator = try coerce(arguments[1], to: .text, at: positions[1])
             let texts: BoundExpression =

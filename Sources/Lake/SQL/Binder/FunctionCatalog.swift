@@ -119,8 +119,10 @@ enum FunctionCatalog {
     private static func addTimes(_ add: Add) {
         let stamps: [ColumnType] = [.timestampTZ, .timestamp]
         add(
-            ["now", "current_timestamp", "transaction_timestamp", "statement_timestamp",
-                "clock_timestamp"],
+            [
+                "now", "current_timestamp", "transaction_timestamp", "statement_timestamp",
+                "clock_timestamp",
+            ],
             [one(.now, [], .timestampTZ)])
         add(
             ["date_trunc"],

@@ -17,7 +17,9 @@ extension Binder {
         guard fields.count <= indexes.count else {
             throw Problem(
                 "42601", "INSERT has more expressions than target columns",
-                notes: ["columns: " + indexes.map { target.columns[$0].name }.joined(separator: ", ")],
+                notes: [
+                    "columns: " + indexes.map { target.columns[$0].name }.joined(separator: ", ")
+                ],
                 position: position)
         }
         guard insert.columns.isEmpty || fields.count == indexes.count else {

@@ -201,8 +201,12 @@ enum Operators {
         guard isTime || a == .interval || b == .interval else { return nil }
         switch name {
         case "+":
-            if a.category == .time { return try shifted(left, by: right, .addInterval, at: position) }
-            if b.category == .time { return try shifted(right, by: left, .addInterval, at: position) }
+            if a.category == .time {
+                return try shifted(left, by: right, .addInterval, at: position)
+            }
+            if b.category == .time {
+                return try shifted(right, by: left, .addInterval, at: position)
+            }
             if a == .interval || b == .interval, a.isIntervalOrUnknown, b.isIntervalOrUnknown {
                 return try intervals(.addIntervals, left, right, at: position)
             }

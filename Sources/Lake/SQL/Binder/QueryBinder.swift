@@ -136,20 +136,21 @@ extension Binder {
             inputs.append(try bindBody(operand, outer: outer, expected: expected))
         }
         let width = inputs[0].schema.fields.count
-        guard inputs.allSatisfy({ $0.schema.fields.count == width }) else {
+        if let other = inputs.firstIndex(where: { $0.schema.fields.count != width }) {
             throw Problem(
                 "42601", "each \(name) query must have the same number of columns",
-                position: operation.position)
+                position: operation.operands[other].position(ofColumn: 0) ?? operation.position)
         }
         var types = inputs[0].schema.fields.map(\.type)
-        for input in inputs.dropFirst() {
+        for (number, input) in inputs.enumerated().dropFirst() {
             for (index, field) in input.schema.fields.enumerated() {
                 guard let type = commonType(types[index], field.type) else {
                     throw Problem(
                         "42804",
                         "\(name) types \(types[index].plainName) and \(field.type.plainName) "
                             + "cannot be matched", hint: "cast one of them",
-                        position: operation.position)
+                        position: operation.operands[number].position(ofColumn: index)
+                            ?? operation.position)
                 }
                 types[index] = type
             }
@@ -283,5 +284,21 @@ extension BoundExpression {
     /// The value of a literal row count.
     fileprivate var rowLimit: Int64? {
         if case .literal(.int(let count), _) = self { count } else { nil }
+    }
+}
+
+extension QueryBody {
+    /// Where an output column is written, when that is plain to see.
+    fileprivate func position(ofColumn index: Int) -> Int? {
+        switch self {
+        case .select(let select):
+            guard index < select.items.count, case .expression(let value, _) = select.items[index]
+            else { return select.position }
+            return value.position
+        case .values(let rows): return rows.first?.first?.position
+        case .nested(let query): return query.body.position(ofColumn: index)
+        case .setOperation(let operation):
+            return operation.operands.first?.position(ofColumn: index)
+        }
     }
 }

@@ -18,13 +18,20 @@ struct Scope {
 
     var entries: [Entry] = []
     /// Tables in order of appearance, for `t.*` and for errors.
-    var tables: [(name: String, schema: String?)] = []
+    var tables: [Table] = []
+
+    struct Table {
+        var name: String
+        var schema: String?
+        /// The name that its alias hides.
+        var hiddenName: String?
+    }
 
     /// The scope of one table whose columns are `schema`, hidden ones last.
     init() {}
 
     init(table: String, schema: String?, fields: [Field], hiddenCount: Int = 0) {
-        tables = [(table, schema)]
+        tables = [Table(name: table, schema: schema)]
         for (index, field) in fields.enumerated() {
             entries.append(
                 Entry(
@@ -95,6 +102,12 @@ struct Scope {
         if name.parts.count > 1 {
             let table = name.parts[name.parts.count - 2].name
             guard hasTable(table) else {
+                if let aliased = tables.first(where: { $0.hiddenName == table }) {
+                    return Problem(
+                        "42P01", "invalid reference to FROM-clause entry for table \"\(table)\"",
+                        hint: "Perhaps you meant to reference the table alias "
+                            + "\"\(aliased.name)\".", position: name.position)
+                }
                 let near = nearestName(to: table, among: tables.map(\.name))
                 let inFrom = tables.map(\.name).joined(separator: ", ")
                 return Problem(

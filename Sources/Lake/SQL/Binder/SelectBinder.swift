@@ -97,12 +97,13 @@ extension Binder {
     private mutating func bindGroup(
         _ expression: Expression, _ work: inout SelectWork
     ) throws(Problem) {
-        let position = expression.position
+        var position = expression.position
         var key: BoundExpression
         switch expression.kind {
         case .number(let digits):
             let index = try ordinal(digits, "GROUP BY", work.outputs.count, position)
             key = work.outputs[index].expression
+            if key.hasAggregate { position = work.outputs[index].position }
         case .column(let name) where name.parts.count == 1 && !work.isInput(name):
             guard let output = try work.output(named: name, clause: "GROUP BY") else {
                 fallthrough
@@ -179,14 +180,14 @@ extension Binder {
             throw Problem(
                 "42P10", "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
                 position: extra.position)
-        case .on:
+        case .on(let keys):
             for item in work.order.prefix(work.distinctKeys.count)
             where !work.distinctKeys.contains(item.column) {
                 throw Problem(
                     "42P10",
                     "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
                     hint: "begin ORDER BY with the expressions of DISTINCT ON",
-                    position: item.position)
+                    position: keys.first?.position)
             }
         }
     }

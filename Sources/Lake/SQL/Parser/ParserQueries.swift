@@ -163,7 +163,8 @@ extension Parser {
                 break
             }
         }
-        if isNext(.for), [.update, .no, .key].contains(peek(1).keyword) || isNextWord("share", ahead: 1)
+        if isNext(.for),
+            [.update, .no, .key].contains(peek(1).keyword) || isNextWord("share", ahead: 1)
         {
             throw notSupported("row locking (FOR UPDATE)", hint: "queries read one snapshot")
         }
@@ -251,7 +252,8 @@ extension Parser {
     private func endsSelectList() -> Bool {
         if isAtEnd || isNext(";") || isNext(")") { return true }
         switch token.keyword {
-        case .from, .where, .group, .having, .order, .limit, .union, .intersect, .except: return true
+        case .from, .where, .group, .having, .order, .limit, .union, .intersect, .except:
+            return true
         default: return false
         }
     }

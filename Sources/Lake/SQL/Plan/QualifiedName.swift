@@ -38,6 +38,7 @@ package func quotedIdentifier(_ name: String) -> String {
         }
     }
     if isBare, Keyword(rawValue: name)?.isReserved != true { return name }
-    return "\"" + name.split(separator: "\"", omittingEmptySubsequences: false)
+    return "\""
+        + name.split(separator: "\"", omittingEmptySubsequences: false)
         .joined(separator: "\"\"") + "\""
 }

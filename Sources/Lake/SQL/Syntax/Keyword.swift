@@ -1,30 +1,38 @@
 /// The words with a meaning in the grammar. Most of them are still allowed as names.
 package enum Keyword: String, CaseIterable, Hashable, Sendable {
     case add, after, alert, all, alter, always, analyze, and, any, array, `as`, asc, asof
-    case auto, begin, between, bigint, bit, boolean, both, by, cascade, `case`, cast, character, check
+    case auto, begin, between, bigint, bit, boolean, both, by, cascade, `case`, cast, character,
+        check
     case close, cluster, coalesce, collate, column, columns, comment, commit, concurrently
     case connection, constraint, copy, create, cross, current, currentCatalog = "current_catalog"
     case currentDate = "current_date", currentRole = "current_role"
     case currentSchema = "current_schema", currentTime = "current_time"
     case currentTimestamp = "current_timestamp", currentUser = "current_user"
     case data, database, day, deallocate, dec, decimal, declare, `default`, delete, desc, describe
-    case discard, distinct, drop, `else`, emit, encode, end, enforced, escape, except, execute, exists
-    case expect, explain, extract, fail, `false`, fetch, filter, first, float, flow, following, `for`
+    case discard, distinct, drop, `else`, emit, encode, end, enforced, escape, except, execute,
+        exists
+    case expect, explain, extract, fail, `false`, fetch, filter, first, float, flow, following,
+        `for`
     case foreign, format, from, full, function, grant, greatest, group, grouping, having, history
     case hop, hour, `if`, ilike, immediate, `in`, incremental, index, initially, inner, insert, int
     case integer, intersect, interval, into, `is`, isnull, join, key, last, lateral, leading, least
-    case left, like, limit, local, localtime, localtimestamp, lock, match, matched, materialized, merge
+    case left, like, limit, local, localtime, localtimestamp, lock, match, matched, materialized,
+        merge
     case minute, month, natural, next, no, not, nothing, notnull, null, nullif, nulls, numeric, of
-    case off, offset, on, only, optimize, option, or, order, ordinality, outer, over, overlaps, owner
+    case off, offset, on, only, optimize, option, or, order, ordinality, outer, over, overlaps,
+        owner
     case partition, partitioned, placing, plain, policy, position, preceding, precision, prepare
     case primary, quarantine, range, real, recursive, references, refresh, release, rename, repair
     case replace, reset, restore, restrict, returning, revoke, right, role, rollback, row, rows
     case savepoint, schema, schemas, second, secret, select, sequence, session
-    case sessionUser = "session_user", set, setof, show, similar, sink, smallint, some, source, start
+    case sessionUser = "session_user", set, setof, show, similar, sink, smallint, some, source,
+        start
     case stream, streaming, subscribe, subscription, substring, symmetric, system
     case systemTime = "system_time", system_user, table, tables, tablesample, tag, task, temp
-    case temporary, test, text, then, ties, time, timestamp, to, topic, topics, trailing, transaction
-    case treat, trim, `true`, truncate, tryCast = "try_cast", tumble, unbounded, union, unique, unknown
+    case temporary, test, text, then, ties, time, timestamp, to, topic, topics, trailing,
+        transaction
+    case treat, trim, `true`, truncate, tryCast = "try_cast", tumble, unbounded, union, unique,
+        unknown
     case unset, update, use, user, using, vacuum, values, varchar, verbose, version, view, views
     case violation, wait, watermark, when, `where`, window, with, within, without, work, year, zone
 

@@ -237,7 +237,8 @@ struct Lexer {
         }
         // `a=-1` is `a = -1`: a run ends in a sign only if it has one of the special characters.
         if !text[start..<position].contains(where: isSpecialOperator) {
-            while position - start > 1, byte(-1) == UInt8(ascii: "+") || byte(-1) == UInt8(ascii: "-")
+            while position - start > 1,
+                byte(-1) == UInt8(ascii: "+") || byte(-1) == UInt8(ascii: "-")
             {
                 position -= 1
             }
