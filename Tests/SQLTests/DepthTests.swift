@@ -20,7 +20,7 @@ import Testing
             }
             done.signal()
         }
-        thread.stackSize = 8 << 20
+        thread.stackSize = 4 << 20
         thread.start()
         done.wait()
         return outcome.codes
