@@ -23,17 +23,23 @@ def check_all(values):
     assert set(counts) == {value_of(n) for n in range(RECORDS)}
 
 
+def create_topic(server, name: str, partitions: int, config: dict | None = None):
+    """Through librdkafka; the client must live until the answer is there."""
+    from confluent_kafka.admin import AdminClient, NewTopic
+    admin = AdminClient({"bootstrap.servers": server.kafka})
+    admin.create_topics([NewTopic(name, num_partitions=partitions, config=config or {})]
+                        )[name].result()
+
+
 # MARK: confluent-kafka
 
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_confluent_produces_and_consumes_100000_records(server, codec):
     from confluent_kafka import Consumer, Producer
-    from confluent_kafka.admin import AdminClient, NewTopic
 
     topic = f"confluent-{codec}"
-    admin = AdminClient({"bootstrap.servers": server.kafka})
-    admin.create_topics([NewTopic(topic, num_partitions=3)])[topic].result()
+    create_topic(server, topic, 3)
 
     failures = []
     producer = Producer({
@@ -65,10 +71,8 @@ def test_confluent_produces_and_consumes_100000_records(server, codec):
 
 def test_confluent_offsets_by_time_and_headers(server):
     from confluent_kafka import Consumer, Producer, TopicPartition
-    from confluent_kafka.admin import AdminClient, NewTopic
 
-    AdminClient({"bootstrap.servers": server.kafka}).create_topics(
-        [NewTopic("times", num_partitions=1)])["times"].result()
+    create_topic(server, "times", 1)
     producer = Producer({"bootstrap.servers": server.kafka})
     base = int(time.time() * 1000) - 100_000
     for n in range(100):
@@ -112,10 +116,8 @@ def test_confluent_admin_lists_describes_and_deletes(server):
 
 def test_two_members_share_partitions_and_one_takes_over(server):
     from confluent_kafka import Consumer, Producer
-    from confluent_kafka.admin import AdminClient, NewTopic
 
-    AdminClient({"bootstrap.servers": server.kafka}).create_topics(
-        [NewTopic("shared", num_partitions=4)])["shared"].result()
+    create_topic(server, "shared", 4)
 
     def member():
         consumer = Consumer({
@@ -166,10 +168,8 @@ def test_a_killed_member_is_replaced(server, tmp_path):
     """A member that dies without leaving loses its partitions when its session ends."""
     import sys
     from confluent_kafka import Consumer
-    from confluent_kafka.admin import AdminClient, NewTopic
 
-    AdminClient({"bootstrap.servers": server.kafka}).create_topics(
-        [NewTopic("takeover", num_partitions=2)])["takeover"].result()
+    create_topic(server, "takeover", 2)
     settings = {"bootstrap.servers": server.kafka, "group.id": "takeover",
                 "session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
     script = tmp_path / "member.py"
@@ -309,11 +309,9 @@ def test_kcat_lists_metadata_and_queries_offsets(server):
 
 def test_records_topics_and_group_offsets_survive_a_restart(own_server):
     from confluent_kafka import Consumer, Producer, TopicPartition
-    from confluent_kafka.admin import AdminClient, NewTopic
 
     server = own_server
-    AdminClient({"bootstrap.servers": server.kafka}).create_topics(
-        [NewTopic("kept", num_partitions=2, config={"retention.ms": "-1"})])["kept"].result()
+    create_topic(server, "kept", 2, config={"retention.ms": "-1"})
     producer = Producer({"bootstrap.servers": server.kafka})
     for n in range(1000):
         producer.produce("kept", b"%d" % n, partition=n % 2)
