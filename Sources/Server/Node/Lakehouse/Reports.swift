@@ -59,11 +59,14 @@ extension Lakehouse {
         report.tags = object.tags.map { TopicSetting($0.key, $0.value) }
         report.statement = object.statement
         let activity = image.activity(of: object.name)
-        report.version = activity?.version
-        report.rows = activity?.rowCount
-        report.bytes = activity?.bytes
-        report.files = activity?.fileCount.map { Int($0) }
-        report.lastCommit = activity?.committed
+        // The snapshot that the last commit left is newer than what its job has reported.
+        if object.kind.isStored, let snapshot = (try? table(of: object))?.cachedSnapshot {
+            report.version = snapshot.version
+            report.rows = snapshot.rowCount
+            report.bytes = snapshot.totalBytes
+            report.files = snapshot.fileCount
+            report.lastCommit = snapshot.timestamp
+        }
         report.failure = activity?.problem
         report.expectations = object.expectations.map { rule in
             let counts = activity?.expectations[rule.name]
