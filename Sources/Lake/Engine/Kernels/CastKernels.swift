@@ -13,14 +13,14 @@ enum CastKernels {
         if argument.type == type { return argument.column }
         if case .null = argument.type { return Column.nulls(type, count: count) }
         if case .null = argument.column.data { return Column.nulls(type, count: count) }
-        var caster = Caster(
+        let caster = Caster(
             argument: argument, type: type, nullOnFailure: nullOnFailure, count: count, now: now)
         return try caster.cast()
     }
 }
 
 /// One cast of one batch.
-private struct Caster {
+private final class Caster {
     let argument: Vector
     let type: ColumnType
     let nullOnFailure: Bool
@@ -38,7 +38,7 @@ private struct Caster {
     }
 
     /// Row `row` can't be cast.
-    private mutating func fail(_ row: Int, _ problem: Problem) throws(Problem) {
+    private func fail(_ row: Int, _ problem: Problem) throws(Problem) {
         guard nullOnFailure else { throw problem }
         if valid == nil { valid = Validity(repeating: true, count: count) }
         valid?.set(row, false)
@@ -46,7 +46,7 @@ private struct Caster {
 
     /// A result for each valid row; `convert` throws for rows that can't be cast.
     @inline(__always)
-    private mutating func rows<R>(
+    private func rows<R>(
         _ zero: R, _ convert: (Int) throws(Problem) -> R
     ) throws(Problem) -> [R] {
         var values = [R](repeating: zero, count: count)
@@ -70,7 +70,7 @@ private struct Caster {
             "42846", "cannot cast type \(argument.type.sqlName) to \(type.sqlName)")
     }
 
-    mutating func cast() throws(Problem) -> Column {
+    func cast() throws(Problem) -> Column {
         switch (argument.type, type) {
         case (.text, _): return try fromText()
         case (.json, .text):
@@ -107,7 +107,7 @@ private struct Caster {
 
     // MARK: Numbers
 
-    private mutating func fromInteger() throws(Problem) -> Column {
+    private func fromInteger() throws(Problem) -> Column {
         let source = argument.wideIntegers
         switch type {
         case .int16:
@@ -154,7 +154,7 @@ private struct Caster {
         return result
     }
 
-    private mutating func fromFloat() throws(Problem) -> Column {
+    private func fromFloat() throws(Problem) -> Column {
         let source = argument.doubles
         let isSingle = argument.type == .float32
         switch type {
@@ -226,7 +226,7 @@ private struct Caster {
         return value < 0 ? -scaled : scaled
     }
 
-    private mutating func fromDecimal() throws(Problem) -> Column {
+    private func fromDecimal() throws(Problem) -> Column {
         let source = argument.int128s
         let from = DecimalKernels.scale(argument.type)
         switch type {
@@ -269,7 +269,7 @@ private struct Caster {
 
     // MARK: Moments
 
-    private mutating func fromMoment() throws(Problem) -> Column {
+    private func fromMoment() throws(Problem) -> Column {
         switch (argument.type, type) {
         case (.timestamp, .timestampTZ), (.timestampTZ, .timestamp):
             return column(.int64(argument.int64s.values))
@@ -309,7 +309,7 @@ private struct Caster {
 
     /// A result for the text of each valid row.
     @inline(__always)
-    private mutating func textRows<R>(
+    private func textRows<R>(
         _ zero: R, _ convert: (UnsafeRawBufferPointer) throws(Problem) -> R
     ) throws(Problem) -> [R] {
         let texts = argument.texts.values
@@ -318,7 +318,7 @@ private struct Caster {
         }
     }
 
-    private mutating func fromText() throws(Problem) -> Column {
+    private func fromText() throws(Problem) -> Column {
         let now = self.now
         switch type {
         case .boolean:
@@ -400,7 +400,7 @@ private struct Caster {
         }
     }
 
-    private mutating func bytesFromText(
+    private func bytesFromText(
         _ convert: (UnsafeRawBufferPointer) throws(Problem) -> [UInt8]
     ) throws(Problem) -> Column {
         let texts = argument.texts.values
@@ -410,7 +410,7 @@ private struct Caster {
         return column(.text(sink.finish()))
     }
 
-    private mutating func textRowsInOrder(
+    private func textRowsInOrder(
         _ texts: TextColumn,
         _ convert: (UnsafeRawBufferPointer) throws(Problem) -> [UInt8]
     ) throws(Problem) -> [[UInt8]] {
@@ -468,7 +468,7 @@ private struct Caster {
     // MARK: From JSON
 
     /// jsonb to a number, a boolean: the document must be one.
-    private mutating func fromJSON() throws(Problem) -> Column {
+    private func fromJSON() throws(Problem) -> Column {
         let documents = argument
         let type = self.type
         let now = self.now
@@ -515,7 +515,7 @@ private struct Caster {
 
     // MARK: Nested types
 
-    private mutating func elements(
+    private func elements(
         _ from: ColumnType, _ to: ColumnType
     ) throws(Problem) -> Column {
         guard case .list(let offsets, let element) = argument.column.data else {
@@ -526,7 +526,7 @@ private struct Caster {
         return column(.list(offsets: offsets, element: inner))
     }
 
-    private mutating func members(_ fields: [Field]) throws(Problem) -> Column {
+    private func members(_ fields: [Field]) throws(Problem) -> Column {
         guard case .structure(let members) = argument.column.data else { throw unsupported() }
         var results: [Column] = []
         for (member, field) in zip(members, fields) {
@@ -539,7 +539,7 @@ private struct Caster {
     }
 
     /// `{a,"b c",NULL}`
-    private mutating func listsFromText(_ element: ColumnType) throws(Problem) -> Column {
+    private func listsFromText(_ element: ColumnType) throws(Problem) -> Column {
         let texts = argument
         let now = self.now
         let values = try rows(Value.null) { (row) throws(Problem) -> Value in

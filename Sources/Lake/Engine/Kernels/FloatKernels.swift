@@ -17,10 +17,10 @@ enum FloatKernels {
     ) throws(Problem) -> Column {
         let valid = Validity.intersection(left.validityFor(count), right.validityFor(count))
         let (a, b) = (left.doubles, right.doubles)
-        // Infinite and NaN results are rare: their exponent bits are all ones.
+        // Results that are infinite, NaN or zero may be errors; they are looked at again.
         var special = false
         @inline(__always) func note(_ result: Double) -> Double {
-            special = special || !result.isFinite
+            special = special || !result.isFinite || result == 0
             return result
         }
         var values: [Double] =
@@ -45,7 +45,7 @@ enum FloatKernels {
                 if values[row].isInfinite, !x.isInfinite, !y.isInfinite {
                     throw SQLErrors.floatOverflow
                 }
-                if values[row] == 0, op == .multiply, x != 0, y != 0 {
+                if values[row] == 0, x != 0, op == .multiply && y != 0 || op == .divide && y.isFinite {
                     throw SQLErrors.floatUnderflow
                 }
             }

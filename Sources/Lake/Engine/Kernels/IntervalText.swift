@@ -81,10 +81,12 @@ struct IntervalParser {
     mutating func parse() -> Outcome {
         guard !cursor.isAtEnd, cursor.bytes.count <= 256 else { return .failure(.syntax) }
         if cursor.next == 0x50, !(cursor.peek(1) | 0x20 >= 0x61 && cursor.peek(1) != 0x54) {
-            return finish(iso())
+            let isValid = iso()
+            return finish(isValid)
         }
         if cursor.take(0x40) { cursor.skipSpaces() }
-        return finish(fields())
+        let isValid = fields()
+        return finish(isValid)
     }
 
     private func finish(_ isValid: Bool) -> Outcome {

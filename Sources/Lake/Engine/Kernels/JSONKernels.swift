@@ -31,7 +31,13 @@ enum JSONKernels {
     static func path(
         _ document: Vector, _ path: Vector, asText: Bool, count: Int
     ) throws(Problem) -> Column {
-        let fixed: [[UInt8]]?? = path.isConstant ? steps(path, 0) : nil
+        var fixed: [[UInt8]]?
+        if path.isConstant {
+            guard let once = steps(path, 0) else {
+                return Column.nulls(asText ? .text : .json, count: count)
+            }
+            fixed = once
+        }
         return try parts(
             document, [], further: [path], asText: asText, count: count
         ) { scanner, _, row in
