@@ -5,10 +5,10 @@ import SQL
 import Testing
 
 @Suite struct DateTimeTests {
-    @Test func `the calendar agrees with itself over 800,000 days`() {
-        var random = Random(seed: 3)
-        var previous = CalendarMath.civil(-400_001)
-        for day in stride(from: -400_000, through: 400_000, by: 1) {
+    @Test func `the calendar agrees with itself day by day`() {
+        // More than 400 years, after which the calendar repeats.
+        var previous = CalendarMath.civil(-100_001)
+        for day in -100_000...60_000 {
             let date = CalendarMath.civil(day)
             guard CalendarMath.days(date) == day else {
                 Issue.record("day \(day)")
@@ -25,7 +25,6 @@ import Testing
                 return
             }
             previous = date
-            if random.chance(1, in: 100_000) { #expect(CalendarMath.dayOfWeek(day) < 7) }
         }
         #expect(CalendarMath.civil(0) == CivilDate(year: 1970, month: 1, day: 1))
         #expect(CalendarMath.civil(19_782) == CivilDate(year: 2024, month: 2, day: 29))

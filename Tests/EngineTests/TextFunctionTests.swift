@@ -124,7 +124,8 @@ import Testing
         check(.iLike, [.text("HeLLo ÄRGER"), .text("hello ä%")], .boolean, "t")
         check(.like, [.text("a_b"), .text("a#_b"), .text("#")], .boolean, "t")
         check(.like, [.text(#"a\b"#), .text(#"a\b"#), .text("")], .boolean, "t")
-        check(.like, [.text("a"), .text(#"a\"#)], .boolean, "error 22025")
+        check(.like, [.text("ab"), .text(#"a\"#)], .boolean, "error 22025")
+        check(.like, [.text("a"), .text(#"a\"#)], .boolean, "f")
         check(.like, [.text("a"), .text("a"), .text("xy")], .boolean, "error 22019")
     }
 

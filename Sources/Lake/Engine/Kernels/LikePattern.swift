@@ -14,6 +14,8 @@ struct LikePattern {
         case anyScalar
         /// `%`
         case anything
+        /// An escape without anything behind it: an error, but only for a text that gets there.
+        case danglingEscape
     }
 
     private let elements: [Element]
@@ -23,9 +25,7 @@ struct LikePattern {
     private let ignoresCase: Bool
 
     /// `escape` nil means that no character is special.
-    init(
-        _ pattern: UnsafeRawBufferPointer, escape: UInt8?, ignoringCase: Bool
-    ) throws(Problem) {
+    init(_ pattern: UnsafeRawBufferPointer, escape: UInt8?, ignoringCase: Bool) {
         ignoresCase = ignoringCase
         let folded = ignoringCase ? CaseMapping.lower(pattern) : Array(pattern)
         var elements: [Element] = []
@@ -34,11 +34,7 @@ struct LikePattern {
             let byte = folded[index]
             if let escape, byte == escape {
                 index += 1
-                guard index < folded.count else {
-                    throw Problem(
-                        "22025", "LIKE pattern must not end with escape character")
-                }
-                elements.append(.byte(folded[index]))
+                elements.append(index < folded.count ? .byte(folded[index]) : .danglingEscape)
             } else if byte == 0x25 {
                 if elements.last != .anything { elements.append(.anything) }
             } else {
@@ -67,13 +63,22 @@ struct LikePattern {
         }
     }
 
-    func matches(_ text: UnsafeRawBufferPointer) -> Bool {
-        guard ignoresCase else { return matchesBytes(text) }
-        return CaseMapping.lower(text).withUnsafeBytes { matchesBytes($0) }
+    /// Whether some text may be an error.
+    var canFail: Bool { elements.last == .danglingEscape }
+
+    func matches(_ text: UnsafeRawBufferPointer) throws(Problem) -> Bool {
+        guard ignoresCase else { return try matchesBytes(text) }
+        let folded = CaseMapping.lower(text)
+        return try folded.withUnsafeBufferPointer { (buffer) throws(Problem) -> Bool in
+            try matchesBytes(UnsafeRawBufferPointer(buffer))
+        }
     }
 
-    private func matchesBytes(_ text: UnsafeRawBufferPointer) -> Bool {
-        if shape == .general { return matchesGeneral(text) }
+    private func matchesBytes(_ text: UnsafeRawBufferPointer) throws(Problem) -> Bool {
+        shape == .general ? try matchesGeneral(text) : matchesLiteral(text)
+    }
+
+    private func matchesLiteral(_ text: UnsafeRawBufferPointer) -> Bool {
         if literal.isEmpty { return shape != .exact || text.isEmpty }
         guard text.count >= literal.count, let base = text.baseAddress else { return false }
         return literal.withUnsafeBytes { wanted in
@@ -92,7 +97,7 @@ struct LikePattern {
 
     /// On a mismatch only the last `%` is moved on: earlier ones have matched as little as they can,
     /// which leaves the most for the rest. So the work is bounded by text · pattern.
-    private func matchesGeneral(_ text: UnsafeRawBufferPointer) -> Bool {
+    private func matchesGeneral(_ text: UnsafeRawBufferPointer) throws(Problem) -> Bool {
         var textAt = 0
         var patternAt = 0
         var retryPattern: Int?
@@ -113,7 +118,9 @@ struct LikePattern {
                     textAt += 1
                     patternAt += 1
                     continue
-                default: break
+                case .danglingEscape:
+                    throw Problem("22025", "LIKE pattern must not end with escape character")
+                case .byte: break
                 }
             }
             guard let again = retryPattern else { return false }

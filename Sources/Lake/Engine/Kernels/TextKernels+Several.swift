@@ -230,24 +230,27 @@ extension TextKernels {
         }
         let compiled = try TextRows.with(Array(arguments.dropFirst())) {
             (rows) throws(Problem) -> LikePattern in
-            try LikePattern(
+            LikePattern(
                 rows[0, 0], escape: try escapeByte(escape == nil ? nil : rows[1, 0]),
                 ignoringCase: ignoringCase)
         }
         if !text.isConstant, case .dictionary(let codes, let values) = text.column.data,
-            values.count <= count, values.count > 0
+            values.count <= count, values.count > 0, !compiled.canFail
         {
-            let table = TextReader.with(values) { reader in
-                (0..<values.count).map { compiled.matches(reader[$0]) ? UInt8(1) : 0 }
+            var table: [UInt8] = []
+            try TextReader.with(values) { (reader) throws(Problem) in
+                for code in 0..<values.count {
+                    table.append(try compiled.matches(reader[code]) ? 1 : 0)
+                }
             }
             let flags = codes.map { table[min(max(Int($0), 0), table.count - 1)] }
             return Column(type: .boolean, data: .boolean(flags), validity: valid)
         }
         var flags = [UInt8](repeating: 0, count: count)
         let texts = text.texts
-        TextReader.with(texts.values) { reader in
+        try TextReader.with(texts.values) { (reader) throws(Problem) in
             for row in 0..<count where valid?[row] ?? true {
-                flags[row] = compiled.matches(reader[texts.isConstant ? 0 : row]) ? 1 : 0
+                flags[row] = try compiled.matches(reader[texts.isConstant ? 0 : row]) ? 1 : 0
             }
         }
         return Column(type: .boolean, data: .boolean(flags), validity: valid)
@@ -260,9 +263,9 @@ extension TextKernels {
         try TextRows.with(arguments) { (rows) throws(Problem) in
             for row in 0..<count where valid?[row] ?? true {
                 let escape = try escapeByte(arguments.count > 2 ? rows[2, row] : nil)
-                let pattern = try LikePattern(
+                let pattern = LikePattern(
                     rows[1, row], escape: escape, ignoringCase: ignoringCase)
-                flags[row] = pattern.matches(rows[0, row]) ? 1 : 0
+                flags[row] = try pattern.matches(rows[0, row]) ? 1 : 0
             }
         }
         return Column(type: .boolean, data: .boolean(flags), validity: valid)
