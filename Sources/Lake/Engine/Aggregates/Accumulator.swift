@@ -105,8 +105,21 @@ struct SeenGroups {
     @inline(__always)
     mutating func mark(_ group: Int) { flags[group] = 1 }
 
+    /// Marks the groups of the rows that are not NULL.
+    mutating func mark(_ column: Column, _ groups: [Int32]) {
+        let valid = column.fullValidity
+        flags.withUnsafeMutableBufferPointer { flags in
+            for row in ValidRows(valid, groups.count) { flags[Int(groups[row])] = 1 }
+        }
+    }
+
     @inline(__always)
     subscript(group: Int) -> Bool { flags[group] != 0 }
+
+    @inline(__always)
+    mutating func withFlags(_ body: (UnsafeMutableBufferPointer<UInt8>) -> Void) {
+        flags.withUnsafeMutableBufferPointer { body($0) }
+    }
 
     /// nil when all have.
     var validity: Validity? {
@@ -136,13 +149,7 @@ final class CountAccumulator: Accumulator {
             return
         }
         counts.withUnsafeMutableBufferPointer { counts in
-            if let valid {
-                for (row, group) in groups.enumerated() where valid[row] {
-                    counts[Int(group)] &+= 1
-                }
-            } else {
-                for group in groups { counts[Int(group)] &+= 1 }
-            }
+            for row in ValidRows(valid, groups.count) { counts[Int(groups[row])] &+= 1 }
         }
     }
 
@@ -166,12 +173,13 @@ final class BooleanAccumulator: Accumulator {
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
         guard case .boolean(let values) = arguments[0].data else { return }
         let valid = arguments[0].validity
-        for (row, group) in groups.enumerated() where valid?[row] ?? true {
-            seen.mark(Int(group))
+        seen.mark(arguments[0], groups)
+        for row in ValidRows(valid, groups.count) {
+            let group = Int(groups[row])
             if isConjunction {
-                results[Int(group)] &= values[row]
+                results[group] &= values[row]
             } else {
-                results[Int(group)] |= values[row]
+                results[group] |= values[row]
             }
         }
     }
@@ -206,8 +214,9 @@ final class VarianceAccumulator: Accumulator {
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
         guard case .float64(let values) = arguments[0].data else { return }
         let valid = arguments[0].validity
-        for (row, group) in groups.enumerated() where valid?[row] ?? true {
-            var state = states[Int(group)]
+        for row in ValidRows(valid, groups.count) {
+            let group = Int(groups[row])
+            var state = states[group]
             let value = values[row]
             state.count += 1
             state.sum += value
@@ -217,7 +226,7 @@ final class VarianceAccumulator: Accumulator {
             } else if !value.isFinite {
                 state.squares = .nan
             }
-            states[Int(group)] = state
+            states[group] = state
         }
     }
 

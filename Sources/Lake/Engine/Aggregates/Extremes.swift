@@ -32,14 +32,16 @@ final class ExtremeAccumulator<T: Comparable>: Accumulator {
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
         guard let source = values(arguments[0].data) else { return }
         let valid = arguments[0].validity
-        for (row, group) in groups.enumerated() where valid?[row] ?? true {
-            let group = Int(group)
-            let value = source[row]
-            if !seen[group] {
-                best[group] = value
-                seen.mark(group)
-            } else if wantsGreatest ? value > best[group] : value < best[group] {
-                best[group] = value
+        let wantsGreatest = self.wantsGreatest
+        seen.withFlags { seen in
+            best.withUnsafeMutableBufferPointer { best in
+                for row in ValidRows(valid, groups.count) {
+                    let group = Int(groups[row])
+                    let value = source[row]
+                    let isBetter = wantsGreatest ? value > best[group] : value < best[group]
+                    if seen[group] == 0 || isBetter { best[group] = value }
+                    seen[group] = 1
+                }
             }
         }
     }
@@ -69,17 +71,18 @@ final class ExtremeTextAccumulator: Accumulator {
         guard case .text(let texts) = column.data else { return }
         let valid = column.validity
         TextReader.with(texts) { reader in
-            for (row, group) in groups.enumerated() where valid?[row] ?? true {
+            for row in ValidRows(valid, groups.count) {
+                let group = Int(groups[row])
                 let text = reader[row]
-                guard let before = best[Int(group)] else {
-                    best[Int(group)] = Array(text)
+                guard let before = best[group] else {
+                    best[group] = Array(text)
                     bytes += text.count + 32
                     continue
                 }
                 let order = before.withUnsafeBytes { compareBytes(text, $0) }
                 if wantsGreatest ? order > 0 : order < 0 {
                     bytes += text.count - before.count
-                    best[Int(group)] = Array(text)
+                    best[group] = Array(text)
                 }
             }
         }

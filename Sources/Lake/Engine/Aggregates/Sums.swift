@@ -6,10 +6,8 @@ import Columns
 /// Running sums of one kind of number.
 protocol RunningSum {
     mutating func grow(to groups: Int)
-    /// Adds the rows that are not NULL and marks their groups.
-    mutating func add(
-        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
-    ) throws(Problem)
+    /// Adds the rows that are not NULL.
+    mutating func add(_ column: Column, _ groups: [Int32]) throws(Problem)
     /// The sums as values of `type`; of groups without rows they mean nothing.
     func sums(_ type: ColumnType) throws(Problem) -> ColumnData
     /// The sums divided by `counts`, which may be zero.
@@ -33,7 +31,8 @@ final class SumAccumulator<Sum: RunningSum>: Accumulator {
     }
 
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
-        try sum.add(arguments[0], groups) { seen.mark($0) }
+        try sum.add(arguments[0], groups)
+        seen.mark(arguments[0], groups)
     }
 
     func finish() throws(Problem) -> Column {
@@ -59,7 +58,11 @@ final class AverageAccumulator<Sum: RunningSum>: Accumulator {
     }
 
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
-        try sum.add(arguments[0], groups) { counts[$0] &+= 1 }
+        try sum.add(arguments[0], groups)
+        let valid = arguments[0].fullValidity
+        counts.withUnsafeMutableBufferPointer { counts in
+            for row in ValidRows(valid, groups.count) { counts[Int(groups[row])] &+= 1 }
+        }
     }
 
     func finish() throws(Problem) -> Column {
@@ -77,17 +80,17 @@ struct IntegerSum: RunningSum {
 
     mutating func grow(to groups: Int) { totals.grow(to: groups, 0) }
 
-    mutating func add(
-        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
-    ) throws(Problem) {
+    mutating func add(_ column: Column, _ groups: [Int32]) throws(Problem) {
         guard case .int32(let values) = column.data else { return }
         var overflows = false
         let valid = column.validity
-        for (row, group) in groups.enumerated() where valid?[row] ?? true {
-            let (sum, overflow) = totals[Int(group)].addingReportingOverflow(Int64(values[row]))
-            totals[Int(group)] = sum
-            overflows = overflows || overflow
-            mark(Int(group))
+        totals.withUnsafeMutableBufferPointer { totals in
+            for row in ValidRows(valid, groups.count) {
+                let group = Int(groups[row])
+                let (sum, overflow) = totals[group].addingReportingOverflow(Int64(values[row]))
+                totals[group] = sum
+                overflows = overflows || overflow
+            }
         }
         if overflows { throw SQLErrors.outOfRange("bigint") }
     }
@@ -111,24 +114,25 @@ struct WideSum: RunningSum {
 
     mutating func grow(to groups: Int) { totals.grow(to: groups, 0) }
 
-    mutating func add(
-        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
-    ) throws(Problem) {
+    mutating func add(_ column: Column, _ groups: [Int32]) throws(Problem) {
         let valid = column.validity
         var overflows = false
         switch column.data {
         case .int64(let values):
-            for (row, group) in groups.enumerated() where valid?[row] ?? true {
+            totals.withUnsafeMutableBufferPointer { totals in
                 // 2^64 rows of 64 bits fit 128 bits.
-                totals[Int(group)] &+= Int128(values[row])
-                mark(Int(group))
+                for row in ValidRows(valid, groups.count) {
+                    totals[Int(groups[row])] &+= Int128(values[row])
+                }
             }
         case .int128(let values):
-            for (row, group) in groups.enumerated() where valid?[row] ?? true {
-                let (sum, overflow) = totals[Int(group)].addingReportingOverflow(values[row])
-                totals[Int(group)] = sum
-                overflows = overflows || overflow
-                mark(Int(group))
+            totals.withUnsafeMutableBufferPointer { totals in
+                for row in ValidRows(valid, groups.count) {
+                    let group = Int(groups[row])
+                    let (sum, overflow) = totals[group].addingReportingOverflow(values[row])
+                    totals[group] = sum
+                    overflows = overflows || overflow
+                }
             }
         default: break
         }
@@ -183,20 +187,20 @@ struct FloatSum: RunningSum {
 
     mutating func grow(to groups: Int) { totals.grow(to: groups, 0) }
 
-    mutating func add(
-        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
-    ) throws(Problem) {
+    mutating func add(_ column: Column, _ groups: [Int32]) throws(Problem) {
         guard case .float64(let values) = column.data else { return }
         let valid = column.validity
-        for (row, group) in groups.enumerated() where valid?[row] ?? true {
-            let before = totals[Int(group)]
-            let sum = before + values[row]
-            totals[Int(group)] = isSingle ? Double(Float(sum)) : sum
-            if totals[Int(group)].isInfinite, before.isFinite, values[row].isFinite {
-                throw SQLErrors.floatOverflow
+        var overflows = false
+        totals.withUnsafeMutableBufferPointer { totals in
+            for row in ValidRows(valid, groups.count) {
+                let group = Int(groups[row])
+                let before = totals[group]
+                let sum = isSingle ? Double(Float(before + values[row])) : before + values[row]
+                totals[group] = sum
+                overflows = overflows || (sum.isInfinite && before.isFinite && values[row].isFinite)
             }
-            mark(Int(group))
         }
+        if overflows { throw SQLErrors.floatOverflow }
     }
 
     func sums(_ type: ColumnType) throws(Problem) -> ColumnData { .float64(totals) }
@@ -213,17 +217,15 @@ struct IntervalSum: RunningSum {
 
     mutating func grow(to groups: Int) { totals.grow(to: groups, Interval()) }
 
-    mutating func add(
-        _ column: Column, _ groups: [Int32], _ mark: (Int) -> Void
-    ) throws(Problem) {
+    mutating func add(_ column: Column, _ groups: [Int32]) throws(Problem) {
         guard case .interval(let values) = column.data else { return }
         let valid = column.validity
-        for (row, group) in groups.enumerated() where valid?[row] ?? true {
-            guard let sum = DateTimeKernels.add(totals[Int(group)], values[row]) else {
+        for row in ValidRows(valid, groups.count) {
+            let group = Int(groups[row])
+            guard let sum = DateTimeKernels.add(totals[group], values[row]) else {
                 throw SQLErrors.intervalOutOfRange
             }
-            totals[Int(group)] = sum
-            mark(Int(group))
+            totals[group] = sum
         }
     }
 

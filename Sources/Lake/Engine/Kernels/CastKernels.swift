@@ -51,7 +51,7 @@ private final class Caster {
     ) throws(Problem) -> [R] {
         var values = [R](repeating: zero, count: count)
         let wasValid = valid
-        for row in 0..<count where wasValid?[row] ?? true {
+        for row in ValidRows(wasValid, count) {
             do {
                 values[row] = try convert(row)
             } catch {

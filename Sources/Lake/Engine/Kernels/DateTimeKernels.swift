@@ -42,7 +42,7 @@ enum DateTimeKernels {
         let valid = TextKernels.strictValidity([date, days], count: count)
         let (dates, amounts) = (date.int32s, days.int32s)
         var values = [Int32](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let day = dates.at(row)
             if day == CalendarMath.dateInfinity || day == CalendarMath.dateMinusInfinity {
                 values[row] = day
@@ -62,7 +62,7 @@ enum DateTimeKernels {
         let valid = TextKernels.strictValidity([left, right], count: count)
         let (a, b) = (left.int32s, right.int32s)
         var values = [Int32](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let (x, y) = (a.at(row), b.at(row))
             if x == .max || x == .min || y == .max || y == .min {
                 throw Problem("22008", "cannot subtract infinite dates")
@@ -79,7 +79,7 @@ enum DateTimeKernels {
         let valid = TextKernels.strictValidity([moment, interval], count: count)
         let (moments, intervals) = (moment.int64s, interval.intervals)
         var values = [Int64](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             var amount = intervals.at(row)
             if subtracting {
                 guard let negative = CalendarMath.negate(amount) else {
@@ -100,7 +100,7 @@ enum DateTimeKernels {
         let valid = TextKernels.strictValidity([left, right], count: count)
         let (a, b) = (left.int64s, right.int64s)
         var values = [Interval](repeating: Interval(), count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let (x, y) = (a.at(row), b.at(row))
             if isInfinite(x) || isInfinite(y) {
                 throw Problem("22008", "cannot subtract infinite timestamps")
@@ -123,7 +123,7 @@ enum DateTimeKernels {
         let valid = TextKernels.strictValidity([left, right], count: count)
         let (a, b) = (left.int64s, right.int64s)
         var values = [Interval](repeating: Interval(), count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let (x, y) = (a.at(row), b.at(row))
             if isInfinite(x) || isInfinite(y) { throw SQLErrors.timestampOutOfRange }
             values[row] = CalendarMath.age(x, y)
@@ -139,7 +139,7 @@ enum DateTimeKernels {
         let valid = TextKernels.strictValidity([left, right], count: count)
         let (a, b) = (left.intervals, right.intervals)
         var values = [Interval](repeating: Interval(), count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let sum = subtracting ? subtract(a.at(row), b.at(row)) : add(a.at(row), b.at(row))
             guard let sum else { throw SQLErrors.intervalOutOfRange }
             values[row] = sum
@@ -179,7 +179,7 @@ enum DateTimeKernels {
         let valid = TextKernels.strictValidity([interval, factor], count: count)
         let (intervals, factors) = (interval.intervals, factor.doubles)
         var values = [Interval](repeating: Interval(), count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let by = factors.at(row)
             if dividing, by == 0 { throw SQLErrors.divisionByZero }
             let scaled = scale(intervals.at(row)) { dividing ? $0 / by : $0 * by }
@@ -225,7 +225,7 @@ enum DateTimeKernels {
         if argument.type == .interval {
             let source = argument.intervals
             var values = [Interval](repeating: Interval(), count: count)
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 guard let result = try units.at(row).truncate(source.at(row)) else {
                     throw units.unsupported(row)
                 }
@@ -235,7 +235,7 @@ enum DateTimeKernels {
         }
         let source = argument.int64s
         var values = [Int64](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             guard let result = try units.at(row).truncate(source.at(row)) else {
                 throw units.unsupported(row)
             }
@@ -251,7 +251,7 @@ enum DateTimeKernels {
         let valid = TextKernels.strictValidity([stride, moment, origin], count: count)
         let (strides, moments, origins) = (stride.intervals, moment.int64s, origin.int64s)
         var values = [Int64](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let step = strides.at(row)
             if step.months != 0 {
                 throw Problem(
@@ -271,7 +271,11 @@ enum DateTimeKernels {
             if isInfinite(origins.at(row)) { throw Problem("22008", "origin out of range") }
             let (distance, far) = at.subtractingReportingOverflow(origins.at(row))
             if far { throw SQLErrors.intervalOutOfRange }
-            values[row] = origins.at(row) + CalendarMath.floorDivide(distance, length) * length
+            let steps = CalendarMath.floorDivide(distance, length)
+            let (shift, under) = steps.multipliedReportingOverflow(by: length)
+            let (start, outside) = origins.at(row).addingReportingOverflow(shift)
+            if under || outside { throw SQLErrors.timestampOutOfRange }
+            values[row] = start
         }
         return Column(type: type, data: .int64(values), validity: valid)
     }
@@ -291,7 +295,7 @@ enum DateTimeKernels {
         switch argument.type {
         case .interval:
             let source = argument.intervals
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 guard let result = try units.at(row).field(of: source.at(row)) else {
                     throw units.unsupported(row)
                 }
@@ -299,7 +303,7 @@ enum DateTimeKernels {
             }
         case .date:
             let source = argument.int32s
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 let day = source.at(row)
                 if day == CalendarMath.dateInfinity || day == CalendarMath.dateMinusInfinity {
                     setNull(row)
@@ -315,7 +319,7 @@ enum DateTimeKernels {
             }
         default:
             let source = argument.int64s
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 let moment = source.at(row)
                 if isInfinite(moment) {
                     setNull(row)
@@ -345,7 +349,7 @@ enum DateTimeKernels {
         let valid = seconds.validityFor(count)
         let source = seconds.doubles
         var values = [Int64](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let second = source.at(row)
             if second.isNaN { throw Problem("22008", "timestamp cannot be NaN") }
             if second.isInfinite {
@@ -367,7 +371,7 @@ enum DateTimeKernels {
         let valid = TextKernels.strictValidity(arguments, count: count)
         let fields = arguments.map(\.int32s)
         var values = [Int32](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             values[row] = Int32(
                 try day(fields[0].at(row), fields[1].at(row), fields[2].at(row)))
         }
@@ -398,7 +402,7 @@ enum DateTimeKernels {
         let fields = arguments.prefix(5).map(\.int32s)
         let seconds = arguments[5].doubles
         var values = [Int64](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let days = try day(fields[0].at(row), fields[1].at(row), fields[2].at(row))
             let (hour, minute, second) = (fields[3].at(row), fields[4].at(row), seconds.at(row))
             guard hour >= 0, hour < 24, minute >= 0, minute < 60, second >= 0, second <= 60 else {
@@ -428,7 +432,7 @@ enum DateTimeKernels {
                 sink.appendEmpty()
                 continue
             }
-            if pattern == nil || !format.isConstant { pattern = DateTimePattern(text) }
+            if pattern == nil || !format.isConstant { pattern = try DateTimePattern(text) }
             let fields: DateTimeFields =
                 switch argument.column.data {
                 case .interval(let values):
@@ -452,11 +456,11 @@ enum DateTimeKernels {
         var days = [Int32](repeating: 0, count: asDate ? count : 0)
         var moments = [Int64](repeating: 0, count: asDate ? 0 : count)
         var pattern: DateTimePattern?
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             guard case .text(let text) = argument.value(row),
                 case .text(let shape) = format.value(row)
             else { continue }
-            if pattern == nil || !format.isConstant { pattern = DateTimePattern(shape) }
+            if pattern == nil || !format.isConstant { pattern = try DateTimePattern(shape) }
             guard let pattern else { continue }
             let (day, time) = try pattern.parse(text)
             if asDate {

@@ -184,6 +184,7 @@ extension DateTimePattern {
         if let julian = found.julian { return (julian - 2_440_588, time) }
         var year = found.year ?? 0
         if found.isBC { year = 1 - year }
+        guard abs(year) < 300_000 else { throw outOfRange() }
         // Without a year it is 1 BC, as in PostgreSQL.
         if let dayOfYear = found.dayOfYear {
             guard dayOfYear >= 1, dayOfYear <= (CalendarMath.isLeap(year) ? 366 : 365) else {
@@ -192,7 +193,7 @@ extension DateTimePattern {
             let first = CalendarMath.days(CivilDate(year: year, month: 1, day: 1))
             return (first + dayOfYear - 1, time)
         }
-        guard abs(year) < 300_000, found.month >= 1, found.month <= 12, found.day >= 1,
+        guard found.month >= 1, found.month <= 12, found.day >= 1,
             found.day <= CalendarMath.daysInMonth(year: year, month: found.month)
         else { throw outOfRange() }
         return (

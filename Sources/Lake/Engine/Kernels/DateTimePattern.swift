@@ -109,7 +109,10 @@ struct DateTimePattern {
         }
     }.map { ($0.0.lowercased(), $0.1) }
 
-    init(_ text: String) {
+    init(_ text: String) throws(Problem) {
+        guard text.utf8.count <= 1024 else {
+            throw SQLErrors.invalidParameter("a date and time pattern has at most 1024 bytes")
+        }
         var items: [Item] = []
         var rest = text[...]
         func literal(_ text: String) {

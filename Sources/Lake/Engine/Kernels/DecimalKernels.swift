@@ -29,13 +29,13 @@ enum DecimalKernels {
             if !isTooLarge { return Column(type: type, data: .int128(values), validity: valid) }
         }
         var values = [Int128](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let (x, y) = (a.at(row), b.at(row))
             let result: Int128?
             switch op {
             case .add, .subtract:
                 result = sum(
-                    x, leftScale, op == .add ? y : -y, rightScale, resultScale)
+                    x, leftScale, op == .add ? y : 0 &- y, rightScale, resultScale)
             case .multiply:
                 result = DecimalMath.multiply(
                     x, y, exactScale: leftScale + rightScale, scale: resultScale)
@@ -49,7 +49,8 @@ enum DecimalKernels {
                 let dividend = DecimalMath.rescale(x, from: leftScale, to: common)
                 let divisor = DecimalMath.rescale(y, from: rightScale, to: common)
                 guard let dividend, let divisor else { throw SQLErrors.numericOverflow }
-                result = DecimalMath.rescale(dividend % divisor, from: common, to: resultScale)
+                let rest = dividend.remainderReportingOverflow(dividingBy: divisor)
+                result = DecimalMath.rescale(rest.partialValue, from: common, to: resultScale)
             }
             guard let result else { throw SQLErrors.numericOverflow }
             values[row] = result
@@ -64,8 +65,8 @@ enum DecimalKernels {
         guard let a = DecimalMath.rescale(x, from: xScale, to: common),
             let b = DecimalMath.rescale(y, from: yScale, to: common)
         else { return nil }
-        let total = a + b
-        guard let result = DecimalMath.rescale(total, from: common, to: resultScale),
+        let (total, overflow) = a.addingReportingOverflow(b)
+        guard !overflow, let result = DecimalMath.rescale(total, from: common, to: resultScale),
             !DecimalMath.isTooLarge(result)
         else { return nil }
         return result
@@ -81,12 +82,12 @@ enum DecimalKernels {
         let (from, to) = (scale(argument.type), scale(type))
         let unit = DecimalMath.powers[min(from, DecimalMath.digitsMax)]
         var values = [Int128](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let x = source.at(row)
             let result: Int128?
             switch function {
-            case .negate: result = DecimalMath.rescale(-x, from: from, to: to)
-            case .absolute: result = DecimalMath.rescale(x < 0 ? -x : x, from: from, to: to)
+            case .negate: result = DecimalMath.rescale(0 &- x, from: from, to: to)
+            case .absolute: result = DecimalMath.rescale(x < 0 ? 0 &- x : x, from: from, to: to)
             case .sign: result = DecimalMath.rescale(Int128(x.signum()), from: 0, to: to)
             case .ceiling, .floor:
                 let (whole, rest) = x.quotientAndRemainder(dividingBy: unit)
@@ -109,7 +110,7 @@ enum DecimalKernels {
         let (source, places) = (argument.int128s, digits.wideIntegers)
         let (from, to) = (scale(argument.type), scale(type))
         var values = [Int128](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let cut = from - Int(max(-100, min(100, places.at(row))))
             var x = source.at(row)
             if cut > DecimalMath.digitsMax {
@@ -145,7 +146,7 @@ enum DecimalKernels {
                 type: type, data: .int128(mapRows(source, count: count) { $0 }), validity: valid)
         }
         var values = [Int128](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             guard let result = DecimalMath.rescale(source.at(row), from: from, to: to),
                 result < bound, result > -bound
             else { throw SQLErrors.fieldOverflow(precision: digits, scale: to) }

@@ -37,7 +37,7 @@ enum FloatKernels {
             special = true
         }
         if special {
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 let (x, y) = (a.at(row), b.at(row))
                 if op == .divide || op == .modulo, y == 0, !x.isNaN {
                     throw SQLErrors.divisionByZero
@@ -59,7 +59,7 @@ enum FloatKernels {
         let valid = Validity.intersection(left.validityFor(count), right.validityFor(count))
         let (a, b) = (left.doubles, right.doubles)
         let values = mapPairs(a, b, count: count) { pow($0, $1) }
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let (x, y, result) = (a.at(row), b.at(row), values[row])
             if result.isFinite { continue }
             if x == 0, y < 0 {

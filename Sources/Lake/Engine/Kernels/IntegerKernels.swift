@@ -18,7 +18,7 @@ enum IntegerKernels {
             let (values, fault) = int64(op, left.int64s, right.int64s, count: count)
             if fault != 0 {
                 let (a, b) = (left.int64s, right.int64s)
-                for row in 0..<count where valid?[row] ?? true {
+                for row in ValidRows(valid, count) {
                     if let problem = fault64(op, a.at(row), b.at(row)) { throw problem }
                 }
             }
@@ -28,7 +28,7 @@ enum IntegerKernels {
         let (values, fault) = int32(op, left.int32s, right.int32s, isSmall, count: count)
         if fault != 0 {
             let (a, b) = (left.int32s, right.int32s)
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 let problem = fault32(op, Int64(a.at(row)), Int64(b.at(row)), isSmall)
                 if let problem { throw problem }
             }

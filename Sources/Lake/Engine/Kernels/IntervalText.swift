@@ -133,8 +133,8 @@ struct IntervalParser {
             if cursor.isLetter {
                 guard seen, cursor.word() == "ago" else { return false }
                 cursor.skipSpaces()
-                months = -months
-                days = -days
+                months = 0 &- months
+                days = 0 &- days
                 microseconds = 0 &- microseconds
                 return cursor.isAtEnd
             }

@@ -136,7 +136,7 @@ enum JSONKernels {
         let valid = TextKernels.strictValidity([document, key], count: count)
         var flags = [UInt8](repeating: 0, count: count)
         try TextRows.with([document, key]) { rows in
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 let scanner = JSONScanner(text: rows[0, row])
                 let wanted = rows[1, row]
                 let start = scanner.skipSpaces(0)
@@ -170,7 +170,7 @@ enum JSONKernels {
         let valid = TextKernels.strictValidity([left, right], count: count)
         let fixed = right.isConstant && !right.column.isNull(0) ? tree(right, 0) : nil
         var flags = [UInt8](repeating: 0, count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             let part = fixed ?? tree(right, row)
             flags[row] = contains(tree(left, row), part, isTop: true) ? 1 : 0
         }
@@ -232,7 +232,7 @@ enum JSONKernels {
         let texts = document.texts.values
         var values = [Int32](repeating: 0, count: count)
         try TextReader.with(texts) { (reader) throws(Problem) in
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 let scanner = JSONScanner(text: reader[row])
                 guard let length = scanner.elementCount() else {
                     let isObject = scanner.kind(at: scanner.skipSpaces(0)) == .object
@@ -262,7 +262,7 @@ enum JSONKernels {
         _ document: Vector, _ key: Vector, count: Int
     ) throws(Problem) -> Column {
         let valid = TextKernels.strictValidity([document, key], count: count)
-        for row in 0..<count where valid?[row] ?? true {
+        for row in ValidRows(valid, count) {
             switch tree(document, row) {
             case .object, .array: continue
             default: throw SQLErrors.invalidParameter("cannot delete from scalar")

@@ -83,7 +83,7 @@ enum ListKernels {
         }
         var flags = [UInt8](repeating: 0, count: count)
         var valid = Validity(repeating: false, count: count)
-        for row in 0..<count where strict?[row] ?? true {
+        for row in ValidRows(strict, count) {
             let at = list.isConstant ? 0 : row
             let wanted = value.value(row)
             var sawNull = false

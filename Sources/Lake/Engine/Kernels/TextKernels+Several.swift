@@ -105,7 +105,8 @@ extension TextKernels {
     /// `replace(text, from, to)`
     static func replace(_ arguments: [Vector], count: Int) throws(Problem) -> Column {
         let valid = strictValidity(arguments, count: count)
-        return try build(arguments, valid: valid, count: count) { rows, row, output in
+        return try build(arguments, valid: valid, count: count) {
+            (rows, row, output) throws(Problem) in
             let (text, from, to) = (rows[0, row], rows[1, row], rows[2, row])
             guard !from.isEmpty else {
                 output += text
@@ -116,6 +117,9 @@ extension TextKernels {
                 output += text[start..<found]
                 output += to
                 start = found + from.count
+                if output.count > resultBytesMax {
+                    throw Problem("54000", "requested length too large")
+                }
             }
             output += text[start...]
         }
@@ -192,7 +196,7 @@ extension TextKernels {
         let valid = strictValidity([text, needle], count: count)
         var values = [Int32](repeating: 0, count: count)
         try TextRows.with([text, needle]) { rows in
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 let haystack = rows[0, row]
                 guard let found = find(rows[1, row], in: haystack, from: 0) else { continue }
                 let before = UnsafeRawBufferPointer(rebasing: haystack[0..<found])
@@ -206,7 +210,7 @@ extension TextKernels {
         let valid = strictValidity([text, prefix], count: count)
         var values = [UInt8](repeating: 0, count: count)
         try TextRows.with([text, prefix]) { rows in
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 let (whole, wanted) = (rows[0, row], rows[1, row])
                 guard whole.count >= wanted.count else { continue }
                 let head = UnsafeRawBufferPointer(rebasing: whole[0..<wanted.count])
@@ -249,7 +253,7 @@ extension TextKernels {
         var flags = [UInt8](repeating: 0, count: count)
         let texts = text.texts
         try TextReader.with(texts.values) { (reader) throws(Problem) in
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 flags[row] = try compiled.matches(reader[texts.isConstant ? 0 : row]) ? 1 : 0
             }
         }
@@ -261,7 +265,7 @@ extension TextKernels {
     ) throws(Problem) -> Column {
         var flags = [UInt8](repeating: 0, count: count)
         try TextRows.with(arguments) { (rows) throws(Problem) in
-            for row in 0..<count where valid?[row] ?? true {
+            for row in ValidRows(valid, count) {
                 let escape = try escapeByte(arguments.count > 2 ? rows[2, row] : nil)
                 let pattern = LikePattern(
                     rows[1, row], escape: escape, ignoringCase: ignoringCase)

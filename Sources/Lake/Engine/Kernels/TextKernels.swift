@@ -58,7 +58,7 @@ enum TextKernels {
         let texts = argument.texts.values
         var values = [Int32](repeating: 0, count: count)
         TextReader.with(texts) { reader in
-            for row in 0..<count where valid?[row] ?? true { values[row] = body(reader[row]) }
+            for row in ValidRows(valid, count) { values[row] = body(reader[row]) }
         }
         return Column(type: .int32, data: .int32(values), validity: valid)
     }

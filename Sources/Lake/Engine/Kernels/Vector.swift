@@ -200,7 +200,7 @@ func mapPairs<A, B, R>(
 /// NULL row may hold anything.
 @inline(__always)
 func firstRow(count: Int, valid: Validity?, where fault: (Int) -> Bool) -> Int? {
-    for row in 0..<count where valid?[row] ?? true {
+    for row in ValidRows(valid, count) {
         if fault(row) { return row }
     }
     return nil

@@ -45,16 +45,35 @@ final class KeyTable {
         let words = encoder.encode(columns, count: rows, adding: true)
         let hashes = hash(words, rows)
         reserve(rows)
+        let before = count
         var groups = [Int32](repeating: 0, count: rows)
-        for row in 0..<rows {
-            let slot = place(words, row, rows, hashes[row])
-            if slots[slot] == 0 {
-                slots[slot] = hashes[row] & ~0xFFFF_FFFF | UInt64(count + 1)
-                for word in 0..<width { keys.append(words[word * rows + row]) }
-                if !originals.isEmpty { remember(columns, row) }
-                count += 1
+        // Room for the case that every row is new; what is not needed goes back behind the loop.
+        keys.grow(to: (count + rows) * width, 0)
+        var total = count
+        slots.withUnsafeMutableBufferPointer { slots in
+            keys.withUnsafeMutableBufferPointer { keys in
+                words.withUnsafeBufferPointer { words in
+                    let probe = Probe(
+                        slots: UnsafeBufferPointer(slots), keys: UnsafeBufferPointer(keys),
+                        words: words, width: width, rows: rows)
+                    for row in 0..<rows {
+                        let slot = probe.place(row, hashes[row])
+                        if slots[slot] == 0 {
+                            slots[slot] = hashes[row] & Probe.saltMask | UInt64(total + 1)
+                            for word in 0..<width {
+                                keys[total * width + word] = words[word * rows + row]
+                            }
+                            total += 1
+                        }
+                        groups[row] = Probe.group(slots[slot])
+                    }
+                }
             }
-            groups[row] = Int32(truncatingIfNeeded: slots[slot] & 0xFFFF_FFFF) - 1
+        }
+        count = total
+        keys.removeLast(keys.count - count * width)
+        if !originals.isEmpty {
+            for row in AggregateState.newRows(groups, before) { remember(columns, Int(row)) }
         }
         return groups
     }
@@ -68,12 +87,60 @@ final class KeyTable {
         let words = encoder.encode(columns, count: rows, adding: false)
         let hashes = hash(words, rows)
         var groups = [Int32](repeating: 0, count: rows)
-        for row in 0..<rows {
-            let slot = place(words, row, rows, hashes[row])
-            // A free slot is 0, which makes -1.
-            groups[row] = Int32(truncatingIfNeeded: slots[slot] & 0xFFFF_FFFF) - 1
+        slots.withUnsafeBufferPointer { slots in
+            keys.withUnsafeBufferPointer { keys in
+                words.withUnsafeBufferPointer { words in
+                    let probe = Probe(
+                        slots: slots, keys: keys, words: words, width: width, rows: rows)
+                    for row in 0..<rows {
+                        groups[row] = Probe.group(slots[probe.place(row, hashes[row])])
+                    }
+                }
+            }
         }
         return groups
+    }
+
+    /// Looks for rows in the table, over memory that stays in place meanwhile.
+    private struct Probe {
+        /// The part of a slot that holds the upper half of the hash.
+        static let saltMask: UInt64 = ~0xFFFF_FFFF
+
+        let slots: UnsafeBufferPointer<UInt64>
+        let keys: UnsafeBufferPointer<UInt64>
+        let words: UnsafeBufferPointer<UInt64>
+        let width: Int
+        let rows: Int
+
+        /// The group in a slot; a free slot is 0, which makes -1.
+        @inline(__always)
+        static func group(_ slot: UInt64) -> Int32 {
+            Int32(truncatingIfNeeded: slot & 0xFFFF_FFFF) - 1
+        }
+
+        /// The slot that holds the key of `row`, or the free one where it belongs.
+        @inline(__always)
+        func place(_ row: Int, _ hash: UInt64) -> Int {
+            let mask = slots.count - 1
+            let salt = hash & Self.saltMask
+            var slot = Int(truncatingIfNeeded: hash) & mask
+            while true {
+                let entry = slots[slot]
+                if entry == 0 { return slot }
+                if entry & Self.saltMask == salt, isEqual(row, Int(entry & 0xFFFF_FFFF) - 1) {
+                    return slot
+                }
+                slot = (slot + 1) & mask
+            }
+        }
+
+        @inline(__always)
+        private func isEqual(_ row: Int, _ group: Int) -> Bool {
+            for word in 0..<width where keys[group * width + word] != words[word * rows + row] {
+                return false
+            }
+            return true
+        }
     }
 
     private func hash(_ words: [UInt64], _ rows: Int) -> [UInt64] {
@@ -91,28 +158,6 @@ final class KeyTable {
         return hashes
     }
 
-    /// The slot that holds the key of `row`, or the free one where it belongs.
-    @inline(__always)
-    private func place(_ words: [UInt64], _ row: Int, _ rows: Int, _ hash: UInt64) -> Int {
-        let mask = slots.count - 1
-        let salt = hash & ~0xFFFF_FFFF
-        var slot = Int(truncatingIfNeeded: hash) & mask
-        while true {
-            let entry = slots[slot]
-            if entry == 0 { return slot }
-            if entry & ~0xFFFF_FFFF == salt {
-                let base = (Int(entry & 0xFFFF_FFFF) - 1) * width
-                var isEqual = true
-                for word in 0..<width where keys[base + word] != words[word * rows + row] {
-                    isEqual = false
-                    break
-                }
-                if isEqual { return slot }
-            }
-            slot = (slot + 1) & mask
-        }
-    }
-
     /// Makes room for `rows` more groups at a load of at most one half.
     private func reserve(_ rows: Int) {
         let wanted = (count + rows) * 2
@@ -127,7 +172,7 @@ final class KeyTable {
             for word in 0..<width { hash = KeyHash.mix(hash, keys[group * width + word]) }
             var slot = Int(truncatingIfNeeded: hash) & mask
             while slots[slot] != 0 { slot = (slot + 1) & mask }
-            slots[slot] = hash & ~0xFFFF_FFFF | UInt64(group + 1)
+            slots[slot] = hash & Probe.saltMask | UInt64(group + 1)
         }
     }
 
