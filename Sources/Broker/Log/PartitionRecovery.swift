@@ -258,6 +258,7 @@ struct PartitionRecovery {
         let position = log.segments[last].bytes
         if try file.read(at: position, count: batch.count) != batch { rewrittenBatches += 1 }
         try file.write([batch], at: position)
+        log.leaderEpoch = max(log.leaderEpoch, header.leaderEpoch)
         log.note(header, now: now)
     }
 

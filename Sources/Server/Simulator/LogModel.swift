@@ -2,12 +2,16 @@ import Base
 
 /// What the simulation knows about the batches of one partition, independent of the log.
 struct PartitionModel {
+    struct Row {
+        var key: String?
+        var text: String
+    }
+
     struct Batch {
         var producer: Int
         /// The producer's count of batches, from 0.
         var number: Int
-        var checksum: UInt32
-        var recordCount: Int
+        var rows: [Row]
     }
 
     struct Promise {
@@ -18,8 +22,11 @@ struct PartitionModel {
     }
 
     let name: TopicPartition
-    /// Every batch that was ever sent, by its checksum.
+    var isCompacted = false
+    /// Every batch that was ever sent, by its checksum. Looked up only.
     var sent: [UInt32: Batch] = [:]
+    /// The value of every record that was ever sent. Looked up only.
+    var sentTexts: Set<String> = []
     /// Batches acknowledged to producers, by base offset.
     var acknowledged: OrderedMap<Int64, Promise> = [:]
     /// Batches that a reader saw, by base offset.
@@ -31,6 +38,13 @@ struct PartitionModel {
     /// Batches promised by this sync may be lost: the journal frame that proves that they were
     /// durable was never written, and the only copy was damaged on purpose.
     var unprovenSync: Int?
+
+    init(name: TopicPartition) { self.name = name }
+
+    mutating func add(_ batch: Batch, checksum: UInt32) {
+        sent[checksum] = batch
+        for row in batch.rows { sentTexts.insert(row.text) }
+    }
 }
 
 /// One producer: sends batches in order, retries what was not acknowledged.
@@ -42,13 +56,22 @@ struct ProducerModel {
         /// Set once the log took it.
         var lastOffset: Int64?
         var baseOffset: Int64?
+        /// The request that carries it on the present connection.
+        var correlation: Int32?
     }
 
     let id: Int
     let partition: Int
     let isIdempotent: Bool
+    var producerID: Int64 = -1
     var nextNumber = 0
     var nextSequence: Int32 = 0
     var inFlight: [InFlight] = []
     var isStopped = false
+
+    init(id: Int, partition: Int, isIdempotent: Bool) {
+        self.id = id
+        self.partition = partition
+        self.isIdempotent = isIdempotent
+    }
 }

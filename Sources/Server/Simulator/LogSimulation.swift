@@ -29,13 +29,19 @@ struct LogSimulation {
     private var load: Random
     private var faults: Random
     private var trace = TraceHash()
-    private var partitions: [PartitionModel] = []
+    private var checker = PromiseChecker()
+    /// The checker's view, in place.
+    private var partitions: [PartitionModel] {
+        _read { yield checker.partitions }
+        _modify { yield &checker.partitions }
+    }
     private var producers: [ProducerModel] = []
     private var openSync: (request: SyncRequest, flush: SimulatedFile.Flush)?
     private var syncsCompleted = 0
     private var crashOneIn = 0
     private var rotOneIn = 0
     private var isFull = false
+    private var minDirtyPerMille = 1
 
     init(seed: UInt64, options: SimulationOptions) {
         self.options = options
@@ -64,13 +70,27 @@ struct LogSimulation {
         for index in 0..<shape.within(1...4) {
             partitions.append(
                 PartitionModel(name: TopicPartition(topic: "t\(index % 2)", partition: Int32(index))))
+            partitions[index].isCompacted = index > 0 && shape.chance(1, in: 3)
         }
+        minDirtyPerMille = [1, 200, 500][shape.below(3)]
         for id in 0..<shape.within(1...5) {
             producers.append(
                 ProducerModel(
                     id: id, partition: shape.below(partitions.count),
                     isIdempotent: shape.chance(2, in: 3)))
+            producers[id].producerID = Int64(1000 + id)
         }
+        checker.isIdempotent = producers.map(\.isIdempotent)
+    }
+
+    private func settings(of index: Int) -> PartitionSettings {
+        var result = settings
+        guard partitions[index].isCompacted else { return result }
+        result.isCompacted = true
+        result.deletesOldSegments = false
+        result.segmentBytes = min(result.segmentBytes, 16 << 10)
+        result.minCleanableDirtyPerMille = minDirtyPerMille
+        return result
     }
 
     private var now: Now {
@@ -94,7 +114,7 @@ struct LogSimulation {
         queue.schedule(.crash, at: time + Int64(faults.within(5_000_000...60_000_000)))
         queue.schedule(.deleteRecords(0), at: time + 70_000_000)
         queue.schedule(.diskSpace, at: time + 50_000_000)
-        while result.events < options.eventCount, result.anomalies.isEmpty,
+        while result.events < options.eventCount, checker.anomalies.isEmpty,
             let next = queue.next()
         {
             time = next.time
@@ -104,7 +124,7 @@ struct LogSimulation {
             if diskIsDead { crash() }
             pump()
         }
-        if result.anomalies.isEmpty {
+        if checker.anomalies.isEmpty {
             // The last act: whatever is promised now survives one more power loss.
             losePower()
             restart()
@@ -112,6 +132,7 @@ struct LogSimulation {
         trace.mix(disk.trace.value)
         trace.mix(result.acknowledged)
         result.traceHash = trace.value
+        result.anomalies = checker.anomalies
         result.failedSyncs = disk.failedSyncs
         result.damagedPartitions = partitions.count { $0.isDamaged }
         return result
@@ -162,7 +183,7 @@ struct LogSimulation {
     }
 
     private mutating func anomaly(_ text: String) {
-        result.anomalies.append(text)
+        checker.anomaly(text)
         trace.mix(text)
     }
 
@@ -235,31 +256,14 @@ struct LogSimulation {
     }
 
     private mutating func makeBatch(_ index: Int) {
-        let producer = producers[index]
-        let count = load.within(1...4)
-        var builder = RecordBatchBuilder()
-        for record in 0..<count {
-            var text = "p\(producer.id) n\(producer.nextNumber) r\(record) "
-            text += String(repeating: "x", count: load.below(load.chance(1, in: 8) ? 1500 : 90))
-            builder.append(
-                key: nil, value: Bytes(utf8: text), timestamp: now.timestamp)
-        }
-        var properties = RecordBatchBuilder.Properties(codec: load.chance(1, in: 8) ? .lz4 : .none)
-        if producer.isIdempotent {
-            properties.producerId = Int64(1000 + producer.id)
-            properties.producerEpoch = 0
-            properties.baseSequence = producer.nextSequence
-        }
-        guard let bytes = try? builder.finish(properties),
-            let header = try? RecordBatchHeader(bytes)
+        let partition = producers[index].partition
+        let isKeyed = partitions[partition].isCompacted
+        guard
+            let (entry, batch) = producers[index].nextBatch(
+                &load, keyed: isKeyed, at: now.timestamp)
         else { return anomaly("a batch could not be built") }
-        producers[index].inFlight.append(
-            ProducerModel.InFlight(number: producer.nextNumber, bytes: bytes, checksum: header.crc))
-        partitions[producer.partition].sent[header.crc] = PartitionModel.Batch(
-            producer: producer.id, number: producer.nextNumber, checksum: header.crc,
-            recordCount: count)
-        producers[index].nextNumber += 1
-        producers[index].nextSequence += Int32(count)
+        producers[index].inFlight.append(entry)
+        partitions[partition].add(batch, checksum: entry.checksum)
     }
 
     /// False when the batch was not taken and later ones must wait.
@@ -320,7 +324,9 @@ struct LogSimulation {
 
     private mutating func deleteRecords(_ index: Int) {
         let name = partitions[index].name
-        guard !partitions[index].isDamaged, let offsets = store?.offsets(of: name) else { return }
+        guard !partitions[index].isDamaged, !partitions[index].isCompacted,
+            let offsets = store?.offsets(of: name)
+        else { return }
         let span = Int(offsets.highWatermark - offsets.logStartOffset)
         guard span > 0, load.chance(1, in: 3) else { return }
         let target = offsets.logStartOffset + Int64(load.below(span / 2 + 1))
@@ -335,54 +341,36 @@ struct LogSimulation {
         guard !partitions[index].isDamaged, let offsets = store?.offsets(of: name) else { return }
         let span = Int(offsets.highWatermark - offsets.logStartOffset)
         let from = offsets.logStartOffset + Int64(load.below(span + 1))
-        _ = readBatches(index, from: from, maxBytes: 1 << load.within(8...15), remember: true)
+        var walk = PromiseChecker.Walk(from: from)
+        _ = readBatches(index, maxBytes: 1 << load.within(8...15), remember: true, walk: &walk)
     }
 
-    /// Reads and checks one answer; returns the next offset, nil at the end or when impossible.
+    /// Reads and checks one answer; false at the end or when nothing can be read.
     private mutating func readBatches(
-        _ index: Int, from offset: Offset, maxBytes: Int, remember: Bool,
-        _ visit: (RecordBatchHeader) -> Void = { _ in }
-    ) -> Offset? {
+        _ index: Int, maxBytes: Int, remember: Bool, walk: inout PromiseChecker.Walk
+    ) -> Bool {
         let name = partitions[index].name
-        guard var current = store else { return nil }
+        guard var current = store else { return false }
         store = nil
         defer { store = current }
         do throws(ReadFailure) {
-            let answer = try current.read(name, from: offset, maxBytes: maxBytes)
-            guard !diskIsDead else { return nil }
-            var next = offset
+            let answer = try current.read(name, from: walk.next, maxBytes: maxBytes)
+            guard !diskIsDead else { return false }
             for bytes in answer.batches {
-                guard let view = try? RecordBatchView(bytes), (try? view.checkChecksum()) != nil
-                else {
-                    anomaly("\(name) served a corrupt batch at offset \(next)")
-                    return nil
-                }
-                let header = view.header
-                if header.lastOffset < next || header.lastOffset >= answer.highWatermark {
-                    anomaly(
-                        "\(name) served offsets \(header.baseOffset) to \(header.lastOffset) at "
-                            + "\(next), high watermark \(answer.highWatermark)")
-                }
-                if partitions[index].sent[header.crc] == nil {
-                    anomaly("\(name) served a batch at \(header.baseOffset) that nobody sent")
-                }
-                if remember {
-                    partitions[index].served[header.baseOffset.value] = PartitionModel.Promise(
-                        checksum: header.crc, lastOffset: header.lastOffset.value,
-                        sync: syncsCompleted)
-                }
-                visit(header)
-                next = header.nextOffset
+                let isReadable = checker.observe(
+                    bytes, of: index, highWatermark: answer.highWatermark,
+                    sync: remember ? syncsCompleted : nil, walk: &walk)
+                guard isReadable else { return false }
             }
-            return answer.batches.isEmpty ? nil : next
+            return !answer.batches.isEmpty
         } catch {
-            guard !diskIsDead else { return nil }
+            guard !diskIsDead else { return false }
             if case .damaged(let damage) = error {
                 noteDamage(index, damage)
             } else {
-                anomaly("\(name) can't be read at \(offset): \(error)")
+                anomaly("\(name) can't be read at \(walk.next): \(error)")
             }
-            return nil
+            return false
         }
     }
 
@@ -406,6 +394,7 @@ struct LogSimulation {
     }
 
     private mutating func forgetProcess() {
+        result.cleanings += Int(store?.statistics.cleanings ?? 0)
         store = nil
         openSync = nil
         queue.removeAll { if case .syncDone = $0 { true } else { false } }
@@ -514,8 +503,7 @@ struct LogSimulation {
         }
         if !missing.isEmpty {
             let new = missing.map {
-                NewPartition(
-                    topicPartition: $0.name, topicID: UUID128(high: 9, low: 9), settings: settings)
+                NewPartition(topicPartition: $0.name, topicID: UUID128(high: 9, low: 9))
             }
             let now = self.now
             do throws(StorageFailure) {
@@ -526,7 +514,9 @@ struct LogSimulation {
             }
         }
         for index in partitions.indices {
-            store?.configure(partitions[index].name, settings: settings)
+            let settings = settings(of: index)
+            let name = partitions[index].name
+            store?.configure(name, settings: settings)
             if !partitions[index].isDamaged { checkPartition(index) }
         }
         if !diskIsDead { store?.checkInvariants() }
@@ -536,76 +526,12 @@ struct LogSimulation {
     private mutating func checkPartition(_ index: Int) {
         let name = partitions[index].name
         guard let offsets = store?.offsets(of: name) else { return }
-        if offsets.logStartOffset.value < partitions[index].deletedBelow {
-            anomaly(
-                "\(name) starts at \(offsets.logStartOffset), deleted below "
-                    + "\(partitions[index].deletedBelow)")
-        }
-        var found: OrderedMap<Int64, UInt32> = [:]
-        var next = offsets.logStartOffset
-        var expected: Int64?
-        while let after = readBatches(
-            index, from: next, maxBytes: 64 << 10, remember: false,
-            { header in
-                found[header.baseOffset.value] = header.crc
-                if expected == nil { expected = header.baseOffset.value }
-                if expected != header.baseOffset.value { expected = -1 }
-                if expected != -1 { expected = header.nextOffset.value }
-            })
-        {
-            next = after
-        }
-        guard !partitions[index].isDamaged, !diskIsDead, result.anomalies.isEmpty else { return }
-        if expected == -1 { anomaly("\(name) has a gap") }
-        if next != offsets.highWatermark {
-            anomaly("\(name) ends at \(next), its high watermark is \(offsets.highWatermark)")
-        }
-        let logStart = offsets.logStartOffset.value
-        checkPromises(index, partitions[index].acknowledged, found, logStart, "acknowledged")
-        checkPromises(index, partitions[index].served, found, logStart, "served")
-        checkSequences(index, found)
-        trace.mix(next.value)
-        // What was lost legitimately must not be asked for again.
-        guard let unproven = partitions[index].unprovenSync else { return }
-        partitions[index].unprovenSync = nil
-        for promises in [\PartitionModel.acknowledged, \PartitionModel.served] {
-            for (base, promise) in partitions[index][keyPath: promises]
-            where promise.sync >= unproven && found[base] != promise.checksum {
-                partitions[index][keyPath: promises][base] = nil
-            }
-        }
-    }
-
-    private mutating func checkPromises(
-        _ index: Int, _ promises: OrderedMap<Int64, PartitionModel.Promise>,
-        _ found: OrderedMap<Int64, UInt32>, _ logStart: Int64, _ kind: String
-    ) {
-        for (base, promise) in promises where promise.lastOffset >= logStart {
-            if found[base] == promise.checksum { continue }
-            if let unproven = partitions[index].unprovenSync, promise.sync >= unproven { continue }
-            let what = found[base] == nil ? "is missing" : "is another batch"
-            anomaly("\(partitions[index].name): the batch \(kind) at \(base) \(what)")
-            return
-        }
-    }
-
-    /// Batches of one producer are in the order of sending; those of an idempotent one once each
-    /// and without gaps.
-    private mutating func checkSequences(_ index: Int, _ found: OrderedMap<Int64, UInt32>) {
-        var last: [Int: Int] = [:]
-        for (base, checksum) in found {
-            guard let batch = partitions[index].sent[checksum] else { continue }
-            let previous = last[batch.producer]
-            last[batch.producer] = batch.number
-            guard let previous else { continue }
-            let isRight =
-                producers[batch.producer].isIdempotent
-                ? batch.number == previous + 1 : batch.number > previous
-            if !isRight {
-                anomaly(
-                    "\(partitions[index].name): batch \(batch.number) of producer "
-                        + "\(batch.producer) at \(base) follows batch \(previous)")
-            }
-        }
+        var walk = PromiseChecker.Walk(from: offsets.logStartOffset)
+        while readBatches(index, maxBytes: 64 << 10, remember: false, walk: &walk) {}
+        guard !partitions[index].isDamaged, !diskIsDead, checker.anomalies.isEmpty else { return }
+        checker.verify(
+            walk, of: index, logStart: offsets.logStartOffset,
+            highWatermark: offsets.highWatermark)
+        trace.mix(walk.next.value)
     }
 }

@@ -7,7 +7,13 @@ package func simulateLog(seed: UInt64, options: SimulationOptions) -> Simulation
     return simulation.run()
 }
 
-/// Runs many seeds and reports what goes wrong. Returns how many seeds failed.
+/// Runs one broker and its clients over real frames from one seed.
+package func simulateOneNode(seed: UInt64, options: SimulationOptions) -> SimulationResult {
+    var simulation = NodeSimulation(seed: seed, options: options)
+    return simulation.run()
+}
+
+/// Runs many seeds, each for the log alone and for a whole node, and reports what goes wrong. Returns how many seeds failed.
 package func runSimulations(
     seeds: Range<UInt64>, planted: PlantedBug, report: (String) -> Void
 ) -> Int {
@@ -16,23 +22,36 @@ package func runSimulations(
     var failed = 0
     var total = SimulationResult(seed: 0)
     for seed in seeds {
-        let result = simulateLog(seed: seed, options: options)
-        total.events += result.events
-        total.acknowledged += result.acknowledged
-        total.crashes += result.crashes
-        total.powerLosses += result.powerLosses
-        total.failedSyncs += result.failedSyncs
-        total.damagedPartitions += result.damagedPartitions
-        guard !result.anomalies.isEmpty else { continue }
-        failed += 1
-        report(
-            "seed \(seed) (trace \(hex(result.traceHash))): "
-                + result.anomalies.joined(separator: "; "))
+        var hasFailed = false
+        for (what, simulate) in [("log", simulateLog), ("node", simulateOneNode)] {
+            let result = simulate(seed, options)
+            total.add(result)
+            guard !result.anomalies.isEmpty else { continue }
+            hasFailed = true
+            report(
+                "seed \(seed), \(what) (trace \(hex(result.traceHash))): "
+                    + result.anomalies.joined(separator: "; "))
+        }
+        if hasFailed { failed += 1 }
     }
     report(
         "\(seeds.count) seeds, \(failed) with anomalies; \(total.events) events, "
             + "\(total.acknowledged) batches acknowledged, \(total.crashes) crashes, "
             + "\(total.powerLosses) power losses, \(total.failedSyncs) failed syncs, "
-            + "\(total.damagedPartitions) damaged partitions")
+            + "\(total.damagedPartitions) partitions damaged on purpose, "
+            + "\(total.cleanings) cleanings")
     return failed
+}
+
+extension SimulationResult {
+    /// Adds the counts of another run.
+    mutating func add(_ other: SimulationResult) {
+        events += other.events
+        acknowledged += other.acknowledged
+        crashes += other.crashes
+        powerLosses += other.powerLosses
+        failedSyncs += other.failedSyncs
+        damagedPartitions += other.damagedPartitions
+        cleanings += other.cleanings
+    }
 }

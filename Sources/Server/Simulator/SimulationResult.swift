@@ -24,6 +24,8 @@ package struct SimulationResult: Hashable, Sendable {
     package var powerLosses = 0
     package var failedSyncs = 0
     package var damagedPartitions = 0
+    /// Compactions that ran to their end.
+    package var cleanings = 0
 
     package init(seed: UInt64) { self.seed = seed }
 }
