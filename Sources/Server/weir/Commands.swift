@@ -9,7 +9,8 @@ struct RegisteredCommand: Sendable {
 
 /// Everything that `weir` understands, in the order in which help lists it.
 private let registeredCommands: [RegisteredCommand] =
-    serveCommands + demoCommands + sqlCommands + tableCommands + generalCommands
+    serveCommands + demoCommands + brokerCommands + sqlCommands + tableCommands
+    + simulationCommands + generalCommands
 
 let commandTable = CommandTable(
     program: "weir",
