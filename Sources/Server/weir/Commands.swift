@@ -29,7 +29,7 @@ let httpFlag = FlagSpec(
     "http-server", value: "HOST:PORT", "The HTTP port of the server", fallback: "127.0.0.1:8888",
     readsEnvironment: true)
 
-private let generalCommands: [RegisteredCommand] = [
+private let generalCommands: [RegisteredCommand] = brokerCommands + simulationCommands + [
     RegisteredCommand(
         spec: CommandSpec("version", "Prints the version"),
         run: { (context) throws(Problem) in

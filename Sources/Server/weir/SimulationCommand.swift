@@ -1,0 +1,39 @@
+import Base
+import Log
+import Runtime
+import Simulator
+
+let simulationCommands: [RegisteredCommand] = [
+    RegisteredCommand(
+        spec: CommandSpec(
+            "sim run", "Runs one node under crashes and power loss, from seeds",
+            details: "The same seed gives the same run, in every build and on every machine.",
+            flags: [
+                FlagSpec("seed", "s", value: "N", "The first seed", fallback: "1"),
+                FlagSpec("count", "n", value: "N", "How many seeds", fallback: "100"),
+                FlagSpec(
+                    "bug", nil, value: "NAME", "Plants a bug, to see that it is found",
+                    fallback: "none", choices: PlantedBug.allCases.map(\.rawValue)),
+            ],
+            examples: [
+                ("weir sim run --seed 7 --count 1", "repeats one seed"),
+                ("weir sim run --bug skip-checksum", "must find anomalies and exit with 1"),
+            ]),
+        run: { (context) throws(Problem) in
+            let call = context.invocation
+            let seed = UInt64(try call.integer("seed", in: 0...Int64.max / 2) ?? 1)
+            let count = UInt64(try call.integer("count", in: 1...100_000_000) ?? 100)
+            let bug = PlantedBug(rawValue: call.string("bug") ?? "none") ?? .none
+            var lines: [String] = []
+            let failed = runSimulations(seeds: seed..<(seed + count), planted: bug) { line in
+                if context.isJSON { lines.append(line) } else { context.print(line + "\n") }
+            }
+            if context.isJSON {
+                context.print([
+                    "seed": .int(seed), "count": .int(count), "failed": .int(failed),
+                    "bug": .string(bug.rawValue), "report": .array(lines.map { .string($0) }),
+                ])
+            }
+            return failed == 0 ? .ok : .failed
+        })
+]
