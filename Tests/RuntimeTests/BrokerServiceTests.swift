@@ -35,7 +35,8 @@ import Testing
         let first = try start()
         _ = try first.port.call(.createTopic(name: "t", partitions: 2, configs: []))
         let records = (0..<10).map { NewRecord(value: Bytes(utf8: "value \($0)")) }
-        guard case .appended(let places) = try first.port.call(.append(topic: "t", records: records))
+        guard
+            case .appended(let places) = try first.port.call(.append(topic: "t", records: records))
         else {
             Issue.record("an append is answered by its places")
             return

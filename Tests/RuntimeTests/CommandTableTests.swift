@@ -6,7 +6,8 @@ import Testing
     let table = CommandTable(
         program: "weir", summary: "test",
         globalFlags: [
-            FlagSpec("output", "o", value: "FORM", "form", fallback: "text", choices: ["text", "json"]),
+            FlagSpec(
+                "output", "o", value: "FORM", "form", fallback: "text", choices: ["text", "json"]),
             FlagSpec("server", value: "HOST:PORT", "server", readsEnvironment: true),
             FlagSpec("quiet", "q", "no chatter", readsEnvironment: true),
         ],
@@ -19,8 +20,10 @@ import Testing
                     FlagSpec("force", "f", "really"),
                 ]),
             CommandSpec("topic list", "Lists"),
-            CommandSpec("topic describe", "Describes", arguments: [ArgumentSpec("TOPIC", .any, "x")]),
-            CommandSpec("serve", "Serves", flags: [FlagSpec("data", value: "DIR", "where")],
+            CommandSpec(
+                "topic describe", "Describes", arguments: [ArgumentSpec("TOPIC", .any, "x")]),
+            CommandSpec(
+                "serve", "Serves", flags: [FlagSpec("data", value: "DIR", "where")],
                 takesSettings: true),
         ])
 
@@ -142,13 +145,15 @@ import Testing
 }
 
 @Suite struct StatementSplitterTests {
-    @Test(arguments: [
-        ("a; b ;c", ["a", "b"], "c"), ("select ';' ; x", ["select ';'"], "x"),
-        ("select 'it''s;' ;", ["select 'it''s;'"], ""), ("\"a;b\";", ["\"a;b\""], ""),
-        ("-- no;\nyes;", ["-- no;\nyes"], ""), ("/* a; /* b; */ c; */ d;", ["/* a; /* b; */ c; */ d"], ""),
-        ("$$ a;b $$; c", ["$$ a;b $$"], "c"), ("$x$ $$; $x$;", ["$x$ $$; $x$"], ""),
-        ("$1; a$b$;", ["$1", "a$b$"], ""), (";;;", [], ""), ("", [], ""),
-    ] as [(String, [String], String)])
+    @Test(
+        arguments: [
+            ("a; b ;c", ["a", "b"], "c"), ("select ';' ; x", ["select ';'"], "x"),
+            ("select 'it''s;' ;", ["select 'it''s;'"], ""), ("\"a;b\";", ["\"a;b\""], ""),
+            ("-- no;\nyes;", ["-- no;\nyes"], ""),
+            ("/* a; /* b; */ c; */ d;", ["/* a; /* b; */ c; */ d"], ""),
+            ("$$ a;b $$; c", ["$$ a;b $$"], "c"), ("$x$ $$; $x$;", ["$x$ $$; $x$"], ""),
+            ("$1; a$b$;", ["$1", "a$b$"], ""), (";;;", [], ""), ("", [], ""),
+        ] as [(String, [String], String)])
     func `statements end at semicolons that count`(text: String, whole: [String], rest: String) {
         var splitter = StatementSplitter()
         #expect(splitter.add(text) == whole)

@@ -21,10 +21,11 @@ import Testing
         #expect(line.text == "00:00:00.000 error node  a\u{FFFD}[2Jb\n    c\n")
     }
 
-    @Test(arguments: [
-        (0, "1970-01-01"), (-1, "1969-12-31"), (951_782_400_000_000, "2000-02-29"),
-        (4_107_542_400_000_000, "2100-03-01"), (-62_135_596_800_000_000, "0001-01-01"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "1970-01-01"), (-1, "1969-12-31"), (951_782_400_000_000, "2000-02-29"),
+            (4_107_542_400_000_000, "2100-03-01"), (-62_135_596_800_000_000, "0001-01-01"),
+        ] as [(Int64, String)])
     func `dates are right across leap years`(microseconds: Int64, date: String) {
         #expect(utcText(wallMicroseconds: microseconds).hasPrefix(date))
     }

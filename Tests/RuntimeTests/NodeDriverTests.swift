@@ -306,10 +306,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("localhost:9092", "localhost", 9092), ("[::1]:0", "::1", 0), (":7", "", 7),
-        ("::1", "::1", 1), ("host", "host", 1), ("*:65535", "*", 65535),
-    ] as [(String, String, UInt16)])
+    @Test(
+        arguments: [
+            ("localhost:9092", "localhost", 9092), ("[::1]:0", "::1", 0), (":7", "", 7),
+            ("::1", "::1", 1), ("host", "host", 1), ("*:65535", "*", 65535),
+        ] as [(String, String, UInt16)])
     func `addresses are parsed`(text: String, host: String, port: UInt16) throws {
         #expect(
             try HostPort(parsing: text, defaultPort: 1) == HostPort(host: host, port: port))

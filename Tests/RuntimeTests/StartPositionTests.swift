@@ -5,13 +5,16 @@ import Testing
 @Suite struct StartPositionTests {
     let now = Timestamp(milliseconds: 1_767_323_045_678)
 
-    @Test(arguments: [
-        ("start", .start), ("beginning", .start), ("end", .end), ("0", .offset(0)),
-        ("42", .offset(42)), ("-5", .beforeEnd(5)), ("@0", .time(0)),
-        ("s@1767323045678", .time(1_767_323_045_678)), ("@-15m", .time(1_767_323_045_678 - 900_000)),
-        ("@2026-01-02T03:04:05.678Z", .time(1_767_323_045_678)),
-        ("@2026-01-02 03:04", .time(1_767_323_040_000)), ("@2024-02-29", .time(1_709_164_800_000)),
-    ] as [(String, StartPosition)])
+    @Test(
+        arguments: [
+            ("start", .start), ("beginning", .start), ("end", .end), ("0", .offset(0)),
+            ("42", .offset(42)), ("-5", .beforeEnd(5)), ("@0", .time(0)),
+            ("s@1767323045678", .time(1_767_323_045_678)),
+            ("@-15m", .time(1_767_323_045_678 - 900_000)),
+            ("@2026-01-02T03:04:05.678Z", .time(1_767_323_045_678)),
+            ("@2026-01-02 03:04", .time(1_767_323_040_000)),
+            ("@2024-02-29", .time(1_709_164_800_000)),
+        ] as [(String, StartPosition)])
     func `places are understood`(text: String, position: StartPosition) throws {
         #expect(try StartPosition(parsing: text, now: now) == position)
     }

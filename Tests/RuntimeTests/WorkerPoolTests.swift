@@ -8,7 +8,9 @@ import Testing
         let sum = Monitor(0)
         for number in 1...1000 { try pool.submit { _ in sum.change { $0 += number } } }
         #expect(try pool.run { _ in 6 * 7 } == 42)
-        #expect(sum.wait(until: SystemClock.monotonic + .seconds(10)) { $0 == 500_500 ? $0 : nil } != nil)
+        #expect(
+            sum.wait(until: SystemClock.monotonic + .seconds(10)) { $0 == 500_500 ? $0 : nil }
+                != nil)
         pool.stop()
     }
 
@@ -59,7 +61,8 @@ import Testing
         let scheduler = Scheduler(pool: pool, diagnostics: SilentDiagnostics())
         let runs = Monitor(0)
         let job = scheduler.every(.milliseconds(1)) { _ in runs.change { $0 += 1 } }
-        #expect(runs.wait(until: SystemClock.monotonic + .seconds(10)) { $0 >= 3 ? true : nil } == true)
+        #expect(
+            runs.wait(until: SystemClock.monotonic + .seconds(10)) { $0 >= 3 ? true : nil } == true)
         job.cancel(waiting: true)
         let after = runs.withLock { $0 }
         #expect(try pool.run { _ in true })

@@ -6,7 +6,8 @@ let tableCommands: [RegisteredCommand] = [
         spec: CommandSpec(
             "table list", "Lists tables, views and topics",
             flags: [
-                FlagSpec("layer", "l", value: "SCHEMA", "Only those of one layer, for example gold"),
+                FlagSpec(
+                    "layer", "l", value: "SCHEMA", "Only those of one layer, for example gold"),
                 httpFlag,
             ]),
         run: { (context) throws(Problem) in
@@ -24,7 +25,11 @@ let tableCommands: [RegisteredCommand] = [
         run: { (context) throws(Problem) in
             let name = context.invocation.arguments[0]
             let answer = try context.http().json("GET", "/tables/" + pathPart(name))
-            if context.isJSON { context.print(answer) } else { context.print(describeTable(answer)) }
+            if context.isJSON {
+                context.print(answer)
+            } else {
+                context.print(describeTable(answer))
+            }
             return .ok
         }),
     RegisteredCommand(
@@ -110,14 +115,17 @@ func historyTable(_ answer: JSONValue, _ numbers: NumberStyle = .people) -> Text
                 "\(member.key) " + (member.value.stringValue ?? member.value.text)
             }
             return [
-                version["version"]?.intValue.map { numbers.count($0) }, version["timestamp"]?.stringValue,
+                version["version"]?.intValue.map { numbers.count($0) },
+                version["timestamp"]?.stringValue,
                 version["operation"]?.stringValue, metrics.joined(separator: ", "),
             ]
         })
 }
 
 func describeTable(_ table: JSONValue) -> String {
-    func text(_ key: String) -> String? { table[key]?.stringValue.flatMap { $0.isEmpty ? nil : $0 } }
+    func text(_ key: String) -> String? {
+        table[key]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
+    }
     func names(_ key: String) -> String? {
         let list = (table[key]?.arrayValue ?? []).compactMap(\.stringValue)
         return list.isEmpty ? nil : list.joined(separator: ", ")
@@ -144,31 +152,35 @@ func describeTable(_ table: JSONValue) -> String {
     }
     let columns = table["columns"]?.arrayValue ?? []
     if !columns.isEmpty {
-        result += "\n" + TextTable(
-            [.init("COLUMN"), .init("TYPE"), .init("NULLABLE")],
-            rows: columns.map {
-                [
-                    $0["name"]?.stringValue, $0["type"]?.stringValue,
-                    $0["nullable"]?.boolValue == false ? "no" : "yes",
-                ]
-            }
-        ).plain()
+        result +=
+            "\n"
+            + TextTable(
+                [.init("COLUMN"), .init("TYPE"), .init("NULLABLE")],
+                rows: columns.map {
+                    [
+                        $0["name"]?.stringValue, $0["type"]?.stringValue,
+                        $0["nullable"]?.boolValue == false ? "no" : "yes",
+                    ]
+                }
+            ).plain()
     }
     let rules = table["quality"]?.arrayValue ?? []
     if !rules.isEmpty {
-        result += "\n" + TextTable(
-            [
-                .init("EXPECTATION"), .init("CONDITION"), .init("ACTION"),
-                .init("PASSED", isNumber: true), .init("FAILED", isNumber: true),
-            ],
-            rows: rules.map {
+        result +=
+            "\n"
+            + TextTable(
                 [
-                    $0["name"]?.stringValue, $0["condition"]?.stringValue,
-                    $0["action"]?.stringValue, $0["passed"]?.intValue.map { grouped($0) },
-                    $0["failed"]?.intValue.map { grouped($0) },
-                ]
-            }
-        ).plain()
+                    .init("EXPECTATION"), .init("CONDITION"), .init("ACTION"),
+                    .init("PASSED", isNumber: true), .init("FAILED", isNumber: true),
+                ],
+                rows: rules.map {
+                    [
+                        $0["name"]?.stringValue, $0["condition"]?.stringValue,
+                        $0["action"]?.stringValue, $0["passed"]?.intValue.map { grouped($0) },
+                        $0["failed"]?.intValue.map { grouped($0) },
+                    ]
+                }
+            ).plain()
     }
     return result
 }

@@ -6,7 +6,9 @@
 /// Negative values have no bar. `width` is what the whole chart may take.
 package func renderBars(
     _ rows: [(label: String, value: Double)], width: Int = 78,
-    number: (Double) -> String = { $0 == $0.rounded() && abs($0) < 9e15 ? grouped(Int64($0)) : fixed($0, 2) }
+    number: (Double) -> String = {
+        $0 == $0.rounded() && abs($0) < 9e15 ? grouped(Int64($0)) : fixed($0, 2)
+    }
 ) -> String {
     let labels = rows.map { cut(printable($0.label), toWidth: 30) }
     let numbers = rows.map { number($0.value) }

@@ -82,7 +82,8 @@ private struct CommandParser {
         guard index < words.count, words[index].utf8.first != 0x2D else {
             throw Problem(
                 "usage.incomplete",
-                path.isEmpty ? "no command given" : "\"\(path.joined(separator: " "))\" needs a verb",
+                path.isEmpty
+                    ? "no command given" : "\"\(path.joined(separator: " "))\" needs a verb",
                 notes: ["one of: " + verbs.joined(separator: ", ")],
                 hint: "\(table.program) help \(prefix)".trimmingTrailingSpace())
         }

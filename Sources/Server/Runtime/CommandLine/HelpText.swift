@@ -111,7 +111,8 @@ extension CommandTable {
     package func completionScript(shell: String) -> String {
         switch shell {
         case "fish": fishCompletion()
-        case "zsh": "#compdef \(program)\nautoload -U +X bashcompinit && bashcompinit\n" + bashCompletion()
+        case "zsh":
+            "#compdef \(program)\nautoload -U +X bashcompinit && bashcompinit\n" + bashCompletion()
         default: bashCompletion()
         }
     }
@@ -148,7 +149,8 @@ extension CommandTable {
 
     private func fishCompletion() -> String {
         func quoted(_ text: String) -> String {
-            "'" + text.split(separator: "'", omittingEmptySubsequences: false)
+            "'"
+                + text.split(separator: "'", omittingEmptySubsequences: false)
                 .joined(separator: "\\'") + "'"
         }
         var lines: [String] = []
@@ -156,17 +158,20 @@ extension CommandTable {
             let first = command.path[0]
             if command.path.count == 1 {
                 lines.append(
-                    "complete -c \(program) -n __fish_use_subcommand -a \(first) -d \(quoted(command.summary))")
+                    "complete -c \(program) -n __fish_use_subcommand -a \(first) -d \(quoted(command.summary))"
+                )
             } else {
                 lines.append("complete -c \(program) -n __fish_use_subcommand -a \(first)")
                 lines.append(
-                    "complete -c \(program) -n '__fish_seen_subcommand_from \(first)' -a \(command.path[1]) -d \(quoted(command.summary))")
+                    "complete -c \(program) -n '__fish_seen_subcommand_from \(first)' -a \(command.path[1]) -d \(quoted(command.summary))"
+                )
             }
             for flag in command.flags {
                 let seen = command.path.last ?? first
                 let short = flag.short.map { " -s \($0)" } ?? ""
                 lines.append(
-                    "complete -c \(program) -n '__fish_seen_subcommand_from \(seen)' -l \(flag.long)\(short)\(flag.value == nil ? "" : " -r") -d \(quoted(flag.summary))")
+                    "complete -c \(program) -n '__fish_seen_subcommand_from \(seen)' -l \(flag.long)\(short)\(flag.value == nil ? "" : " -r") -d \(quoted(flag.summary))"
+                )
             }
         }
         return lines.joined(separator: "\n") + "\n"

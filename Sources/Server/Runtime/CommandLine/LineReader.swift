@@ -46,7 +46,8 @@ package struct LineReader {
             length += part.count
             if length > limit {
                 throw Problem(
-                    "usage.lineTooLong", "line \(number + 1) is longer than \(grouped(limit)) bytes")
+                    "usage.lineTooLong", "line \(number + 1) is longer than \(grouped(limit)) bytes"
+                )
             }
             at = end.map { $0 + 1 } ?? piece.count
             if end != nil {

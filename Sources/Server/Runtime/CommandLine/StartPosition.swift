@@ -36,7 +36,9 @@ package enum StartPosition: Hashable, Sendable {
 
     private static func time(_ text: String, now: Timestamp) -> Int64? {
         if text.utf8.first == 0x2D {
-            let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+            let units: [Character: Int64] = [
+                "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000,
+            ]
             guard let last = text.last, let unit = units[last],
                 let count = Int64(text.dropFirst().dropLast()), count >= 0
             else { return nil }

@@ -106,7 +106,8 @@ package struct TextTable: Sendable {
                 text.isEmpty
                 || text.utf8.contains { $0 == 0x22 || $0 == 0x2C || $0 == 0x0A || $0 == 0x0D }
             if !needsQuotes { return text }
-            return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false)
+            return "\""
+                + text.split(separator: "\"", omittingEmptySubsequences: false)
                 .joined(separator: "\"\"") + "\""
         }
         var text = headings.map { field($0.name) }.joined(separator: ",") + "\n"

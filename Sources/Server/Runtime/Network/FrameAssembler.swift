@@ -82,7 +82,8 @@ struct FrameAssembler {
             let available = bytes.count - at
             if available >= length {
                 let frame = bytes[at..<(at + length)]
-                frames.append(length < Self.copiedBelow ? frame.withUnsafeBytes { Bytes($0) } : frame)
+                frames.append(
+                    length < Self.copiedBelow ? frame.withUnsafeBytes { Bytes($0) } : frame)
                 at += length
                 lengthCount = 0
                 limit = limits.later
@@ -120,7 +121,8 @@ struct FrameAssembler {
     private mutating func beginUnfinished(
         _ part: Bytes, budget: inout Int
     ) throws(FrameViolation) {
-        let wanted = length <= Self.wholeUpTo && part.count > 0
+        let wanted =
+            length <= Self.wholeUpTo && part.count > 0
             ? length : min(length, max(part.count * 2, 16 << 10))
         let memory = try allocate(wanted, budget: &budget)
         part.withUnsafeBytes { source in

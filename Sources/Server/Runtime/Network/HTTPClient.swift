@@ -160,7 +160,8 @@ package struct HTTPAnswerReader {
     private mutating func head() throws(Problem) -> HTTPAnswer {
         let status = try line()
         let parts = status.split(separator: " ", maxSplits: 2)
-        guard parts.count >= 2, parts[0].utf8.starts(with: "HTTP/1.".utf8), let code = Int(parts[1]),
+        guard parts.count >= 2, parts[0].utf8.starts(with: "HTTP/1.".utf8),
+            let code = Int(parts[1]),
             (100...999).contains(code)
         else { throw malformed("it begins with \"\(cut(printable(status), toWidth: 40))\"") }
         var answer = HTTPAnswer(status: code, headers: [], body: .empty)
@@ -180,7 +181,9 @@ package struct HTTPAnswerReader {
             let size = try line().split(separator: ";").first.map(String.init) ?? ""
             guard let count = Int(size.filter { $0 != " " }, radix: 16), count >= 0,
                 count <= Self.bodyBytes - body.count
-            else { throw malformed("it has a chunk of size \"\(cut(printable(size), toWidth: 20))\"") }
+            else {
+                throw malformed("it has a chunk of size \"\(cut(printable(size), toWidth: 20))\"")
+            }
             if count == 0 {
                 while try !line().isEmpty {}
                 return Bytes(body)

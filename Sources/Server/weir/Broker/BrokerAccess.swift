@@ -132,6 +132,7 @@ extension CommandContext {
             }
         }
         let problems = outcomes.compactMap(\.problem)
-        return problems.first.map { ExitCode(for: $0) == .unreachable ? .unreachable : .failed } ?? .ok
+        return problems.first.map { ExitCode(for: $0) == .unreachable ? .unreachable : .failed }
+            ?? .ok
     }
 }

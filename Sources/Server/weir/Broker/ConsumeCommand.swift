@@ -14,10 +14,12 @@ let consumeCommands: [RegisteredCommand] = [
                     "start, end, N, -N (before the end), @milliseconds, @2026-01-02T03:04, @-15m"),
                 FlagSpec("count", "n", value: "N", "Ends after N records"),
                 FlagSpec("exit", "e", "Ends at the end that the topic had at the beginning"),
-                FlagSpec("group", "g", value: "GROUP", "As a member of a group: goes on where it was"),
+                FlagSpec(
+                    "group", "g", value: "GROUP", "As a member of a group: goes on where it was"),
                 FlagSpec(
                     "partition", "p", value: "N", "Only these partitions", isRepeatable: true),
-                FlagSpec("key-separator", "k", value: "TEXT", "Writes the key, this, then the value"),
+                FlagSpec(
+                    "key-separator", "k", value: "TEXT", "Writes the key, this, then the value"),
                 FlagSpec("committed", nil, "Leaves out records of transactions that did not end"),
                 brokerFlag,
             ],
@@ -99,7 +101,8 @@ private struct Reading {
             commitsAutomatically: false,
             isolationLevel: call.isSet("committed") ? .readCommitted : .readUncommitted)
         if isGroup {
-            consumerConfiguration.offsetReset = try Self.reset(from, hasPartitions: call.isSet("partition"))
+            consumerConfiguration.offsetReset = try Self.reset(
+                from, hasPartitions: call.isSet("partition"))
         }
         consumer = Consumer(consumerConfiguration)
         if exits { ends = try calling { () throws(ClientFailure) in try admin.endOffsets(topic) } }

@@ -12,7 +12,8 @@ let topicCommands: [RegisteredCommand] = [
                 FlagSpec("partitions", "p", value: "N", "Partitions (default: the server's)"),
                 FlagSpec("replicas", "r", value: "N", "Replicas (default: the server's)"),
                 FlagSpec(
-                    "config", "c", value: "NAME=VALUE", "A setting, for example retention.ms=3600000",
+                    "config", "c", value: "NAME=VALUE",
+                    "A setting, for example retention.ms=3600000",
                     isRepeatable: true),
                 FlagSpec("dry-run", nil, "Checks everything and creates nothing"),
                 brokerFlag,

@@ -102,7 +102,8 @@ struct QueryAnswer {
         }
         let points = rows.prefix(100).map { row -> (label: String, value: Double) in
             let all = cells(row)
-            let number = all[value].doubleValue ?? all[value].stringValue.flatMap { Double($0) } ?? 0
+            let number =
+                all[value].doubleValue ?? all[value].stringValue.flatMap { Double($0) } ?? 0
             return (Self.text(all[label]) ?? "NULL", number)
         }
         return renderBars(points, width: width)

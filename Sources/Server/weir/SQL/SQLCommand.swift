@@ -6,7 +6,8 @@ let sqlCommands: [RegisteredCommand] = [
     RegisteredCommand(
         spec: CommandSpec(
             "sql", "Runs SQL statements, or opens the shell",
-            details: "Without -c and -f: the shell at a terminal, else statements from standard input.",
+            details:
+                "Without -c and -f: the shell at a terminal, else statements from standard input.",
             flags: [
                 FlagSpec(
                     "command", "c", value: "SQL", "Run these statements", isRepeatable: true),

@@ -127,7 +127,8 @@ struct SQLShell {
                 standardOutput("Rows are \(isExpanded ? "expanded" : "lines of a table").\n")
             case "\\d":
                 if let argument {
-                    standardOutput(describeTable(try client.json("GET", "/tables/" + pathPart(argument))))
+                    standardOutput(
+                        describeTable(try client.json("GET", "/tables/" + pathPart(argument))))
                 } else {
                     try listTables(layer: nil)
                 }
