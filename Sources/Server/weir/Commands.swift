@@ -9,7 +9,8 @@ struct RegisteredCommand: Sendable {
 
 /// Everything that `weir` understands, in the order in which help lists it.
 private let registeredCommands: [RegisteredCommand] =
-    serveCommands + demoCommands + sqlCommands + tableCommands + generalCommands
+    serveCommands + demoCommands + brokerCommands + sqlCommands + tableCommands
+    + simulationCommands + generalCommands
 
 let commandTable = CommandTable(
     program: "weir",
@@ -29,7 +30,7 @@ let httpFlag = FlagSpec(
     "http-server", value: "HOST:PORT", "The HTTP port of the server", fallback: "127.0.0.1:8888",
     readsEnvironment: true)
 
-private let generalCommands: [RegisteredCommand] = brokerCommands + simulationCommands + [
+private let generalCommands: [RegisteredCommand] = [
     RegisteredCommand(
         spec: CommandSpec("version", "Prints the version"),
         run: { (context) throws(Problem) in
