@@ -38,8 +38,11 @@ extension Problem {
         if let statement, let position, let place = Excerpt(statement, position, width: width - 2) {
             text += "\n  " + place.line + "\n  " + String(repeating: " ", count: place.indent)
             text += red + String(repeating: "^", count: place.marks) + end
-            if let hint { text += " " + printableLines(hint) }
-            hintLeft = nil
+            // A short hint stands where the reader looks; a long one gets a line of its own.
+            if let hint, place.indent + place.marks + displayWidth(hint) < width {
+                text += " " + printableLines(hint)
+                hintLeft = nil
+            }
         }
         for note in notes { text += "\n  \(dim)=\(end) " + printableLines(note) }
         if let hintLeft { text += "\n  \(dim)→\(end) " + printableLines(hintLeft) }
@@ -108,7 +111,7 @@ private struct Excerpt {
     /// Letters, digits, `_`, `.` and everything beyond ASCII: what a name is made of.
     private static func isWordByte(_ byte: UInt8) -> Bool {
         switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x22, 0x80...: true
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x2E, 0x22, 0x80...: true
         default: false
         }
     }

@@ -238,7 +238,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             markDirty(connection)
         case .close(let id, let reason):
             guard let connection = connections[id.value], connection.closing == nil else { return }
-            log.report(.info, "network", "closing \(connection.peer): \(reason)")
+            door.complain("closing \(connection.peer): \(reason)", now: now.monotonic)
             connection.closing = reason
             markDirty(connection)
         case .syncJournal(let ticket, let file):
