@@ -452,7 +452,10 @@ final class ConsumerCore {
         switch partition.errorCode {
         case .none:
             progress[address]?.highWatermark = partition.highWatermark
-            let records = Bytes.joined(partition.records)
+            // A decoded answer has one piece, which is not copied.
+            let records =
+                partition.records.count == 1
+                ? partition.records[0] : Bytes.joined(partition.records)
             guard !records.isEmpty else { return }
             let end: Int64
             do throws(DecodeFailure) {

@@ -110,24 +110,28 @@ final class Socket: Sendable {
         }
     }
 
+    /// MSG_MORE of <sys/socket.h>, whose Swift type differs between versions of the C library.
+    private static let moreFollows: Int32 = 0x8000
+
     /// Sends all of `pieces`.
     func write(_ pieces: [Bytes], timeout: Duration) throws(ClientFailure) {
         let deadline = monotonicNow() + timeout.wholeNanoseconds
-        for piece in pieces {
+        for (index, piece) in pieces.enumerated() {
+            // The kernel holds back a short packet while more is announced.
+            let flags = Int32(MSG_NOSIGNAL) | (index < pieces.count - 1 ? Self.moreFollows : 0)
             try piece.withUnsafeBytes { (buffer) throws(ClientFailure) in
-                try write(buffer, deadline: deadline)
+                try write(buffer, flags: flags, deadline: deadline)
             }
         }
     }
 
     private func write(
-        _ buffer: UnsafeRawBufferPointer, deadline: Int64
+        _ buffer: UnsafeRawBufferPointer, flags: Int32, deadline: Int64
     ) throws(ClientFailure) {
         var position = 0
         while position < buffer.count {
             guard let base = buffer.baseAddress else { return }
-            let count = send(
-                descriptor, base + position, buffer.count - position, Int32(MSG_NOSIGNAL))
+            let count = send(descriptor, base + position, buffer.count - position, flags)
             if count >= 0 {
                 position += count
             } else if errno == EAGAIN {
