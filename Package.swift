@@ -37,7 +37,8 @@ let wire: [Target] = [
     room("Base", in: "Wire/Base", uses: ["CPlatform"]),
     room("Compression", in: "Wire/Compression", uses: ["Base", "CCodecs"]),
     room("WireProtocol", in: "Wire/Protocol", uses: ["Base", "Compression"]),
-    room("WeirClient", in: "Wire/Client", uses: ["Base", "Compression", "WireProtocol", "CPlatform"]),
+    room(
+        "WeirClient", in: "Wire/Client", uses: ["Base", "Compression", "WireProtocol", "CPlatform"]),
 ]
 
 let broker: [Target] = [
@@ -56,12 +57,14 @@ let lake: [Target] = [
     room(
         "Streams", in: "Lake/Streams",
         uses: [
-            "Base", "Compression", "WireProtocol", "Columns", "Parquet", "Delta", "SQL", "Engine", "Catalog",
+            "Base", "Compression", "WireProtocol", "Columns", "Parquet", "Delta", "SQL", "Engine",
+            "Catalog",
         ]),
 ]
 
 let everythingBelowNode = [
-    "Base", "Compression", "WireProtocol", "Log", "Quorum", "Coordinator", "Columns", "Parquet", "Delta",
+    "Base", "Compression", "WireProtocol", "Log", "Quorum", "Coordinator", "Columns", "Parquet",
+    "Delta",
     "SQL", "Engine", "Catalog", "Streams",
 ]
 
@@ -71,13 +74,17 @@ let server: [Target] = [
     room("Node", in: "Server/Node", uses: everythingBelowNode),
     room("Runtime", in: "Server/Runtime", uses: ["Node", "CPlatform"] + everythingBelowNode),
     room("Simulator", in: "Server/Simulator", uses: ["Node"] + everythingBelowNode),
-    room("Surfaces", in: "Server/Surfaces", uses: ["Node", "CMicrohttpd", "CPlatform"] + everythingBelowNode),
+    room(
+        "Surfaces", in: "Server/Surfaces",
+        uses: ["Node", "CMicrohttpd", "CPlatform"] + everythingBelowNode),
     room("Connectors", in: "Server/Connectors", uses: ["Base", "WeirClient", "CPlatform"]),
     .executableTarget(
         name: "weir",
         dependencies: [
-            "Base", "WireProtocol", "WeirClient", "Node", "Runtime", "Simulator", "Surfaces", "Connectors",
-            "CEdit", "CPlatform", "SQL", "Engine", "Columns", "Catalog", "Streams", "Delta", "Parquet",
+            "Base", "WireProtocol", "WeirClient", "Node", "Runtime", "Simulator", "Surfaces",
+            "Connectors",
+            "CEdit", "CPlatform", "SQL", "Engine", "Columns", "Catalog", "Streams", "Delta",
+            "Parquet",
         ],
         path: "Sources/Server/weir", swiftSettings: strict),
 ]

@@ -120,7 +120,8 @@ import Testing
         check(.roundTo, [.decimal("2.345", 10, 3), .int(2)], two, "2.35")
         check(.roundTo, [.decimal("-2.345", 10, 3), .int(2)], two, "-2.35")
         check(
-            .roundTo, [.decimal("1250", 10, 0), .int(-2)], .decimal(precision: 38, scale: 0), "1300")
+            .roundTo, [.decimal("1250", 10, 0), .int(-2)], .decimal(precision: 38, scale: 0), "1300"
+        )
         check(.truncTo, [.decimal("2.349", 10, 3), .int(2)], two, "2.34")
         check(.round, [.decimal("2.5", 10, 1)], .decimal(precision: 38, scale: 0), "3")
         check(.trunc, [.decimal("-2.5", 10, 1)], .decimal(precision: 38, scale: 0), "-2")

@@ -129,7 +129,9 @@ import Testing
     }
 
     @Test func `a long IN list gives what a short one gives`() {
-        let values: [Value] = [.text("k3"), .null, .text("a text of more than twelve"), .text("k99")]
+        let values: [Value] = [
+            .text("k3"), .null, .text("a text of more than twelve"), .text("k99"),
+        ]
         let batch = ColumnBatch(columns: [Column(.text, values)], rowCount: 4)
         var list = (0..<20).map { BoundExpression.literal(.text("k\($0)"), .text) }
         list.append(.literal(.text("a text of more than twelve"), .text))

@@ -222,7 +222,8 @@ import Testing
         field("millennium", "3.000000")
         field("fortnight", "error 22023")
         check(.datePart, [.text("hour"), .timestampTZ("2024-02-29 13:14:15Z")], .float64, "13")
-        check(.datePart, [.text("epoch"), .interval("1 year 1 mon 1 day 1 s")], .float64, "34236001")
+        check(
+            .datePart, [.text("epoch"), .interval("1 year 1 mon 1 day 1 s")], .float64, "34236001")
         check(.datePart, [.text("hour"), .date("2024-02-29")], .float64, "error 0A000")
         check(.datePart, [.text("week"), .date("2024-12-30")], .float64, "1")
         check(.datePart, [.text("isoyear"), .date("2024-12-30")], .float64, "2025")

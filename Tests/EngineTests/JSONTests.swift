@@ -132,7 +132,9 @@ import Testing
 
     @Test func `malformed documents in a column are answered, not trusted`() {
         // A foreign file may hold anything in a column that is declared as JSON.
-        for text in ["", "{", #"{"a"#, #"{"a":"#, #"{"a": "x"#, "[1,", #"{"a": [1, {"b""#, "\\", "{]"] {
+        for text in [
+            "", "{", #"{"a"#, #"{"a":"#, #"{"a": "x"#, "[1,", #"{"a": [1, {"b""#, "\\", "{]",
+        ] {
             guard case .text(let texts) = Column(.text, [.text(text)]).data else { continue }
             let batch = ColumnBatch(
                 columns: [Column(type: .json, data: .text(texts))], rowCount: 1)
@@ -142,7 +144,8 @@ import Testing
             for expression: BoundExpression in [
                 .call(.jsonFieldText, [column, key], .text),
                 .call(.jsonElement, [column, .literal(.int(-1), .int32)], .json),
-                .call(.jsonPath, [column, path], .json), .call(.jsonHasKey, [column, key], .boolean),
+                .call(.jsonPath, [column, path], .json),
+                .call(.jsonHasKey, [column, key], .boolean),
                 .call(.jsonTypeof, [column], .text), .call(.jsonArrayLength, [column], .int32),
                 .call(.jsonContains, [column, column], .boolean),
                 .call(.jsonConcat, [column, column], .json),

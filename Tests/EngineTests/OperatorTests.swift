@@ -161,7 +161,8 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
 
     @Test func `sums overflow with the error of their type`() {
         let small = [Field("x", .decimal(precision: 38, scale: 0))]
-        let nines = Value.decimal(unscaled: 99_999_999_999_999_999_999_999_999_999_999_999_999, scale: 0)
+        let nines = Value.decimal(
+            unscaled: 99_999_999_999_999_999_999_999_999_999_999_999_999, scale: 0)
         let input = batches(small, [[nines], [nines]])
         let plan = LogicalPlan.aggregate(
             AggregateNode(
@@ -251,7 +252,8 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
             return .float(random.chance(1, in: 3) ? value : Double(small) / 3)
         case .decimal: return .decimal(unscaled: Int128(number) * Int128(small), scale: 3)
         case .text: return .text(String(repeating: "ab", count: Int(bits % 8)) + "\(small)")
-        case .binary: return .binary([UInt8](repeating: 0, count: Int(bits % 12)) + [UInt8(bits % 5)])
+        case .binary:
+            return .binary([UInt8](repeating: 0, count: Int(bits % 12)) + [UInt8(bits % 5)])
         case .date: return .date(days: Int32(truncatingIfNeeded: small))
         case .timestamp: return .timestamp(microseconds: number)
         case .interval:
@@ -364,7 +366,9 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
                 }
                 if kind == .semi, found { expected.append(l) }
                 if kind == .anti, !found { expected.append(l) }
-                if kind == .left || kind == .full, !found { expected.append(l + [.null, .null, .null]) }
+                if kind == .left || kind == .full, !found {
+                    expected.append(l + [.null, .null, .null])
+                }
             }
             if kind == .right || kind == .full {
                 for (index, r) in right.enumerated() where !rightMatched[index] {
@@ -413,7 +417,9 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
     @Test func `limit and offset cut across batches`() throws {
         let rows = randomRows(3000, seed: 6)
         let input = ["t": batches(fields, rows)]
-        for (count, offset) in [(nil, 0), (0, 0), (5, 0), (5, 2), (2000, 900), (9, 2999), (9, 4000)]
+        for (count, offset) in [
+            (nil, 0), (0, 0), (5, 0), (5, 2), (2000, 900), (9, 2999), (9, 4000),
+        ]
             as [(Int64?, Int64)]
         {
             let plan = LogicalPlan.limit(
@@ -496,7 +502,10 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
         let rows: [[Value]] = (0..<8000).map {
             [.text("a text that is different in every row: \($0)"), .int(1), .int(1), .null]
         }
-        let input = ["t": batches(fields, rows), "u": batches(rightFields, rows.map { [$0[0], $0[2], $0[1]] })]
+        let input = [
+            "t": batches(fields, rows),
+            "u": batches(rightFields, rows.map { [$0[0], $0[2], $0[1]] }),
+        ]
         let keys = [SortKey(column(0))]
         for plan in [
             aggregate([column(0)], []), .sort(scan("t", fields), keys, limit: nil),
@@ -518,7 +527,10 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
 
     @Test func `cancellation is noticed within a batch`() throws {
         let rows = randomRows(4500, seed: 12)
-        let input = ["t": batches(fields, rows), "u": batches(rightFields, rows.map { [$0[0], $0[2], $0[1]] })]
+        let input = [
+            "t": batches(fields, rows),
+            "u": batches(rightFields, rows.map { [$0[0], $0[2], $0[1]] }),
+        ]
         for plan in [
             scan("t", fields), aggregate([column(0)], []),
             .sort(scan("t", fields), [SortKey(column(0))], limit: nil),
@@ -545,7 +557,10 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
                 .filter(
                     scan("t", fields),
                     .call(.greater, [column(2), .literal(.int(3), .int64)], .boolean)),
-                [NamedExpression("k", column(0)), NamedExpression("y", .call(.negate, [column(2)], .int64))]),
+                [
+                    NamedExpression("k", column(0)),
+                    NamedExpression("y", .call(.negate, [column(2)], .int64)),
+                ]),
             count: .literal(.int(2), .int64), offset: nil)
         #expect(
             QueryExecutor.explain(plan) == [
@@ -554,6 +569,9 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
             ])
         let input = batches(fields, (0..<10).map { [.null, .null, .int($0), .null] }, sizes: [10])
         let lines = try QueryExecutor.analyze(plan, TestTables(tables: ["t": input]), testContext())
-        #expect(lines.prefix(4).map { String($0.suffix(9)) } == [" (rows=2)", " (rows=6)", " (rows=6)", "(rows=10)"])
+        #expect(
+            lines.prefix(4).map { String($0.suffix(9)) } == [
+                " (rows=2)", " (rows=6)", " (rows=6)", "(rows=10)",
+            ])
     }
 }

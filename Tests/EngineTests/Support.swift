@@ -163,7 +163,9 @@ func scan(_ name: String, _ fields: [Field]) -> LogicalPlan {
 }
 
 /// Rows cut into batches of uneven sizes.
-func batches(_ fields: [Field], _ rows: [[Value]], sizes: [Int] = [3, 1, 700, 2048]) -> [ColumnBatch] {
+func batches(_ fields: [Field], _ rows: [[Value]], sizes: [Int] = [3, 1, 700, 2048])
+    -> [ColumnBatch]
+{
     var batches: [ColumnBatch] = []
     var start = 0
     while start < rows.count {

@@ -27,7 +27,8 @@ import Testing
         check(.substring, [.text("hello"), .int(-1), .int(4)], .text, "he")
         check(.substring, [.text("hello"), .int(10)], .text, "")
         check(.substring, [.text("häuser"), .int(2), .int(2)], .text, "äu")
-        check(.substring, [.text(long), .int(3), .int(30)], .text, "text that is longer than twelv")
+        check(
+            .substring, [.text(long), .int(3), .int(30)], .text, "text that is longer than twelv")
         check(.substring, [.text("hello"), .int(1), .int(-1)], .text, "error 22011")
         check(.substring, [.text("x"), .int(2_147_483_647), .int(2_147_483_647)], .text, "")
     }

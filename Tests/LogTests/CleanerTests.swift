@@ -5,7 +5,8 @@ import Testing
 import WireProtocol
 
 @Suite struct CleanerTests {
-    private func compacted(_ change: (inout PartitionSettings) -> Void = { _ in }) throws -> Fixture {
+    private func compacted(_ change: (inout PartitionSettings) -> Void = { _ in }) throws -> Fixture
+    {
         var configuration = smallConfiguration()
         configuration.tailCacheBytes = 0
         configuration.cleanerCheckInterval = .seconds(1)

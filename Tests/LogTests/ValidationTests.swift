@@ -35,7 +35,8 @@ import WireProtocol
     private func resealed(_ bytes: Bytes, _ position: Int, _ values: [UInt8]) -> Bytes {
         let changed = patched(bytes, position, values)
         let checksum = crc32c(changed[21..<changed.count])
-        return patched(changed, 17, (0..<4).map { UInt8(truncatingIfNeeded: checksum >> (24 - 8 * $0)) })
+        return patched(
+            changed, 17, (0..<4).map { UInt8(truncatingIfNeeded: checksum >> (24 - 8 * $0)) })
     }
 
     @Test func `each broken rule has its published code`() throws {

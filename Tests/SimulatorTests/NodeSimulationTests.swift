@@ -19,7 +19,8 @@ import Testing
     @Test func `a seed of the node always gives the same trace and its neighbour another`() {
         let options = SimulationOptions()
         #expect(
-            simulateOneNode(seed: 3, options: options) == simulateOneNode(seed: 3, options: options))
+            simulateOneNode(seed: 3, options: options) == simulateOneNode(seed: 3, options: options)
+        )
         let hashes = (0..<10).map { simulateOneNode(seed: $0, options: options).traceHash }
         #expect(Set(hashes).count == hashes.count)
     }

@@ -136,7 +136,8 @@ import Testing
         #expect(moment("2026-02-16T08:30-03:30") == noon)
         #expect(moment("2026-02-16") == .timestampTZ(microseconds: 1_771_200_000_000_000))
         #expect(moment("2026-02-30T12:00:00Z") == .null)
-        #expect(moment("2026-02-16T12:00:00.1234567Z")
-            == .timestampTZ(microseconds: 1_771_243_200_123_456))
+        #expect(
+            moment("2026-02-16T12:00:00.1234567Z")
+                == .timestampTZ(microseconds: 1_771_243_200_123_456))
     }
 }

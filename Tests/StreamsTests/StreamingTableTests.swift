@@ -178,7 +178,10 @@ struct StreamingFixture {
     @Test func `a broken FAIL UPDATE rule stops the table and stores nothing`() throws {
         var fixture = try StreamingFixture()
         let streaming = try fixture.streaming([
-            (.init(name: "must", text: "id < 10", action: .failUpdate), StreamingFixture.idBelow(10))
+            (
+                .init(name: "must", text: "id < 10", action: .failUpdate),
+                StreamingFixture.idBelow(10)
+            )
         ])
         try fixture.topic.append([#"{"id":1}"#, #"{"id":20}"#], to: 0)
         #expect(throws: Problem.self) { try fixture.run(streaming) }

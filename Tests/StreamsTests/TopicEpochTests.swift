@@ -91,7 +91,8 @@ final class ListedTopic: TopicReader {
     @Test(arguments: [Codec.none, .gzip, .snappy, .lz4, .zstd])
     func `rows carry their payload and their place`(codec: Codec) throws {
         let topic = ListedTopic(partitions: 2)
-        try topic.append([#"{"id":1,"name":"a name of some length"}"#, #"{"id":2}"#], to: 0, codec: codec)
+        try topic.append(
+            [#"{"id":1,"name":"a name of some length"}"#, #"{"id":2}"#], to: 0, codec: codec)
         try topic.append([#"{"id":3,"name":"c"}"#, nil, "broken"], to: 1, codec: codec)
         let reader = TopicEpochReader(reader: topic, declaration: declaration)
         let epoch = try reader.next(from: [:])

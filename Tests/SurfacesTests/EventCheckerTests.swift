@@ -5,7 +5,9 @@ import Testing
 @Suite struct EventCheckerTests {
     let now = Timestamp(milliseconds: 1_771_237_845_123)
 
-    func check(_ text: String, _ rules: EventRules? = .user) throws -> Result<GatewayEvent, FieldErrors> {
+    func check(_ text: String, _ rules: EventRules? = .user) throws -> Result<
+        GatewayEvent, FieldErrors
+    > {
         EventChecker().check(
             try JSONValue(parsing: text), rules: rules, location: ["body"], newID: "new", now: now)
     }

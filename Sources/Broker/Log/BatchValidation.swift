@@ -124,8 +124,9 @@ struct BatchValidation: Sendable {
         let latest = after.overflow ? Int64.max : after.partialValue
         let before = now.subtractingReportingOverflow(settings.timestampBeforeMaxMilliseconds)
         let earliest = before.overflow ? Int64.min : before.partialValue
-        guard facts.maxTimestamp.milliseconds > latest
-            || facts.minTimestamp.milliseconds < earliest
+        guard
+            facts.maxTimestamp.milliseconds > latest
+                || facts.minTimestamp.milliseconds < earliest
         else { return }
         // Cold path: name the records at fault, at most ten.
         var problems: [RecordProblem] = []

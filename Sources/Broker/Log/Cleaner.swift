@@ -101,7 +101,8 @@ extension LogStore {
         let wall = now.timestamp.milliseconds
         var best: (perMille: Int64, slot: Int, count: Int, firstDirty: Int64)?
         for slot in logs.indices where logs[slot].settings.isCompacted {
-            guard logs[slot].damage == nil, !logs[slot].checkpointed.segments.contains(where: \.isSwap)
+            guard logs[slot].damage == nil,
+                !logs[slot].checkpointed.segments.contains(where: \.isSwap)
             else { continue }
             rollIfLagDemands(slot, wall)
             let count = cleanableSegments(slot, wall)

@@ -227,7 +227,8 @@ struct CommitJournal: Sendable {
             let temporary = Self.directory + "/new.tmp"
             if disk.exists(temporary) { try disk.remove(temporary) }
             let file = try disk.create(temporary)
-            try file.write([Self.header(number: number, size: fileBytes, identity: identity)], at: 0)
+            try file.write(
+                [Self.header(number: number, size: fileBytes, identity: identity)], at: 0)
             growing = Growing(
                 number: number, path: temporary, file: file, position: Int64(Self.headerBytes))
         }
@@ -280,7 +281,8 @@ struct CommitJournal: Sendable {
         precondition(durableSequence <= nextSequence, "durable frames were written")
         for (index, entry) in files.enumerated() where entry.isFree {
             precondition(index != activeIndex, "the active file is not free")
-            precondition(!unsynced.contains { $0.fileIndex == index }, "free files wait for no sync")
+            precondition(
+                !unsynced.contains { $0.fileIndex == index }, "free files wait for no sync")
         }
     }
 }

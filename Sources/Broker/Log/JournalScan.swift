@@ -37,7 +37,9 @@ struct JournalScan: Sendable {
             }
             let file = try disk.open(path)
             let content = try file.read(at: 0, count: Int(file.size))
-            if let remark = Self.checkHeader(content, number: number, identity: identity, path: path) {
+            if let remark = Self.checkHeader(
+                content, number: number, identity: identity, path: path)
+            {
                 remarks.append(remark)
             }
             files.append(

@@ -290,7 +290,8 @@ package struct LogStore: Sendable {
                     of: header.checksum.bigEndian, toByteOffset: 17, as: UInt32.self)
             }
             let frameHeader = JournalFrameHeader(
-                payloadLength: batch.count, payloadChecksum: crc32c(UnsafeRawBufferPointer(payload)),
+                payloadLength: batch.count,
+                payloadChecksum: crc32c(UnsafeRawBufferPointer(payload)),
                 identity: journal.identity, generation: place.generation,
                 sequence: place.sequence, baseOffset: header.baseOffset,
                 lastOffset: header.lastOffset, partitionDurableEnd: log.durableEnd,

@@ -63,7 +63,8 @@ extension PartitionLog {
                 throw ReadFailure.damaged(
                     damaged(
                         segment, item.position, offset: expected,
-                        "a batch at offset \(item.header.baseOffset) follows offset \(expected - 1)"))
+                        "a batch at offset \(item.header.baseOffset) follows offset \(expected - 1)"
+                    ))
             }
             expected = item.header.lastOffset + 1
             guard item.header.lastOffset >= offset else { continue }

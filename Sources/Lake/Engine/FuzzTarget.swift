@@ -39,7 +39,8 @@ private func exercise(_ query: Query) {
         })
     guard let result = try? QueryExecutor.execute(plan, FuzzRelations(), context) else { return }
     for batch in result.batches {
-        precondition(batch.columns.count == plan.schema.fields.count, "rows have the plan's columns")
+        precondition(
+            batch.columns.count == plan.schema.fields.count, "rows have the plan's columns")
         for (column, field) in zip(batch.columns, plan.schema.fields) {
             precondition(column.type == field.type, "a column has the type that was planned")
             for row in 0..<min(column.count, 16) {

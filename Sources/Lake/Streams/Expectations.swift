@@ -130,7 +130,8 @@ package struct ExpectationSet: Sendable {
                 "record at partition \(shown.first ?? "?"), offset \(shown.last ?? "?")",
                 "nothing of this epoch was stored, and the table does not move on",
             ],
-            hint: "change the data or the rule: ON VIOLATION DROP ROW or QUARANTINE INTO keep going")
+            hint: "change the data or the rule: ON VIOLATION DROP ROW or QUARANTINE INTO keep going"
+        )
     }
 }
 

@@ -9,7 +9,7 @@ import Base
 import Columns
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Turns JSON objects into columns. A payload that is no JSON object gives a row of NULLs and an

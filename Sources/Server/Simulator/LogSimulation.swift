@@ -69,7 +69,8 @@ struct LogSimulation {
         rotOneIn = options.allowsRot ? [0, 0, 2, 4][shape.below(4)] : 0
         for index in 0..<shape.within(1...4) {
             partitions.append(
-                PartitionModel(name: TopicPartition(topic: "t\(index % 2)", partition: Int32(index))))
+                PartitionModel(
+                    name: TopicPartition(topic: "t\(index % 2)", partition: Int32(index))))
             partitions[index].isCompacted = index > 0 && shape.chance(1, in: 3)
         }
         minDirtyPerMille = [1, 200, 500][shape.below(3)]
@@ -249,8 +250,7 @@ struct LogSimulation {
             makeBatch(index)
         }
         // An acknowledgement may come with the answer and shorten the list.
-        while let position = producers[index].inFlight.firstIndex(where: { $0.lastOffset == nil })
-        {
+        while let position = producers[index].inFlight.firstIndex(where: { $0.lastOffset == nil }) {
             guard send(index, position) else { return }
         }
     }

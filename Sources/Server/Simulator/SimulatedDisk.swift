@@ -65,7 +65,8 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         trace.mix(UInt64(id) << 32 | UInt64(count))
         trace.mix(position)
         guard let crashAtOperation, operations >= crashAtOperation else { return .whole }
-        return operations == crashAtOperation ? .cut(after: random.below(count + 1)) : .cut(after: 0)
+        return operations == crashAtOperation
+            ? .cut(after: random.below(count + 1)) : .cut(after: 0)
     }
 
     func crashed(_ operation: String) -> StorageFailure {

@@ -26,7 +26,10 @@ package struct DocumentationRoutes: Sendable {
             },
             Route.immediate("GET", "/docs", "This interface for people") { _, _ in
                 .text(page, type: "text/html; charset=utf-8")
-                    .with("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'")
+                    .with(
+                        "Content-Security-Policy",
+                        "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'"
+                    )
             },
             Route.immediate("GET", "/docs.js", "The script of /docs") { _, _ in
                 .text(docsScript, type: "text/javascript; charset=utf-8")
@@ -178,7 +181,8 @@ package struct DocumentationRoutes: Sendable {
             let isSimple = route.method == "GET" && !route.path.contains("{")
             let action =
                 isSimple
-                ? "<button data-path=\"\(escaped(route.path))\" data-out=\"o\(index)\">try</button>" : ""
+                ? "<button data-path=\"\(escaped(route.path))\" data-out=\"o\(index)\">try</button>"
+                : ""
             rows += """
                 <tr><td class="m \(route.method.lowercased())">\(route.method)</td>\
                 <td><code>\(escaped(route.path))</code></td><td>\(escaped(route.summary))</td>\
@@ -221,9 +225,11 @@ package struct DocumentationRoutes: Sendable {
 
     private func meaning(of code: String) -> String {
         switch code {
-        case "event.invalid": "The body of an event has fields that are missing, of another type or out of range. Every bad field is listed in errors; nothing was stored."
+        case "event.invalid":
+            "The body of an event has fields that are missing, of another type or out of range. Every bad field is listed in errors; nothing was stored."
         case "http.not_found": "There is no endpoint of this path."
-        case "http.method": "The endpoint exists, but takes another method; the Allow header lists which."
+        case "http.method":
+            "The endpoint exists, but takes another method; the Allow header lists which."
         case "http.body": "The request body is not what the endpoint takes."
         case "http.body_too_large": "The request body is larger than this server accepts."
         case "42P01": "A table, view or topic of this name does not exist."
@@ -231,7 +237,8 @@ package struct DocumentationRoutes: Sendable {
         case "42601": "The SQL text is not a statement; position counts its bytes from 0."
         case "0A000": "This part of the dialect is not built yet."
         case "22012": "A number was divided by zero."
-        default: "See the detail and hint of the answer that carried this code. Five-letter codes are SQLSTATEs as PostgreSQL publishes them."
+        default:
+            "See the detail and hint of the answer that carried this code. Five-letter codes are SQLSTATEs as PostgreSQL publishes them."
         }
     }
 

@@ -70,7 +70,9 @@ package struct EventChecker: Sendable {
         let id = text("event_id", required: false)
         let moment = text("timestamp", required: false)
         if let type, !type.isEmpty, let rules, !rules.eventTypes.contains(type) {
-            let near = nearestName(to: type, among: rules.eventTypes).map { "; did you mean \($0)?" }
+            let near = nearestName(to: type, among: rules.eventTypes).map {
+                "; did you mean \($0)?"
+            }
             errors.append(
                 FieldError(
                     location + ["event_type"],
@@ -93,7 +95,8 @@ package struct EventChecker: Sendable {
 
         let eventID = id ?? newID
         let known = [
-            "event_id", "event_type", "user_id", "session_id", "app_type", "timestamp", "properties",
+            "event_id", "event_type", "user_id", "session_id", "app_type", "timestamp",
+            "properties",
         ]
         var payload: [JSONMember] = [
             JSONMember("event_id", .string(eventID)),
@@ -246,7 +249,8 @@ package struct EventGateway: Sendable {
             let field = FieldError(["body"], "\(error)", kind: "json")
             responder.respond(
                 .problem(
-                    Problem("event.invalid", "the request body is not valid JSON", notes: ["\(error)"]),
+                    Problem(
+                        "event.invalid", "the request body is not valid JSON", notes: ["\(error)"]),
                     status: 422, fields: [field]))
             return nil
         }
@@ -259,8 +263,10 @@ package struct EventGateway: Sendable {
         }
         return .problem(
             Problem(
-                "event.invalid", "\(count) bad \(count == 1 ? "field" : "fields") in the request body",
-                notes: Array(notes), hint: "nothing was stored; see /docs for the fields of an event"),
+                "event.invalid",
+                "\(count) bad \(count == 1 ? "field" : "fields") in the request body",
+                notes: Array(notes),
+                hint: "nothing was stored; see /docs for the fields of an event"),
             status: 422, fields: errors.fields)
     }
 
@@ -277,7 +283,8 @@ package struct EventGateway: Sendable {
             case .success(.appended(let placed)) where placed.count == records.count:
                 responder.respond(answer(placed))
             case .success:
-                let problem = Problem("internal.answer", "the node gave another answer than asked for")
+                let problem = Problem(
+                    "internal.answer", "the node gave another answer than asked for")
                 responder.respond(.problem(problem))
             }
         }

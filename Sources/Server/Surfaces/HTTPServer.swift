@@ -6,7 +6,7 @@ import CMicrohttpd
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Answers one request, exactly once, from any thread. If it is dropped without an answer, the

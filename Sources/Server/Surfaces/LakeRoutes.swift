@@ -121,7 +121,8 @@ package struct LakeRoutes: Sendable {
 
     private func quoted(_ report: TableReport) -> String {
         func part(_ name: String) -> String {
-            "\"" + name.split(separator: "\"", omittingEmptySubsequences: false)
+            "\""
+                + name.split(separator: "\"", omittingEmptySubsequences: false)
                 .joined(separator: "\"\"") + "\""
         }
         return report.schema.isEmpty
@@ -134,7 +135,8 @@ package struct LakeRoutes: Sendable {
         guard let text = request.parameter(name) else { return fallback }
         guard let value = Int(text), value >= 0, value <= most else {
             throw Problem(
-                "http.parameter", "\(name) must be a whole number from 0 to \(most), found \"\(text)\"")
+                "http.parameter",
+                "\(name) must be a whole number from 0 to \(most), found \"\(text)\"")
         }
         return value
     }
@@ -153,7 +155,8 @@ package struct LakeRoutes: Sendable {
         }
         guard let sql = body["sql"]?.stringValue ?? body["query"]?.stringValue else {
             throw Problem(
-                "http.body", "the request body has no \"sql\"", hint: "send {\"sql\": \"SELECT …\"}")
+                "http.body", "the request body has no \"sql\"", hint: "send {\"sql\": \"SELECT …\"}"
+            )
         }
         var options = StatementOptions()
         if let limit = body["limit"], !limit.isNull {
@@ -250,7 +253,8 @@ package struct LakeRoutes: Sendable {
     private func csvField(_ text: String) -> String {
         let special = text.utf8.contains { $0 == 0x2C || $0 == 0x22 || $0 == 0x0A || $0 == 0x0D }
         guard special else { return text }
-        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false)
+        return "\""
+            + text.split(separator: "\"", omittingEmptySubsequences: false)
             .joined(separator: "\"\"") + "\""
     }
 }

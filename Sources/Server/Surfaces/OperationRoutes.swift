@@ -108,7 +108,8 @@ package struct OperationRoutes: Sendable {
     }
 
     private func layers(_ reports: [TableReport]) -> [JSONValue] {
-        var byLayer: OrderedMap<String, (tables: Int, rows: Int64, bytes: Int64, oldest: Int64)> = [:]
+        var byLayer: OrderedMap<String, (tables: Int, rows: Int64, bytes: Int64, oldest: Int64)> =
+            [:]
         let moment = now().timestamp.milliseconds
         for report in reports where report.version != nil {
             byLayer[report.schema, default: (0, 0, 0, 0)].tables += 1
@@ -132,18 +133,25 @@ package struct OperationRoutes: Sendable {
     private func metrics() -> HTTPResponse {
         var page = MetricsPage()
         let process = figures()
-        page.gauge("weir_process_resident_memory_bytes", "Resident memory", Double(process.residentBytes))
+        page.gauge(
+            "weir_process_resident_memory_bytes", "Resident memory", Double(process.residentBytes))
         page.counter("weir_process_cpu_seconds", "CPU time used", process.cpuSeconds)
         page.gauge(
             "weir_process_start_time_seconds", "Start of the process",
             Double(process.startedAt.milliseconds) / 1000)
         if let node = statistics() {
-            page.gauge("weir_connections", "Open connections of the broker port", Double(node.connections))
+            page.gauge(
+                "weir_connections", "Open connections of the broker port", Double(node.connections))
             page.counter("weir_requests", "Requests on the broker port", Double(node.requests))
-            page.counter("weir_produced_bytes", "Bytes of record batches appended", Double(node.producedBytes))
+            page.counter(
+                "weir_produced_bytes", "Bytes of record batches appended",
+                Double(node.producedBytes))
             page.counter("weir_produced_records", "Records appended", Double(node.producedRecords))
-            page.counter("weir_fetched_bytes", "Bytes of record batches sent to consumers", Double(node.fetchedBytes))
-            page.counter("weir_journal_syncs", "Group commits of the journal", Double(node.journalSyncs))
+            page.counter(
+                "weir_fetched_bytes", "Bytes of record batches sent to consumers",
+                Double(node.fetchedBytes))
+            page.counter(
+                "weir_journal_syncs", "Group commits of the journal", Double(node.journalSyncs))
             page.gauge("weir_topics", "Topics", Double(node.topics))
             page.gauge("weir_partitions", "Partitions", Double(node.partitions))
             page.gauge("weir_log_bytes", "Bytes of all partition logs", Double(node.logBytes))
@@ -158,9 +166,13 @@ package struct OperationRoutes: Sendable {
         let tables = reports.filter { $0.version != nil }
         let moment = now().timestamp.milliseconds
         page.family("weir_table_rows", "gauge", "Rows of a table")
-        for table in tables { page.sample("weir_table_rows", table.fullName, Double(table.rows ?? 0)) }
+        for table in tables {
+            page.sample("weir_table_rows", table.fullName, Double(table.rows ?? 0))
+        }
         page.family("weir_table_bytes", "gauge", "Bytes of a table's live files")
-        for table in tables { page.sample("weir_table_bytes", table.fullName, Double(table.bytes ?? 0)) }
+        for table in tables {
+            page.sample("weir_table_bytes", table.fullName, Double(table.bytes ?? 0))
+        }
         page.family("weir_table_version", "gauge", "Newest version of a table")
         for table in tables {
             page.sample("weir_table_version", table.fullName, Double(table.version ?? 0))

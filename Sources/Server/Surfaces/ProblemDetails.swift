@@ -27,7 +27,8 @@ extension HTTPResponse {
             JSONMember("type", .string("/errors/" + problem.code)),
             JSONMember("title", .string(problem.message)),
             JSONMember("status", .int(status)),
-            JSONMember("detail", .string(([problem.message] + problem.notes).joined(separator: "; "))),
+            JSONMember(
+                "detail", .string(([problem.message] + problem.notes).joined(separator: "; "))),
             JSONMember("code", .string(problem.code)),
         ]
         if let hint = problem.hint { members.append(JSONMember("hint", .string(hint))) }

@@ -82,6 +82,7 @@ package struct Router: Sendable {
         return .problem(
             Problem(
                 "http.not_found", "there is nothing at \(request.path)",
-                hint: near.map { "did you mean \($0)? see /docs" } ?? "see /docs for all endpoints"))
+                hint: near.map { "did you mean \($0)? see /docs" } ?? "see /docs for all endpoints")
+        )
     }
 }

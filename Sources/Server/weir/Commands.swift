@@ -117,7 +117,9 @@ private func asksForJSON(_ words: [String]) -> Bool {
         if word == "--" { break }
         if word == "-o" || word == "--output", index + 1 < words.count { wish = words[index + 1] }
         if word.utf8.starts(with: "--output=".utf8) { wish = String(word.dropFirst(9)) }
-        if word.utf8.starts(with: "-o".utf8), word.utf8.count > 2 { wish = String(word.dropFirst(2)) }
+        if word.utf8.starts(with: "-o".utf8), word.utf8.count > 2 {
+            wish = String(word.dropFirst(2))
+        }
     }
     return wish == "json" || wish == "ndjson"
 }

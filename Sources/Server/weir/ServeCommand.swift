@@ -85,7 +85,8 @@ private func waitForEnd(
     _ signals: ProcessSignals, _ platform: Platform, _ diagnostics: any Diagnostics
 ) -> ExitCode {
     if case .signal(let number) = signals.wait(or: platform.broker.endDescriptor) {
-        diagnostics.report(.info, "server", "stopping on \(number == SIGINT ? "SIGINT" : "SIGTERM")")
+        diagnostics.report(
+            .info, "server", "stopping on \(number == SIGINT ? "SIGINT" : "SIGTERM")")
     }
     // Whoever is in a hurry asks twice.
     let impatience = SystemThread(name: "weir-signals") {

@@ -118,7 +118,8 @@ package struct ByteWriter: ~Copyable {
     /// CRC-32C of what was written from `position` on.
     package func crc32c(from position: Int) -> UInt32 {
         precondition(position >= 0 && position <= used)
-        return Base.crc32c(UnsafeRawBufferPointer(start: storage.base + position, count: used - position))
+        return Base.crc32c(
+            UnsafeRawBufferPointer(start: storage.base + position, count: used - position))
     }
 
     @inlinable

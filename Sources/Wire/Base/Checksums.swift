@@ -1,7 +1,7 @@
 import CPlatform
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// CRC-32C (Castagnoli), the checksum of record batches, journal frames and our own files.

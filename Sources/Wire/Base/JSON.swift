@@ -25,7 +25,8 @@ package struct JSONMember: Hashable, Sendable {
 
 extension JSONValue {
     /// Parses one document; anything but white space behind it is an error.
-    package init(parsing bytes: Bytes, depthLimit: Int = Limits.nestingDepth) throws(DecodeFailure) {
+    package init(parsing bytes: Bytes, depthLimit: Int = Limits.nestingDepth) throws(DecodeFailure)
+    {
         var parser = JSONParser(bytes: bytes, depthLimit: depthLimit)
         self = try parser.document()
     }

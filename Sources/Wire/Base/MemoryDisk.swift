@@ -76,7 +76,8 @@ package final class MemoryDisk: Disk {
             for key in tree.files.keys where key == path || key.utf8.starts(with: prefix.utf8) {
                 tree.files[key] = nil
             }
-            for key in tree.directories.keys where key == path || key.utf8.starts(with: prefix.utf8) {
+            for key in tree.directories.keys where key == path || key.utf8.starts(with: prefix.utf8)
+            {
                 tree.directories[key] = nil
             }
         }
@@ -150,7 +151,9 @@ private final class MemoryFile: DiskFile {
                 if at == content.count {
                     piece.withUnsafeBytes { content.append(contentsOf: $0) }
                 } else {
-                    if at + piece.count > content.count { Self.grow(&content, to: at + piece.count) }
+                    if at + piece.count > content.count {
+                        Self.grow(&content, to: at + piece.count)
+                    }
                     // Copied as memory: element by element takes seconds in debug builds.
                     content.withUnsafeMutableBytes { target in
                         piece.withUnsafeBytes { source in

@@ -69,7 +69,8 @@ extension Timestamp {
     /// `YYYY-MM-DDTHH:MM:SS.mmmZ`, as ISO 8601 writes the moment in UTC.
     package var isoText: String {
         let days = Int(
-            milliseconds >= 0 ? milliseconds / 86_400_000 : (milliseconds - 86_399_999) / 86_400_000)
+            milliseconds >= 0 ? milliseconds / 86_400_000 : (milliseconds - 86_399_999) / 86_400_000
+        )
         let rest = Int(milliseconds) - days * 86_400_000
         let (year, month, day) = civilDate(daysSinceEpoch: days)
         func padded(_ value: Int, _ width: Int) -> String {

@@ -46,7 +46,8 @@ enum AccumulatorFactory {
         switch argument {
         case .int16, .int32: return SumAccumulator(IntegerSum(), type)
         case .int64, .decimal: return SumAccumulator(WideSum(argument), type)
-        case .float32, .float64: return SumAccumulator(FloatSum(isSingle: argument == .float32), type)
+        case .float32, .float64:
+            return SumAccumulator(FloatSum(isSingle: argument == .float32), type)
         case .interval: return SumAccumulator(IntervalSum(), type)
         default: throw SQLErrors.unsupported("sum of \(argument.sqlName)")
         }
@@ -130,7 +131,9 @@ struct SeenGroups {
 extension Array {
     /// Appends `value` until there are `count` elements.
     mutating func grow(to count: Int, _ value: Element) {
-        if count > self.count { append(contentsOf: repeatElement(value, count: count - self.count)) }
+        if count > self.count {
+            append(contentsOf: repeatElement(value, count: count - self.count))
+        }
     }
 }
 

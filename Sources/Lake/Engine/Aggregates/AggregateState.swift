@@ -26,7 +26,8 @@ final class AggregateState {
         if orderBy.isEmpty, call.isDistinct, Self.dependsOnOrder(call.function) {
             orderBy = call.arguments.map { SortKey($0) }
         }
-        keys = Self.dependsOnOrder(call.function)
+        keys =
+            Self.dependsOnOrder(call.function)
             ? orderBy.map { CompiledExpression($0.expression) } : []
         accumulator =
             keys.isEmpty

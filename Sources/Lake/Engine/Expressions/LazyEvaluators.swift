@@ -101,7 +101,8 @@ struct RowAssembler {
 
     mutating func add(_ vector: Vector, at rows: [Int32]) {
         if vector.isConstant {
-            parts.append(Vector.aligned(Vector(constant: vector.column, count: 1), to: type, count: 1))
+            parts.append(
+                Vector.aligned(Vector(constant: vector.column, count: 1), to: type, count: 1))
             for row in rows { places[Int(row)] = Int32(partRows) }
             partRows += 1
         } else {
@@ -285,7 +286,9 @@ final class InListEvaluator: Evaluator {
         guard !present.isEmpty, present.allSatisfy({ $0.type == type }) else { return nil }
         let table = KeyTable(types: [type])
         let keys = Column.concatenation(
-            present.map { Vector.aligned(Vector(constant: $0.column, count: 1), to: type, count: 1) }
+            present.map {
+                Vector.aligned(Vector(constant: $0.column, count: 1), to: type, count: 1)
+            }
         )
         _ = table.insert([keys], count: present.count)
         let groups = table.find([value.column], count: count)

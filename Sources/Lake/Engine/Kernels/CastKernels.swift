@@ -389,12 +389,14 @@ private final class Caster {
                         }
                         return Int128(truncatingIfNeeded: bits)
                     }))
-        case .json: return try bytesFromText { (text) throws(Problem) in
-            try JSONNormalizer.normalize(text)
-        }
-        case .binary: return try bytesFromText { (text) throws(Problem) in
-            try BinaryText.parse(text)
-        }
+        case .json:
+            return try bytesFromText { (text) throws(Problem) in
+                try JSONNormalizer.normalize(text)
+            }
+        case .binary:
+            return try bytesFromText { (text) throws(Problem) in
+                try BinaryText.parse(text)
+            }
         case .list(let element): return try listsFromText(element)
         default: throw unsupported()
         }

@@ -58,7 +58,9 @@ enum DateTimeKernels {
         return Column(type: .date, data: .int32(values), validity: valid)
     }
 
-    static func dateDifference(_ left: Vector, _ right: Vector, count: Int) throws(Problem) -> Column {
+    static func dateDifference(_ left: Vector, _ right: Vector, count: Int) throws(Problem)
+        -> Column
+    {
         let valid = TextKernels.strictValidity([left, right], count: count)
         let (a, b) = (left.int32s, right.int32s)
         var values = [Int32](repeating: 0, count: count)

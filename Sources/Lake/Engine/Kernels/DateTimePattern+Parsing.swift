@@ -87,7 +87,8 @@ extension DateTimePattern {
             skipSeparators()
             let start = cursor.index
             let value = try number(digits)
-            found.year = digits == 4 && cursor.index - start > 2
+            found.year =
+                digits == 4 && cursor.index - start > 2
                 ? value : Self.completed(value, digits: min(digits, cursor.index - start))
         case .yearWithComma:
             let thousands = try number(1)

@@ -185,7 +185,8 @@ struct DateTimePattern {
             return Self.cased(name, letters) + String(repeating: " ", count: padding)
         }
         let days = fields.days ?? 0
-        let year = fields.days == nil || fields.date.year > 0 ? fields.date.year : 1 - fields.date.year
+        let year =
+            fields.days == nil || fields.date.year > 0 ? fields.date.year : 1 - fields.date.year
         let month = fields.date.month
         switch item.element {
         case .literal(let text): return text

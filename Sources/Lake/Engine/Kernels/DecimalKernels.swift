@@ -19,7 +19,8 @@ enum DecimalKernels {
         let (a, b) = (left.int128s, right.int128s)
         let (leftScale, rightScale) = (scale(left.type), scale(right.type))
         let resultScale = scale(type)
-        if (op == .add || op == .subtract) && leftScale == resultScale && rightScale == resultScale {
+        if (op == .add || op == .subtract) && leftScale == resultScale && rightScale == resultScale
+        {
             var isTooLarge = false
             let values = mapPairs(a, b, count: count) { x, y in
                 let result = op == .add ? x &+ y : x &- y

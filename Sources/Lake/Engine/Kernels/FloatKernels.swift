@@ -45,7 +45,9 @@ enum FloatKernels {
                 if values[row].isInfinite, !x.isInfinite, !y.isInfinite {
                     throw SQLErrors.floatOverflow
                 }
-                if values[row] == 0, x != 0, op == .multiply && y != 0 || op == .divide && y.isFinite {
+                if values[row] == 0, x != 0,
+                    op == .multiply && y != 0 || op == .divide && y.isFinite
+                {
                     throw SQLErrors.floatUnderflow
                 }
             }
@@ -68,7 +70,8 @@ enum FloatKernels {
             }
             if result.isNaN, !x.isNaN, !y.isNaN {
                 throw Problem(
-                    "2201F", "a negative number raised to a non-integer power yields a complex result"
+                    "2201F",
+                    "a negative number raised to a non-integer power yields a complex result"
                 )
             }
             if result.isInfinite, x.isFinite, y.isFinite { throw SQLErrors.floatOverflow }

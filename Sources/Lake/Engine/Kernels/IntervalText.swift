@@ -267,7 +267,8 @@ struct IntervalParser {
 
     private mutating func add(_ amount: Amount, _ unit: String) -> Bool {
         switch unit {
-        case "microsecond", "microseconds", "us", "usec", "usecs", "usecond", "useconds", "microsecon":
+        case "microsecond", "microseconds", "us", "usec", "usecs", "usecond", "useconds",
+            "microsecon":
             add(.microseconds, amount.whole, times: 1)
             addMicroseconds(amount.fraction)
         case "millisecond", "milliseconds", "ms", "msec", "msecs", "mseconds", "msecond":

@@ -209,7 +209,8 @@ extension Vector {
         if case .null = vector.column.data {
             return Column(type, repeating: .null, count: count)
         }
-        let column = vector.isConstant && vector.count != count
+        let column =
+            vector.isConstant && vector.count != count
             ? vector.column.gather([Int32](repeating: 0, count: count)) : vector.materialized
         return column.flattened.relabeled(type)
     }

@@ -280,7 +280,8 @@ extension TextKernels {
         guard let text else { return 0x5C }
         if text.count > 1 {
             throw Problem(
-                "22019", "invalid escape string", hint: "Escape string must be empty or one character.")
+                "22019", "invalid escape string",
+                hint: "Escape string must be empty or one character.")
         }
         return text.first
     }

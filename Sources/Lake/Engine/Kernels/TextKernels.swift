@@ -226,7 +226,9 @@ enum TextKernels {
                 let set = setReader[sets.isConstant ? 0 : row]
                 var (start, end) = (0, text.count)
                 if side != .trailing {
-                    while start < end, contains(set, text, start..<LikePattern.scalarEnd(text, start)) {
+                    while start < end,
+                        contains(set, text, start..<LikePattern.scalarEnd(text, start))
+                    {
                         start = LikePattern.scalarEnd(text, start)
                     }
                 }
@@ -269,7 +271,9 @@ enum TextKernels {
             parts(argument, [delimiter, field], count: count) { row, text in
                 let separator = reader[delimiters.isConstant ? 0 : row]
                 var wanted = fields.at(row)
-                guard !separator.isEmpty else { return wanted.magnitude == 1 ? 0..<text.count : 0..<0 }
+                guard !separator.isEmpty else {
+                    return wanted.magnitude == 1 ? 0..<text.count : 0..<0
+                }
                 if wanted < 0 {
                     wanted += Int64(occurrences(of: separator, in: text)) + 2
                     if wanted <= 0 { return 0..<0 }

@@ -32,7 +32,9 @@ struct TextReader {
         let view = views[row]
         let length = view.count
         if length <= 12 {
-            guard let base = views.baseAddress else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+            guard let base = views.baseAddress else {
+                return UnsafeRawBufferPointer(start: nil, count: 0)
+            }
             return UnsafeRawBufferPointer(
                 start: UnsafeRawPointer(base + row) + 4, count: length)
         }

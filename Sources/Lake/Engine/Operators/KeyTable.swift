@@ -212,8 +212,9 @@ final class KeyTable {
         case .decimal, .uuid:
             data = .int128(
                 groups.map {
-                    Int128(truncatingIfNeeded: UInt128(keys[$0 * width + at + 1]) << 64
-                        | UInt128(word($0)))
+                    Int128(
+                        truncatingIfNeeded: UInt128(keys[$0 * width + at + 1]) << 64
+                            | UInt128(word($0)))
                 })
         case .text, .binary: data = .text(texts(at, groups))
         default: return Column.nulls(type, count: groups.count)

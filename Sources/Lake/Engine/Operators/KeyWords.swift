@@ -128,7 +128,8 @@ final class KeyEncoder {
         _ adding: Bool, _ words: inout [UInt64]
     ) {
         guard values.count <= count else {
-            let flat = Column(type: .text, data: .dictionary(codes: codes, values: values)).flattened
+            let flat = Column(type: .text, data: .dictionary(codes: codes, values: values))
+                .flattened
             if case .text(let texts) = flat.data {
                 encode(texts: texts, valid, base, count, adding, &words)
             }

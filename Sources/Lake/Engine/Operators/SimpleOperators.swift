@@ -258,7 +258,9 @@ final class WindowOperator: BatchOperator {
         let ends = starts.map { $0.addingReportingOverflow(size) }
         if ends.contains(where: \.overflow) { throw SQLErrors.timestampOutOfRange }
         return ColumnBatch(
-            columns: gathered.columns + [column(starts, unit), column(ends.map(\.partialValue), unit)],
+            columns: gathered.columns + [
+                column(starts, unit), column(ends.map(\.partialValue), unit),
+            ],
             rowCount: rows.count)
     }
 

@@ -85,7 +85,9 @@ extension Column {
         guard case .text(let texts) = flattened.data, texts.buffers.count > 0 else { return self }
         var sink = TextSink(capacity: texts.count)
         TextReader.with(texts) { reader in
-            for row in 0..<texts.count { sink.append(isNull(row) ? .init(start: nil, count: 0) : reader[row]) }
+            for row in 0..<texts.count {
+                sink.append(isNull(row) ? .init(start: nil, count: 0) : reader[row])
+            }
         }
         return Column(type: type, data: .text(sink.finish()), validity: validity)
     }

@@ -59,8 +59,15 @@ package struct ServiceLogs: TravelSource {
         let service = random.pick(Self.services)
         let draw = random.below(1000)
         let level =
-            draw < 150 ? "DEBUG" : draw < 900 ? "INFO" : draw < 970 ? "WARN" : draw < 998 ? "ERROR"
-            : "FATAL"
+            draw < 150
+            ? "DEBUG"
+            : draw < 900
+                ? "INFO"
+                : draw < 970
+                    ? "WARN"
+                    : draw < 998
+                        ? "ERROR"
+                        : "FATAL"
         let isBad = level == "ERROR" || level == "FATAL"
         // Most requests take some milliseconds, a few take long.
         let base = random.within(2...60)
@@ -71,9 +78,11 @@ package struct ServiceLogs: TravelSource {
                 "log_id": .string(random.id()), "service": .string(service),
                 "level": .string(level),
                 "message": .string(
-                    isBad ? "request failed after \(duration) ms" : "request done in \(duration) ms"),
+                    isBad ? "request failed after \(duration) ms" : "request done in \(duration) ms"
+                ),
                 "stack_trace": isBad
-                    ? .string("TimeoutError: upstream did not answer\n  at \(service).handle(request)")
+                    ? .string(
+                        "TimeoutError: upstream did not answer\n  at \(service).handle(request)")
                     : .null,
                 "duration_ms": .number("\(duration).\(random.below(10))"),
                 "timestamp": .string(now.isoText),
@@ -141,7 +150,8 @@ package struct DatabaseChanges: TravelSource {
             ? random.pick(["confirmed", "confirmed", "confirmed", "cancelled"]) : "completed"
         let after = bookings[index]
         if after.status != "confirmed", bookings.count > 40 { bookings.remove(at: index) }
-        return change("bookings", "UPDATE", id: after.id, before: before, after: image(of: after), now)
+        return change(
+            "bookings", "UPDATE", id: after.id, before: before, after: image(of: after), now)
     }
 
     private mutating func insertPayment(_ now: Timestamp) -> SimulatedEvent {
@@ -214,7 +224,8 @@ package struct ExternalData: TravelSource {
         return observation(
             "weather_\(slug)_\(now.milliseconds)", "weather_api",
             [
-                "city": .string(city), "temperature": .number("\(random.within(18...38)).\(random.below(10))"),
+                "city": .string(city),
+                "temperature": .number("\(random.within(18...38)).\(random.below(10))"),
                 "humidity": .int(random.within(40...98)),
                 "wind_speed": .number("\(random.below(15)).\(random.below(10))"),
                 "condition": .string(random.pick(["sunny", "cloudy", "rain", "storm"])),
@@ -237,7 +248,8 @@ package struct ExternalData: TravelSource {
     private mutating func social(_ now: Timestamp) -> SimulatedEvent {
         let network = random.pick(["Twitter", "Instagram", "TikTok", "Facebook"])
         return observation(
-            "social_\(network.lowercased())_\(now.milliseconds)_\(random.below(1000))", "social_api",
+            "social_\(network.lowercased())_\(now.milliseconds)_\(random.below(1000))",
+            "social_api",
             [
                 "network": .string(network), "engagement": .int(random.below(10_000)),
                 "reach": .int(random.below(500_000)),

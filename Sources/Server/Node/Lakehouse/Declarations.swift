@@ -99,7 +99,8 @@ extension Lakehouse {
                     count <= Int32(Limits.partitionsPerTopic)
                 else {
                     throw Problem(
-                        "22023", "partitions must be a whole number from 1 to "
+                        "22023",
+                        "partitions must be a whole number from 1 to "
                             + "\(Limits.partitionsPerTopic), found \(option.text)",
                         position: option.position)
                 }
@@ -107,7 +108,8 @@ extension Lakehouse {
             case "replication":
                 guard let factor = Int(option.text), factor > 0 else {
                     throw Problem(
-                        "22023", "replication must be a positive whole number, found \(option.text)",
+                        "22023",
+                        "replication must be a positive whole number, found \(option.text)",
                         position: option.position)
                 }
                 if factor > 1 {
@@ -121,7 +123,8 @@ extension Lakehouse {
             case "cleanup": settings.append(TopicSetting("cleanup.policy", option.text))
             case "compression": settings.append(TopicSetting("compression.type", option.text))
             case "segment_bytes": settings.append(TopicSetting("segment.bytes", option.text))
-            case "max_message_bytes": settings.append(TopicSetting("max.message.bytes", option.text))
+            case "max_message_bytes":
+                settings.append(TopicSetting("max.message.bytes", option.text))
             default:
                 // A name with dots is one of the broker's own, checked there.
                 settings.append(TopicSetting(option.name, option.text))
@@ -153,7 +156,9 @@ extension Lakehouse {
         if table.orReplace {
             throw Problem(
                 "0A000", "CREATE OR REPLACE STREAMING TABLE is not supported yet",
-                hint: "DROP STREAMING TABLE \(table.name.text) first; it is filled again from its topic")
+                hint:
+                    "DROP STREAMING TABLE \(table.name.text) first; it is filled again from its topic"
+            )
         }
         let name = table.name.qualified
         if table.ifNotExists, catalog.image.object(name) != nil { return skipped(name, tag) }
@@ -167,7 +172,8 @@ extension Lakehouse {
         }
         if let first = table.clusterBy.first {
             throw Problem(
-                "0A000", "CLUSTER BY is not supported yet", hint: "use PARTITIONED BY (a date column)",
+                "0A000", "CLUSTER BY is not supported yet",
+                hint: "use PARTITIONED BY (a date column)",
                 position: first.position)
         }
         var object = CatalogObject(
@@ -232,12 +238,17 @@ extension Lakehouse {
         _ schema: TableSchema, declared: [ColumnDefinition]
     ) throws(Problem) -> [CatalogColumn] {
         let declaredColumns = try columns(declared)
-        if !declaredColumns.isEmpty, declaredColumns.map(\.field.type) != schema.fields.map(\.type) {
+        if !declaredColumns.isEmpty, declaredColumns.map(\.field.type) != schema.fields.map(\.type)
+        {
             throw Problem(
                 "42804", "the declared columns are not those of the query",
                 notes: [
-                    "declared: " + declaredColumns.map { "\($0.name) \($0.field.type.sqlName)" }.joined(separator: ", "),
-                    "query: " + schema.fields.map { "\($0.name) \($0.type.sqlName)" }.joined(separator: ", "),
+                    "declared: "
+                        + declaredColumns.map { "\($0.name) \($0.field.type.sqlName)" }.joined(
+                            separator: ", "),
+                    "query: "
+                        + schema.fields.map { "\($0.name) \($0.type.sqlName)" }.joined(
+                            separator: ", "),
                 ], hint: "leave the column list out, or add casts to the query")
         }
         if !declaredColumns.isEmpty { return declaredColumns }
@@ -250,7 +261,9 @@ extension Lakehouse {
 
     func createView(_ view: CreateView, _ text: String) throws(Problem) -> StatementAnswer {
         let name = view.name.qualified
-        if view.ifNotExists, catalog.image.object(name) != nil { return skipped(name, "CREATE VIEW") }
+        if view.ifNotExists, catalog.image.object(name) != nil {
+            return skipped(name, "CREATE VIEW")
+        }
         let plan = try plan(view.query)
         var object = CatalogObject(
             .view, name, statement: text, query: view.queryText, owner: Self.owner,
@@ -278,7 +291,8 @@ extension Lakehouse {
                 written.map { "\($0) is not supported yet" }
                     ?? "a materialized view without REFRESH POLICY would be incremental, which is "
                     + "not supported yet",
-                hint: "write REFRESH POLICY FULL: the view is computed anew on its refresh_interval "
+                hint:
+                    "write REFRESH POLICY FULL: the view is computed anew on its refresh_interval "
                     + "when an input has changed", position: view.position)
         }
         if view.orReplace {
@@ -324,7 +338,9 @@ extension Lakehouse {
         _ object: CatalogObject, ifNotExists: Bool, _ tag: String
     ) throws(Problem) -> StatementAnswer {
         var object = object
-        guard let checked = try catalog.image.creating(object, mode(ifNotExists: ifNotExists)).put.first
+        guard
+            let checked = try catalog.image.creating(object, mode(ifNotExists: ifNotExists)).put
+                .first
         else { return skipped(object.name, tag) }
         let folder = "\(checked.name.schema ?? CatalogNames.defaultSchema)/\(checked.name.name)"
         var path = folder
@@ -378,9 +394,11 @@ extension Lakehouse {
             }
             if let path = object.path, object.kind != .externalTable { try deleteFiles(path) }
         }
-        let notices = removed.isEmpty
+        let notices =
+            removed.isEmpty
             ? ["there was nothing to drop, skipping"]
-            : removed.count > drop.names.count ? ["dropped: " + removed.map { "\($0.name)" }.joined(separator: ", ")] : []
+            : removed.count > drop.names.count
+                ? ["dropped: " + removed.map { "\($0.name)" }.joined(separator: ", ")] : []
         return done("DROP \(drop.kind.words)", notices)
     }
 
@@ -399,7 +417,8 @@ extension Lakehouse {
     ) throws(Problem) -> StatementAnswer {
         if kind == .column {
             guard name.parts.count > 1 else {
-                throw Problem("42601", "COMMENT ON COLUMN needs table.column", position: name.position)
+                throw Problem(
+                    "42601", "COMMENT ON COLUMN needs table.column", position: name.position)
             }
             let column = name.last
             let table = ObjectName(Array(name.parts.dropLast()))

@@ -36,7 +36,8 @@ final class LakeSource: TableSource {
             if scan.kind == .topic {
                 versions.append("\(scan.relation)=\(try ends(of: object))")
             } else {
-                versions.append("\(scan.relation)=\(object.oid)@\(try snapshot(of: object).version)")
+                versions.append(
+                    "\(scan.relation)=\(object.oid)@\(try snapshot(of: object).version)")
             }
         }
         return versions

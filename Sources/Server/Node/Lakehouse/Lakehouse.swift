@@ -332,7 +332,8 @@ extension LogicalPlan {
     var readsTime: Bool {
         var found = false
         func look(_ expression: BoundExpression) {
-            if case .call(let function, _, _) = expression, function == .now || function.isVolatile {
+            if case .call(let function, _, _) = expression, function == .now || function.isVolatile
+            {
                 found = true
             }
             for child in expression.children where !found { look(child) }

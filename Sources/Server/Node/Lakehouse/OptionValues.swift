@@ -20,7 +20,8 @@ enum OptionValues {
         else {
             throw Problem(
                 "22023", "invalid duration: \"\(text)\"",
-                hint: "write a number and a unit, for example '500 ms', '10 s', '5 minutes', '1 day'")
+                hint:
+                    "write a number and a unit, for example '500 ms', '10 s', '5 minutes', '1 day'")
         }
         return Int64(count * Double(scale))
     }

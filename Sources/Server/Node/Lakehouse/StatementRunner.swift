@@ -53,7 +53,9 @@ extension Lakehouse: LakeService {
         case .createTable:
             throw Problem(
                 "0A000", "CREATE TABLE is not supported yet",
-                hint: "rows come from topics: CREATE STREAMING TABLE … AS SELECT … FROM STREAM(topic)")
+                hint:
+                    "rows come from topics: CREATE STREAMING TABLE … AS SELECT … FROM STREAM(topic)"
+            )
         case .set, .reset: return StatementAnswer(tag: parsed.statement.tag)
         case .transaction(let command):
             return StatementAnswer(
@@ -110,7 +112,8 @@ extension Lakehouse: LakeService {
             let elapsed = clock().monotonic - started.monotonic
             lines.append("rows: \(answer.rowCount)")
             lines.append(
-                "files: \(answer.scan.filesRead) read, \(answer.scan.filesSkipped) skipped by statistics")
+                "files: \(answer.scan.filesRead) read, \(answer.scan.filesSkipped) skipped by statistics"
+            )
             lines.append("time: \(elapsed.wholeNanoseconds / 1000) µs")
         }
         return rows(tag: "EXPLAIN", [Field("QUERY PLAN", .text)], lines.map { [.text($0)] })
@@ -173,8 +176,13 @@ extension Lakehouse: LakeService {
             return rows(
                 tag: "SHOW", [Field("schema", .text), Field("owner", .text)],
                 image.schemas.map { [.text($0.name.name), .text($0.owner)] })
-        case .tables(let schema): return list(image.relations(in: schema, kinds: [.table, .streamingTable, .materializedView, .externalTable]))
-        case .views(let schema): return list(image.relations(in: schema, kinds: [.view, .materializedView]))
+        case .tables(let schema):
+            return list(
+                image.relations(
+                    in: schema, kinds: [.table, .streamingTable, .materializedView, .externalTable])
+            )
+        case .views(let schema):
+            return list(image.relations(in: schema, kinds: [.view, .materializedView]))
         case .topics:
             guard case .topics(let topics) = try port.call(.describeTopics(nil)) else {
                 throw unexpectedAnswer("describeTopics")
@@ -188,11 +196,17 @@ extension Lakehouse: LakeService {
                 topics.filter { !$0.isInternal }.map { topic in
                     [
                         .text(topic.name), .int(Int64(topic.partitions.count)),
-                        .int(topic.partitions.reduce(0) { $0 + ($1.highWatermark - $1.logStartOffset) }),
+                        .int(
+                            topic.partitions.reduce(0) {
+                                $0 + ($1.highWatermark - $1.logStartOffset)
+                            }),
                         .int(topic.partitions.reduce(0) { $0 + $1.bytes }),
                     ]
                 })
-        case .all: return rows(tag: "SHOW", [Field("name", .text), Field("setting", .text)], Self.settings.map { [.text($0), .text($1)] })
+        case .all:
+            return rows(
+                tag: "SHOW", [Field("name", .text), Field("setting", .text)],
+                Self.settings.map { [.text($0), .text($1)] })
         case .setting(let name):
             guard let value = Self.settings.first(where: { $0.0 == name })?.1 else {
                 let near = nearestName(to: name, among: Self.settings.map(\.0))

@@ -98,7 +98,9 @@ final class Demo {
         }
     }
 
-    private var kafka: HostPort { HostPort(host: settings.kafka.host, port: platform.broker.brokerPort) }
+    private var kafka: HostPort {
+        HostPort(host: settings.kafka.host, port: platform.broker.brokerPort)
+    }
     private var http: HostPort { HostPort(host: settings.http.host, port: platform.httpPort) }
 
     private func sayHello(_ milliseconds: Int64) {
@@ -164,14 +166,16 @@ final class Demo {
         let bronze = reports.filter { $0.schema == "bronze" }
         let rows = bronze.reduce(0) { $0 + ($1.rows ?? 0) }
         let now = SystemClock.timestamp.milliseconds
-        let stalest = reports.filter { $0.schema == "gold" && $0.version != nil }
+        let stalest =
+            reports.filter { $0.schema == "gold" && $0.version != nil }
             .compactMap { report in report.lastCommit.map { now - $0.milliseconds } }.max() ?? 0
         let latency = figures.latencies(at: [0.5, 0.99])
         var text = "\(Int(seconds)) s  ·  \(grouped(events)) events in, "
         text += "\(fixed(perSecond, 1))/s  ·  \(grouped(rows)) bronze rows, "
         text += "lag \(grouped(max(0, events - rows)))"
         if let latency { text += "  ·  event → row p50 \(latency[0]) ms, p99 \(latency[1]) ms" }
-        text += "  ·  gold \(fixed(Double(stalest) / 1000, 1)) s  ·  \(byteText(weir_resident_bytes()))\n"
+        text +=
+            "  ·  gold \(fixed(Double(stalest) / 1000, 1)) s  ·  \(byteText(weir_resident_bytes()))\n"
         if let chart = goldChart() { text += chart }
         return text
     }
@@ -245,7 +249,8 @@ final class Demo {
         for (topic, table) in Self.tables {
             let events = runners.filter { $0.topic == topic }.reduce(0) { $0 + $1.acknowledged }
             let answer = try platform.lake.run(
-                script: "SELECT count(*) FROM \(table)", options: StatementOptions()).last
+                script: "SELECT count(*) FROM \(table)", options: StatementOptions()
+            ).last
             guard case .int(let rows)? = answer?.batches.first?.values(0).first else {
                 throw Problem("demo.count", "\(table) could not be counted")
             }

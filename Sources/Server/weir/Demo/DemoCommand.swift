@@ -34,7 +34,8 @@ let demoCommands: [RegisteredCommand] = [
             flags: [
                 FlagSpec("seconds", "s", value: "N", "Ends by itself after N seconds"),
                 FlagSpec(
-                    "rate", "r", value: "FACTOR", "Times the rates that the platform's owners measured",
+                    "rate", "r", value: "FACTOR",
+                    "Times the rates that the platform's owners measured",
                     fallback: "1"),
                 FlagSpec("data", value: "DIR", "Data directory; a new temporary one by default"),
                 FlagSpec(
@@ -43,7 +44,8 @@ let demoCommands: [RegisteredCommand] = [
                 FlagSpec(
                     "http", value: "HOST:PORT", "HTTP port", fallback: "127.0.0.1:8888",
                     readsEnvironment: true),
-                FlagSpec("seed", value: "N", "The same seed gives the same journeys", fallback: "1"),
+                FlagSpec(
+                    "seed", value: "N", "The same seed gives the same journeys", fallback: "1"),
             ],
             examples: [
                 ("weir demo", "until Ctrl-C"),
@@ -57,7 +59,8 @@ private func runDemo(_ context: CommandContext) throws(Problem) -> ExitCode {
     let rateText = invocation.string("rate") ?? "1"
     guard let rate = Double(rateText), rate > 0, rate <= 100_000 else {
         throw Problem(
-            "usage.value", "--rate must be a number above 0 and up to 100000, found \"\(rateText)\"")
+            "usage.value", "--rate must be a number above 0 and up to 100000, found \"\(rateText)\""
+        )
     }
     let settings = DemoSettings(
         dataDirectory: try dataDirectory(invocation),
@@ -105,7 +108,10 @@ extension DemoSummary {
             "ok": .bool(isGood), "seconds": .double(seconds),
             "sources": .array(
                 sources.map {
-                    ["name": .string($0.name), "topic": .string($0.topic), "events": .int($0.events)]
+                    [
+                        "name": .string($0.name), "topic": .string($0.topic),
+                        "events": .int($0.events),
+                    ]
                 }),
             "bronze": .array(
                 comparisons.map {
