@@ -8,6 +8,8 @@ seconds=${2:-60}
 export WEIR_FUZZ=1 SWIFT_BACKTRACE=enable=no
 swift build -c release --product "$target" --sanitize=fuzzer --scratch-path .build-fuzz
 mkdir -p ".build-fuzz/found/$target"
+words=()
+[ -f "Fuzz/$target/words.dict" ] && words=("-dict=Fuzz/$target/words.dict")
 exec ".build-fuzz/release/$target" -max_total_time="$seconds" -rss_limit_mb=1024 \
     -malloc_limit_mb=256 -timeout=10 -artifact_prefix=".build-fuzz/$target-" \
-    ".build-fuzz/found/$target" "Fuzz/$target/corpus"
+    "${words[@]}" ".build-fuzz/found/$target" "Fuzz/$target/corpus"

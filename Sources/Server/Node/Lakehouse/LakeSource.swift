@@ -73,6 +73,7 @@ final class LakeSource: TableSource {
             case .timestamp(let expression):
                 snapshot = try table.snapshot(at: try moment(expression, context))
             }
+            if fields.isEmpty, let rows = countOfRows(snapshot) { return rows }
             // A count of rows reads no column; one is read to know how many there are.
             var names = fields.map(\.name)
             if names.isEmpty, let first = snapshot.schema.fields.first { names = [first.name] }

@@ -1,0 +1,1 @@
+SELECT ok, count(*) FROM t GROUP BY 1

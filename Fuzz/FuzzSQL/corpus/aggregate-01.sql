@@ -1,0 +1,1 @@
+SELECT ok, count(DISTINCT b) FROM t GROUP BY 1

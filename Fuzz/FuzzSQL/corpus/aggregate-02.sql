@@ -1,0 +1,1 @@
+SELECT ok, sum(a) FROM t GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT ok, sum(big) FROM t GROUP BY 1

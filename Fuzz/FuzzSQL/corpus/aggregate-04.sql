@@ -1,0 +1,1 @@
+SELECT ok, sum(n) FROM t GROUP BY 1

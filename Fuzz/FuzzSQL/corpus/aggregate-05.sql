@@ -1,0 +1,1 @@
+SELECT ok, avg(a) FROM t GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT ok, avg(n) FROM t GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT ok, min(ts) FROM t GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT ok, max(b) FROM t GROUP BY 1

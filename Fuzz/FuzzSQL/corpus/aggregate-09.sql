@@ -1,0 +1,1 @@
+SELECT ok, min(span) FROM t GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT ok, stddev(c) FROM t GROUP BY 1

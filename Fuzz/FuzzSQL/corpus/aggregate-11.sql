@@ -1,0 +1,1 @@
+SELECT ok, var_pop(n) FROM t GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT ok, bool_and(ok) FROM t GROUP BY 1

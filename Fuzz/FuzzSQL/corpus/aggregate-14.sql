@@ -1,0 +1,1 @@
+SELECT ok, array_agg(a) FROM t GROUP BY 1

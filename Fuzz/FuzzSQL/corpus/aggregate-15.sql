@@ -1,0 +1,1 @@
+SELECT ok, jsonb_agg(j) FROM t GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT ok, first(b) FROM t GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT ok, sum(a) FILTER (WHERE ok) FROM t GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT ((((((((((1)))))))))) + (((((2))))) AS x WHERE NOT NOT NOT true AND - - - 1 < 2

@@ -1,0 +1,1 @@
+SELECT DISTINCT ON (ok) ok, a FROM t ORDER BY ok, a DESC

@@ -1,0 +1,1 @@
+SELECT a - small * 2 FROM t

@@ -1,0 +1,1 @@
+SELECT big / 3 FROM t

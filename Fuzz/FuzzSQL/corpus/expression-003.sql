@@ -1,0 +1,1 @@
+SELECT big % 7 FROM t

@@ -1,0 +1,1 @@
+SELECT n * n FROM t

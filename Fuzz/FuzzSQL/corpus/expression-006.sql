@@ -1,0 +1,1 @@
+SELECT c / 0.5 FROM t

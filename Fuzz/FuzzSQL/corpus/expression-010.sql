@@ -1,0 +1,1 @@
+SELECT ceil(c) FROM t

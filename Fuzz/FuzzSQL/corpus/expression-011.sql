@@ -1,0 +1,1 @@
+SELECT floor(n) FROM t

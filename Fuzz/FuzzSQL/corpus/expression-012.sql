@@ -1,0 +1,1 @@
+SELECT round(n, 1) FROM t

@@ -1,0 +1,1 @@
+SELECT round(c) FROM t

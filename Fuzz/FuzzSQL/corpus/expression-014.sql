@@ -1,0 +1,1 @@
+SELECT trunc(n, -1) FROM t

@@ -1,0 +1,1 @@
+SELECT power(c, 2) FROM t

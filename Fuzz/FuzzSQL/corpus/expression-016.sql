@@ -1,0 +1,1 @@
+SELECT sqrt(c) FROM t

@@ -1,0 +1,1 @@
+SELECT mod(big, 3) FROM t

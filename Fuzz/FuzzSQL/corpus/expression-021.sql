@@ -1,0 +1,1 @@
+SELECT a = small FROM t

@@ -1,0 +1,1 @@
+SELECT n >= c FROM t

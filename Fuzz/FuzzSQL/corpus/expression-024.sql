@@ -1,0 +1,1 @@
+SELECT greatest(a, big, n) FROM t

@@ -1,0 +1,1 @@
+SELECT least(b, 'x') FROM t

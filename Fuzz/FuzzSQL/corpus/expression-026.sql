@@ -1,0 +1,1 @@
+SELECT coalesce(b, 'none') FROM t

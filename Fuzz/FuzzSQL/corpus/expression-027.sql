@@ -1,0 +1,1 @@
+SELECT nullif(a, 1) FROM t

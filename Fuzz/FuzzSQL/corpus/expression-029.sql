@@ -1,0 +1,1 @@
+SELECT concat(b, a, NULL, ok) FROM t

@@ -1,0 +1,1 @@
+SELECT concat_ws(',', b, a::text) FROM t

@@ -1,0 +1,1 @@
+SELECT lower(b) FROM t

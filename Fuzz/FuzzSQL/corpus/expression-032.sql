@@ -1,0 +1,1 @@
+SELECT upper(b) FROM t

@@ -1,0 +1,1 @@
+SELECT initcap(b) FROM t

@@ -1,0 +1,1 @@
+SELECT substring(b, 2, 3) FROM t

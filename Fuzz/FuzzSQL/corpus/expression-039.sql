@@ -1,0 +1,1 @@
+SELECT strpos(b, 'x') FROM t

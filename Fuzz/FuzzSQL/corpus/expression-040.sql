@@ -1,0 +1,1 @@
+SELECT position('x' IN b) FROM t

@@ -1,0 +1,1 @@
+SELECT replace(b, 'x', 'yy') FROM t

@@ -1,0 +1,1 @@
+SELECT translate(b, 'xy', 'ab') FROM t

@@ -1,0 +1,1 @@
+SELECT ltrim(b, 'x') FROM t

@@ -1,0 +1,1 @@
+SELECT lpad(b, 8, '*') FROM t

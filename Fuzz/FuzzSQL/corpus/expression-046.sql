@@ -1,0 +1,1 @@
+SELECT rpad(b, 40, 'ab') FROM t

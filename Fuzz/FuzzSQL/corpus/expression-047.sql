@@ -1,0 +1,1 @@
+SELECT left(b, -1) FROM t

@@ -1,0 +1,1 @@
+SELECT right(b, 2) FROM t

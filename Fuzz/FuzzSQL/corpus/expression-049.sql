@@ -1,0 +1,1 @@
+SELECT split_part(b, ' ', 2) FROM t

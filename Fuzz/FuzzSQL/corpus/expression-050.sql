@@ -1,0 +1,1 @@
+SELECT starts_with(b, 'x') FROM t

@@ -1,0 +1,1 @@
+SELECT repeat(b, 3) FROM t

@@ -1,0 +1,1 @@
+SELECT b LIKE '%x_' FROM t

@@ -1,0 +1,1 @@
+SELECT b ILIKE 'X%' ESCAPE '!' FROM t

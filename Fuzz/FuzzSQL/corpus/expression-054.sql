@@ -1,0 +1,1 @@
+SELECT ascii(b) FROM t

@@ -1,0 +1,1 @@
+SELECT chr(a + 65) FROM t

@@ -1,0 +1,1 @@
+SELECT d - DATE '2024-01-01' FROM t

@@ -1,0 +1,1 @@
+SELECT ts + INTERVAL '1 month 3 days' FROM t

@@ -1,0 +1,1 @@
+SELECT plain - INTERVAL '1 hour' FROM t

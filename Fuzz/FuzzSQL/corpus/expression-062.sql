@@ -1,0 +1,1 @@
+SELECT span + INTERVAL '1 day' FROM t

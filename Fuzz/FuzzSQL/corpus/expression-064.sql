@@ -1,0 +1,1 @@
+SELECT span / 3 FROM t

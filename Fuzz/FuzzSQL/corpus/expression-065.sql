@@ -1,0 +1,1 @@
+SELECT -span FROM t

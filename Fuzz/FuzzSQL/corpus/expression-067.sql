@@ -1,0 +1,1 @@
+SELECT date_trunc('week', plain) FROM t

@@ -1,0 +1,1 @@
+SELECT date_bin(INTERVAL '15 minutes', ts, TIMESTAMPTZ '2020-01-01 00:00:00+00') FROM t

@@ -1,0 +1,1 @@
+SELECT extract(isoyear FROM d) FROM t

@@ -1,0 +1,1 @@
+SELECT date_part('dow', ts) FROM t

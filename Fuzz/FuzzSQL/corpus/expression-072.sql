@@ -1,0 +1,1 @@
+SELECT extract(month FROM span) FROM t

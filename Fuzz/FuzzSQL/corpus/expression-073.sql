@@ -1,0 +1,1 @@
+SELECT age(ts, ts) FROM t

@@ -1,0 +1,1 @@
+SELECT to_char(span, 'DD HH24') FROM t

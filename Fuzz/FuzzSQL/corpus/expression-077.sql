@@ -1,0 +1,1 @@
+SELECT to_timestamp('2024-02-29 10', 'YYYY-MM-DD HH24') FROM t

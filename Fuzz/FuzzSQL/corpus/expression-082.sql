@@ -1,0 +1,1 @@
+SELECT plain AT TIME ZONE 'Europe/Berlin' FROM t

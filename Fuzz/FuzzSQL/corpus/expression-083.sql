@@ -1,0 +1,1 @@
+SELECT j->'k' FROM t

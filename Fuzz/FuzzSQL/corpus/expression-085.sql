@@ -1,0 +1,1 @@
+SELECT j->0 FROM t

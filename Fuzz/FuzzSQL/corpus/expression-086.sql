@@ -1,0 +1,1 @@
+SELECT j->>-1 FROM t

@@ -1,0 +1,1 @@
+SELECT j #> '{k,1}' FROM t

@@ -1,0 +1,1 @@
+SELECT j @> '{"s":"t"}' FROM t

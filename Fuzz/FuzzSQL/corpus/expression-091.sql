@@ -1,0 +1,1 @@
+SELECT j || '{"z":1}' FROM t

@@ -1,0 +1,1 @@
+SELECT j - 's' FROM t

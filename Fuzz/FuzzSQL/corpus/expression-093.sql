@@ -1,0 +1,1 @@
+SELECT jsonb_typeof(j) FROM t

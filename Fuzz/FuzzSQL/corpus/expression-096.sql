@@ -1,0 +1,1 @@
+SELECT jsonb_build_array(a, b, NULL) FROM t

@@ -1,0 +1,1 @@
+SELECT array_length(ARRAY[1,2], 1) FROM t

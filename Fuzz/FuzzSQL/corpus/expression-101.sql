@@ -1,0 +1,1 @@
+SELECT a = ANY(ARRAY[1,2]) FROM t

@@ -1,0 +1,1 @@
+SELECT b::int FROM t

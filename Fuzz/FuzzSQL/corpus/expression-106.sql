@@ -1,0 +1,1 @@
+SELECT c::int FROM t

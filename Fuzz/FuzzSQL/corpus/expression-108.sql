@@ -1,0 +1,1 @@
+SELECT n::numeric(5,1) FROM t

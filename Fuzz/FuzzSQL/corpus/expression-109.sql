@@ -1,0 +1,1 @@
+SELECT c::numeric(20,4) FROM t

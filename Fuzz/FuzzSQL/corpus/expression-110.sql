@@ -1,0 +1,1 @@
+SELECT big::float8 FROM t

@@ -1,0 +1,1 @@
+SELECT d::timestamp FROM t

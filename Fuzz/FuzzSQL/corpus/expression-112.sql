@@ -1,0 +1,1 @@
+SELECT ts::date FROM t

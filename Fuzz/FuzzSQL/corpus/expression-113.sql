@@ -1,0 +1,1 @@
+SELECT plain::text FROM t

@@ -1,0 +1,1 @@
+SELECT j::text FROM t

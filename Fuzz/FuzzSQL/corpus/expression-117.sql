@@ -1,0 +1,1 @@
+SELECT ok::int FROM t

@@ -1,0 +1,1 @@
+SELECT 'true'::boolean FROM t

@@ -1,0 +1,1 @@
+SELECT a NOT IN (1, NULL, 3) FROM t

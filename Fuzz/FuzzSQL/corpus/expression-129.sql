@@ -1,0 +1,1 @@
+SELECT a IS DISTINCT FROM small FROM t

@@ -1,0 +1,1 @@
+SELECT ok IS NOT TRUE FROM t

@@ -1,0 +1,1 @@
+SELECT a IN (SELECT e FROM u) FROM t

@@ -1,0 +1,1 @@
+SELECT random() < 2 FROM t
