@@ -90,6 +90,15 @@ final class LakeSource: TableSource {
         }
     }
 
+    /// Rows without columns, when the table's log says how many there are; nil when it does not, or
+    /// says something that cannot be true.
+    private func countOfRows(_ snapshot: TableSnapshot) -> (any BatchSource)? {
+        guard let count = snapshot.rowCount, (0...(1 << 36)).contains(count) else { return nil }
+        seen.withLock { $0.filesSkipped += snapshot.fileCount }
+        let batches = count == 0 ? [] : [ColumnBatch(columns: [], rowCount: Int(count))]
+        return BatchList(batches)
+    }
+
     private func pinnedSnapshot(_ object: CatalogObject) throws(DeltaFailure) -> TableSnapshot {
         do throws(Problem) {
             return try snapshot(of: object)
