@@ -37,7 +37,7 @@ extension PartitionLog {
             let start = segment.index.position(for: offset - segment.baseOffset)
             let file = try segments[index].handle(disk)
             return try collect(
-                file: file, segment: segment, from: start, offset: offset, end: end,
+                file: file, segment: segment, index: index, from: start, offset: offset, end: end,
                 maxBytes: maxBytes)
         } catch let failure as ReadFailure {
             throw failure
@@ -49,23 +49,34 @@ extension PartitionLog {
     }
 
     private mutating func collect(
-        file: any DiskFile, segment: Segment, from start: Int64, offset: Int64, end: Int64,
-        maxBytes: Int
+        file: any DiskFile, segment: Segment, index: Int, from start: Int64, offset: Int64,
+        end: Int64, maxBytes: Int
     ) throws -> [Bytes]? {
         let ahead = max(min(maxBytes, 16 << 20), BatchHeader.byteCount) + 8192
         var scanner = BatchScanner(file: file, from: start, to: segment.bytes, chunkBytes: ahead)
         var result: [Bytes] = []
         var total = 0
-        // The first batch of a segment must be at or above its base; later ones follow.
+        // Offset and epoch stand outside of the checksum, so they are checked against what is known:
+        // batches follow each other, without gaps where the cleaner never was.
+        let segmentEnd = endOffset(ofSegment: index)
+        let isGapless = cleanedUpTo <= segment.baseOffset
         var expected = segment.baseOffset
+        var knowsExpected = isGapless && start == 0
         while let item = try scanner.next() {
-            guard item.header.baseOffset >= expected else {
+            let header = item.header
+            let follows =
+                knowsExpected ? header.baseOffset == expected : header.baseOffset >= expected
+            let epoch = epochs.epoch(at: header.baseOffset)
+            guard follows, header.lastOffset < segmentEnd,
+                epoch < 0 || epoch == header.leaderEpoch
+            else {
                 throw ReadFailure.damaged(
                     damaged(
                         segment, item.position, offset: expected,
-                        "a batch at offset \(item.header.baseOffset) follows offset \(expected - 1)"
-                    ))
+                        "a batch with offset \(header.baseOffset) and leader epoch "
+                            + "\(header.leaderEpoch) can't stand here"))
             }
+            knowsExpected = isGapless
             expected = item.header.lastOffset + 1
             guard item.header.lastOffset >= offset else { continue }
             if item.header.lastOffset >= end { return result }

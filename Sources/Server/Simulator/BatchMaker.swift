@@ -12,7 +12,7 @@ extension ProducerModel {
         var builder = RecordBatchBuilder()
         for record in 0..<count {
             var text = "p\(id) n\(nextNumber) r\(record) "
-            let length = random.below(random.chance(1, in: 8) ? 1500 : 90)
+            let length = random.below(random.chance(1, in: 8) ? 600 : 90)
             text += String(repeating: "x", count: length)
             let key = keyed ? "k\(random.below(8))" : nil
             rows.append(PartitionModel.Row(key: key, text: text))

@@ -57,10 +57,10 @@ struct LogSimulation {
         configuration.reserveBytes = 32 << 10
         configuration.tailCacheBytes = [0, 4 << 10, 1 << 20][shape.below(3)]
         configuration.planted = options.planted
-        configuration.checkpointInterval = .milliseconds(Int64(shape.within(20...400)))
-        configuration.retentionCheckInterval = .milliseconds(Int64(shape.within(50...400)))
-        configuration.cleanerCheckInterval = .milliseconds(Int64(shape.within(50...400)))
-        settings.segmentBytes = [4 << 10, 16 << 10, 1 << 20][shape.below(3)]
+        configuration.checkpointInterval = .milliseconds(Int64(shape.within(4...120)))
+        configuration.retentionCheckInterval = .milliseconds(Int64(shape.within(10...200)))
+        configuration.cleanerCheckInterval = .milliseconds(Int64(shape.within(2...40)))
+        settings.segmentBytes = [3 << 10, 16 << 10, 1 << 20][shape.below(3)]
         settings.indexIntervalBytes = [64, 1024, 4096][shape.below(3)]
         settings.retentionBytes = [-1, -1, 20 << 10][shape.below(3)]
         settings.fileDeleteDelayMilliseconds = 20
@@ -71,7 +71,7 @@ struct LogSimulation {
             partitions.append(
                 PartitionModel(
                     name: TopicPartition(topic: "t\(index % 2)", partition: Int32(index))))
-            partitions[index].isCompacted = index > 0 && shape.chance(1, in: 3)
+            partitions[index].isCompacted = index > 0 && shape.chance(1, in: 2)
         }
         minDirtyPerMille = [1, 200, 500][shape.below(3)]
         for id in 0..<shape.within(1...5) {
@@ -89,7 +89,7 @@ struct LogSimulation {
         guard partitions[index].isCompacted else { return result }
         result.isCompacted = true
         result.deletesOldSegments = false
-        result.segmentBytes = min(result.segmentBytes, 16 << 10)
+        result.segmentBytes = 3 << 10
         result.minCleanableDirtyPerMille = minDirtyPerMille
         return result
     }
@@ -293,6 +293,9 @@ struct LogSimulation {
             switch error {
             case .noSpace, .journalFull, .halted, .storage: break
             case .damaged(let damage): noteDamage(producer.partition, damage)
+            case .outOfOrderSequence where partitions[producer.partition].wasRotted:
+                // Damage took a batch that nothing proves to have been there.
+                producers[index].isStopped = true
             default: anomaly("\(name) refused a good batch: \(error)")
             }
             return false
@@ -418,7 +421,7 @@ struct LogSimulation {
         let victim = files[faults.below(files.count)]
         let size = Int(victim.file.size)
         trace.mix(victim.path)
-        if victim.path.hasSuffix(".log") {
+        if victim.path.contains(".log"), victim.path.contains("/") {
             if let index = partitions.firstIndex(where: {
                 victim.path.hasPrefix($0.name.description + "/")
             }) {
