@@ -280,7 +280,7 @@ def fill_table(server: Server, events: int) -> dict:
             raise RuntimeError(f"{rows} of {events} rows after 600 s:\n{server.tail()}")
         time.sleep(0.05)
     seconds, cost = time.perf_counter() - began, server.cpu() - before
-    counted = int(server.sql("SELECT count(*) FROM bronze.app_events")[0][0])
+    counted = int(server.sql("SELECT count(event_id) FROM bronze.app_events")[0][0])
     if counted != events:
         raise RuntimeError(f"{counted} rows for {events} events")
     return {"seconds": seconds, "cpu_seconds": cost}

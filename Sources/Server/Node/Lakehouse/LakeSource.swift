@@ -75,9 +75,11 @@ final class LakeSource: TableSource {
                 snapshot = try table.snapshot(at: try moment(expression, context))
             }
             // A count of rows reads no column: the log knows it, if every file says how many it has.
-            if fields.isEmpty, let rows = snapshot.rowCount, let count = Int(exactly: rows) {
+            // A foreign writer may have said something impossible; then the files are asked.
+            if fields.isEmpty, let rows = snapshot.rowCount, (0...(1 << 36)).contains(rows) {
                 seen.withLock { $0.filesSkipped += snapshot.fileCount }
-                return BatchList([ColumnBatch(columns: [], rowCount: count)])
+                return BatchList(
+                    rows == 0 ? [] : [ColumnBatch(columns: [], rowCount: Int(rows))])
             }
             var names = fields.map(\.name)
             if names.isEmpty, let first = snapshot.schema.fields.first { names = [first.name] }
