@@ -57,17 +57,14 @@ extension PartitionLog {
         var result: [Bytes] = []
         var total = 0
         // Offset and epoch stand outside of the checksum, so they are checked against what is known:
-        // batches follow each other, without gaps where the cleaner never was.
+        // batches follow each other inside their segment. Gaps are no damage: the cleaner leaves
+        // them, and after a crash the log does not know everywhere where it has been.
         let segmentEnd = endOffset(ofSegment: index)
-        let isGapless = cleanedUpTo <= segment.baseOffset
         var expected = segment.baseOffset
-        var knowsExpected = isGapless && start == 0
         while let item = try scanner.next() {
             let header = item.header
-            let follows =
-                knowsExpected ? header.baseOffset == expected : header.baseOffset >= expected
             let epoch = epochs.epoch(at: header.baseOffset)
-            guard follows, header.lastOffset < segmentEnd,
+            guard header.baseOffset >= expected, header.lastOffset < segmentEnd,
                 epoch < 0 || epoch == header.leaderEpoch
             else {
                 throw ReadFailure.damaged(
@@ -76,7 +73,6 @@ extension PartitionLog {
                         "a batch with offset \(header.baseOffset) and leader epoch "
                             + "\(header.leaderEpoch) can't stand here"))
             }
-            knowsExpected = isGapless
             expected = item.header.lastOffset + 1
             guard item.header.lastOffset >= offset else { continue }
             if item.header.lastOffset >= end { return result }
