@@ -58,8 +58,11 @@ def test_kill_nine_loses_and_doubles_nothing(tmp_path):
             stderr=subprocess.DEVNULL)
         generator = random.Random(20260216)
         try:
+            # The load must be running before the first kill: a producer without its id has
+            # nothing in flight that could be lost.
+            eventually(lambda: log.stat().st_size > 20_000, timeout=60, what="acknowledgements")
             for _ in range(KILLS):
-                time.sleep(generator.uniform(0.02, 0.7))
+                time.sleep(generator.uniform(0.02, 0.9))
                 server.kill()
                 server.start()
                 assert producer.poll() is None, "the producer gave up"
