@@ -1,34 +1,10 @@
+import Base
+
 /// Dates and moments as ISO 8601 text, in the proleptic Gregorian calendar.
 package enum CalendarText {
-    /// Days since 1970-01-01 of a date, by counting whole 400-year cycles of 146,097 days from a
-    /// year that begins in March, so that the leap day is the last of its year.
-    package static func days(year: Int, month: Int, day: Int) -> Int {
-        let shifted = month <= 2 ? year - 1 : year
-        let cycle = (shifted >= 0 ? shifted : shifted - 399) / 400
-        let yearOfCycle = shifted - cycle * 400
-        let monthFromMarch = (month + 9) % 12
-        let dayOfYear = (153 * monthFromMarch + 2) / 5 + day - 1
-        let dayOfCycle = yearOfCycle * 365 + yearOfCycle / 4 - yearOfCycle / 100 + dayOfYear
-        return cycle * 146_097 + dayOfCycle - 719_468
-    }
-
-    /// The inverse of `days`.
-    package static func civil(days: Int) -> (year: Int, month: Int, day: Int) {
-        let shifted = days + 719_468
-        let cycle = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfCycle = shifted - cycle * 146_097
-        let yearOfCycle =
-            (dayOfCycle - dayOfCycle / 1460 + dayOfCycle / 36_524 - dayOfCycle / 146_096) / 365
-        let dayOfYear = dayOfCycle - (365 * yearOfCycle + yearOfCycle / 4 - yearOfCycle / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        return (yearOfCycle + cycle * 400 + (month <= 2 ? 1 : 0), month, day)
-    }
-
     /// `YYYY-MM-DD`
     package static func date(days: Int32) -> String {
-        let (year, month, day) = civil(days: Int(days))
+        let (year, month, day) = civilDate(daysSinceEpoch: Int(days))
         return pad(year, 4) + "-" + pad(month, 2) + "-" + pad(day, 2)
     }
 
@@ -40,7 +16,7 @@ package enum CalendarText {
         let inDay = microseconds - day * 86_400_000_000
         let seconds = inDay / 1_000_000
         let fraction = digits == 3 ? inDay % 1_000_000 / 1000 : inDay % 1_000_000
-        let (year, month, dayOfMonth) = civil(days: Int(day))
+        let (year, month, dayOfMonth) = civilDate(daysSinceEpoch: Int(day))
         var text = pad(year, 4) + "-" + pad(month, 2) + "-" + pad(dayOfMonth, 2) + separator
         text += pad(Int(seconds / 3600), 2) + ":" + pad(Int(seconds / 60 % 60), 2)
         text += ":" + pad(Int(seconds % 60), 2) + "." + pad(Int(fraction), digits)
@@ -126,7 +102,7 @@ private struct DigitScanner {
         let isLeap = signed % 4 == 0 && (signed % 100 != 0 || signed % 400 == 0)
         let lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
         guard day <= lengths[month - 1] else { return nil }
-        return CalendarText.days(year: signed, month: month, day: day)
+        return daysSinceEpoch(year: signed, month: month, day: day)
     }
 
     /// Microseconds of the day.
