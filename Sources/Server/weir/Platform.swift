@@ -126,6 +126,4 @@ private final class ScheduledJobs: JobHost {
     func stop(_ name: String) {
         running.withLock { jobs in jobs.removeValue(forKey: name) }?.cancel(waiting: true)
     }
-
-    func trigger(_ name: String) { running.withLock { $0[name] }?.trigger() }
 }

@@ -316,12 +316,7 @@ extension Lakehouse {
         object.properties = properties(view.options)
         object.partitionColumns = view.partitionedBy.map(\.name)
         object.sources = try sources(of: view.query)
-        let answer = try createStored(object, ifNotExists: view.ifNotExists, tag)
-        if let created = catalog.image.object(name) {
-            // The first content is there when the statement returns.
-            _ = try refresh(created, isForced: true)
-        }
-        return answer
+        return try createStored(object, ifNotExists: view.ifNotExists, tag)
     }
 
     /// The full names of what a query reads, in order; a view is named and not looked into.
@@ -363,8 +358,14 @@ extension Lakehouse {
         guard let created = try catalog.create(object, mode(ifNotExists: ifNotExists)) else {
             return skipped(object.name, tag)
         }
-        updateActivity(of: created) { _ in }
-        startJob(of: created)
+        // The job comes last: a view has its first content when the statement returns, and two
+        // refreshes at the same time would contradict each other.
+        defer { startJob(of: created) }
+        if created.kind == .materializedView {
+            _ = try refresh(created, isForced: true)
+        } else {
+            updateActivity(of: created) { _ in }
+        }
         return done(tag)
     }
 

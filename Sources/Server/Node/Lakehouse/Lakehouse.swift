@@ -15,8 +15,6 @@ package protocol JobHost: AnyObject, Sendable {
     func start(_ name: String, every period: Duration, _ job: @escaping @Sendable () -> Void)
     /// Ends a job; when this returns it does not run any more.
     func stop(_ name: String)
-    /// Runs a job as soon as possible.
-    func trigger(_ name: String)
 }
 
 /// Is told what jobs did. The demo makes its figures of it.
