@@ -23,7 +23,9 @@ import Testing
 
     @Test func `the report counts seeds and names the ones that failed`() {
         var lines: [String] = []
-        let failed = runSimulations(seeds: 0..<6, planted: .acknowledgeBeforeSync) {
+        var options = SimulationOptions()
+        options.planted = .acknowledgeBeforeSync
+        let failed = runSimulations(seeds: 0..<6, options: options) {
             lines.append($0)
         }
         #expect(failed > 0 && lines.count > failed)

@@ -388,7 +388,9 @@ extension LogStore {
             try writeCheckpoint()
         } catch {
             logs[slot].checkpointed = older
-            if disk.exists(swapPath) { try disk.remove(swapPath) }
+            // After a halt the new checkpoint may be the one that the next start reads, and it
+            // names the swap file.
+            if haltReason == nil { try disk.remove(swapPath) }
             throw error
         }
 

@@ -224,7 +224,6 @@ package struct LogStore: Sendable {
             throw .recordListTooLarge(bytes: batch.count, limit: journal.payloadBytesMax)
         }
         guard hasRoom(for: 2 * batch.count) else { throw .noSpace }
-        tellDurableEnds(except: logs[slot].number)
         let place = try reserve(payload: batch.count, now: now)
         let plan = logs[slot].plan(
             bytes: batch.count, maxTimestamp: validated.maxTimestamp,
@@ -365,11 +364,11 @@ package struct LogStore: Sendable {
         throw .journalFull
     }
 
-    /// Writes down which durable ends rose since the last note, unless the next frame tells it.
-    private mutating func tellDurableEnds(except number: UInt32) {
+    /// Writes down which durable ends rose with the last sync, so that the next one makes that
+    /// durable, too: whatever was acknowledged before a sync began is proven once it is done.
+    private mutating func tellDurableEnds() {
         guard !untold.isEmpty else { return }
         defer { untold.removeAll(keepingCapacity: true) }
-        if untold.count == 1, untold[0] == number { return }
         let ends = untold.compactMap { number in
             slotsByNumber[number].map { (number: number, end: logs[$0].durableEnd) }
         }
@@ -389,8 +388,8 @@ package struct LogStore: Sendable {
         do {
             try journal.commit(frame, at: place)
         } catch {
-            // A note only helps to tell damage from a torn tail; the append that follows meets
-            // the same trouble and reports it.
+            // A note only helps to tell damage from a torn tail; the next append meets the same
+            // trouble and reports it.
             return
         }
     }
@@ -404,6 +403,8 @@ package struct LogStore: Sendable {
         if !journal.hasUnsynced || lastSyncWasJournal, let request = beginSegmentSync() {
             return request
         }
+        guard journal.hasUnsynced else { return nil }
+        tellDurableEnds()
         guard let next = journal.nextSync() else { return nil }
         lastSyncWasJournal = true
         return open(.journal(endSequence: next.endSequence), file: next.file)

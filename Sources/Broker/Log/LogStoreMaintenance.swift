@@ -246,7 +246,13 @@ extension LogStore {
                 throw stopped("the checkpoint could not be made durable", error)
             }
         }
-        try disk.rename(temporary, to: StoreCheckpoint.path)
+        do {
+            try disk.rename(temporary, to: StoreCheckpoint.path)
+        } catch .noSpace(let path) {
+            throw .noSpace(path: path)
+        } catch {
+            throw stopped("which checkpoint is in force is not known", error)
+        }
         guard configuration.planted != .forgetDirectorySync else { return }
         do {
             try disk.syncDirectory("")

@@ -11,6 +11,12 @@ extension LogStore {
     ) throws(StorageFailure) -> (store: LogStore, report: RecoveryReport) {
         var report = RecoveryReport()
         let known = try readCheckpoint(disk: disk, report: &report)
+        // The process before may have died between the rename of this checkpoint and the sync of
+        // its directory. What follows finishes renames and removes files on its word, so it must
+        // not be replaced by the one before any more.
+        if known != nil, configuration.planted != .forgetDirectorySync {
+            try disk.syncDirectory("")
+        }
         let stored = known == nil ? try storedIdentity(disk) : known?.identity
         let identity = stored ?? configuration.storeIdentity
         let scan = try JournalScan(

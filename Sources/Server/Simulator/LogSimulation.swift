@@ -51,6 +51,7 @@ struct LogSimulation {
         faults = random.fork()
         var shape = random.fork()
         disk = SimulatedDisk(random: random.fork(), sectorBytes: [64, 512, 4096][shape.below(3)])
+        disk.narrate = options.narrate
         configuration.journalFileBytes = [16 << 10, 32 << 10, 64 << 10][shape.below(3)]
         configuration.journalFileCountMax = shape.within(2...4)
         configuration.storeIdentity = shape.next()
@@ -237,6 +238,7 @@ struct LogSimulation {
             partitions[partition].acknowledged[base] = PartitionModel.Promise(
                 checksum: first.checksum, lastOffset: last, sync: syncsCompleted)
             result.acknowledged += 1
+            options.narrate?("\(partitions[partition].name): acknowledged \(base) to \(last)")
             trace.mix(base)
         }
     }
@@ -283,6 +285,9 @@ struct LogSimulation {
             producers[index].inFlight[position].baseOffset = answer.baseOffset.value
             producers[index].inFlight[position].lastOffset = answer.lastOffset.value
             trace.mix(answer.baseOffset.value)
+            options.narrate?(
+                "\(name): producer \(index) appended \(answer.baseOffset) to "
+                    + "\(answer.lastOffset), duplicate \(answer.isDuplicate)")
             if let end = current.offsets(of: name)?.durableEndOffset {
                 acknowledge(index, durableEnd: end.value)
             }
@@ -421,6 +426,7 @@ struct LogSimulation {
         let victim = files[faults.below(files.count)]
         let size = Int(victim.file.size)
         trace.mix(victim.path)
+        options.narrate?("rot in \(victim.path)")
         if victim.path.contains(".log"), victim.path.contains("/") {
             if let index = partitions.firstIndex(where: {
                 victim.path.hasPrefix($0.name.description + "/")
@@ -494,6 +500,13 @@ struct LogSimulation {
     // MARK: Checks
 
     private mutating func check(_ report: RecoveryReport) {
+        if let narrate = options.narrate {
+            narrate("recovered: \(report)")
+            for partition in partitions {
+                guard let offsets = store?.offsets(of: partition.name) else { continue }
+                narrate("  \(partition.name): \(offsets)")
+            }
+        }
         for damage in report.damaged {
             guard let index = partitions.firstIndex(where: { $0.name == damage.topicPartition })
             else { continue }

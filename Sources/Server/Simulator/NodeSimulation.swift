@@ -669,7 +669,7 @@ struct NodeSimulation {
                 if diskIsDead {
                     result.crashes += 1
                     if faults.chance(2, in: 3) { losePower() } else { killProcess() }
-                } else if error.code == "storage.failed" || attempt < 7 && !isHealthy {
+                } else if error.code == "storage.failed" || !isHealthy {
                     if attempt > 4 { disk.faults.capacity = 1 << 40 }
                     killProcess()
                 } else {

@@ -15,10 +15,8 @@ package func simulateOneNode(seed: UInt64, options: SimulationOptions) -> Simula
 
 /// Runs many seeds, each for the log alone and for a whole node, and reports what goes wrong. Returns how many seeds failed.
 package func runSimulations(
-    seeds: Range<UInt64>, planted: PlantedBug, report: (String) -> Void
+    seeds: Range<UInt64>, options: SimulationOptions, report: (String) -> Void
 ) -> Int {
-    var options = SimulationOptions()
-    options.planted = planted
     var failed = 0
     var total = SimulationResult(seed: 0)
     for seed in seeds {

@@ -40,6 +40,8 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     package var crashAtOperation: Int?
     package private(set) var trace = TraceHash()
     package private(set) var failedSyncs = 0
+    /// Told what happens, for people who look for the reason of an anomaly; nil costs nothing.
+    package var narrate: ((String) -> Void)?
 
     private var random: Random
     private var root = SimulatedDirectory()
@@ -56,12 +58,14 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
 
     func begin(_ operation: String, _ detail: Int) throws(StorageFailure) {
         operations += 1
+        if let narrate, operation != "read" { narrate("disk \(operation) \(detail)") }
         trace.mix(UInt64(operation.utf8.first ?? 0) << 32 | UInt64(detail))
         if let crashAtOperation, operations >= crashAtOperation { throw crashed(operation) }
     }
 
     func beginWrite(_ id: Int, position: Int64, count: Int) -> WriteVerdict {
         operations += 1
+        narrate?("disk write file \(id) at \(position), \(count) bytes")
         trace.mix(UInt64(id) << 32 | UInt64(count))
         trace.mix(position)
         guard let crashAtOperation, operations >= crashAtOperation else { return .whole }
@@ -78,6 +82,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
             return false
         }
         failedSyncs += 1
+        narrate?("disk sync fails")
         return true
     }
 
@@ -96,7 +101,9 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
 
     /// Begins a sync whose end is decided later; nil when the process is dead.
     package func beginFlush(_ file: any DiskFile) -> SimulatedFile.Flush? {
-        (file as? SimulatedFile)?.beginFlush()
+        let file = file as? SimulatedFile
+        if let file { narrate?("disk flush of file \(file.id) begins") }
+        return file?.beginFlush()
     }
 
     /// Ends a sync, well or (by the fault plan) badly.
@@ -105,6 +112,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     ) -> StorageFailure? {
         guard let file = file as? SimulatedFile else { return nil }
         operations += 1
+        narrate?("disk flush of file \(file.id) ends")
         if syncFails() {
             file.failFlush(flush)
             return .system(operation: "fdatasync", path: "file \(file.id)", code: 5)
@@ -151,6 +159,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         let directory = try parent(of: path)
         if directory.entries[name(path)] != nil { throw .alreadyExists(path: path) }
         let file = SimulatedFile(id: nextID, disk: self, modified: now)
+        narrate?("disk create \(path) as file \(nextID)")
         nextID += 1
         apply(NameChange(edits: [(directory, name(path), .file(file))]))
         return file
@@ -192,6 +201,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
 
     package func remove(_ path: String) throws(StorageFailure) {
         try begin("unlink", path.utf8.count)
+        narrate?("disk remove \(path)")
         guard case .file(let file)? = entry(path) else { throw .notFound(path: path) }
         apply(NameChange(edits: [(try parent(of: path), name(path), nil)]))
         release(file.cache.count)
@@ -205,6 +215,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
 
     package func rename(_ source: String, to target: String) throws(StorageFailure) {
         try begin("mv", source.utf8.count)
+        narrate?("disk rename \(source) to \(target)")
         guard let moved = entry(source) else { throw .notFound(path: source) }
         let (from, to) = (try parent(of: source), try parent(of: target))
         apply(NameChange(edits: [(from, name(source), nil), (to, name(target), moved)]))
@@ -245,11 +256,15 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     // MARK: Crashes
 
     /// `kill -9`: the cache of the system survives. The next process may call again.
-    package func killProcess() { crashAtOperation = nil }
+    package func killProcess() {
+        crashAtOperation = nil
+        narrate?("disk: the process was killed")
+    }
 
     /// Everything that was not synced is kept, dropped or torn, by chance.
     package func losePower() {
         crashAtOperation = nil
+        narrate?("disk loses power")
         for change in pending where random.chance(1, in: 2) { makeDurable(change) }
         pending = []
         usedBytes = 0

@@ -1,12 +1,14 @@
 import Log
 
 /// How long a simulation runs and what it may do.
-package struct SimulationOptions: Sendable {
+package struct SimulationOptions {
     /// Events handled before the final check.
     package var eventCount = 300
     package var planted = PlantedBug.none
     /// Bits flip and files lose their ends while the node is down.
     package var allowsRot = true
+    /// Told what happens, line by line; nil costs nothing. It changes nothing of the run.
+    package var narrate: ((String) -> Void)?
 
     package init() {}
 }

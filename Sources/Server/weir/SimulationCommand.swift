@@ -14,6 +14,7 @@ let simulationCommands: [RegisteredCommand] = [
                 FlagSpec(
                     "bug", nil, value: "NAME", "Plants a bug, to see that it is found",
                     fallback: "none", choices: PlantedBug.allCases.map(\.rawValue)),
+                FlagSpec("trace", "t", "Tells what happens, line by line, on the error output"),
             ],
             examples: [
                 ("weir sim run --seed 7 --count 1", "repeats one seed"),
@@ -24,8 +25,11 @@ let simulationCommands: [RegisteredCommand] = [
             let seed = UInt64(try call.integer("seed", in: 0...Int64.max / 2) ?? 1)
             let count = UInt64(try call.integer("count", in: 1...100_000_000) ?? 100)
             let bug = PlantedBug(rawValue: call.string("bug") ?? "none") ?? .none
+            var options = SimulationOptions()
+            options.planted = bug
+            if call.isSet("trace") { options.narrate = { standardError($0 + "\n") } }
             var lines: [String] = []
-            let failed = runSimulations(seeds: seed..<(seed + count), planted: bug) { line in
+            let failed = runSimulations(seeds: seed..<(seed + count), options: options) { line in
                 if context.isJSON { lines.append(line) } else { context.print(line + "\n") }
             }
             if context.isJSON {
