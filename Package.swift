@@ -81,8 +81,8 @@ let server: [Target] = [
     .executableTarget(
         name: "weir",
         dependencies: [
-            "Base", "WireProtocol", "WeirClient", "Node", "Runtime", "Simulator", "Surfaces",
-            "Connectors",
+            "Base", "Compression", "WireProtocol", "WeirClient", "Node", "Runtime", "Simulator",
+            "Surfaces", "Connectors",
             "CEdit", "CPlatform", "SQL", "Engine", "Columns", "Catalog", "Streams", "Delta",
             "Parquet",
         ],

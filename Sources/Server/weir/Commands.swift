@@ -10,7 +10,7 @@ struct RegisteredCommand: Sendable {
 /// Everything that `weir` understands, in the order in which help lists it.
 private let registeredCommands: [RegisteredCommand] =
     serveCommands + demoCommands + brokerCommands + sqlCommands + tableCommands
-    + simulationCommands + generalCommands
+    + benchCommands + simulationCommands + generalCommands
 
 let commandTable = CommandTable(
     program: "weir",
