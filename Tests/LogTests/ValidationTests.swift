@@ -50,7 +50,7 @@ import WireProtocol
         #expect(code(patched(good, 0, [0, 0, 0, 0, 0, 0, 0, 5]), &fixture) == 87)
         #expect(code(resealed(good, 57, [0, 0, 0, 2]), &fixture) == 87)
         #expect(code(resealed(good, 21, [0, 0x20]), &fixture) == 87)
-        #expect(code(resealed(good, 21, [0, 0x10]), &fixture) == 48)
+        #expect(code(resealed(good, 21, [0, 0x10]), &fixture) == 42)
         #expect(code(resealed(good, 21, [0, 0x08]), &fixture) == 32)
         #expect(code(resealed(good, 21, [0, 0x07]), &fixture) == 76)
         #expect(code(resealed(good, 61, [0x7F]), &fixture) == 87)

@@ -24,11 +24,22 @@ struct BatchFilter {
 
     /// `isLastOfProducer`: the batch tells a live producer's last sequence and must not vanish.
     func filter(
-        _ batch: Bytes, isLastOfProducer: Bool
+        _ batch: Bytes, role: CleanedTransactions.Role, isLastOfProducer: Bool
     ) throws(DecodeFailure) -> Outcome {
         let view = try RecordBatchView(batch)
         let header = view.header
-        if header.isControl { return .unchanged }
+        let isMapped = header.lastOffset.value < mapEnd
+        switch role {
+        case .plain: break
+        case .aborted:
+            guard isMapped else { return .unchanged }
+            if !isLastOfProducer { return .dropped }
+            return header.recordCount == 0
+                ? .unchanged : .rewritten(try rewrite(header, [], horizon: nil))
+        case .marker(let hasData):
+            return hasData || !isMapped
+                ? .unchanged : try filterMarker(view, isLastOfProducer: isLastOfProducer)
+        }
         let horizon = header.hasDeleteHorizon ? header.baseTimestamp.milliseconds : Int64.max
         var kept: [Record] = []
         var hasTombstone = false
@@ -54,6 +65,24 @@ struct BatchFilter {
         if kept.isEmpty, !isLastOfProducer { return .dropped }
         let newHorizon = needsHorizon ? now &+ deleteRetentionMilliseconds : nil
         return .rewritten(try rewrite(header, kept, horizon: newHorizon))
+    }
+
+    /// A marker without records before it goes like a tombstone: stamped by one cleaning, dropped by
+    /// a later one, so that a reader in the middle of the transaction sees its end.
+    private func filterMarker(
+        _ view: RecordBatchView, isLastOfProducer: Bool
+    ) throws(DecodeFailure) -> Outcome {
+        let header = view.header
+        if header.recordCount == 0 { return isLastOfProducer ? .unchanged : .dropped }
+        if !header.hasDeleteHorizon {
+            var records: [Record] = []
+            var cursor = try view.records()
+            while let record = try cursor.next() { records.append(record) }
+            let horizon = now &+ deleteRetentionMilliseconds
+            return .rewritten(try rewrite(header, records, horizon: horizon))
+        }
+        guard now > header.baseTimestamp.milliseconds else { return .unchanged }
+        return isLastOfProducer ? .rewritten(try rewrite(header, [], horizon: nil)) : .dropped
     }
 
     private func rewrite(

@@ -71,23 +71,23 @@ struct BatchValidation: Sendable {
                 "the batch has \(header.recordCount) records and a last offset delta of "
                     + "\(header.lastOffsetDelta)", records: [])
         }
-        if header.producerID >= 0, header.baseSequence < 0, !header.isControl {
+        if header.producerID >= 0, header.baseSequence < 0, origin.isClient {
             throw .invalidRecord("an idempotent batch needs a sequence", records: [])
         }
         if header.producerID >= 0, header.producerEpoch < 0 {
             throw .invalidRecord("an idempotent batch needs a producer epoch", records: [])
         }
         if header.codec > 4 { throw .unsupportedCompression(codec: header.codec) }
-        guard origin == .client else { return }
+        guard origin.isClient else { return }
         if header.isControl {
             throw .invalidRecord("clients must not send control batches", records: [])
         }
         if header.hasDeleteHorizon {
             throw .invalidRecord("clients must not set a delete horizon", records: [])
         }
-        if header.isTransactional {
-            throw .invalidTransactionState(
-                "transactional batches are not accepted: this broker has no transactions yet")
+        if header.isTransactional, origin == .client { throw .notInTransaction }
+        if header.isTransactional, header.producerID < 0 {
+            throw .invalidRecord("a transactional batch needs a producer id", records: [])
         }
         if header.usesLogAppendTime, !settings.usesLogAppendTime {
             throw .invalidTimestamp("clients must not set the log append time", records: [])

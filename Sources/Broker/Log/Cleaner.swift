@@ -27,6 +27,8 @@ struct CleanerRun: Sendable {
     let startedAt: Int64
     /// The group that is being copied.
     var copy: GroupCopy?
+    /// nil before the first step.
+    var transactions: CleanedTransactions?
 
     struct GroupCopy: Sendable {
         var sources: [Int64]
@@ -151,7 +153,8 @@ extension LogStore {
         }
     }
 
-    /// How many of the oldest segments are closed, durable, below the high watermark and old enough.
+    /// How many of the oldest segments are closed, durable, below the last stable offset and old
+    /// enough.
     private func cleanableSegments(_ slot: Int, _ wall: Int64) -> Int {
         let log = logs[slot]
         let durable = log.checkpointed.segments
@@ -160,7 +163,7 @@ extension LogStore {
             let segment = log.segments[count]
             guard durable[count].baseOffset == segment.baseOffset,
                 durable[count].bytes == segment.bytes,
-                log.endOffset(ofSegment: count) <= log.highWatermark
+                log.endOffset(ofSegment: count) <= log.lastStableOffset
             else { break }
             let isDirty = log.endOffset(ofSegment: count) > log.cleanedUpTo
             let age = wall &- segment.maxTimestamp
@@ -194,6 +197,7 @@ extension LogStore {
         // One owner of the map at a time, or every key would copy it.
         cleanerRun = nil
         defer { cleanerRun = run }
+        if run.transactions == nil { run.transactions = try transactions(slot) }
         guard segment < run.sources.count else {
             run.phase = .copying
             return
@@ -208,7 +212,9 @@ extension LogStore {
                 return
             }
             left -= item.header.byteCount
-            guard item.header.lastOffset >= run.firstDirty, !item.header.isControl else { continue }
+            guard item.header.lastOffset >= run.firstDirty, !item.header.isControl,
+                run.transactions?.isAborted(item.header) != true
+            else { continue }
             let batch = try intactBatch(&scanner, item, index)
             guard try addKeys(batch, &run, index, item.position) else {
                 // The map is full: this cleaning ends before this batch.
@@ -220,6 +226,22 @@ extension LogStore {
             run.mapEnd = item.header.lastOffset + 1
         }
         run.phase = .mapping(position: scanner.position, segment: segment)
+    }
+
+    private mutating func transactions(
+        _ slot: Int
+    ) throws(CleaningFailure) -> CleanedTransactions {
+        var all: [AbortedTransaction] = []
+        for index in logs[slot].segments.indices
+        where !logs[slot].segments[index].aborted.isEmpty {
+            do throws(StorageFailure) {
+                try logs[slot].loadAborted(index)
+            } catch {
+                throw .storage(error)
+            }
+            all += logs[slot].segments[index].aborted.entries
+        }
+        return CleanedTransactions(all)
     }
 
     private func addKeys(
@@ -282,7 +304,7 @@ extension LogStore {
                 }
                 left -= item.header.byteCount
                 let batch = try intactBatch(&scanner, item, index)
-                try keep(batch, item, slot, index, &copy, run)
+                try keep(batch, item, slot, index, &copy, &run)
                 copy.position = scanner.position
             }
         }
@@ -328,16 +350,17 @@ extension LogStore {
 
     private func keep(
         _ batch: Bytes, _ item: BatchScanner.Item, _ slot: Int, _ index: Int,
-        _ copy: inout CleanerRun.GroupCopy, _ run: CleanerRun
+        _ copy: inout CleanerRun.GroupCopy, _ run: inout CleanerRun
     ) throws(CleaningFailure) {
         let filter = BatchFilter(
             map: run.map, mapEnd: run.mapEnd, now: run.startedAt,
             deleteRetentionMilliseconds: logs[slot].settings.deleteRetentionMilliseconds)
         let producer = logs[slot].producers[item.header.producerID]
-        let isLast = item.header.producerID >= 0 && producer?.lastOffset == item.header.lastOffset
+        let isLast = producer.map { $0.isTold(by: item.header) } ?? false
+        let role = run.transactions?.role(of: item.header) ?? .plain
         let outcome: BatchFilter.Outcome
         do throws(DecodeFailure) {
-            outcome = try filter.filter(batch, isLastOfProducer: isLast)
+            outcome = try filter.filter(batch, role: role, isLastOfProducer: isLast)
         } catch {
             throw .damaged(segment: index, position: item.position, detail: error.description)
         }
@@ -356,6 +379,12 @@ extension LogStore {
             throw .storage(error)
         }
         copy.output.added(header, indexInterval: logs[slot].settings.indexIntervalBytes)
+        // Below the end of the map nothing is left that a reader would have to skip.
+        if header.baseOffset >= run.mapEnd,
+            let aborted = run.transactions?.transaction(abortedBy: header)
+        {
+            copy.output.aborted.add(aborted)
+        }
     }
 
     // MARK: Swap

@@ -4,10 +4,16 @@ import Base
 
 /// Who appends. A client's batch is checked against every rule for clients; the node's own may
 /// use what clients must not.
-package enum AppendOrigin: Sendable {
+package enum AppendOrigin: Hashable, Sendable {
     case client
+    /// A client whose transaction is known to be open and to include the partition.
+    /// `bumpsEpochs`: it takes a new epoch for each transaction.
+    case transaction(bumpsEpochs: Bool)
     /// The coordinator, the metadata log: written by this node, structure checked all the same.
     case node
+
+    var isClient: Bool { self != .node }
+    var bumpsEpochs: Bool { self == .transaction(bumpsEpochs: true) }
 }
 
 /// Where an appended batch went. It is not durable before `durableEndOffset > lastOffset`: answer
@@ -61,6 +67,10 @@ package enum AppendFailure: Error, Equatable, Sendable {
     case outOfOrderSequence(producerID: Int64, expected: Int32, found: Int32)
     case invalidProducerEpoch(producerID: Int64, current: Int16, found: Int16)
     case invalidTransactionState(String)
+    /// A transactional batch outside of any transaction.
+    case notInTransaction
+    /// A marker of a coordinator that was replaced.
+    case coordinatorFenced(producerID: Int64, current: Int32, found: Int32)
     /// The disk is nearly full. Retriable: retention or the operator may make room.
     case noSpace
     /// The journal waits for a sync to complete. Retriable.
@@ -85,6 +95,8 @@ package enum AppendFailure: Error, Equatable, Sendable {
         case .outOfOrderSequence: 45
         case .invalidProducerEpoch: 47
         case .invalidTransactionState: 48
+        case .notInTransaction: 42
+        case .coordinatorFenced: 52
         case .noSpace, .journalFull, .damaged, .storage, .halted: 56
         }
     }
@@ -117,6 +129,11 @@ extension AppendFailure: CustomStringConvertible {
         case .invalidProducerEpoch(let producer, let current, let found):
             "producer \(producer) sent epoch \(found), the current one is \(current)"
         case .invalidTransactionState(let detail): detail
+        case .notInTransaction:
+            "a transactional batch needs a transactional id in its request"
+        case .coordinatorFenced(let producer, let current, let found):
+            "a marker for producer \(producer) has coordinator epoch \(found), "
+                + "the current one is \(current)"
         case .noSpace: "no space left for more records; reads and deletes go on"
         case .journalFull: "the commit journal is full until its sync completes"
         case .damaged(let damage): damage.description
@@ -187,6 +204,9 @@ package struct ReadOutcome: Sendable {
     package var logStartOffset: Offset
     package var highWatermark: Offset
     package var lastStableOffset: Offset
+    /// Only for readers of committed records: transactions whose records in these batches they must
+    /// skip, by first offset.
+    package var aborted: [AbortedTransaction] = []
 }
 
 /// The answer to "which record is the first at or after this time".

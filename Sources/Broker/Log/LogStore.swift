@@ -82,7 +82,7 @@ package struct LogStore: Sendable {
         return PartitionOffsets(
             logStartOffset: Offset(logs[slot].logStart),
             highWatermark: Offset(logs[slot].highWatermark),
-            lastStableOffset: Offset(logs[slot].highWatermark),
+            lastStableOffset: Offset(logs[slot].lastStableOffset),
             durableEndOffset: Offset(logs[slot].durableEnd),
             logEndOffset: Offset(logs[slot].logEnd),
             leaderEpoch: LeaderEpoch(logs[slot].leaderEpoch), bytes: logs[slot].bytes)
@@ -216,7 +216,11 @@ package struct LogStore: Sendable {
             settings: logs[slot].settings, origin: origin, now: wall,
             verifiesChecksums: configuration.planted != .skipChecksum
         ).validate(batch)
-        let verdict = try logs[slot].producers.check(validated.header)
+        // Markers are checked where they are made.
+        let verdict: ProducerTable.Verdict =
+            validated.header.isControl
+            ? .append
+            : try logs[slot].producers.check(validated.header, bumpsEpochs: origin.bumpsEpochs)
         if case .duplicate(let baseOffset, let lastOffset) = verdict {
             return result(slot, validated, baseOffset, lastOffset, isDuplicate: true)
         }
@@ -521,29 +525,35 @@ package struct LogStore: Sendable {
                 requested: offset, logStartOffset: Offset(logStart),
                 logEndOffset: Offset(logEnd))
         }
-        let batches = try logs[slot].read(
-            from: offset.value, below: highWatermark, maxBytes: maxBytes)
-        return ReadOutcome(
+        let lastStable = logs[slot].lastStableOffset
+        let end = logs[slot].visibleEnd(isolation)
+        let batches = try logs[slot].read(from: offset.value, below: end, maxBytes: maxBytes)
+        var outcome = ReadOutcome(
             batches: batches, bytes: batches.reduce(0) { $0 + $1.count },
             logStartOffset: Offset(logStart), highWatermark: Offset(highWatermark),
-            lastStableOffset: Offset(highWatermark))
+            lastStableOffset: Offset(lastStable))
+        if isolation == .readCommitted {
+            outcome.aborted = try logs[slot].abortedTransactions(in: batches, from: offset.value)
+        }
+        return outcome
     }
 
     /// The first record, in offset order, whose timestamp is `timestamp` or later; nil when none.
     package mutating func firstOffset(
-        in partition: TopicPartition, atOrAfter timestamp: Timestamp
+        in partition: TopicPartition, atOrAfter timestamp: Timestamp,
+        isolation: Isolation = .readUncommitted
     ) throws(ReadFailure) -> TimestampedOffset? {
         let slot = try readable(partition)
         return try logs[slot].firstRecord(
-            atOrAfter: timestamp.milliseconds, below: logs[slot].highWatermark)
+            atOrAfter: timestamp.milliseconds, below: logs[slot].visibleEnd(isolation))
     }
 
     /// The first record with the largest timestamp; nil when the log is empty.
     package mutating func offsetOfMaxTimestamp(
-        in partition: TopicPartition
+        in partition: TopicPartition, isolation: Isolation = .readUncommitted
     ) throws(ReadFailure) -> TimestampedOffset? {
         let slot = try readable(partition)
-        return try logs[slot].recordWithMaxTimestamp(below: logs[slot].highWatermark)
+        return try logs[slot].recordWithMaxTimestamp(below: logs[slot].visibleEnd(isolation))
     }
 
     /// Where the records of `epoch` end: the largest epoch at or below it and one past its last

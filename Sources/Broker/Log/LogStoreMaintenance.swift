@@ -125,6 +125,7 @@ extension LogStore {
         for slot in logs.indices {
             logs[slot].producers.removeExpired(before: expiry)
             try writeIndexes(slot)
+            try writeAborted(slot)
             for segment in logs[slot].segments where segment.syncedBytes < segment.bytes {
                 segments.append(
                     CheckpointRun.SegmentSync(
@@ -156,6 +157,22 @@ extension LogStore {
             }
             logs[slot].segments[index].unloadIndex()
             logs[slot].directoryIsDirty = true
+        }
+    }
+
+    /// Aborted transactions that only memory knows. Like the indexes they can be found again, which
+    /// the checkpoint then says.
+    private mutating func writeAborted(_ slot: Int) throws(StorageFailure) {
+        for index in logs[slot].segments.indices where !logs[slot].segments[index].aborted.isEmpty {
+            let path = logs[slot].segments[index].path(".txnindex")
+            do {
+                if try logs[slot].segments[index].aborted.write(to: path, disk: disk) {
+                    logs[slot].directoryIsDirty = true
+                }
+            } catch .noSpace {
+                forgetSpaceLeft()
+            }
+            if index + 1 < logs[slot].segments.count { logs[slot].segments[index].aborted.unload() }
         }
     }
 
@@ -353,7 +370,7 @@ extension LogStore {
         do {
             // Journal frames of what is cut must not be replayed.
             if checkpointRun != nil { try checkpointNow(now) }
-            try logs[slot].truncate(to: offset.value)
+            try logs[slot].truncate(to: offset.value, now: now.timestamp.milliseconds)
             forgetPending(number: logs[slot].number)
             try checkpointNow(now)
         } catch {

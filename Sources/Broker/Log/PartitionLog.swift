@@ -59,6 +59,12 @@ struct PartitionLog: Sendable {
     var directory: String { topicPartition.description }
     var bytes: Int64 { segments.reduce(0) { $0 + $1.bytes } }
 
+    /// Below it every transaction has ended, where readers see it. Never falls.
+    var lastStableOffset: Int64 {
+        guard let unstable = producers.firstUnstableOffset else { return highWatermark }
+        return min(highWatermark, max(unstable, logStart))
+    }
+
     /// The offset behind the last record of segment `index`.
     func endOffset(ofSegment index: Int) -> Int64 {
         index + 1 < segments.count ? segments[index + 1].baseOffset : logEnd
@@ -113,19 +119,26 @@ struct PartitionLog: Sendable {
 
     /// Makes the batch that `store` wrote part of the log.
     mutating func advance(_ header: BatchHeader, _ batch: Bytes, now: Int64) {
-        note(header, now: now)
+        note(header, batch, now: now)
         tail.add(header, batch)
     }
 
     /// Everything that a batch changes apart from the bytes; also used at recovery.
-    mutating func note(_ header: BatchHeader, now: Int64) {
+    mutating func note(_ header: BatchHeader, _ batch: Bytes, now: Int64) {
         precondition(header.baseOffset >= logEnd, "offsets rise")
         segments[segments.count - 1].added(header, indexInterval: settings.indexIntervalBytes)
         logEnd = header.lastOffset + 1
         if epochs.latest != header.leaderEpoch {
             epochs.assign(epoch: header.leaderEpoch, start: header.baseOffset)
         }
-        producers.record(header, now: now)
+        let marker = TransactionMarker(header, batch)
+        let ended = producers.record(header, marker: marker, now: now)
+        guard let ended, ended.isAborted else { return }
+        segments[segments.count - 1].aborted.add(
+            AbortedTransaction(
+                producerID: ended.producerID, firstOffset: Offset(ended.firstOffset),
+                lastOffset: Offset(ended.markerOffset),
+                lastStableOffset: Offset(producers.firstOpenOffset ?? logEnd)))
     }
 
     /// Closes the active segment and begins a new one at the end of the log.
@@ -151,6 +164,7 @@ struct PartitionLog: Sendable {
         guard end > durableEnd else { return false }
         durableEnd = end
         highWatermark = end
+        producers.makeVisible(below: end)
         return true
     }
 
@@ -214,7 +228,7 @@ struct PartitionLog: Sendable {
 
     /// Cuts all batches that reach `offset` or above. The journal must be made to forget them by a
     /// checkpoint before anything else is appended.
-    mutating func truncate(to offset: Int64) throws(StorageFailure) {
+    mutating func truncate(to offset: Int64, now: Int64) throws(StorageFailure) {
         guard offset < logEnd else { return }
         tail.removeAll()
         while let last = segments.last, last.baseOffset >= offset {
@@ -243,18 +257,20 @@ struct PartitionLog: Sendable {
         highWatermark = min(highWatermark, end)
         cleanedUpTo = min(cleanedUpTo, end)
         epochs.truncateEnd(to: end)
-        producers.removeAll()
+        try rebuildProducers(now: now)
     }
 
     // MARK: Invariants
 
-    /// `logStart ≤ highWatermark ≤ durableEnd ≤ logEnd`; segments rise and do not overlap; the
+    /// `lastStableOffset ≤ highWatermark ≤ durableEnd ≤ logEnd`, `logStart ≤ logEnd`; segments rise and do not overlap; the
     /// active segment begins at or below the end; epochs rise.
     func checkInvariants() {
         guard damage == nil else { return }
         precondition(logStart <= logEnd, "the log starts before it ends")
         precondition(highWatermark <= durableEnd, "readers see durable records only")
         precondition(durableEnd <= logEnd, "what is durable was appended")
+        precondition(lastStableOffset <= highWatermark, "what is stable is visible")
+        producers.checkInvariants()
         for index in segments.indices.dropFirst() {
             precondition(
                 segments[index - 1].baseOffset < segments[index].baseOffset, "segments rise")

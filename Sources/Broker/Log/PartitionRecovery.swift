@@ -63,6 +63,7 @@ struct PartitionRecovery {
         log.logStart = min(log.logStart, log.logEnd)
         log.durableEnd = log.logEnd
         log.highWatermark = log.logEnd
+        log.producers.makeVisible(below: log.logEnd)
     }
 
     // MARK: Directory
@@ -103,7 +104,7 @@ struct PartitionRecovery {
     }
 
     private mutating func removeFiles(_ base: Int64) throws(StorageFailure) {
-        for suffix in [".log", ".index", ".timeindex"] {
+        for suffix in [".log", ".index", ".timeindex", ".txnindex"] {
             let path = log.directory + "/" + Segment.fileName(base, suffix)
             if disk.exists(path) { try disk.remove(path) }
         }
@@ -259,7 +260,7 @@ struct PartitionRecovery {
         if try file.read(at: position, count: batch.count) != batch { rewrittenBatches += 1 }
         try file.write([batch], at: position)
         log.leaderEpoch = max(log.leaderEpoch, header.leaderEpoch)
-        log.note(header, now: now)
+        log.note(header, batch, now: now)
     }
 
     /// Takes intact batches that the segments have although the journal does not, up to `target`.
@@ -293,8 +294,9 @@ struct PartitionRecovery {
                 guard isIntact else { return }
             }
             // Written again for the reason given at `place`.
-            try file.write([try scanner.bytes(of: item)], at: item.position)
-            log.note(item.header, now: now)
+            let batch = try scanner.bytes(of: item)
+            try file.write([batch], at: item.position)
+            log.note(item.header, batch, now: now)
         }
     }
 

@@ -23,6 +23,8 @@ struct Segment: Sendable {
     /// Written by the cleaner and perhaps still named `.swap` on disk.
     var isSwap = false
     private(set) var index: SegmentIndex
+    /// Transactions whose abort marker is in this segment.
+    var aborted = AbortedIndex()
     private var file: (any DiskFile)?
 
     /// A new segment, whose file was just created.
@@ -46,13 +48,14 @@ struct Segment: Sendable {
         indexChecksum = summary.indexChecksum
         isSwap = summary.isSwap
         index = SegmentIndex(knownFrom: summary.bytes)
+        aborted = AbortedIndex(stored: summary.aborted)
     }
 
     var summary: SegmentSummary {
         SegmentSummary(
             baseOffset: baseOffset, bytes: bytes, firstTimestamp: firstTimestamp,
             maxTimestamp: maxTimestamp, maxTimestampOffset: maxTimestampOffset,
-            indexChecksum: indexChecksum, isSwap: isSwap)
+            indexChecksum: indexChecksum, isSwap: isSwap, aborted: aborted.summary)
     }
 
     // MARK: Names
@@ -190,6 +193,6 @@ struct Segment: Sendable {
 
     /// The files that make up the segment, those of them that exist.
     func existingFiles(disk: any Disk) -> [String] {
-        [".log", ".index", ".timeindex"].map { path($0) }.filter { disk.exists($0) }
+        [".log", ".index", ".timeindex", ".txnindex"].map { path($0) }.filter { disk.exists($0) }
     }
 }

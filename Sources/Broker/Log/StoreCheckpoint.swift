@@ -1,7 +1,7 @@
 // The file `log.checkpoint`: what is durable in segments, and where replay of the journal begins.
 // Replaced as a whole (temporary file, sync, rename, directory sync). Big-endian:
 //
-//   8 magic "WEIRCKPT" · 4 version, 1 · 8 identity of the store · 8 replay from this sequence
+//   8 magic "WEIRCKPT" · 4 version, 2 · 8 identity of the store · 8 replay from this sequence
 //   · 8 next generation · 4 next partition number · 4 count of partitions · partitions
 //   · 4 CRC-32C of everything before
 //
@@ -9,9 +9,12 @@
 //     · 8 durable end · 8 cleaned up to · 4 leader epoch
 //     · 4 count of segments, each: 8 base · 8 bytes · 8 first timestamp · 8 max timestamp
 //       · 8 last offset of the batch with the max timestamp · 4 checksum of the indexes
-//       · 1 flags (bit 0: may still be named `.swap`, bit 1: the index files are complete)
+//       · 1 flags (bit 0: may still be named `.swap`, bit 1: the index files are complete,
+//       bit 2: the aborted transactions have to be looked for in the batches)
+//       · 4 count of aborted transactions in the `.txnindex` file · 4 their checksum
 //     · 4 count of leader epochs, each: 4 epoch · 8 start
-//     · 4 count of producers, each: 8 id · 2 epoch · 8 time · 1 count of batches,
+//     · 4 count of producers, each: 8 id · 2 epoch · 8 time · 4 coordinator epoch
+//       · 8 start of the open transaction · 8 offset of the last marker · 1 count of batches,
 //       each: 4 base sequence · 4 last sequence · 8 base offset · 8 last offset
 //     · 1 damaged? then string file · 8 position · 8 first offset · 8 end offset · string detail
 //
@@ -33,6 +36,8 @@ struct SegmentSummary: Hashable, Sendable {
     var indexChecksum: UInt32?
     /// The segment was written by the cleaner and its last rename may not have happened.
     var isSwap = false
+    /// What the file of aborted transactions holds; nil when they have to be looked for.
+    var aborted: AbortedIndex.Summary? = .empty
 }
 
 /// What is known to be durable of one partition without its journal frames.
@@ -54,7 +59,7 @@ struct PartitionCheckpoint: Sendable {
 struct StoreCheckpoint: Sendable {
     static let path = "log.checkpoint"
     private static let magic: UInt64 = 0x5745_4952_434B_5054
-    private static let version: Int32 = 1
+    private static let version: Int32 = 2
 
     var identity: UInt64
     var replayFrom: UInt64 = 1
@@ -102,7 +107,11 @@ struct StoreCheckpoint: Sendable {
             writer.int64(segment.maxTimestamp)
             writer.int64(segment.maxTimestampOffset)
             writer.uint32(segment.indexChecksum ?? 0)
-            writer.uint8((segment.isSwap ? 1 : 0) | (segment.indexChecksum != nil ? 2 : 0))
+            writer.uint8(
+                (segment.isSwap ? 1 : 0) | (segment.indexChecksum != nil ? 2 : 0)
+                    | (segment.aborted == nil ? 4 : 0))
+            writer.int32(Int32(segment.aborted?.count ?? 0))
+            writer.uint32(segment.aborted?.checksum ?? 0)
         }
         writer.int32(Int32(partition.epochs.count))
         for entry in partition.epochs {
@@ -125,6 +134,9 @@ struct StoreCheckpoint: Sendable {
             writer.int64(id)
             writer.int16(entry.epoch)
             writer.int64(entry.lastTimestamp)
+            writer.int32(entry.coordinatorEpoch)
+            writer.int64(entry.transactionStart)
+            writer.int64(entry.markerOffset)
             writer.uint8(UInt8(entry.batchCount))
             for index in 0..<entry.batchCount {
                 let batch = entry.batch(index)
@@ -184,7 +196,7 @@ struct StoreCheckpoint: Sendable {
         partition.cleanedUpTo = try reader.int64()
         partition.leaderEpoch = try reader.int32()
         let segments = try reader.checkedCount(
-            Int(try reader.int32()), minimumBytes: 45, what: "segments")
+            Int(try reader.int32()), minimumBytes: 53, what: "segments")
         for _ in 0..<segments {
             var segment = SegmentSummary(
                 baseOffset: try reader.int64(), bytes: try reader.int64(),
@@ -193,6 +205,15 @@ struct StoreCheckpoint: Sendable {
             let flags = try reader.uint8()
             segment.isSwap = flags & 1 != 0
             if flags & 2 == 0 { segment.indexChecksum = nil }
+            let count = try reader.int32()
+            let checksum = try reader.uint32()
+            guard count >= 0 else {
+                throw .invalid(
+                    what: "count of aborted transactions", value: Int64(count),
+                    position: reader.position)
+            }
+            segment.aborted =
+                flags & 4 == 0 ? AbortedIndex.Summary(count: Int(count), checksum: checksum) : nil
             partition.segments.append(segment)
         }
         let epochs = try reader.checkedCount(
@@ -215,10 +236,13 @@ struct StoreCheckpoint: Sendable {
         _ reader: inout ByteReader, into table: inout ProducerTable
     ) throws(DecodeFailure) {
         let count = try reader.checkedCount(
-            Int(try reader.int32()), minimumBytes: 19, what: "producers")
+            Int(try reader.int32()), minimumBytes: 39, what: "producers")
         for _ in 0..<count {
             let id = try reader.int64()
             var entry = ProducerEntry(epoch: try reader.int16(), lastTimestamp: try reader.int64())
+            entry.coordinatorEpoch = try reader.int32()
+            entry.transactionStart = try reader.int64()
+            entry.markerOffset = try reader.int64()
             for _ in 0..<(try reader.uint8()) {
                 entry.add(
                     ProducerEntry.Batch(
