@@ -4,6 +4,28 @@ import Testing
 import WireProtocol
 
 @Suite struct LogStoreTests {
+    @Test func `the checkpoint of a topic with a short name is read again`() throws {
+        var fixture = try Fixture()
+        try fixture.create(TopicPartition(topic: "t", partition: 0))
+        try fixture.reopen()
+        #expect(!fixture.report.didScanEverything && fixture.report.notes.isEmpty)
+        #expect(fixture.store.partitions.map(\.description) == ["t-0"])
+    }
+
+    @Test func `without a checkpoint a directory that says nothing is put aside`() throws {
+        var fixture = try Fixture()
+        try fixture.create()
+        try fixture.append(try batch("a"))
+        fixture.sync()
+        let metadata = try fixture.disk.open("orders-0/partition.metadata")
+        try metadata.truncate(to: 0)
+        try fixture.disk.remove("log.checkpoint")
+        try fixture.reopen()
+        #expect(fixture.store.partitions.isEmpty)
+        #expect(fixture.disk.exists("unrecognized/orders-0/00000000000000000000.log"))
+        #expect(fixture.report.notes.contains { $0.contains("unrecognized/orders-0") })
+    }
+
     @Test func `records are visible once they are durable`() throws {
         var fixture = try Fixture()
         try fixture.create()

@@ -38,7 +38,7 @@ package struct LogStore: Sendable {
     var doomed: [DoomedFile] = []
     var bytesSinceCheckpoint: Int64 = 0
     /// Set when the store can't go on; nothing is appended or made durable afterwards.
-    private(set) var haltReason: Problem?
+    package private(set) var haltReason: Problem?
     private(set) var figures = LogStoreStatistics()
 
     private var openSync: (ticket: SyncTicket, what: OpenSync)?

@@ -30,7 +30,7 @@ extension LogStore {
             disk: disk, configuration: configuration, identity: identity, now: now)
         try store.loadPartitions(known, report: &report)
         report.didScanEverything = known == nil && !store.logs.isEmpty
-        try store.removeLeftovers(report: &report)
+        try store.removeLeftovers(isCheckpointLost: known == nil, report: &report)
         store.nextNumber = max(
             known?.nextNumber ?? 1, (store.logs.map(\.number).max() ?? 0) + 1,
             (scan.frames.map(\.header.partitionNumber).max() ?? 0) &+ 1)
@@ -121,17 +121,30 @@ extension LogStore {
     }
 
     /// Removes what creations and deletions left behind that never were, or are no longer, in the
-    /// checkpoint. Only directories that say they are partitions are touched.
-    private mutating func removeLeftovers(report: inout RecoveryReport) throws(StorageFailure) {
+    /// checkpoint. Only directories that say they are partitions are touched. Without a checkpoint
+    /// nothing proves that a directory is a leftover: it is put aside.
+    private mutating func removeLeftovers(
+        isCheckpointLost: Bool, report: inout RecoveryReport
+    ) throws(StorageFailure) {
         try disk.removeTree(DoomedFile.directory)
         for name in try disk.list("") where disk.isDirectory(name) {
             guard let partition = Self.partition(directory: name), slots[partition] == nil,
                 disk.exists(name + "/" + PartitionMetadata.fileName)
             else { continue }
             if report.notes.contains(where: { $0.hasPrefix(name + " ") }) { continue }
-            try disk.removeTree(name)
+            guard isCheckpointLost else {
+                try disk.removeTree(name)
+                continue
+            }
+            let aside = Self.unrecognized + "/" + name
+            try disk.makeDirectory(Self.unrecognized)
+            try disk.removeTree(aside)
+            try disk.rename(name, to: aside)
+            report.notes.append("\(name) does not say which partition it is: moved to \(aside)")
         }
     }
+
+    private static let unrecognized = "unrecognized"
 
     private mutating func replay(
         _ scan: JournalScan, scansEverything: Bool, now: Now, report: inout RecoveryReport

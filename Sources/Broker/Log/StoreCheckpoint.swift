@@ -60,6 +60,8 @@ struct StoreCheckpoint: Sendable {
     static let path = "log.checkpoint"
     private static let magic: UInt64 = 0x5745_4952_434B_5054
     private static let version: Int32 = 2
+    /// A partition with an empty name and no segments, leader epochs, producers or damage.
+    private static let partitionBytesMin = 77
 
     var identity: UInt64
     var replayFrom: UInt64 = 1
@@ -172,7 +174,7 @@ struct StoreCheckpoint: Sendable {
         nextGeneration = UInt64(bitPattern: try reader.int64())
         nextNumber = try reader.uint32()
         let count = try reader.checkedCount(
-            Int(try reader.int32()), minimumBytes: 80, what: "partitions")
+            Int(try reader.int32()), minimumBytes: Self.partitionBytesMin, what: "partitions")
         partitions.reserveCapacity(count)
         for _ in 0..<count { partitions.append(try Self.partition(&reader)) }
     }

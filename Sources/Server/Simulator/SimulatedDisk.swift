@@ -29,6 +29,21 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         case whole
         /// The process dies after so many bytes.
         case cut(after: Int)
+        /// The system refuses the rest.
+        case refused(after: Int, StorageFailure)
+    }
+
+    /// One failure at one call; the process goes on.
+    struct Injection {
+        enum Failure {
+            case ioError
+            case noSpace
+            /// Half of a write is done before the disk is full.
+            case shortWrite
+        }
+
+        var atOperation: Int
+        var failure: Failure
     }
 
     package let sectorBytes: Int
@@ -42,6 +57,11 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     package private(set) var failedSyncs = 0
     /// Told what happens, for people who look for the reason of an anomaly; nil costs nothing.
     package var narrate: ((String) -> Void)?
+    var injection: Injection?
+    /// The call that was made last is the one that failed on purpose.
+    var injectionStruckLast: Bool { injection?.atOperation == operations }
+    /// The failure has come, if there is one.
+    var injectionIsOver: Bool { injection.map { operations >= $0.atOperation } ?? true }
 
     private var random: Random
     private var root = SimulatedDirectory()
@@ -61,6 +81,16 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         if let narrate, operation != "read" { narrate("disk \(operation) \(detail)") }
         trace.mix(UInt64(operation.utf8.first ?? 0) << 32 | UInt64(detail))
         if let crashAtOperation, operations >= crashAtOperation { throw crashed(operation) }
+        guard let injection, operations == injection.atOperation else { return }
+        switch injection.failure {
+        case .ioError:
+            narrate?("disk \(operation) fails on purpose")
+            throw .system(operation: operation, path: "", code: 5)
+        case .noSpace where ["create", "mv", "makeDirectory", "link"].contains(operation):
+            narrate?("disk \(operation) finds no space on purpose")
+            throw .noSpace(path: "")
+        case .noSpace, .shortWrite: return
+        }
     }
 
     func beginWrite(_ id: Int, position: Int64, count: Int) -> WriteVerdict {
@@ -68,6 +98,16 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         narrate?("disk write file \(id) at \(position), \(count) bytes")
         trace.mix(UInt64(id) << 32 | UInt64(count))
         trace.mix(position)
+        if let injection, operations == injection.atOperation {
+            narrate?("disk write fails on purpose")
+            switch injection.failure {
+            case .ioError:
+                return .refused(
+                    after: count / 3, .system(operation: "write", path: "file \(id)", code: 5))
+            case .noSpace: return .refused(after: 0, .noSpace(path: "file \(id)"))
+            case .shortWrite: return .refused(after: count / 2, .noSpace(path: "file \(id)"))
+            }
+        }
         guard let crashAtOperation, operations >= crashAtOperation else { return .whole }
         return operations == crashAtOperation
             ? .cut(after: random.below(count + 1)) : .cut(after: 0)

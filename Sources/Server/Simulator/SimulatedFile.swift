@@ -40,7 +40,10 @@ package final class SimulatedFile: DiskFile, @unchecked Sendable {
         var left = pieces.reduce(0) { $0 + $1.count }
         let verdict = disk.beginWrite(id, position: position, count: left)
         var allowed = left
-        if case .cut(let after) = verdict { allowed = min(after, left) }
+        switch verdict {
+        case .whole: break
+        case .cut(let after), .refused(let after, _): allowed = min(after, left)
+        }
         let growth = Int(position) + allowed - cache.count
         if growth > 0 {
             let granted = disk.grant(growth)
@@ -56,7 +59,11 @@ package final class SimulatedFile: DiskFile, @unchecked Sendable {
             left -= count
         }
         modified = disk.now
-        if case .cut = verdict { throw disk.crashed("write") }
+        switch verdict {
+        case .whole: break
+        case .cut: throw disk.crashed("write")
+        case .refused(_, let failure): throw failure
+        }
         if allowed < wanted { throw .noSpace(path: "file \(id)") }
     }
 
@@ -95,7 +102,12 @@ package final class SimulatedFile: DiskFile, @unchecked Sendable {
     }
 
     package func sync() throws(StorageFailure) {
-        try disk.begin("sync", id)
+        do {
+            try disk.begin("sync", id)
+        } catch {
+            if disk.injectionStruckLast { failFlush(beginFlush()) }
+            throw error
+        }
         let flush = beginFlush()
         if disk.syncFails() {
             failFlush(flush)

@@ -39,5 +39,47 @@ let simulationCommands: [RegisteredCommand] = [
                 ])
             }
             return failed == 0 ? .ok : .failed
-        })
+        }),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "sim inject", "Puts one fault at every storage call of scripted runs",
+            details:
+                "Power loss, kill, EIO, ENOSPC and a short write at each call, then a restart: "
+                + "everything that was promised must be there.",
+            flags: [
+                FlagSpec(
+                    "stride", nil, value: "N", "Only every N-th storage call", fallback: "1"),
+                FlagSpec(
+                    "script", nil, value: "NAME", "Only this scenario",
+                    choices: InjectionPlan.scriptNames),
+                FlagSpec(
+                    "fault", nil, value: "NAME", "Only this fault",
+                    choices: InjectedFault.allCases.map(\.rawValue)),
+                FlagSpec("call", nil, value: "N", "Only at this storage call"),
+                FlagSpec("trace", "t", "Tells what happens, line by line, on the error output"),
+                FlagSpec(
+                    "bug", nil, value: "NAME", "Plants a bug, to see that it is found",
+                    fallback: "none", choices: PlantedBug.allCases.map(\.rawValue)),
+            ],
+            examples: [("weir sim inject", "a fault at each of some thousand places")]),
+        run: { (context) throws(Problem) in
+            let call = context.invocation
+            var plan = InjectionPlan()
+            plan.stride = Int(try call.integer("stride", in: 1...1_000_000) ?? 1)
+            plan.script = call.string("script")
+            plan.fault = call.string("fault").flatMap(InjectedFault.init(rawValue:))
+            plan.atOperation = try call.integer("call", in: 1...1_000_000).map { Int($0) }
+            plan.planted = PlantedBug(rawValue: call.string("bug") ?? "none") ?? .none
+            if call.isSet("trace") { plan.narrate = { standardError($0 + "\n") } }
+            var lines: [String] = []
+            let failed = injectEverywhere(plan) { line in
+                if context.isJSON { lines.append(line) } else { context.print(line + "\n") }
+            }
+            if context.isJSON {
+                context.print([
+                    "failed": .int(failed), "report": .array(lines.map { .string($0) }),
+                ])
+            }
+            return failed == 0 ? .ok : .failed
+        }),
 ]

@@ -1,0 +1,37 @@
+"""The simulator in the release build: more seeds and every storage call, which debug can't afford."""
+
+import json
+import subprocess
+
+import pytest
+
+from conftest import WEIR
+
+
+def run(*arguments):
+    done = subprocess.run(
+        [WEIR, "sim", *arguments, "-o", "json"], capture_output=True, text=True, timeout=600)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_fault_at_every_storage_call_breaks_no_promise():
+    code, answer = run("inject")
+    assert answer["failed"] == 0, "\n".join(answer["report"])
+    assert code == 0
+    assert len(answer["report"]) >= 5
+
+
+def test_seeds_under_crashes_and_power_loss_end_without_an_anomaly():
+    code, answer = run("run", "--seed", "20000", "--count", "1500")
+    assert answer["failed"] == 0, "\n".join(answer["report"])
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    "bug",
+    ["acknowledge-before-sync", "ignore-sync-error", "skip-checksum", "cut-below-durable-end",
+     "forget-directory-sync"])
+def test_a_planted_bug_is_found(bug):
+    code, answer = run("run", "--bug", bug, "--count", "150")
+    assert code == 1
+    assert answer["failed"] > 0
