@@ -56,7 +56,7 @@ import WireProtocol
         let body = try ApiVersionsResponse(from: &reader, version: 3)
         let produce = try #require(body.apiKeys.first { $0.apiKey == 0 })
         #expect(produce.minVersion == 0)
-        #expect(produce.maxVersion == 12)
+        #expect(produce.maxVersion == 13)
         #expect(reader.isAtEnd)
     }
 

@@ -51,6 +51,28 @@ import WireProtocol
         case .incrementalAlterConfigs:
             try reencode(IncrementalAlterConfigsResponse.self, bytes, version)
         case .describeCluster: try reencode(DescribeClusterResponse.self, bytes, version)
+        case .alterConfigs:
+            try reencode(AlterConfigsResponse.self, bytes, version)
+        case .alterReplicaLogDirs:
+            try reencode(AlterReplicaLogDirsResponse.self, bytes, version)
+        case .describeLogDirs:
+            try reencode(DescribeLogDirsResponse.self, bytes, version)
+        case .electLeaders:
+            try reencode(ElectLeadersResponse.self, bytes, version)
+        case .alterPartitionReassignments:
+            try reencode(AlterPartitionReassignmentsResponse.self, bytes, version)
+        case .listPartitionReassignments:
+            try reencode(ListPartitionReassignmentsResponse.self, bytes, version)
+        case .describeQuorum:
+            try reencode(DescribeQuorumResponse.self, bytes, version)
+        case .updateFeatures:
+            try reencode(UpdateFeaturesResponse.self, bytes, version)
+        case .unregisterBroker:
+            try reencode(UnregisterBrokerResponse.self, bytes, version)
+        case .listConfigResources:
+            try reencode(ListConfigResourcesResponse.self, bytes, version)
+        case .describeTopicPartitions:
+            try reencode(DescribeTopicPartitionsResponse.self, bytes, version)
         default: Bytes.empty
         }
     }

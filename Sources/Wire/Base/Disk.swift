@@ -85,9 +85,13 @@ package protocol Disk: AnyObject, Sendable {
     /// Milliseconds since 1970, as the file system recorded it.
     func modificationTime(_ path: String) throws(StorageFailure) -> Timestamp
     var freeBytes: Int64 { get }
+    /// The size of the volume; -1 = unknown.
+    var totalBytes: Int64 { get }
 }
 
 extension Disk {
+    package var totalBytes: Int64 { -1 }
+
     /// The whole file. For small files only: it is read into memory.
     package func contents(_ path: String) throws(StorageFailure) -> Bytes {
         let file = try open(path)

@@ -99,6 +99,12 @@ int64_t weir_free_bytes_at(int directory) {
     return (int64_t)s.f_bavail * (int64_t)s.f_frsize;
 }
 
+int64_t weir_total_bytes_at(int directory) {
+    struct statvfs s;
+    if (fstatvfs(directory, &s) < 0) return -errno;
+    return (int64_t)s.f_blocks * (int64_t)s.f_frsize;
+}
+
 int64_t weir_read_at(int descriptor, void *bytes, size_t count, int64_t position) {
     REPEAT(int64_t, pread(descriptor, bytes, count, position));
 }

@@ -78,9 +78,14 @@ extension ApiKey {
     /// no layout of.
     package var firstFlexibleVersion: Int16? {
         switch self {
-        case .describeCluster: 0
+        case .describeCluster, .alterPartitionReassignments, .listPartitionReassignments,
+            .describeQuorum, .updateFeatures, .unregisterBroker, .listConfigResources,
+            .describeTopicPartitions:
+            0
         case .incrementalAlterConfigs: 1
-        case .deleteGroups, .createPartitions, .initProducerId, .deleteRecords: 2
+        case .deleteGroups, .createPartitions, .initProducerId, .deleteRecords, .alterConfigs,
+            .alterReplicaLogDirs, .describeLogDirs, .electLeaders:
+            2
         case .apiVersions, .findCoordinator, .listGroups: 3
         case .syncGroup, .heartbeat, .leaveGroup, .deleteTopics, .describeConfigs,
             .offsetForLeaderEpoch:

@@ -30,14 +30,14 @@ package struct ApiVersionTable: Hashable, Sendable {
 
     package init(_ entries: [Entry]) { self.entries = entries.sorted { $0.apiKey < $1.apiKey } }
 
-    /// Every request that this module has a layout of, in the versions of the 4.0 release line.
+    /// Every request that this module has a layout of, in the versions of the 4.4 release line.
     package static let all = ApiVersionTable([
-        Entry(.produce, 3...12, advertisedMinimum: 0),
-        Entry(.fetch, 4...17),
-        Entry(.listOffsets, 1...10),
+        Entry(.produce, 3...13, advertisedMinimum: 0),
+        Entry(.fetch, 4...18),
+        Entry(.listOffsets, 1...11),
         Entry(.metadata, 0...13),
-        Entry(.offsetCommit, 2...9),
-        Entry(.offsetFetch, 1...9),
+        Entry(.offsetCommit, 2...10),
+        Entry(.offsetFetch, 1...10),
         Entry(.findCoordinator, 0...6),
         Entry(.joinGroup, 0...9),
         Entry(.heartbeat, 0...4),
@@ -45,17 +45,28 @@ package struct ApiVersionTable: Hashable, Sendable {
         Entry(.syncGroup, 0...5),
         Entry(.describeGroups, 0...6),
         Entry(.listGroups, 0...5),
-        Entry(.apiVersions, 0...4),
+        Entry(.apiVersions, 0...5),
         Entry(.createTopics, 2...7),
         Entry(.deleteTopics, 1...6),
         Entry(.deleteRecords, 0...2),
         Entry(.initProducerId, 0...5),
         Entry(.offsetForLeaderEpoch, 2...4),
         Entry(.describeConfigs, 1...4),
+        Entry(.alterConfigs, 0...2),
+        Entry(.alterReplicaLogDirs, 1...2),
+        Entry(.describeLogDirs, 1...5),
         Entry(.createPartitions, 0...3),
         Entry(.deleteGroups, 0...2),
+        Entry(.electLeaders, 0...2),
         Entry(.incrementalAlterConfigs, 0...1),
+        Entry(.alterPartitionReassignments, 0...1),
+        Entry(.listPartitionReassignments, 0...0),
+        Entry(.describeQuorum, 0...2),
+        Entry(.updateFeatures, 0...2),
         Entry(.describeCluster, 0...2),
+        Entry(.unregisterBroker, 0...0),
+        Entry(.listConfigResources, 0...1),
+        Entry(.describeTopicPartitions, 0...0),
     ])
 
     /// The same without kinds that are not in `kinds`.

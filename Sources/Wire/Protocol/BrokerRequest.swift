@@ -28,6 +28,17 @@ package enum BrokerRequest: Sendable, Equatable {
     case deleteGroups(DeleteGroupsRequest)
     case incrementalAlterConfigs(IncrementalAlterConfigsRequest)
     case describeCluster(DescribeClusterRequest)
+    case alterConfigs(AlterConfigsRequest)
+    case alterReplicaLogDirs(AlterReplicaLogDirsRequest)
+    case describeLogDirs(DescribeLogDirsRequest)
+    case electLeaders(ElectLeadersRequest)
+    case alterPartitionReassignments(AlterPartitionReassignmentsRequest)
+    case listPartitionReassignments(ListPartitionReassignmentsRequest)
+    case describeQuorum(DescribeQuorumRequest)
+    case updateFeatures(UpdateFeaturesRequest)
+    case unregisterBroker(UnregisterBrokerRequest)
+    case listConfigResources(ListConfigResourcesRequest)
+    case describeTopicPartitions(DescribeTopicPartitionsRequest)
 
     /// Reads the body behind a request header. The version must be one that the layout covers:
     /// check it with an `ApiVersionTable` first.
@@ -85,6 +96,33 @@ package enum BrokerRequest: Sendable, Equatable {
                 try IncrementalAlterConfigsRequest(from: &reader, version: version))
         case .describeCluster:
             self = .describeCluster(try DescribeClusterRequest(from: &reader, version: version))
+        case .alterConfigs:
+            self = .alterConfigs(try AlterConfigsRequest(from: &reader, version: version))
+        case .alterReplicaLogDirs:
+            self = .alterReplicaLogDirs(
+                try AlterReplicaLogDirsRequest(from: &reader, version: version))
+        case .describeLogDirs:
+            self = .describeLogDirs(try DescribeLogDirsRequest(from: &reader, version: version))
+        case .electLeaders:
+            self = .electLeaders(try ElectLeadersRequest(from: &reader, version: version))
+        case .alterPartitionReassignments:
+            self = .alterPartitionReassignments(
+                try AlterPartitionReassignmentsRequest(from: &reader, version: version))
+        case .listPartitionReassignments:
+            self = .listPartitionReassignments(
+                try ListPartitionReassignmentsRequest(from: &reader, version: version))
+        case .describeQuorum:
+            self = .describeQuorum(try DescribeQuorumRequest(from: &reader, version: version))
+        case .updateFeatures:
+            self = .updateFeatures(try UpdateFeaturesRequest(from: &reader, version: version))
+        case .unregisterBroker:
+            self = .unregisterBroker(try UnregisterBrokerRequest(from: &reader, version: version))
+        case .listConfigResources:
+            self = .listConfigResources(
+                try ListConfigResourcesRequest(from: &reader, version: version))
+        case .describeTopicPartitions:
+            self = .describeTopicPartitions(
+                try DescribeTopicPartitionsRequest(from: &reader, version: version))
         default: throw .unsupported(apiKey.publishedName)
         }
     }
@@ -116,6 +154,17 @@ package enum BrokerRequest: Sendable, Equatable {
         case .deleteGroups(let body): body.write(to: &writer, version: version)
         case .incrementalAlterConfigs(let body): body.write(to: &writer, version: version)
         case .describeCluster(let body): body.write(to: &writer, version: version)
+        case .alterConfigs(let body): body.write(to: &writer, version: version)
+        case .alterReplicaLogDirs(let body): body.write(to: &writer, version: version)
+        case .describeLogDirs(let body): body.write(to: &writer, version: version)
+        case .electLeaders(let body): body.write(to: &writer, version: version)
+        case .alterPartitionReassignments(let body): body.write(to: &writer, version: version)
+        case .listPartitionReassignments(let body): body.write(to: &writer, version: version)
+        case .describeQuorum(let body): body.write(to: &writer, version: version)
+        case .updateFeatures(let body): body.write(to: &writer, version: version)
+        case .unregisterBroker(let body): body.write(to: &writer, version: version)
+        case .listConfigResources(let body): body.write(to: &writer, version: version)
+        case .describeTopicPartitions(let body): body.write(to: &writer, version: version)
         }
     }
 }

@@ -6,6 +6,7 @@
 // tagged fields    –                                  unsigned varint count, then for each, in
 //                                                     ascending order: tag, size, content
 // uuid             16 bytes                           the same
+// structure        –                                  int8: -1 = null, else the structure
 //
 // `flexible` chooses the column. Counts and lengths are compared with what is left of the input
 // before anything is allocated for them.
@@ -127,6 +128,14 @@ extension ByteReader {
         try nullableInt32Array(flexible: flexible) ?? []
     }
 
+    package mutating func int8Array(flexible: Bool) throws(DecodeFailure) -> [Int8] {
+        guard let count = try arrayCount(flexible: flexible, minimumBytes: 1) else { return [] }
+        var elements: [Int8] = []
+        elements.reserveCapacity(count)
+        for _ in 0..<count { elements.append(try int8()) }
+        return elements
+    }
+
     package mutating func nullableStringArray(flexible: Bool) throws(DecodeFailure) -> [String]? {
         let count = try arrayCount(flexible: flexible, minimumBytes: flexible ? 1 : 2)
         guard let count else { return nil }
@@ -138,6 +147,13 @@ extension ByteReader {
 
     package mutating func stringArray(flexible: Bool) throws(DecodeFailure) -> [String] {
         try nullableStringArray(flexible: flexible) ?? []
+    }
+
+    /// A structure behind a sign that says whether it is there: -1 = no.
+    package mutating func nullableStructure<Element: WireStructure>(
+        of type: Element.Type = Element.self, version: Int16
+    ) throws(DecodeFailure) -> Element? {
+        try int8() < 0 ? nil : Element(from: &self, version: version)
     }
 
     /// The tagged fields at the end of a flexible structure. Tags that are not known to the caller
@@ -259,6 +275,11 @@ extension ByteWriter {
         for element in elements { int32(element) }
     }
 
+    package mutating func int8Array(_ elements: [Int8], flexible: Bool) {
+        arrayCount(elements.count, flexible: flexible)
+        for element in elements { int8(element) }
+    }
+
     package mutating func nullableStringArray(_ elements: [String]?, flexible: Bool) {
         guard let elements else { return nullArray(flexible: flexible) }
         stringArray(elements, flexible: flexible)
@@ -267,6 +288,12 @@ extension ByteWriter {
     package mutating func stringArray(_ elements: [String], flexible: Bool) {
         arrayCount(elements.count, flexible: flexible)
         for element in elements { stringField(element, flexible: flexible) }
+    }
+
+    /// The inverse of reading one: a sign, then the structure if there is one.
+    package mutating func nullableStructure(_ element: (some WireStructure)?, version: Int16) {
+        int8(element == nil ? -1 : 1)
+        element?.write(to: &self, version: version)
     }
 
     package mutating func noTaggedFields() { uint8(0) }

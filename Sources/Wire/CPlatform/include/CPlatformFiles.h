@@ -34,6 +34,7 @@ int weir_rename_at(int directory, const char *source, const char *target);
 int weir_link_at(int directory, const char *source, const char *target);
 int weir_truncate(int descriptor, int64_t size);
 int64_t weir_free_bytes_at(int directory);
+int64_t weir_total_bytes_at(int directory);
 
 // One attempt each; a short count is not an error. Interrupted calls are repeated.
 int64_t weir_read_at(int descriptor, void *bytes, size_t count, int64_t position);

@@ -3,7 +3,7 @@
 
 import Base
 
-/// The request, versions 0 to 4. Flexible from version 3.
+/// The request, versions 0 to 5. Flexible from version 3.
 package struct ApiVersionsRequest: WireRequest, Equatable {
     package static let apiKey = ApiKey.apiVersions
     package typealias Response = ApiVersionsResponse
@@ -13,10 +13,19 @@ package struct ApiVersionsRequest: WireRequest, Equatable {
     package var clientSoftwareName: String = ""
     /// Version of the client library. From version 3.
     package var clientSoftwareVersion: String = ""
+    /// The cluster that the client means to reach, if it knows. From version 5.
+    package var clusterId: String? = nil
+    /// The broker that the client means to reach, or -1. From version 5.
+    package var nodeId: Int32 = -1
 
-    package init(clientSoftwareName: String = "", clientSoftwareVersion: String = "") {
+    package init(
+        clientSoftwareName: String = "", clientSoftwareVersion: String = "",
+        clusterId: String? = nil, nodeId: Int32 = -1
+    ) {
         self.clientSoftwareName = clientSoftwareName
         self.clientSoftwareVersion = clientSoftwareVersion
+        self.clusterId = clusterId
+        self.nodeId = nodeId
     }
 
     package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
@@ -24,6 +33,10 @@ package struct ApiVersionsRequest: WireRequest, Equatable {
         if version >= 3 {
             clientSoftwareName = try reader.stringField(flexible: flexible)
             clientSoftwareVersion = try reader.stringField(flexible: flexible)
+        }
+        if version >= 5 {
+            clusterId = try reader.nullableStringField(flexible: flexible)
+            nodeId = try reader.int32()
         }
         if flexible { try reader.skipTaggedFields() }
     }
@@ -34,11 +47,15 @@ package struct ApiVersionsRequest: WireRequest, Equatable {
             writer.stringField(clientSoftwareName, flexible: flexible)
             writer.stringField(clientSoftwareVersion, flexible: flexible)
         }
+        if version >= 5 {
+            writer.nullableStringField(clusterId, flexible: flexible)
+            writer.int32(nodeId)
+        }
         if flexible { writer.noTaggedFields() }
     }
 }
 
-/// The answer, versions 0 to 4. Flexible from version 3.
+/// The answer, versions 0 to 5. Flexible from version 3.
 package struct ApiVersionsResponse: WireResponse, Equatable {
     package static let apiKey = ApiKey.apiVersions
     package static let minimumWireBytes = 6

@@ -2,7 +2,7 @@
 
 import Base
 
-/// The request, versions 4 to 17. Flexible from version 12.
+/// The request, versions 4 to 18. Flexible from version 12.
 package struct FetchRequest: WireRequest, Equatable {
     package static let apiKey = ApiKey.fetch
     package typealias Response = FetchResponse
@@ -156,11 +156,14 @@ package struct FetchRequest: WireRequest, Equatable {
         package var partitionMaxBytes: Int32 = 0
         /// Directory of the asking follower. From version 17.
         package var replicaDirectoryId: UUID128 = .zero
+        /// The high watermark that the follower knows, -1 when it knows none; the greatest number
+        /// when it does not take part in this. From version 18.
+        package var highWatermark: Int64 = .max
 
         package init(
             partition: Int32 = 0, currentLeaderEpoch: Int32 = -1, fetchOffset: Int64 = 0,
             lastFetchedEpoch: Int32 = -1, logStartOffset: Int64 = -1, partitionMaxBytes: Int32 = 0,
-            replicaDirectoryId: UUID128 = .zero
+            replicaDirectoryId: UUID128 = .zero, highWatermark: Int64 = .max
         ) {
             self.partition = partition
             self.currentLeaderEpoch = currentLeaderEpoch
@@ -169,6 +172,7 @@ package struct FetchRequest: WireRequest, Equatable {
             self.logStartOffset = logStartOffset
             self.partitionMaxBytes = partitionMaxBytes
             self.replicaDirectoryId = replicaDirectoryId
+            self.highWatermark = highWatermark
         }
 
         package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
@@ -185,6 +189,8 @@ package struct FetchRequest: WireRequest, Equatable {
                 switch field.tag {
                 case 0 where version >= 17:
                     replicaDirectoryId = try content.uuid()
+                case 1 where version >= 18:
+                    highWatermark = try content.int64()
                 default: break
                 }
             }
@@ -204,6 +210,11 @@ package struct FetchRequest: WireRequest, Equatable {
                 var content = ByteWriter()
                 content.uuid(replicaDirectoryId)
                 tags.add(0, content.finish())
+            }
+            if version >= 18, highWatermark != .max {
+                var content = ByteWriter()
+                content.int64(highWatermark)
+                tags.add(1, content.finish())
             }
             writer.taggedFields(tags)
         }
@@ -280,7 +291,7 @@ package struct FetchRequest: WireRequest, Equatable {
     }
 }
 
-/// The answer, versions 4 to 17. Flexible from version 12.
+/// The answer, versions 4 to 18. Flexible from version 12.
 package struct FetchResponse: WireResponse, Equatable {
     package static let apiKey = ApiKey.fetch
     package static let minimumWireBytes = 8

@@ -2,7 +2,7 @@
 
 import Base
 
-/// The request, versions 1 to 10. Flexible from version 6.
+/// The request, versions 1 to 11. Flexible from version 6.
 package struct ListOffsetsRequest: WireRequest, Equatable {
     package static let apiKey = ApiKey.listOffsets
     package typealias Response = ListOffsetsResponse
@@ -111,7 +111,7 @@ package struct ListOffsetsRequest: WireRequest, Equatable {
     }
 }
 
-/// The answer, versions 1 to 10. Flexible from version 6.
+/// The answer, versions 1 to 11. Flexible from version 6.
 package struct ListOffsetsResponse: WireResponse, Equatable {
     package static let apiKey = ApiKey.listOffsets
     package static let minimumWireBytes = 4

@@ -2,7 +2,7 @@
 
 import Base
 
-/// The request, versions 2 to 9. Flexible from version 8.
+/// The request, versions 2 to 10. Flexible from version 8.
 package struct OffsetCommitRequest: WireRequest, Equatable {
     package static let apiKey = ApiKey.offsetCommit
     package typealias Response = OffsetCommitResponse
@@ -102,33 +102,41 @@ package struct OffsetCommitRequest: WireRequest, Equatable {
     package struct OffsetCommitRequestTopic: WireStructure, Equatable {
         package static let minimumWireBytes = 3
 
-        /// Its name.
+        /// Its name. Up to version 9.
         package var name: String = ""
+        /// Id of the topic; zero when absent. From version 10.
+        package var topicId: UUID128 = .zero
         /// One element for each partition.
         package var partitions: [OffsetCommitRequestPartition] = []
 
-        package init(name: String = "", partitions: [OffsetCommitRequestPartition] = []) {
+        package init(
+            name: String = "", topicId: UUID128 = .zero,
+            partitions: [OffsetCommitRequestPartition] = []
+        ) {
             self.name = name
+            self.topicId = topicId
             self.partitions = partitions
         }
 
         package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
             let flexible = version >= 8
-            name = try reader.stringField(flexible: flexible)
+            if version <= 9 { name = try reader.stringField(flexible: flexible) }
+            if version >= 10 { topicId = try reader.uuid() }
             partitions = try reader.array(version: version, flexible: flexible)
             if flexible { try reader.skipTaggedFields() }
         }
 
         package func write(to writer: inout ByteWriter, version: Int16) {
             let flexible = version >= 8
-            writer.stringField(name, flexible: flexible)
+            if version <= 9 { writer.stringField(name, flexible: flexible) }
+            if version >= 10 { writer.uuid(topicId) }
             writer.array(partitions, version: version, flexible: flexible)
             if flexible { writer.noTaggedFields() }
         }
     }
 }
 
-/// The answer, versions 2 to 9. Flexible from version 8.
+/// The answer, versions 2 to 10. Flexible from version 8.
 package struct OffsetCommitResponse: WireResponse, Equatable {
     package static let apiKey = ApiKey.offsetCommit
     package static let minimumWireBytes = 4
@@ -190,26 +198,34 @@ package struct OffsetCommitResponse: WireResponse, Equatable {
     package struct OffsetCommitResponseTopic: WireStructure, Equatable {
         package static let minimumWireBytes = 3
 
-        /// Its name.
+        /// Its name. Up to version 9.
         package var name: String = ""
+        /// Id of the topic; zero when absent. From version 10.
+        package var topicId: UUID128 = .zero
         /// One element for each partition.
         package var partitions: [OffsetCommitResponsePartition] = []
 
-        package init(name: String = "", partitions: [OffsetCommitResponsePartition] = []) {
+        package init(
+            name: String = "", topicId: UUID128 = .zero,
+            partitions: [OffsetCommitResponsePartition] = []
+        ) {
             self.name = name
+            self.topicId = topicId
             self.partitions = partitions
         }
 
         package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
             let flexible = version >= 8
-            name = try reader.stringField(flexible: flexible)
+            if version <= 9 { name = try reader.stringField(flexible: flexible) }
+            if version >= 10 { topicId = try reader.uuid() }
             partitions = try reader.array(version: version, flexible: flexible)
             if flexible { try reader.skipTaggedFields() }
         }
 
         package func write(to writer: inout ByteWriter, version: Int16) {
             let flexible = version >= 8
-            writer.stringField(name, flexible: flexible)
+            if version <= 9 { writer.stringField(name, flexible: flexible) }
+            if version >= 10 { writer.uuid(topicId) }
             writer.array(partitions, version: version, flexible: flexible)
             if flexible { writer.noTaggedFields() }
         }

@@ -2,7 +2,7 @@
 
 import Base
 
-/// The request, versions 1 to 9. Flexible from version 6.
+/// The request, versions 1 to 10. Flexible from version 6.
 package struct OffsetFetchRequest: WireRequest, Equatable {
     package static let apiKey = ApiKey.offsetFetch
     package typealias Response = OffsetFetchResponse
@@ -86,24 +86,29 @@ package struct OffsetFetchRequest: WireRequest, Equatable {
     package struct OffsetFetchRequestTopics: WireStructure, Equatable {
         package static let minimumWireBytes = 3
 
-        /// Its name. From version 8.
+        /// Its name. Versions 8 and 9.
         package var name: String = ""
+        /// Id of the topic; zero when absent. From version 10.
+        package var topicId: UUID128 = .zero
         /// Numbers of the partitions. From version 8.
         package var partitionIndexes: [Int32] = []
 
-        package init(name: String = "", partitionIndexes: [Int32] = []) {
+        package init(name: String = "", topicId: UUID128 = .zero, partitionIndexes: [Int32] = []) {
             self.name = name
+            self.topicId = topicId
             self.partitionIndexes = partitionIndexes
         }
 
         package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
-            name = try reader.stringField(flexible: true)
+            if version <= 9 { name = try reader.stringField(flexible: true) }
+            if version >= 10 { topicId = try reader.uuid() }
             partitionIndexes = try reader.int32Array(flexible: true)
             try reader.skipTaggedFields()
         }
 
         package func write(to writer: inout ByteWriter, version: Int16) {
-            writer.stringField(name, flexible: true)
+            if version <= 9 { writer.stringField(name, flexible: true) }
+            if version >= 10 { writer.uuid(topicId) }
             writer.int32Array(partitionIndexes, flexible: true)
             writer.noTaggedFields()
         }
@@ -154,7 +159,7 @@ package struct OffsetFetchRequest: WireRequest, Equatable {
     }
 }
 
-/// The answer, versions 1 to 9. Flexible from version 6.
+/// The answer, versions 1 to 10. Flexible from version 6.
 package struct OffsetFetchResponse: WireResponse, Equatable {
     package static let apiKey = ApiKey.offsetFetch
     package static let minimumWireBytes = 4
@@ -321,24 +326,32 @@ package struct OffsetFetchResponse: WireResponse, Equatable {
     package struct OffsetFetchResponseTopics: WireStructure, Equatable {
         package static let minimumWireBytes = 3
 
-        /// Its name. From version 8.
+        /// Its name. Versions 8 and 9.
         package var name: String = ""
+        /// Id of the topic; zero when absent. From version 10.
+        package var topicId: UUID128 = .zero
         /// One element for each partition. From version 8.
         package var partitions: [OffsetFetchResponsePartitions] = []
 
-        package init(name: String = "", partitions: [OffsetFetchResponsePartitions] = []) {
+        package init(
+            name: String = "", topicId: UUID128 = .zero,
+            partitions: [OffsetFetchResponsePartitions] = []
+        ) {
             self.name = name
+            self.topicId = topicId
             self.partitions = partitions
         }
 
         package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
-            name = try reader.stringField(flexible: true)
+            if version <= 9 { name = try reader.stringField(flexible: true) }
+            if version >= 10 { topicId = try reader.uuid() }
             partitions = try reader.array(version: version, flexible: true)
             try reader.skipTaggedFields()
         }
 
         package func write(to writer: inout ByteWriter, version: Int16) {
-            writer.stringField(name, flexible: true)
+            if version <= 9 { writer.stringField(name, flexible: true) }
+            if version >= 10 { writer.uuid(topicId) }
             writer.array(partitions, version: version, flexible: true)
             writer.noTaggedFields()
         }
