@@ -15,6 +15,8 @@ import Testing
         .object(name: "empty", content: .empty),
         .objectRemoved(name: "table/gold"),
         .leaderEpoch(7),
+        .settings(SettingsOwner(kind: 4, name: "1"), ["log.retention.ms": "1000"]),
+        .settings(SettingsOwner(kind: 32, name: "g"), [:]),
     ]
 
     @Test func `every record comes back from its bytes`() throws {

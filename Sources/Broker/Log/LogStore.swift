@@ -1,4 +1,5 @@
 import Base
+import Compression
 
 /// All partition logs and the commit journal of one data directory. One caller at a time changes
 /// it (the node's loop); it reaches the world only through the `Disk` it was given.
@@ -64,6 +65,9 @@ package struct LogStore: Sendable {
 
     /// Every partition, in ascending order.
     package var partitions: [TopicPartition] { logs.map(\.topicPartition).sorted() }
+
+    /// Free bytes of the volume and its size, -1 where that is unknown.
+    package var diskSpace: (free: Int64, total: Int64) { (disk.freeBytes, disk.totalBytes) }
 
     package func topicID(of partition: TopicPartition) -> UUID128? {
         slots[partition].map { logs[$0].topicID }
@@ -212,7 +216,8 @@ package struct LogStore: Sendable {
         guard let slot = slots[partition] else { throw .unknownPartition }
         if let damage = logs[slot].damage { throw .damaged(damage) }
         let wall = now.timestamp.milliseconds
-        let validated = try BatchValidation(
+        var batch = batch
+        var validated = try BatchValidation(
             settings: logs[slot].settings, origin: origin, now: wall,
             verifiesChecksums: configuration.planted != .skipChecksum
         ).validate(batch)
@@ -223,6 +228,15 @@ package struct LogStore: Sendable {
             : try logs[slot].producers.check(validated.header, bumpsEpochs: origin.bumpsEpochs)
         if case .duplicate(let baseOffset, let lastOffset) = verdict {
             return result(slot, validated, baseOffset, lastOffset, isDuplicate: true)
+        }
+        if let stored = logs[slot].settings.storedCodec,
+            Int(stored.codec.rawValue) != validated.header.codec, !validated.header.isControl
+        {
+            batch = try recompressed(batch, as: stored, settings: logs[slot].settings)
+            guard let header = BatchHeader(batch) else {
+                throw .corruptMessage("the batch could not be compressed again")
+            }
+            validated.header = header
         }
         guard batch.count <= journal.payloadBytesMax else {
             throw .recordListTooLarge(bytes: batch.count, limit: journal.payloadBytesMax)

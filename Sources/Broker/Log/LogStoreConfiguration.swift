@@ -1,4 +1,5 @@
 import Base
+import Compression
 
 /// How one node keeps its logs: sizes of the journal, what stays in memory, how often work is done.
 package struct LogStoreConfiguration: Sendable {
@@ -42,6 +43,18 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case forgetDirectorySync = "forget-directory-sync"
 }
 
+/// How a topic wants its batches compressed.
+package struct StoredCodec: Hashable, Sendable {
+    package var codec: Codec
+    /// nil = the codec's own default
+    package var level: Int?
+
+    package init(_ codec: Codec, level: Int? = nil) {
+        self.codec = codec
+        self.level = level
+    }
+}
+
 /// The settings of a topic that its logs obey; the names are those of the published settings.
 package struct PartitionSettings: Hashable, Sendable {
     /// `segment.bytes`
@@ -76,6 +89,8 @@ package struct PartitionSettings: Hashable, Sendable {
     package var minCompactionLagMilliseconds: Int64 = 0
     /// `max.compaction.lag.ms`
     package var maxCompactionLagMilliseconds = Int64.max
+    /// `compression.type`; nil = `producer`: as the producer compressed them
+    package var storedCodec: StoredCodec?
     /// `file.delete.delay.ms`
     package var fileDeleteDelayMilliseconds: Int64 = 60_000
 

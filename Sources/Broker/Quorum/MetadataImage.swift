@@ -17,6 +17,8 @@ package struct MetadataImage: Sendable {
     /// The epoch of every partition's leadership: rises with each start of the node.
     package private(set) var leaderEpoch: LeaderEpoch = 0
     package private(set) var partitionCount = 0
+    /// Settings of brokers and groups, where some were given.
+    private var settings: OrderedMap<SettingsOwner, OrderedMap<String, String>> = [:]
 
     /// Producer ids are handed out from blocks, so that one record serves a thousand producers.
     package static let producerIDBlock: Int64 = 1000
@@ -30,6 +32,19 @@ package struct MetadataImage: Sendable {
     package func topic(id: UUID128) -> TopicMetadata? {
         guard let name = names[id] else { return nil }
         return byName[name]
+    }
+
+    /// The settings that were given to a broker or group.
+    package func settings(of owner: SettingsOwner) -> OrderedMap<String, String> {
+        settings[owner] ?? [:]
+    }
+
+    /// Brokers and groups that were given settings.
+    package var settingsOwnersCount: Int { settings.count }
+
+    /// The names of all brokers or groups that were given settings, in order.
+    package func settingsOwners(kind: UInt8) -> [String] {
+        settings.keys.filter { $0.kind == kind }.map(\.name)
     }
 
     /// Objects whose name begins with `prefix`, by name.
@@ -74,6 +89,7 @@ package struct MetadataImage: Sendable {
         case .object(let name, let content): objects[name] = content
         case .objectRemoved(let name): objects[name] = nil
         case .leaderEpoch(let epoch): leaderEpoch = max(leaderEpoch, epoch)
+        case .settings(let owner, let new): settings[owner] = new.isEmpty ? nil : new
         }
     }
 

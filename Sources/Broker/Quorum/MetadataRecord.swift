@@ -6,7 +6,8 @@
 //   offset  size  field
 //   0       1     type (see below)
 //   1       …     identity: nothing (cluster, producer ids, leader epoch), 16 bytes (topic id),
-//                 the name as UTF-8 to the end (object)
+//                 the name as UTF-8 to the end (object), kind (uint8) and name as UTF-8 to the
+//                 end (settings)
 //
 // Value: the whole new state; null = the thing is gone.
 //   offset  size  field
@@ -18,6 +19,7 @@
 //     3 producer ids   the first id that was not reserved yet (int64)
 //     4 object         its bytes to the end
 //     5 leader epoch   the epoch of all partitions since the last start (int32)
+//     32 settings      setting count (uint16), each as in a topic
 
 import Base
 
@@ -30,6 +32,25 @@ package enum MetadataRecord: Equatable, Sendable {
     case object(name: String, content: Bytes)
     case objectRemoved(name: String)
     case leaderEpoch(LeaderEpoch)
+    /// All settings of a resource that is not a topic; none = it has none of its own.
+    case settings(SettingsOwner, OrderedMap<String, String>)
+}
+
+/// What settings belong to, when it is not a topic.
+package struct SettingsOwner: Hashable, Comparable, Sendable {
+    /// The published number of the resource type: 4 a broker, 32 a group.
+    package var kind: UInt8
+    /// The broker's number, empty for all brokers; the group's name.
+    package var name: String
+
+    package init(kind: UInt8, name: String) {
+        self.kind = kind
+        self.name = name
+    }
+
+    package static func < (left: SettingsOwner, right: SettingsOwner) -> Bool {
+        left.kind != right.kind ? left.kind < right.kind : left.name < right.name
+    }
 }
 
 /// A topic as the cluster agreed on it.
@@ -67,6 +88,7 @@ extension MetadataRecord {
         case producerIDs = 3
         case object = 4
         case leaderEpoch = 5
+        case settings = 32
     }
 
     package func encoded() -> (key: Bytes, value: Bytes?) {
@@ -83,13 +105,7 @@ extension MetadataRecord {
             value.text(topic.name)
             value.uint8(topic.isInternal ? 1 : 0)
             value.int32(topic.partitionCount)
-            precondition(topic.settings.count <= Int(UInt16.max), "settings are a known few")
-            value.uint16(UInt16(topic.settings.count))
-            for (name, setting) in topic.settings {
-                value.text(name)
-                value.uint32(UInt32(setting.utf8.count))
-                value.utf8(setting)
-            }
+            value.settings(topic.settings)
         case .topicRemoved(let id):
             key.uint8(Kind.topic.rawValue)
             key.identifier(id)
@@ -108,6 +124,12 @@ extension MetadataRecord {
         case .leaderEpoch(let epoch):
             key.uint8(Kind.leaderEpoch.rawValue)
             value.int32(epoch.value)
+        case .settings(let owner, let settings):
+            key.uint8(Kind.settings.rawValue)
+            key.uint8(owner.kind)
+            key.utf8(owner.name)
+            if settings.isEmpty { return (key.finish(), nil) }
+            value.settings(settings)
         }
         return (key.finish(), value.finish())
     }
@@ -126,6 +148,7 @@ extension MetadataRecord {
             switch kind {
             case .topic: self = .topicRemoved(try key.identifier())
             case .object: self = .objectRemoved(name: try key.string(key.remaining))
+            case .settings: self = .settings(try Self.owner(&key), [:])
             default: throw .malformed("metadata record type \(type) without a value", position: 0)
             }
             return
@@ -150,6 +173,7 @@ extension MetadataRecord {
             self = .object(
                 name: try key.string(key.remaining), content: reader.rest().compacted())
         case .leaderEpoch: self = .leaderEpoch(LeaderEpoch(try reader.int32()))
+        case .settings: self = .settings(try Self.owner(&key), try reader.settings())
         }
         guard key.isAtEnd else {
             throw .malformed("metadata key goes on after its end", position: key.position)
@@ -157,6 +181,12 @@ extension MetadataRecord {
         guard reader.isAtEnd else {
             throw .malformed("metadata value goes on after its end", position: reader.position)
         }
+    }
+
+    private static func owner(
+        _ key: inout ByteReader
+    ) throws(DecodeFailure) -> SettingsOwner {
+        SettingsOwner(kind: try key.uint8(), name: try key.string(key.remaining))
     }
 
     private static func topic(
@@ -171,12 +201,7 @@ extension MetadataRecord {
         }
         var topic = TopicMetadata(
             id: id, name: name, isInternal: flags & 1 != 0, partitionCount: partitions)
-        let count = try reader.checkedCount(
-            Int(try reader.uint16()), minimumBytes: 6, what: "setting count")
-        for _ in 0..<count {
-            let setting = try reader.text()
-            topic.settings[setting] = try reader.string(Int(try reader.uint32()))
-        }
+        topic.settings = try reader.settings()
         return topic
     }
 }
@@ -185,6 +210,16 @@ extension ByteWriter {
     fileprivate mutating func identifier(_ id: UUID128) {
         int64(Int64(bitPattern: id.high))
         int64(Int64(bitPattern: id.low))
+    }
+
+    fileprivate mutating func settings(_ settings: OrderedMap<String, String>) {
+        precondition(settings.count <= Int(UInt16.max), "settings are a known few")
+        uint16(UInt16(settings.count))
+        for (name, setting) in settings {
+            text(name)
+            uint32(UInt32(setting.utf8.count))
+            utf8(setting)
+        }
     }
 
     fileprivate mutating func text(_ text: String) {
@@ -199,6 +234,17 @@ extension ByteReader {
     fileprivate mutating func identifier() throws(DecodeFailure) -> UUID128 {
         let high = UInt64(bitPattern: try int64())
         return UUID128(high: high, low: UInt64(bitPattern: try int64()))
+    }
+
+    fileprivate mutating func settings() throws(DecodeFailure) -> OrderedMap<String, String> {
+        var settings: OrderedMap<String, String> = [:]
+        let count = try checkedCount(
+            Int(try uint16()), minimumBytes: 6, what: "setting count")
+        for _ in 0..<count {
+            let setting = try text()
+            settings[setting] = try string(Int(try uint32()))
+        }
+        return settings
     }
 
     fileprivate mutating func text() throws(DecodeFailure) -> String {
