@@ -25,6 +25,8 @@ package struct BrokerNode: Sendable {
     /// With the changes that are still on their way to the disk: what new changes are checked
     /// against and computed from.
     var draft: MetadataImage
+    /// What topics get that say nothing themselves.
+    var topicDefaults: TopicDefaults
     var changes = Queue<PendingChange>()
     /// The last record of the newest of them.
     var lastChangeOffset: Offset = -1
@@ -77,6 +79,7 @@ package struct BrokerNode: Sendable {
         store = start.store
         image = start.image
         draft = start.image
+        topicDefaults = start.topicDefaults
         coordinator = GroupCoordinator(configuration: configuration.groups, random: groupRandom)
         try replayGroups()
     }

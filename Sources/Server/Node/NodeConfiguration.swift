@@ -9,6 +9,8 @@ package struct NodeConfiguration: Sendable {
     /// What clients are told to connect to: `advertised.listeners`.
     package var advertisedHost = "localhost"
     package var advertisedPort: Int32 = 9092
+    /// Where the logs are: what clients are told is `log.dirs`.
+    package var dataDirectory = "/"
     /// `broker.rack`
     package var rack: String?
     /// Taken for a new data directory; an existing one must have the same. nil = a random one.
@@ -35,6 +37,12 @@ package struct NodeConfiguration: Sendable {
     package var queuedBytesOfAllMax = 256 << 20
     /// Entries of one answer about settings or offsets.
     package var answerEntriesMax = 1_000_000
+    /// `max.incremental.fetch.session.cache.slots`
+    package var fetchSessionsMax = 1000
+    /// `max.request.partition.size.limit`
+    package var describedPartitionsMax: Int32 = 2000
+    /// Settings that the process was started with and that have no field of their own.
+    package var startedWith: OrderedMap<String, String> = [:]
     package var groups = GroupConfiguration()
     package var log = LogStoreConfiguration()
 

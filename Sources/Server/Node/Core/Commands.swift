@@ -53,7 +53,7 @@ extension BrokerNode {
         if topic.isInternal {
             return fail(id, Problem("topic.internal", "\(name) belongs to the brokers"))
         }
-        let limit = TopicSettings.partitionSettings(of: topic).maxMessageBytes
+        let limit = partitionSettings(of: topic).maxMessageBytes
         var plan = AppendPlan(topic: topic, limit: limit)
         var next = roundRobin[name] ?? 0
         for (index, record) in records.enumerated() {
@@ -189,7 +189,7 @@ extension BrokerNode {
         }
         var settings: OrderedMap<String, String> = [:]
         for config in configs { settings[config.name] = config.value }
-        if let complaint = TopicSettings.complaint(about: settings) {
+        if let complaint = TopicSettings.complaint(about: settings, defaults: topicDefaults) {
             return fail(id, Problem("topic.setting", complaint))
         }
         let topic = TopicMetadata(

@@ -70,6 +70,10 @@ extension BrokerNode {
             image.apply(record)
             if let old { return remove(old) }
             return nil
+        case .settings:
+            image.apply(record)
+            refreshTopicDefaults()
+            return nil
         case .cluster, .producerIDsReserved, .object, .objectRemoved, .leaderEpoch:
             image.apply(record)
             return nil
@@ -78,7 +82,7 @@ extension BrokerNode {
 
     /// Creates the logs that are new, and tells all of them their settings.
     private mutating func follow(_ topic: TopicMetadata, from old: TopicMetadata?) -> Problem? {
-        let settings = TopicSettings.partitionSettings(of: topic)
+        let settings = partitionSettings(of: topic)
         let partitions = topic.partitions
         let known = Int(old?.partitionCount ?? 0)
         let new = partitions.dropFirst(known).map {

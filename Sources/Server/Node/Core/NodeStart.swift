@@ -10,6 +10,7 @@ import WireProtocol
 struct NodeStart {
     var store: LogStore
     var image = MetadataImage()
+    var topicDefaults: TopicDefaults = [:]
 
     static func open(
         configuration: NodeConfiguration, disk: any Disk, random: inout Random,
@@ -29,6 +30,8 @@ struct NodeStart {
         try start.openMetadata(diagnostics: diagnostics, now: now)
         try start.replayMetadata()
         try start.begin(configuration: configuration, random: &random, now: now)
+        start.topicDefaults =
+            BrokerValues(configuration: configuration, image: start.image).topicDefaults
         try start.reconcile(diagnostics: diagnostics, now: now)
         return start
     }
@@ -115,7 +118,8 @@ struct NodeStart {
     private mutating func reconcile(diagnostics: any Diagnostics, now: Now) throws(Problem) {
         var missing: [NewPartition] = []
         for topic in image.topics.values {
-            let settings = TopicSettings.partitionSettings(of: topic)
+            let settings = TopicValues(settings: topic.settings, defaults: topicDefaults)
+                .partitionSettings
             for partition in topic.partitions where store.topicID(of: partition) != topic.id {
                 missing.append(
                     NewPartition(
@@ -143,7 +147,8 @@ struct NodeStart {
             throw Problem("storage.failed", "the logs can't be matched to the topics: \(error)")
         }
         for topic in image.topics.values {
-            let settings = TopicSettings.partitionSettings(of: topic)
+            let settings = TopicValues(settings: topic.settings, defaults: topicDefaults)
+                .partitionSettings
             for partition in topic.partitions {
                 store.configure(partition, settings: settings)
                 store.raiseLeaderEpoch(of: partition, to: image.leaderEpoch)

@@ -126,6 +126,18 @@ extension BrokerNode {
         case .deleteGroups(let request): deleteGroups(request, context)
         case .incrementalAlterConfigs(let request): incrementalAlterConfigs(request, context)
         case .describeCluster(let request): describeCluster(request, context)
+        case .alterConfigs(let request): alterConfigs(request, context)
+        case .alterReplicaLogDirs(let request): alterReplicaLogDirs(request, context)
+        case .describeLogDirs(let request): describeLogDirs(request, context)
+        case .electLeaders(let request): electLeaders(request, context)
+        case .alterPartitionReassignments(let request):
+            alterPartitionReassignments(request, context)
+        case .listPartitionReassignments(let request): listPartitionReassignments(request, context)
+        case .describeQuorum(let request): describeQuorum(request, context)
+        case .updateFeatures(let request): updateFeatures(request, context)
+        case .unregisterBroker(let request): unregisterBroker(request, context)
+        case .listConfigResources(let request): listConfigResources(request, context)
+        case .describeTopicPartitions(let request): describeTopicPartitions(request, context)
         }
     }
 

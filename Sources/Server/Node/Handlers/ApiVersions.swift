@@ -1,12 +1,21 @@
+import Base
 import WireProtocol
 
 extension BrokerNode {
-    /// Which requests this broker serves. Nothing is finalized: transactions and the newer kinds of
-    /// groups are not there yet, and clients then keep to what is.
+    /// Which requests this broker serves and which features are switched on. A client that says
+    /// which broker it means learns here when it has reached another one.
     mutating func apiVersions(_ request: ApiVersionsRequest, _ context: RequestContext) {
         if context.version >= 3, !request.isWellFormed {
             return answer(context, ApiVersionsResponse(errorCode: .invalidRequest))
         }
-        answer(context, versions.response(version: context.version))
+        let isMisled =
+            (request.clusterId.map { $0 != clusterIDText } ?? false)
+            || (request.nodeId != -1 && request.nodeId != configuration.nodeID.value)
+        if context.version >= 5, isMisled {
+            return answer(context, ApiVersionsResponse(errorCode: .rebootstrapRequired))
+        }
+        var response = versions.response(version: context.version)
+        response.add(ClusterFeature.all, epoch: 0, version: context.version)
+        answer(context, response)
     }
 }

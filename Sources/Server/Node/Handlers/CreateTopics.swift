@@ -49,14 +49,17 @@ extension BrokerNode {
     private func result(
         for topic: TopicMetadata, isOnlyValidated: Bool
     ) -> CreateTopicsResponse.CreatableTopicResult {
-        .init(
+        let values = BrokerValues(configuration: configuration, image: image)
+        return .init(
             name: topic.name, topicId: isOnlyValidated ? .zero : topic.id, errorMessage: nil,
             numPartitions: topic.partitionCount, replicationFactor: 1,
             configs: TopicSettings.all.map { definition in
                 let own = topic.settings[definition.name]
+                let inherited = values.layers(of: definition).first?.source ?? .defaultValue
                 return .init(
-                    name: definition.name, value: own ?? definition.defaultValue,
-                    configSource: (own == nil ? ConfigSource.defaultValue : .topic).rawValue)
+                    name: definition.name,
+                    value: own ?? topicDefaults[definition.name] ?? definition.defaultValue,
+                    configSource: (own == nil ? inherited : .topic).rawValue)
             })
     }
 
@@ -100,7 +103,7 @@ extension BrokerNode {
             }
             settings[config.name] = value
         }
-        if let message = TopicSettings.complaint(about: settings) {
+        if let message = TopicSettings.complaint(about: settings, defaults: topicDefaults) {
             return refuse(.invalidConfig, message)
         }
         return .success(

@@ -3,17 +3,23 @@ import Quorum
 import WireProtocol
 
 extension BrokerNode {
-    /// Every setting of topics and of this broker, with where its value comes from.
+    private typealias Result = DescribeConfigsResponse.DescribeConfigsResult
+    private typealias Entry = DescribeConfigsResponse.DescribeConfigsResourceResult
+    private typealias Resource = DescribeConfigsRequest.DescribeConfigsResource
+
+    /// Every setting of topics, brokers and groups, with where its value comes from.
     mutating func describeConfigs(_ request: DescribeConfigsRequest, _ context: RequestContext) {
         var response = DescribeConfigsResponse()
         var budget = AnswerBudget(entries: configuration.answerEntriesMax)
+        let values = BrokerValues(configuration: configuration, image: image)
         for resource in request.resources {
-            var result = DescribeConfigsResponse.DescribeConfigsResult(
+            var result = Result(
                 errorMessage: nil, resourceType: resource.resourceType,
                 resourceName: resource.resourceName)
             switch ConfigResource(rawValue: resource.resourceType) {
-            case .topic: describeTopic(resource, request, &result)
-            case .broker: describeBroker(resource, request, &result)
+            case .topic: describeTopic(resource, request, values, &result)
+            case .broker: describeBroker(resource, request, values, &result)
+            case .group: describeGroup(resource, request, values, &result)
             default:
                 result.errorCode = .invalidRequest
                 result.errorMessage = "resources of type \(resource.resourceType) have no settings"
@@ -29,9 +35,8 @@ extension BrokerNode {
     }
 
     private func describeTopic(
-        _ resource: DescribeConfigsRequest.DescribeConfigsResource,
-        _ request: DescribeConfigsRequest,
-        _ result: inout DescribeConfigsResponse.DescribeConfigsResult
+        _ resource: Resource, _ request: DescribeConfigsRequest, _ values: BrokerValues,
+        _ result: inout Result
     ) {
         guard let topic = image.topic(resource.resourceName) else {
             let complaint = TopicName.complaint(about: resource.resourceName)
@@ -41,62 +46,88 @@ extension BrokerNode {
         }
         for definition in TopicSettings.all
         where isWanted(definition.name, by: resource.configurationKeys) {
-            let own = topic.settings[definition.name]
-            var entry = DescribeConfigsResponse.DescribeConfigsResourceResult(
-                name: definition.name, value: own ?? definition.defaultValue,
-                configSource: (own == nil ? ConfigSource.defaultValue : .topic).rawValue,
-                configType: definition.type.rawValue,
-                documentation: request.includeDocumentation ? definition.documentation : nil)
-            if request.includeSynonyms {
-                if let own {
-                    entry.synonyms.append(
-                        .init(
-                            name: definition.name, value: own, source: ConfigSource.topic.rawValue))
-                }
-                if let brokerName = definition.brokerName {
-                    entry.synonyms.append(
-                        .init(
-                            name: brokerName, value: definition.defaultValue,
-                            source: ConfigSource.defaultValue.rawValue))
-                }
-            }
-            result.configs.append(entry)
+            result.configs.append(
+                entry(
+                    of: definition, own: topic.settings[definition.name], .topic,
+                    effective: topicDefaults[definition.name], values.layers(of: definition),
+                    request))
         }
     }
 
-    private func describeBroker(
-        _ resource: DescribeConfigsRequest.DescribeConfigsResource,
-        _ request: DescribeConfigsRequest,
-        _ result: inout DescribeConfigsResponse.DescribeConfigsResult
+    private func describeGroup(
+        _ resource: Resource, _ request: DescribeConfigsRequest, _ values: BrokerValues,
+        _ result: inout Result
     ) {
-        // The empty name stands for the defaults of the whole cluster, of which none is set.
-        if resource.resourceName.isEmpty { return }
-        guard resource.resourceName == "\(configuration.nodeID.value)" else {
+        guard !resource.resourceName.isEmpty else {
             result.errorCode = .invalidRequest
-            result.errorMessage =
-                "broker \(resource.resourceName) asked for, this is \(configuration.nodeID.value)"
+            result.errorMessage = "the group has no name"
             return
         }
-        for setting in BrokerSettings.all(of: configuration)
+        let settings = image.settings(of: .group(resource.resourceName))
+        for definition in GroupSettings.all
+        where isWanted(definition.name, by: resource.configurationKeys) {
+            let layers = definition.brokerName.flatMap { BrokerSettings.definition($0) }
+                .map { values.layers(of: $0) }
+            result.configs.append(
+                entry(
+                    of: definition, own: settings[definition.name], .group,
+                    effective: layers?.first?.value, layers ?? [], request))
+        }
+    }
+
+    /// A setting of a topic or group: its own value or what the broker's settings make it.
+    private func entry(
+        of definition: SettingDefinition, own: String?, _ ownSource: ConfigSource,
+        effective: String?, _ layers: [BrokerValues.Layer], _ request: DescribeConfigsRequest
+    ) -> Entry {
+        let inherited = layers.first?.source ?? .defaultValue
+        var entry = Entry(
+            name: definition.name, value: own ?? effective ?? definition.defaultValue,
+            configSource: (own == nil ? inherited : ownSource).rawValue,
+            configType: definition.type.rawValue,
+            documentation: request.includeDocumentation ? definition.documentation : nil)
+        guard request.includeSynonyms else { return entry }
+        if let own {
+            entry.synonyms.append(
+                .init(name: definition.name, value: own, source: ownSource.rawValue))
+        }
+        entry.synonyms += layers.map {
+            .init(name: $0.name, value: $0.value, source: $0.source.rawValue)
+        }
+        return entry
+    }
+
+    private func describeBroker(
+        _ resource: Resource, _ request: DescribeConfigsRequest, _ values: BrokerValues,
+        _ result: inout Result
+    ) {
+        let node = "\(configuration.nodeID.value)"
+        guard resource.resourceName.isEmpty || resource.resourceName == node else {
+            result.errorCode = .invalidRequest
+            result.errorMessage = "broker \(resource.resourceName) asked for, this is \(node)"
+            return
+        }
+        // The empty name stands for what was set for all brokers, and for nothing else.
+        let isForAll = resource.resourceName.isEmpty
+        for setting in BrokerSettings.all
         where isWanted(setting.name, by: resource.configurationKeys) {
-            let isDefault = setting.value == setting.defaultValue
-            let source = isDefault ? ConfigSource.defaultValue : .staticBroker
-            var entry = DescribeConfigsResponse.DescribeConfigsResourceResult(
-                name: setting.name, value: setting.value, readOnly: true,
-                configSource: source.rawValue, configType: setting.type.rawValue,
+            var layers = values.layers(of: setting)
+            if isForAll {
+                layers.removeAll { $0.source != .dynamicDefaultBroker }
+                if layers.isEmpty { continue }
+            }
+            let hidden = setting.isSensitive
+            var entry = Entry(
+                name: setting.name, value: hidden ? nil : layers.first?.value,
+                readOnly: setting.scope == .start,
+                configSource: (layers.first?.source ?? .defaultValue).rawValue,
+                isSensitive: hidden, configType: setting.type.rawValue,
                 documentation: request.includeDocumentation ? setting.documentation : nil)
             if request.includeSynonyms {
-                if !isDefault {
-                    entry.synonyms.append(
-                        .init(
-                            name: setting.name, value: setting.value,
-                            source: ConfigSource.staticBroker.rawValue))
-                }
-                if let value = setting.defaultValue {
-                    entry.synonyms.append(
-                        .init(
-                            name: setting.name, value: value,
-                            source: ConfigSource.defaultValue.rawValue))
+                entry.synonyms = layers.map {
+                    .init(
+                        name: $0.name, value: hidden ? nil : $0.value,
+                        source: $0.source.rawValue)
                 }
             }
             result.configs.append(entry)

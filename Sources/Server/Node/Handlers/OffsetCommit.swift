@@ -13,8 +13,10 @@ extension BrokerNode {
         var places: [(topic: Int, partition: Int)] = []
         var entries: [CommitCall.Entry] = []
         for (topicPlace, topic) in request.topics.enumerated() {
-            let known = image.topic(topic.name)
-            var results = OffsetCommitResponse.OffsetCommitResponseTopic(name: topic.name)
+            let isByID = context.version >= 10
+            let known = isByID ? image.topic(id: topic.topicId) : image.topic(topic.name)
+            var results = OffsetCommitResponse.OffsetCommitResponseTopic(
+                name: topic.name, topicId: topic.topicId)
             for (place, partition) in topic.partitions.enumerated() {
                 var result = OffsetCommitResponse.OffsetCommitResponsePartition(
                     partitionIndex: partition.partitionIndex)
@@ -25,12 +27,13 @@ extension BrokerNode {
                     entries.append(
                         CommitCall.Entry(
                             partition: TopicPartition(
-                                topic: topic.name, partition: partition.partitionIndex),
+                                topic: known.name, partition: partition.partitionIndex),
                             offset: partition.committedOffset,
                             leaderEpoch: partition.committedLeaderEpoch,
                             metadata: partition.committedMetadata ?? ""))
                 } else {
-                    result.errorCode = .unknownTopicOrPartition
+                    result.errorCode =
+                        isByID && known == nil ? .unknownTopicId : .unknownTopicOrPartition
                 }
                 results.partitions.append(result)
             }

@@ -1,5 +1,6 @@
 import Base
 import Coordinator
+import Quorum
 import WireProtocol
 
 extension BrokerNode {
@@ -10,19 +11,15 @@ extension BrokerNode {
         if context.version >= 8 {
             for group in request.groups {
                 var result = OffsetFetchResponse.OffsetFetchResponseGroup(groupId: group.groupId)
-                let topics = group.topics.map { topics in
-                    topics.map { (name: $0.name, partitions: $0.partitionIndexes) }
-                }
-                result.topics = offsets(of: group.groupId, topics).map { topic in
-                    .init(
-                        name: topic.name,
-                        partitions: topic.partitions.map { partition, offset in
-                            .init(
-                                partitionIndex: partition, committedOffset: offset?.offset ?? -1,
-                                committedLeaderEpoch: offset?.leaderEpoch ?? -1,
-                                metadata: offset?.metadata ?? "")
-                        })
-                }
+                result.topics =
+                    context.version >= 10
+                    ? offsetsByID(of: group)
+                    : offsets(
+                        of: group.groupId,
+                        group.topics.map { topics in
+                            topics.map { (name: $0.name, partitions: $0.partitionIndexes) }
+                        }
+                    ).map { entry(name: $0.name, $0.partitions) }
                 let entries = result.topics.reduce(1) { $0 + $1.partitions.count }
                 if !budget.take(entries: entries) {
                     result.topics = []
@@ -46,6 +43,47 @@ extension BrokerNode {
                 })
         }
         answer(context, response)
+    }
+
+    private func entry(
+        name: String, id: UUID128 = .zero, _ partitions: [(Int32, CommittedOffset?)]
+    ) -> OffsetFetchResponse.OffsetFetchResponseTopics {
+        .init(
+            name: name, topicId: id,
+            partitions: partitions.map { partition, offset in
+                .init(
+                    partitionIndex: partition, committedOffset: offset?.offset ?? -1,
+                    committedLeaderEpoch: offset?.leaderEpoch ?? -1,
+                    metadata: offset?.metadata ?? "")
+            })
+    }
+
+    /// From version 10 on topics have ids. One that is gone has none: named, it gets an error; of
+    /// everything, it is left out.
+    private func offsetsByID(
+        of group: OffsetFetchRequest.OffsetFetchRequestGroup
+    ) -> [OffsetFetchResponse.OffsetFetchResponseTopics] {
+        guard let wanted = group.topics else {
+            return offsets(of: group.groupId, nil).compactMap { topic in
+                image.topic(topic.name).map {
+                    entry(name: topic.name, id: $0.id, topic.partitions)
+                }
+            }
+        }
+        return wanted.map { topic in
+            guard let known = image.topic(id: topic.topicId) else {
+                return .init(
+                    topicId: topic.topicId,
+                    partitions: topic.partitionIndexes.map {
+                        .init(
+                            partitionIndex: $0, committedOffset: -1,
+                            errorCode: .unknownTopicId)
+                    })
+            }
+            let found = offsets(
+                of: group.groupId, [(name: known.name, partitions: topic.partitionIndexes)])
+            return entry(name: known.name, id: known.id, found[0].partitions)
+        }
     }
 
     /// By topic, in the order of the request; everything that was committed when it names nothing.

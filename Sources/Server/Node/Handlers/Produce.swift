@@ -57,7 +57,9 @@ extension BrokerNode {
             result.errorMessage = "\(topic.name) belongs to the brokers"
             return nil
         }
-        if acks == -1, TopicSettings.minInSyncReplicas(of: topic) > 1 {
+        if acks == -1,
+            TopicValues(settings: topic.settings, defaults: topicDefaults).minInSyncReplicas > 1
+        {
             result.errorCode = .notEnoughReplicas
             result.errorMessage = "min.insync.replicas is above 1 and there is one broker"
             return nil

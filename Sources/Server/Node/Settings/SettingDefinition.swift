@@ -1,44 +1,23 @@
 import Base
 import WireProtocol
 
-/// One setting with its published name: what it may be, and what it is when nobody says anything.
-struct SettingDefinition: Sendable {
-    enum Rule: Sendable {
-        case boolean
-        case whole(ClosedRange<Int64>)
-        case ratio
-        /// One of these words.
-        case choice([String])
-        /// Words of these, separated by commas; at least one unless `mayBeEmpty`.
-        case list([String], mayBeEmpty: Bool)
-        /// Published values that this version can't honour yet are refused with the reason.
-        case only([String], reason: String)
-        case text
-    }
+/// What values a setting may have.
+enum SettingRule: Sendable {
+    case boolean
+    case whole(ClosedRange<Int64>)
+    case real
+    case ratio
+    /// One of these words.
+    case choice([String])
+    /// Words of these, separated by commas; at least one unless `mayBeEmpty`.
+    case list([String], mayBeEmpty: Bool)
+    /// Published values that this version can't honour yet are refused with the reason.
+    case only([String], reason: String)
+    case text
 
-    let name: String
-    let type: ConfigType
-    let defaultValue: String
-    let rule: Rule
-    /// The broker's setting that gives topics their default.
-    let brokerName: String?
-    let documentation: String
-
-    init(
-        _ name: String, _ type: ConfigType, _ defaultValue: String, _ rule: Rule,
-        broker: String? = nil, _ documentation: String
-    ) {
-        self.name = name
-        self.type = type
-        self.defaultValue = defaultValue
-        self.rule = rule
-        brokerName = broker
-        self.documentation = documentation
-    }
-
-    /// What is wrong with `value`; nil when it is fine.
-    func complaint(about value: String) -> String? {
-        switch rule {
+    /// What is wrong with `value` for the setting `name`; nil when it is fine.
+    func complaint(about value: String, for name: String) -> String? {
+        switch self {
         case .boolean:
             if value == "true" || value == "false" { return nil }
             return "\(name) is true or false, not \"\(value)\""
@@ -48,6 +27,9 @@ struct SettingDefinition: Sendable {
             }
             if range.contains(number) { return nil }
             return "\(name) is \(number), allowed is \(range.lowerBound) to \(range.upperBound)"
+        case .real:
+            if let number = Double(value), number.isFinite { return nil }
+            return "\(name) is a number, not \"\(value)\""
         case .ratio:
             if let number = Double(value), number >= 0, number <= 1 { return nil }
             return "\(name) is a number from 0 to 1, not \"\(value)\""
@@ -55,7 +37,7 @@ struct SettingDefinition: Sendable {
             if words.contains(value) { return nil }
             return "\(name) is one of \(words.joined(separator: ", ")), not \"\(value)\""
         case .list(let words, let mayBeEmpty):
-            let parts = Self.words(of: value)
+            let parts = SettingDefinition.words(of: value)
             if parts.isEmpty, !mayBeEmpty {
                 return "\(name) needs at least one of \(words.joined(separator: ", "))"
             }
@@ -70,6 +52,47 @@ struct SettingDefinition: Sendable {
             return nil
         }
     }
+
+    /// What every value of a type obeys, where nothing more is known.
+    static func of(_ type: ConfigType) -> SettingRule {
+        switch type {
+        case .boolean: .boolean
+        case .short: .whole(Int64(Int16.min)...Int64(Int16.max))
+        case .int: .whole(Int64(Int32.min)...Int64(Int32.max))
+        case .long: .whole(Int64.min...Int64.max)
+        case .double: .real
+        default: .text
+        }
+    }
+}
+
+/// One setting with its published name: what it may be, and what it is when nobody says anything.
+struct SettingDefinition: Sendable {
+    let name: String
+    let type: ConfigType
+    let defaultValue: String
+    let rule: SettingRule
+    /// The broker's setting that gives topics their default.
+    let brokerName: String?
+    let documentation: String
+    /// Why the setting changes nothing; nil when it does.
+    let inertBecause: String?
+
+    init(
+        _ name: String, _ type: ConfigType, _ defaultValue: String, _ rule: SettingRule,
+        broker: String? = nil, inert: String? = nil, _ documentation: String
+    ) {
+        self.name = name
+        self.type = type
+        self.defaultValue = defaultValue
+        self.rule = rule
+        brokerName = broker
+        inertBecause = inert
+        self.documentation = documentation
+    }
+
+    /// What is wrong with `value`; nil when it is fine.
+    func complaint(about value: String) -> String? { rule.complaint(about: value, for: name) }
 
     var isList: Bool { type == .list }
 

@@ -1,4 +1,5 @@
 import Base
+import Compression
 import Log
 import Quorum
 import WireProtocol
@@ -24,8 +25,9 @@ enum TopicSettings {
             "Level for lz4 when the broker compresses."),
         SettingDefinition(
             "compression.type", .string, "producer",
-            .only(["producer"], reason: "batches are stored as the producer compressed them"),
-            broker: "compression.type", "How stored batches are compressed."),
+            .choice(["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
+            broker: "compression.type",
+            "How stored batches are compressed; producer = as they came."),
         SettingDefinition(
             "compression.zstd.level", .int, "3", .whole(-131_072...22),
             broker: "compression.zstd.level", "Level for zstd when the broker compresses."),
@@ -39,28 +41,30 @@ enum TopicSettings {
             "How long files are kept after their records were deleted."),
         SettingDefinition(
             "flush.messages", .long, "9223372036854775807", .whole(1...Int64.max),
-            broker: "log.flush.interval.messages",
-            "Without effect: every acknowledged record was made durable."),
+            broker: "log.flush.interval.messages", inert: Inert.journal,
+            "After how many records segments would be flushed."),
         SettingDefinition(
             "flush.ms", .long, "9223372036854775807", .whole(notNegative),
-            broker: "log.flush.interval.ms",
-            "Without effect: every acknowledged record was made durable."),
+            broker: "log.flush.interval.ms", inert: Inert.journal,
+            "After which time segments would be flushed."),
         SettingDefinition(
-            "follower.replication.throttled.replicas", .list, "", .text,
-            "Without effect on one node."),
+            "follower.replication.throttled.replicas", .list, "", .text, inert: Inert.oneBroker,
+            "Replicas whose following is throttled."),
         SettingDefinition(
             "index.interval.bytes", .int, "4096", .whole(anyInt),
             broker: "log.index.interval.bytes",
             "How many bytes of records lie between two entries of the offset index."),
         SettingDefinition(
-            "leader.replication.throttled.replicas", .list, "", .text,
-            "Without effect on one node."),
+            "leader.replication.throttled.replicas", .list, "", .text, inert: Inert.oneBroker,
+            "Replicas whose followers are throttled."),
         SettingDefinition(
             "local.retention.bytes", .long, "-2", .whole(-2...Int64.max),
-            broker: "log.local.retention.bytes", "For tiered storage, which is not used."),
+            broker: "log.local.retention.bytes", inert: Inert.tiers,
+            "How many bytes stay on the broker; -2 = as retention.bytes says."),
         SettingDefinition(
             "local.retention.ms", .long, "-2", .whole(-2...Int64.max),
-            broker: "log.local.retention.ms", "For tiered storage, which is not used."),
+            broker: "log.local.retention.ms", inert: Inert.tiers,
+            "How long records stay on the broker; -2 = as retention.ms says."),
         SettingDefinition(
             "max.compaction.lag.ms", .long, "9223372036854775807", .whole(1...Int64.max),
             broker: "log.cleaner.max.compaction.lag.ms",
@@ -94,13 +98,14 @@ enum TopicSettings {
             "How many replicas must have a record before acks=all is answered."),
         SettingDefinition(
             "preallocate", .boolean, "false", .boolean, broker: "log.preallocate",
-            "Without effect: the journal is allocated ahead, segments grow."),
+            inert: "the journal is allocated ahead, segments grow",
+            "Whether files get their full size when they are created."),
         SettingDefinition(
-            "remote.log.copy.disable", .boolean, "false", .boolean,
-            "For tiered storage, which is not used."),
+            "remote.log.copy.disable", .boolean, "false", .boolean, inert: Inert.tiers,
+            "Whether segments stop moving to remote storage."),
         SettingDefinition(
-            "remote.log.delete.on.disable", .boolean, "false", .boolean,
-            "For tiered storage, which is not used."),
+            "remote.log.delete.on.disable", .boolean, "false", .boolean, inert: Inert.tiers,
+            "Whether remote segments go when remote storage is switched off."),
         SettingDefinition(
             "remote.storage.enable", .boolean, "false",
             .only(["false"], reason: "there is no tiered storage"),
@@ -119,32 +124,46 @@ enum TopicSettings {
             broker: "log.index.size.max.bytes", "Largest size of a segment's index."),
         SettingDefinition(
             "segment.jitter.ms", .long, "0", .whole(notNegative), broker: "log.roll.jitter.ms",
-            "Without effect: segments roll at their time."),
+            inert: "segments roll at their time",
+            "How much earlier than segment.ms a segment may roll."),
         SettingDefinition(
             "segment.ms", .long, "604800000", .whole(1...Int64.max), broker: "log.roll.ms",
             "After this time a new segment is begun."),
         SettingDefinition(
             "unclean.leader.election.enable", .boolean, "false", .boolean,
-            broker: "unclean.leader.election.enable",
-            "Without effect: data is given up only by an operator's command."),
+            broker: "unclean.leader.election.enable", inert: Inert.oneBroker,
+            "Whether a replica that lacks records may lead."),
     ]
 
     /// A batch has to fit into a file of the journal with room to spare.
     private static let maxMessageBytesMax: Int64 = 16 << 20
 
-    static func definition(_ name: String) -> SettingDefinition? {
-        all.first { $0.name == name }
-    }
+    private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
-    /// Why these settings can't be a topic's; nil when they can.
-    static func complaint(about settings: OrderedMap<String, String>) -> String? {
+    static func definition(_ name: String) -> SettingDefinition? { byName[name] }
+
+    /// Why these settings can't be a topic's; nil when they can. What they leave out is as
+    /// `defaults` say.
+    static func complaint(
+        about settings: OrderedMap<String, String>, defaults: TopicDefaults
+    ) -> String? {
         for (name, value) in settings {
             guard let definition = definition(name) else { return unknown(name) }
             if let complaint = definition.complaint(about: value) { return complaint }
         }
-        let lag = number("min.compaction.lag.ms", in: settings)
-        if lag > number("max.compaction.lag.ms", in: settings) {
+        let values = TopicValues(settings: settings, defaults: defaults)
+        if values.number("min.compaction.lag.ms") > values.number("max.compaction.lag.ms") {
             return "min.compaction.lag.ms is above max.compaction.lag.ms"
+        }
+        let localTime = values.number("local.retention.ms")
+        let time = values.number("retention.ms")
+        if localTime != -2, time != -1, localTime == -1 || localTime > time {
+            return "local.retention.ms is above retention.ms"
+        }
+        let localBytes = values.number("local.retention.bytes")
+        let bytes = values.number("retention.bytes")
+        if localBytes != -2, bytes != -1, localBytes == -1 || localBytes > bytes {
+            return "local.retention.bytes is above retention.bytes"
         }
         return nil
     }
@@ -153,48 +172,66 @@ enum TopicSettings {
         let near = nearestName(to: name, among: all.lazy.map(\.name))
         return "unknown topic setting \"\(name)\"" + (near.map { "; did you mean \($0)?" } ?? "")
     }
+}
 
-    /// The value of a setting, given or default.
-    static func value(_ name: String, in settings: OrderedMap<String, String>) -> String {
-        settings[name] ?? definition(name)?.defaultValue ?? ""
+/// What topics get that say nothing themselves: only what the broker's settings change, by the name
+/// of the topic setting.
+typealias TopicDefaults = OrderedMap<String, String>
+
+/// The settings of one topic, given or default.
+struct TopicValues: Sendable {
+    var settings: OrderedMap<String, String>
+    var defaults: TopicDefaults
+
+    func value(_ name: String) -> String {
+        settings[name] ?? defaults[name] ?? TopicSettings.definition(name)?.defaultValue ?? ""
     }
 
-    private static func number(_ name: String, in settings: OrderedMap<String, String>) -> Int64 {
-        Int64(value(name, in: settings)) ?? 0
-    }
+    func number(_ name: String) -> Int64 { Int64(value(name)) ?? 0 }
 
-    /// What the logs of a topic obey.
-    static func partitionSettings(of topic: TopicMetadata) -> PartitionSettings {
-        let settings = topic.settings
-        let policy = SettingDefinition.words(of: value("cleanup.policy", in: settings))
+    /// What the logs of the topic obey.
+    var partitionSettings: PartitionSettings {
+        let policy = SettingDefinition.words(of: value("cleanup.policy"))
         var result = PartitionSettings()
-        result.segmentBytes = number("segment.bytes", in: settings)
-        result.segmentMilliseconds = number("segment.ms", in: settings)
-        result.segmentIndexBytes = Int(number("segment.index.bytes", in: settings))
-        result.indexIntervalBytes = Int(number("index.interval.bytes", in: settings))
-        result.retentionMilliseconds = number("retention.ms", in: settings)
-        result.retentionBytes = number("retention.bytes", in: settings)
-        result.maxMessageBytes = Int(number("max.message.bytes", in: settings))
+        result.segmentBytes = number("segment.bytes")
+        result.segmentMilliseconds = number("segment.ms")
+        result.segmentIndexBytes = Int(number("segment.index.bytes"))
+        result.indexIntervalBytes = Int(number("index.interval.bytes"))
+        result.retentionMilliseconds = number("retention.ms")
+        result.retentionBytes = number("retention.bytes")
+        result.maxMessageBytes = Int(number("max.message.bytes"))
         result.deletesOldSegments = policy.contains("delete")
         result.isCompacted = policy.contains("compact")
-        result.usesLogAppendTime =
-            value("message.timestamp.type", in: settings) == "LogAppendTime"
-        result.timestampBeforeMaxMilliseconds = number(
-            "message.timestamp.before.max.ms", in: settings)
-        result.timestampAfterMaxMilliseconds = number(
-            "message.timestamp.after.max.ms", in: settings)
-        let ratio = Double(value("min.cleanable.dirty.ratio", in: settings)) ?? 0.5
-        result.minCleanableDirtyPerMille = Int(ratio * 1000)
-        result.deleteRetentionMilliseconds = number("delete.retention.ms", in: settings)
-        result.minCompactionLagMilliseconds = number("min.compaction.lag.ms", in: settings)
-        result.maxCompactionLagMilliseconds = number("max.compaction.lag.ms", in: settings)
-        result.fileDeleteDelayMilliseconds = number("file.delete.delay.ms", in: settings)
+        result.usesLogAppendTime = value("message.timestamp.type") == "LogAppendTime"
+        result.timestampBeforeMaxMilliseconds = number("message.timestamp.before.max.ms")
+        result.timestampAfterMaxMilliseconds = number("message.timestamp.after.max.ms")
+        result.minCleanableDirtyPerMille = Int(
+            (Double(value("min.cleanable.dirty.ratio")) ?? 0.5) * 1000)
+        result.deleteRetentionMilliseconds = number("delete.retention.ms")
+        result.minCompactionLagMilliseconds = number("min.compaction.lag.ms")
+        result.maxCompactionLagMilliseconds = number("max.compaction.lag.ms")
+        result.fileDeleteDelayMilliseconds = number("file.delete.delay.ms")
+        result.storedCodec = storedCodec
         return result
     }
 
+    /// How batches are stored; nil = as the producer compressed them.
+    private var storedCodec: StoredCodec? {
+        let type = value("compression.type")
+        guard let codec = Codec(name: type == "uncompressed" ? "none" : type) else { return nil }
+        let level: Int? =
+            switch codec {
+            case .none, .snappy: nil
+            case .gzip: Int(number("compression.gzip.level"))
+            case .lz4: Int(number("compression.lz4.level"))
+            case .zstd: Int(number("compression.zstd.level"))
+            }
+        return StoredCodec(codec, level: level == -1 ? nil : level)
+    }
+
     /// `min.insync.replicas` of the topic.
-    static func minInSyncReplicas(of topic: TopicMetadata) -> Int64 {
-        guard !topic.settings.isEmpty else { return 1 }
-        return number("min.insync.replicas", in: topic.settings)
+    var minInSyncReplicas: Int64 {
+        if settings.isEmpty, defaults.isEmpty { return 1 }
+        return number("min.insync.replicas")
     }
 }

@@ -161,6 +161,15 @@ package final class FileDisk: Disk {
     }
 
     package var freeBytes: Int64 { max(0, weir_free_bytes_at(root)) }
+
+    package var totalBytes: Int64 { max(-1, weir_total_bytes_at(root)) }
+
+    /// The root as an absolute path: where other programs find it.
+    package var absolutePath: String {
+        guard let resolved = realpath(rootPath, nil) else { return rootPath }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
 }
 
 /// Refuses paths that could mean something outside of the root or two things at once.

@@ -36,6 +36,7 @@ package final class BrokerService: Sendable {
         let listener = try Listener(binding: address)
         brokerPort = listener.port
         var configuration = settings.node
+        configuration.dataDirectory = disk.absolutePath
         configuration.advertisedHost = settings.advertised?.host ?? Self.reachable(address.host)
         configuration.advertisedPort = Int32(settings.advertised?.port ?? listener.port)
         let node = try BrokerNode(

@@ -18,8 +18,18 @@ package struct ServerSettings: Sendable {
     /// Sets `name`, as `-X name=value` does.
     package mutating func set(_ name: String, _ value: String) throws(Problem) {
         guard let setting = Self.all.first(where: { $0.name == name }) else {
+            switch node.start(with: name, value) {
+            case .taken: return
+            case .refused(let complaint):
+                throw Problem(
+                    "config.value", "\"\(value)\" is not a value for \(name)",
+                    notes: [complaint])
+            case .unknown: break
+            }
             var notes: [String] = []
-            if let near = nearestName(to: name, among: Self.all.map(\.name)) {
+            if let near = nearestName(
+                to: name, among: Self.all.map(\.name) + NodeConfiguration.settingNames)
+            {
                 notes.append("did you mean \"\(near)\"?")
             }
             throw Problem(
@@ -31,6 +41,7 @@ package struct ServerSettings: Sendable {
                 "config.value", "\"\(value)\" is not a value for \(name)",
                 notes: ["expected \(expected)"])
         }
+        if NodeConfiguration.settingNames.contains(name) { node.startedWith[name] = value }
     }
 
     /// The names and what they do, for help.
@@ -133,6 +144,12 @@ package struct ServerSettings: Sendable {
         },
         whole("max.connections", 1...1_000_000, "connections at the same time") {
             $1.driver.connections = Int($0)
+        },
+        whole("max.incremental.fetch.session.cache.slots", 0...100_000, "fetch sessions") {
+            $1.node.fetchSessionsMax = Int($0)
+        },
+        whole("max.request.partition.size.limit", 1...100_000, "partitions of one description") {
+            $1.node.describedPartitionsMax = Int32($0)
         },
         whole("node.id", 0...2_147_483_647, "the number of this node") {
             $1.node.nodeID = NodeID(Int32($0))

@@ -1,0 +1,46 @@
+import Base
+import Log
+import Quorum
+import WireProtocol
+
+extension BrokerNode {
+    /// The data directory with the size of every log in it.
+    mutating func describeLogDirs(_ request: DescribeLogDirsRequest, _ context: RequestContext) {
+        typealias Topic = DescribeLogDirsResponse.DescribeLogDirsTopic
+        var topics: [Topic] = []
+        if let wanted = request.topics {
+            var seen: Set<TopicPartition> = []
+            for topic in wanted {
+                guard let known = image.topic(topic.topic) else { continue }
+                let partitions = topic.partitions.filter { partition in
+                    (0..<known.partitionCount).contains(partition)
+                        && seen.insert(TopicPartition(topic: known.name, partition: partition))
+                            .inserted
+                }
+                if partitions.isEmpty { continue }
+                topics.append(
+                    Topic(
+                        name: known.name,
+                        partitions: partitions.map { logSize(known.name, $0) }))
+            }
+        } else {
+            topics = image.topics.values.map { topic in
+                Topic(
+                    name: topic.name,
+                    partitions: (0..<topic.partitionCount).map { logSize(topic.name, $0) })
+            }
+        }
+        let space = store.diskSpace
+        let directory = DescribeLogDirsResponse.DescribeLogDirsResult(
+            logDir: configuration.dataDirectory, topics: topics, totalBytes: space.total,
+            usableBytes: space.free)
+        answer(context, DescribeLogDirsResponse(results: [directory]))
+    }
+
+    private func logSize(
+        _ topic: String, _ partition: Int32
+    ) -> DescribeLogDirsResponse.DescribeLogDirsPartition {
+        let offsets = store.offsets(of: TopicPartition(topic: topic, partition: partition))
+        return .init(partitionIndex: partition, partitionSize: offsets?.bytes ?? 0)
+    }
+}

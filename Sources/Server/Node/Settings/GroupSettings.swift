@@ -1,0 +1,82 @@
+import Base
+import WireProtocol
+
+/// The settings that a single group may have. Their defaults are the broker's.
+enum GroupSettings {
+    /// In order of their names. `brokerName` is the broker's setting of the same meaning.
+    static let all: [SettingDefinition] = [
+        number(
+            "consumer.heartbeat.interval.ms", "5000",
+            "How often members of the consumer protocol call."),
+        number(
+            "consumer.session.timeout.ms", "45000",
+            "After this silence a member of the consumer protocol is gone."),
+        SettingDefinition(
+            "share.auto.offset.reset", .string, "latest", .text,
+            "Where a share group begins to read."),
+        number(
+            "share.delivery.count.limit", "5",
+            "How often a record is handed out at most."),
+        number(
+            "share.heartbeat.interval.ms", "5000",
+            "How often members of a share group call."),
+        SettingDefinition(
+            "share.isolation.level", .string, "read_uncommitted",
+            .choice(["read_committed", "read_uncommitted"]),
+            "Whether a share group sees records of open and aborted transactions."),
+        number(
+            "share.partition.max.record.locks", "2000",
+            "Records of a partition that may be locked."),
+        number(
+            "share.record.lock.duration.ms", "30000", "How long a record stays locked."),
+        number(
+            "share.session.timeout.ms", "45000",
+            "After this silence a member of a share group is gone."),
+        number(
+            "streams.heartbeat.interval.ms", "5000",
+            "How often members of a streams group call."),
+        number(
+            "streams.num.standby.replicas", "0", "Standby tasks of a streams group."),
+        number(
+            "streams.session.timeout.ms", "45000",
+            "After this silence a member of a streams group is gone."),
+    ]
+
+    private static func number(
+        _ name: String, _ value: String, _ documentation: String
+    ) -> SettingDefinition {
+        SettingDefinition(
+            name, .int, value, .whole(0...Int64(Int32.max)), broker: "group.\(name)",
+            documentation)
+    }
+
+    static func definition(_ name: String) -> SettingDefinition? {
+        all.first { $0.name == name }
+    }
+
+    /// Why these settings can't be a group's; nil when they can. Times stay between the bounds
+    /// that the broker was started with.
+    static func complaint(
+        about settings: OrderedMap<String, String>, _ values: BrokerValues
+    ) -> String? {
+        for (name, value) in settings {
+            guard let definition = definition(name) else {
+                return "unknown group setting \"\(name)\""
+            }
+            if let complaint = definition.complaint(about: value) { return complaint }
+            guard let number = Int64(value), let dot = name.firstIndex(of: ".") else { continue }
+            let kind = name[..<dot]
+            let rest = name[name.index(after: dot)...]
+            for (word, isBelow) in [("min", true), ("max", false)] {
+                let bound = "group.\(kind).\(word).\(rest)"
+                guard let setting = BrokerSettings.definition(bound),
+                    let limit = values.layers(of: setting).first.flatMap({ Int64($0.value) })
+                else { continue }
+                if isBelow ? number < limit : number > limit {
+                    return "\(name) is \(number), \(bound) is \(limit)"
+                }
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,233 @@
+import Base
+import Coordinator
+import WireProtocol
+
+extension BrokerSettings {
+    /// How groups and transactions are kept.
+    static let groups: [BrokerSetting] = [
+        .inert(
+            "group.consumer.assignors", .list, "uniform,range", Inert.notYet,
+            "Assignors of the consumer protocol."),
+        .inert(
+            "group.consumer.heartbeat.interval.ms", .int, "5000", Inert.notYet,
+            "How often members of the consumer protocol call."),
+        .inert(
+            "group.consumer.max.heartbeat.interval.ms", .int, "15000", Inert.notYet,
+            "The longest such interval of a group."),
+        .inert(
+            "group.consumer.max.session.timeout.ms", .int, "60000", Inert.notYet,
+            "The longest session of the consumer protocol."),
+        .inert(
+            "group.consumer.max.size", .int, "2147483647", Inert.notYet,
+            "The most members it has."),
+        .inert(
+            "group.consumer.migration.policy", .string, "bidirectional", Inert.notYet,
+            "Which ways groups may change their protocol."),
+        .inert(
+            "group.consumer.min.heartbeat.interval.ms", .int, "5000", Inert.notYet,
+            "The shortest such interval of a group."),
+        .inert(
+            "group.consumer.min.session.timeout.ms", .int, "45000", Inert.notYet,
+            "The shortest session of the consumer protocol."),
+        .inert(
+            "group.consumer.regex.refresh.interval.ms", .int, "600000", Inert.notYet,
+            "How often subscribed patterns are looked up again."),
+        .inert(
+            "group.consumer.session.timeout.ms", .int, "45000", Inert.notYet,
+            "After this silence such a member is gone."),
+        .inert(
+            "group.coordinator.append.linger.ms", .int, "5", Inert.journal,
+            "How long records of groups wait for company."),
+        .inert(
+            "group.coordinator.rebalance.protocols", .list, "classic,consumer,streams",
+            Inert.notYet, "The protocols that groups may use."),
+        .inert("group.coordinator.threads", .int, "4", Inert.threads, "Threads for groups."),
+        .live(
+            "group.initial.rebalance.delay.ms", .int, "3000",
+            "How long an empty group waits for more members."
+        ) { "\($0.groups.initialRebalanceDelay.wholeMilliseconds)" },
+        .live("group.max.session.timeout.ms", .int, "1800000", "The longest session of a member.") {
+            "\($0.groups.sessionTimeoutMax.wholeMilliseconds)"
+        },
+        .live("group.max.size", .int, "2147483647", "The most members of a group.") {
+            "\($0.groups.membersMax)"
+        },
+        .live("group.min.session.timeout.ms", .int, "6000", "The shortest session of a member.") {
+            "\($0.groups.sessionTimeoutMin.wholeMilliseconds)"
+        },
+        .inert(
+            "group.share.delivery.count.limit", .int, "5", Inert.notYet,
+            "How often a record is handed out at most."),
+        .inert(
+            "group.share.heartbeat.interval.ms", .int, "5000", Inert.notYet,
+            "How often members of share groups call."),
+        .inert(
+            "group.share.max.delivery.count.limit", .int, "10", Inert.notYet,
+            "The highest such number of a group."),
+        .inert(
+            "group.share.max.heartbeat.interval.ms", .int, "15000", Inert.notYet,
+            "The longest such interval of a group."),
+        .inert(
+            "group.share.max.partition.max.record.locks", .int, "4000", Inert.notYet,
+            "The highest bound of locked records of a group."),
+        .inert(
+            "group.share.max.record.lock.duration.ms", .int, "60000", Inert.notYet,
+            "The longest lock of a group."),
+        .inert(
+            "group.share.max.session.timeout.ms", .int, "60000", Inert.notYet,
+            "The longest session of share groups."),
+        .inert(
+            "group.share.max.share.sessions", .int, "2000", Inert.notYet,
+            "Share sessions at the same time."),
+        .inert(
+            "group.share.max.size", .int, "200", Inert.notYet, "The most members it has."),
+        .inert(
+            "group.share.min.delivery.count.limit", .int, "2", Inert.notYet,
+            "The lowest such number of a group."),
+        .inert(
+            "group.share.min.heartbeat.interval.ms", .int, "5000", Inert.notYet,
+            "The shortest such interval of a group."),
+        .inert(
+            "group.share.min.partition.max.record.locks", .int, "100", Inert.notYet,
+            "The lowest bound of locked records of a group."),
+        .inert(
+            "group.share.min.record.lock.duration.ms", .int, "15000", Inert.notYet,
+            "The shortest lock of a group."),
+        .inert(
+            "group.share.min.session.timeout.ms", .int, "45000", Inert.notYet,
+            "The shortest session of share groups."),
+        .inert(
+            "group.share.partition.max.record.locks", .int, "2000", Inert.notYet,
+            "Records of a partition that may be locked."),
+        .inert(
+            "group.share.record.lock.duration.ms", .int, "30000", Inert.notYet,
+            "How long a record stays locked."),
+        .inert(
+            "group.share.session.timeout.ms", .int, "45000", Inert.notYet,
+            "After this silence such a member is gone."),
+        .inert(
+            "group.streams.heartbeat.interval.ms", .int, "5000", Inert.notYet,
+            "How often members of streams groups call."),
+        .inert(
+            "group.streams.max.heartbeat.interval.ms", .int, "15000", Inert.notYet,
+            "The longest such interval of a group."),
+        .inert(
+            "group.streams.max.session.timeout.ms", .int, "60000", Inert.notYet,
+            "The longest session of streams groups."),
+        .inert(
+            "group.streams.max.size", .int, "2147483647", Inert.notYet,
+            "The most members of a streams group."),
+        .inert(
+            "group.streams.max.standby.replicas", .int, "2", Inert.notYet,
+            "The most standby tasks of a group."),
+        .inert(
+            "group.streams.min.heartbeat.interval.ms", .int, "5000", Inert.notYet,
+            "The shortest such interval of a group."),
+        .inert(
+            "group.streams.min.session.timeout.ms", .int, "45000", Inert.notYet,
+            "The shortest session of streams groups."),
+        .inert(
+            "group.streams.num.standby.replicas", .int, "0", Inert.notYet,
+            "Standby tasks of a group."),
+        .inert(
+            "group.streams.session.timeout.ms", .int, "45000", Inert.notYet,
+            "After this silence such a member is gone."),
+        .live("offset.metadata.max.bytes", .int, "4096", "The longest text of a committed offset.")
+        { "\($0.groups.offsetMetadataBytesMax)" },
+        .inert(
+            "offsets.commit.timeout.ms", .int, "5000", Inert.journal,
+            "How long a commit waits for replicas."),
+        .inert(
+            "offsets.load.buffer.size", .int, "5242880", Inert.journal,
+            "Bytes read at once when groups are loaded."),
+        .live(
+            "offsets.retention.check.interval.ms", .long, "600000",
+            "How often expired offsets are looked for."
+        ) { "\($0.groups.offsetsRetentionCheckInterval.wholeMilliseconds)" },
+        .live(
+            "offsets.retention.minutes", .int, "10080",
+            "How long the offsets of an empty group are kept."
+        ) { "\($0.groups.offsetsRetention.wholeMilliseconds / 60_000)" },
+        .inert(
+            "offsets.topic.compression.codec", .int, "0", Inert.notYet,
+            "Compression of the topic that keeps the groups."),
+        .live(
+            "offsets.topic.num.partitions", .int, "50",
+            "Partitions of the topic that keeps the groups."
+        ) { "\($0.offsetsPartitions)" },
+        .inert(
+            "offsets.topic.replication.factor", .short, "3", Inert.oneBroker,
+            "Replicas of the topic that keeps the groups."),
+        .inert(
+            "offsets.topic.segment.bytes", .int, "104857600", Inert.notYet,
+            "Size of a file of the topic that keeps the groups."),
+        .inert(
+            "share.coordinator.append.linger.ms", .int, "5", Inert.journal,
+            "How long states of shares wait for company."),
+        .inert(
+            "share.coordinator.cold.partition.snapshot.interval.ms", .int, "300000", Inert.notYet,
+            "How often quiet states are summed up."),
+        .inert(
+            "share.coordinator.load.buffer.size", .int, "5242880", Inert.notYet,
+            "Bytes read at once when states are loaded."),
+        .inert(
+            "share.coordinator.snapshot.update.records.per.snapshot", .int, "500", Inert.notYet,
+            "Changes of a state before it is summed up."),
+        .inert(
+            "share.coordinator.state.topic.compression.codec", .int, "0", Inert.notYet,
+            "Compression of the topic that keeps shares."),
+        .inert(
+            "share.coordinator.state.topic.min.isr", .short, "2", Inert.oneBroker,
+            "Replicas that must have a record of that topic."),
+        .inert(
+            "share.coordinator.state.topic.num.partitions", .int, "50", Inert.notYet,
+            "Partitions of the topic that keeps shares."),
+        .inert(
+            "share.coordinator.state.topic.prune.interval.ms", .int, "300000", Inert.notYet,
+            "How often old states are looked for."),
+        .inert(
+            "share.coordinator.state.topic.replication.factor", .short, "3", Inert.oneBroker,
+            "Replicas of the topic that keeps shares."),
+        .inert(
+            "share.coordinator.state.topic.segment.bytes", .int, "104857600", Inert.notYet,
+            "Size of a file of the topic that keeps shares."),
+        .inert(
+            "share.coordinator.threads", .int, "1", Inert.threads, "Threads for states of shares."),
+        .inert(
+            "share.coordinator.write.timeout.ms", .int, "5000", Inert.journal,
+            "How long a state waits for replicas."),
+        .inert(
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms", .int, "10000",
+            Inert.notYet, "How often late transactions are looked for."),
+        .inert(
+            "transaction.max.timeout.ms", .int, "900000", Inert.notYet,
+            "The longest time that a transaction may ask for."),
+        .inert(
+            "transaction.partition.verification.enable", .boolean, "true", Inert.notYet,
+            "Whether appends are checked with the coordinator.", scope: .cluster),
+        .inert(
+            "transaction.remove.expired.transaction.cleanup.interval.ms", .int, "3600000",
+            Inert.notYet, "How often idle transactional ids are looked for."),
+        .inert(
+            "transaction.state.log.load.buffer.size", .int, "5242880", Inert.journal,
+            "Bytes read at once when transactions are loaded."),
+        .inert(
+            "transaction.state.log.min.isr", .int, "2", Inert.oneBroker,
+            "Replicas that must have a record of that topic."),
+        .inert(
+            "transaction.state.log.num.partitions", .int, "50", Inert.notYet,
+            "Partitions of the topic that keeps transactions."),
+        .inert(
+            "transaction.state.log.replication.factor", .short, "3", Inert.oneBroker,
+            "Replicas of the topic that keeps transactions."),
+        .inert(
+            "transaction.state.log.segment.bytes", .int, "104857600", Inert.notYet,
+            "Size of a file of the topic that keeps transactions."),
+        .inert(
+            "transaction.two.phase.commit.enable", .boolean, "false", Inert.notYet,
+            "Whether transactions may outlive their time."),
+        .inert(
+            "transactional.id.expiration.ms", .int, "604800000", Inert.notYet,
+            "After this a silent transactional id is forgotten."),
+    ]
+}
