@@ -87,6 +87,13 @@ struct NodeHarness {
                 Issue.record("sync failed: \(error)")
             }
             if !holdsSyncs { completeSync() }
+        case .syncSegment(let ticket, let file):
+            do {
+                try file.sync()
+            } catch {
+                Issue.record("sync failed: \(error)")
+            }
+            send(.journalSynced(ticket, failure: nil))
         case .wakeAt(let instant): wakeAt = instant
         case .commandFinished(let id, let result): finished[id.value] = result
         case .halt(let problem): halted = problem

@@ -1,7 +1,8 @@
 import Base
 
-/// A checkpoint under way: segments are synced one by one, then directories, then the checkpoint
-/// file replaces the old one, and the journal before `replayFrom` may be used again.
+/// A checkpoint under way: what segments still have in memory is written, they are synced one by
+/// one, then directories, then the checkpoint file replaces the old one, and the journal before
+/// `replayFrom` may be used again.
 struct CheckpointRun: Sendable {
     struct SegmentSync: Hashable, Sendable {
         var number: UInt32
@@ -12,16 +13,26 @@ struct CheckpointRun: Sendable {
 
     /// Frames below are in the segments that this run syncs.
     var replayFrom: UInt64
+    /// Partitions with batches that are not in their segment files yet.
+    private var writes: [UInt32]
     private var segments: [SegmentSync]
     private var segmentsDone = 0
     private var directories: [UInt32]
     private var directoriesDone = 0
 
-    init(replayFrom: UInt64, segments: [SegmentSync], directories: [UInt32]) {
+    init(
+        replayFrom: UInt64, writes: [UInt32], segments: [SegmentSync], directories: [UInt32]
+    ) {
         self.replayFrom = replayFrom
+        self.writes = writes
         self.segments = segments
         self.directories = directories
     }
+
+    /// The partition to write next; syncs begin when all are written.
+    var nextWrite: UInt32? { writes.last }
+
+    mutating func writeIsDone() { writes.removeLast() }
 
     /// The segment to sync next; nil when all are durable.
     var nextSegment: SegmentSync? {
@@ -54,6 +65,8 @@ struct MaintenanceSchedule: Sendable {
     var nextCleaning: Instant
     /// After the disk was full: no growth of the journal before this moment.
     var growthBlockedUntil = Instant(nanoseconds: .min)
+    /// After a segment could not be written because the disk was full.
+    var writesBlockedUntil = Instant(nanoseconds: .min)
     /// After a checkpoint could not be written because the disk was full.
     var checkpointBlockedUntil = Instant(nanoseconds: .min)
 

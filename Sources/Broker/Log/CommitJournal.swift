@@ -42,6 +42,13 @@ struct CommitJournal: Sendable {
         var sequence: UInt64
     }
 
+    /// Frames that stand one behind the other in a file and are not written yet.
+    private struct Queued: Sendable {
+        var fileIndex: Int
+        var position: Int64
+        var pieces: [Bytes]
+    }
+
     /// Frames of one file that wait for a sync.
     private struct Unsynced: Sendable {
         var fileIndex: Int
@@ -69,6 +76,8 @@ struct CommitJournal: Sendable {
     /// Every frame below is durable.
     private(set) var durableSequence: UInt64 = 1
     private var releasedSequence: UInt64 = 1
+    private var queued: [Queued] = []
+    private(set) var queuedBytes = 0
     private var unsynced: [Unsynced] = []
     private var growing: Growing?
 
@@ -155,12 +164,20 @@ struct CommitJournal: Sendable {
         return Slot(position: writePosition, generation: generation, sequence: nextSequence)
     }
 
-    /// Writes the frame for which `slot` was reserved. After a failure the slot is free again.
-    mutating func commit(_ frame: Bytes, at slot: Slot) throws(StorageFailure) {
+    /// Takes the frame for which `slot` was reserved, padded to a multiple of 8 bytes. It is
+    /// written together with all others that arrive before the next sync: one call for the group.
+    mutating func commit(_ frame: Bytes, at slot: Slot) {
         precondition(slot.sequence == nextSequence && slot.position == writePosition)
+        precondition(frame.count & 7 == 0, "frames begin at multiples of 8")
         guard let activeIndex else { preconditionFailure("commit needs a reserved slot") }
-        try files[activeIndex].file.write([frame], at: slot.position)
-        writePosition += Int64((frame.count + 7) & ~7)
+        if queued.last?.fileIndex == activeIndex {
+            queued[queued.count - 1].pieces.append(frame)
+        } else {
+            queued.append(
+                Queued(fileIndex: activeIndex, position: slot.position, pieces: [frame]))
+        }
+        queuedBytes += frame.count
+        writePosition += Int64(frame.count)
         nextSequence += 1
         files[activeIndex].endSequence = nextSequence
         if unsynced.last?.fileIndex == activeIndex {
@@ -174,9 +191,17 @@ struct CommitJournal: Sendable {
 
     var hasUnsynced: Bool { !unsynced.isEmpty }
 
+    /// Writes the frames that wait for it. What a failure leaves on disk is unknown.
+    mutating func writeQueued() throws(StorageFailure) {
+        for run in queued { try files[run.fileIndex].file.write(run.pieces, at: run.position) }
+        queued.removeAll(keepingCapacity: true)
+        queuedBytes = 0
+    }
+
     /// The oldest file with frames that are not durable, and the sequence below which all frames
     /// will be once it is synced. A sync covers one file; frames in a newer one wait for the next.
     func nextSync() -> (file: any DiskFile, endSequence: UInt64)? {
+        precondition(queued.isEmpty, "frames are written before they are synced")
         guard let first = unsynced.first else { return nil }
         return (files[first.fileIndex].file, first.endSequence)
     }
@@ -279,6 +304,8 @@ struct CommitJournal: Sendable {
 
     func checkInvariants() {
         precondition(durableSequence <= nextSequence, "durable frames were written")
+        precondition(
+            queued.isEmpty || hasUnsynced, "frames that wait to be written are not durable")
         for (index, entry) in files.enumerated() where entry.isFree {
             precondition(index != activeIndex, "the active file is not free")
             precondition(

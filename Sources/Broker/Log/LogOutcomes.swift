@@ -245,9 +245,18 @@ package enum DeleteRecordsFailure: Error, Equatable, Sendable {
     }
 }
 
-/// What the driver must make durable off the loop. At most one is open.
+/// Syncs of different lanes may run at the same time; of each lane one is open at most.
+package enum SyncLane: Sendable {
+    /// Acknowledgements wait for it.
+    case journal
+    /// Nobody waits for it.
+    case segments
+}
+
+/// What the driver must make durable off the loop.
 package struct SyncRequest: Sendable {
     package var ticket: SyncTicket
+    package var lane: SyncLane
     package var file: any DiskFile
 }
 

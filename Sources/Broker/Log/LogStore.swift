@@ -9,12 +9,6 @@ import Compression
 /// the loop; hand the outcome to `syncCompleted`; call `beginSync` again. Call `maintain` at
 /// `nextDeadline`.
 package struct LogStore: Sendable {
-    /// What a sync that is under way will make durable.
-    enum OpenSync: Sendable {
-        case journal(endSequence: UInt64)
-        case segment(CheckpointRun.SegmentSync)
-    }
-
     /// An append whose journal frame waits for a sync.
     private struct PendingAppend: Sendable {
         var sequence: UInt64
@@ -42,14 +36,18 @@ package struct LogStore: Sendable {
     package private(set) var haltReason: Problem?
     private(set) var figures = LogStoreStatistics()
 
-    private var openSync: (ticket: SyncTicket, what: OpenSync)?
+    private var openJournalSync: (ticket: SyncTicket, endSequence: UInt64)?
+    private var openSegmentSync: (ticket: SyncTicket, segment: CheckpointRun.SegmentSync)?
     private var lastTicket: UInt64 = 0
-    private var lastSyncWasJournal = false
     private var pending = Fifo<PendingAppend>()
     /// Partitions whose durable end no frame in the journal tells yet.
     private var untold: [UInt32] = []
     private var tailOrder = Fifo<(number: UInt32, bytes: Int)>()
     private var tailBytes = 0
+    /// Bytes of batches that no segment file has yet, at most; they also count against free space.
+    private var unwrittenBytes: Int64 = 0
+    /// Partitions with enough unwritten bytes to be worth a write.
+    private var writeBehindQueue: [UInt32] = []
     private var spaceLeft: Int64 = 0
 
     init(
@@ -192,10 +190,12 @@ package struct LogStore: Sendable {
     mutating func add(_ log: PartitionLog) {
         slots[log.topicPartition] = logs.count
         slotsByNumber[log.number] = logs.count
+        unwrittenBytes += Int64(log.unwrittenBytes)
         logs.append(log)
     }
 
     private mutating func remove(slot: Int) {
+        unwrittenBytes -= Int64(logs[slot].unwrittenBytes)
         slots[logs[slot].topicPartition] = nil
         slotsByNumber[logs[slot].number] = nil
         logs.swapAt(slot, logs.count - 1)
@@ -208,7 +208,8 @@ package struct LogStore: Sendable {
     // MARK: Append
 
     /// Appends one record batch, whose base offset and leader epoch are set here: one pass of
-    /// checks, one write to the segment, one to the journal, one copy in memory.
+    /// checks, one copy in memory. The journal gets it with the others of its group when the next
+    /// sync begins, the segment with its neighbours when they are worth a write.
     package mutating func append(
         _ batch: Bytes, to partition: TopicPartition, origin: AppendOrigin = .client, now: Now
     ) throws(AppendFailure) -> AppendResult {
@@ -242,25 +243,20 @@ package struct LogStore: Sendable {
             throw .recordListTooLarge(bytes: batch.count, limit: journal.payloadBytesMax)
         }
         guard hasRoom(for: 2 * batch.count) else { throw .noSpace }
+        try makeRoomInMemory()
         let place = try reserve(payload: batch.count, now: now)
         let plan = logs[slot].plan(
             bytes: batch.count, maxTimestamp: validated.maxTimestamp,
             lastOffsetDelta: validated.header.lastOffsetDelta, now: wall)
+        do {
+            try logs[slot].prepare(plan, now: wall)
+        } catch {
+            throw appendFailure(error)
+        }
         let (frame, header) = makeFrame(batch, validated, log: logs[slot], plan, place)
-        let stored = frame[JournalFrameHeader.byteCount..<frame.count]
-        // The segment first: if this fails the journal knows nothing of the batch, and what was
-        // written lies behind the end of the log, where the next append overwrites it.
-        do {
-            try logs[slot].store(stored, plan, now: wall)
-        } catch {
-            throw appendFailure(error)
-        }
-        do {
-            try journal.commit(frame, at: place)
-        } catch {
-            throw appendFailure(error)
-        }
-        logs[slot].advance(header, stored, now: wall)
+        let start = JournalFrameHeader.byteCount
+        journal.commit(frame, at: place)
+        logs[slot].advance(header, frame[start..<(start + batch.count)], now: wall)
         remember(slot, header, place)
         return result(slot, validated, header.baseOffset, header.lastOffset, isDuplicate: false)
     }
@@ -288,9 +284,12 @@ package struct LogStore: Sendable {
         header.maxTimestamp = validated.maxTimestamp
         if validated.appendTime != nil { header.attributes |= 8 }
         let start = JournalFrameHeader.byteCount
-        let frame = Bytes(count: start + batch.count) { target in
-            let payload = UnsafeMutableRawBufferPointer(rebasing: target[start...])
+        let padded = JournalFrameHeader.paddedByteCount(payload: batch.count)
+        let frame = Bytes(count: padded) { target in
+            let end = start + batch.count
+            let payload = UnsafeMutableRawBufferPointer(rebasing: target[start..<end])
             batch.withUnsafeBytes { payload.copyMemory(from: $0) }
+            for index in end..<padded { target[index] = 0 }
             payload.storeBytes(of: header.baseOffset.bigEndian, as: Int64.self)
             payload.storeBytes(
                 of: header.leaderEpoch.bigEndian, toByteOffset: 12, as: Int32.self)
@@ -329,12 +328,13 @@ package struct LogStore: Sendable {
         figures.appendedRecords += Int64(header.recordCount)
         bytesSinceCheckpoint += Int64(header.byteCount)
         spaceLeft -= Int64(header.byteCount)
+        unwrittenBytes += Int64(header.byteCount)
+        let waiting = logs[slot].unwrittenBytes
+        if waiting >= Self.writeBehindBytes, waiting - header.byteCount < Self.writeBehindBytes {
+            writeBehindQueue.append(number)
+        }
         tailOrder.append((number, header.byteCount))
         tailBytes += header.byteCount
-        while tailBytes > configuration.tailCacheBytes, let oldest = tailOrder.removeFirst() {
-            tailBytes -= oldest.bytes
-            if let slot = slotsByNumber[oldest.number] { logs[slot].tail.removeOldest() }
-        }
         if configuration.planted == .acknowledgeBeforeSync {
             _ = logs[slot].durable(upTo: logs[slot].logEnd)
         }
@@ -342,10 +342,62 @@ package struct LogStore: Sendable {
 
     private mutating func hasRoom(for bytes: Int) -> Bool {
         if spaceLeft < Int64(bytes) + (1 << 20) {
-            spaceLeft = disk.freeBytes - configuration.reserveBytes
+            spaceLeft = disk.freeBytes - configuration.reserveBytes - unwrittenBytes
         }
         return spaceLeft >= Int64(bytes)
     }
+
+    // MARK: Memory
+
+    /// So many unwritten bytes of one partition are written in one call before a checkpoint asks.
+    private static let writeBehindBytes = 1 << 20
+    /// Frames that wait longer than this for a sync are written while it runs.
+    private static let queuedFrameBytesMax = 4 << 20
+
+    /// Drops the oldest batches from memory until the rest fits, writing those first that are in no
+    /// segment yet. That bounds memory: appends wait for the disk here when it can't keep up.
+    private mutating func makeRoomInMemory() throws(AppendFailure) {
+        do {
+            if journal.queuedBytes > Self.queuedFrameBytesMax { try journal.writeQueued() }
+            while tailBytes > configuration.tailCacheBytes, let oldest = tailOrder.first {
+                if let slot = slotsByNumber[oldest.number] {
+                    if logs[slot].tail.oldestLastOffset >= logs[slot].writtenEnd {
+                        try writeBehind(slot)
+                    }
+                    logs[slot].tail.removeOldest()
+                }
+                tailBytes -= oldest.bytes
+                _ = tailOrder.removeFirst()
+            }
+        } catch {
+            throw appendFailure(error)
+        }
+    }
+
+    mutating func writeBehind(_ slot: Int) throws(StorageFailure) {
+        let waiting = logs[slot].unwrittenBytes
+        guard waiting > 0 else { return }
+        try logs[slot].writeBehind()
+        unwrittenBytes -= Int64(waiting)
+    }
+
+    /// Whether partitions have enough unwritten bytes for a write.
+    var wantsToWriteBehind: Bool { !writeBehindQueue.isEmpty }
+
+    /// Writes what partitions have gathered, about `budgetBytes` of it.
+    mutating func stepWriteBehind(budgetBytes: Int) throws(StorageFailure) {
+        var left = budgetBytes
+        while left > 0, let number = writeBehindQueue.last {
+            if let slot = slotsByNumber[number] {
+                left -= logs[slot].unwrittenBytes
+                try writeBehind(slot)
+            }
+            writeBehindQueue.removeLast()
+        }
+    }
+
+    /// Bytes that waited to be written are gone with their segments.
+    mutating func forgetUnwritten(_ bytes: Int) { unwrittenBytes -= Int64(bytes) }
 
     /// The free space has changed by more than appends: ask the disk again.
     package mutating func forgetSpaceLeft() { spaceLeft = 0 }
@@ -393,9 +445,12 @@ package struct LogStore: Sendable {
         let payload = DurableNote(durableSequence: journal.durableSequence, ends: ends).encoded()
         guard let place = journal.reserve(payload: payload.count) else { return }
         let start = JournalFrameHeader.byteCount
-        let frame = Bytes(count: start + payload.count) { target in
-            let body = UnsafeMutableRawBufferPointer(rebasing: target[start...])
+        let padded = JournalFrameHeader.paddedByteCount(payload: payload.count)
+        let frame = Bytes(count: padded) { target in
+            let end = start + payload.count
+            let body = UnsafeMutableRawBufferPointer(rebasing: target[start..<end])
             payload.withUnsafeBytes { body.copyMemory(from: $0) }
+            for index in end..<padded { target[index] = 0 }
             let header = JournalFrameHeader(
                 payloadLength: payload.count, payloadChecksum: crc32c(payload),
                 identity: journal.identity, generation: place.generation,
@@ -403,32 +458,35 @@ package struct LogStore: Sendable {
                 partitionNumber: 0, leaderEpoch: -1, kind: .durableNote, startsSegment: false)
             header.write(into: target)
         }
-        do {
-            try journal.commit(frame, at: place)
-        } catch {
-            // A note only helps to tell damage from a torn tail; the next append meets the same
-            // trouble and reports it.
-            return
-        }
+        journal.commit(frame, at: place)
     }
 
     // MARK: Sync
 
-    /// What to make durable next; nil when nothing waits or a request is still open. Journal and
-    /// segments take turns, so that neither starves the other.
+    /// What to make durable next; nil when nothing waits that is not under way. Call it until it
+    /// says nil: one sync of the journal and one of a segment may be open at a time, so that a
+    /// checkpoint does not hold up acknowledgements.
     package mutating func beginSync() -> SyncRequest? {
-        guard openSync == nil, haltReason == nil else { return nil }
-        if !journal.hasUnsynced || lastSyncWasJournal, let request = beginSegmentSync() {
-            return request
+        guard haltReason == nil else { return nil }
+        if openJournalSync == nil, journal.hasUnsynced {
+            tellDurableEnds()
+            do {
+                try journal.writeQueued()
+            } catch {
+                halt("a write of the journal failed: \(error)")
+                return nil
+            }
+            if let next = journal.nextSync() {
+                let request = open(.journal, file: next.file)
+                openJournalSync = (request.ticket, next.endSequence)
+                return request
+            }
         }
-        guard journal.hasUnsynced else { return nil }
-        tellDurableEnds()
-        guard let next = journal.nextSync() else { return nil }
-        lastSyncWasJournal = true
-        return open(.journal(endSequence: next.endSequence), file: next.file)
+        return openSegmentSync == nil ? beginSegmentSync() : nil
     }
 
     private mutating func beginSegmentSync() -> SyncRequest? {
+        guard checkpointRun?.nextWrite == nil else { return nil }
         while let next = checkpointRun?.nextSegment {
             guard let slot = slotsByNumber[next.number],
                 let index = logs[slot].segments.firstIndex(where: {
@@ -440,9 +498,10 @@ package struct LogStore: Sendable {
                 continue
             }
             do {
-                let file = try logs[slot].segments[index].handle(disk)
-                lastSyncWasJournal = false
-                return open(.segment(next), file: file)
+                let request = open(
+                    .segments, file: try logs[slot].segments[index].handle(disk))
+                openSegmentSync = (request.ticket, next)
+                return request
             } catch {
                 halt("a segment can't be made durable: \(error)")
                 return nil
@@ -451,32 +510,35 @@ package struct LogStore: Sendable {
         return nil
     }
 
-    private mutating func open(_ what: OpenSync, file: any DiskFile) -> SyncRequest {
+    private mutating func open(_ lane: SyncLane, file: any DiskFile) -> SyncRequest {
         lastTicket += 1
-        let ticket = SyncTicket(lastTicket)
-        openSync = (ticket, what)
-        return SyncRequest(ticket: ticket, file: file)
+        return SyncRequest(ticket: SyncTicket(lastTicket), lane: lane, file: file)
     }
+
+    /// The segment whose sync is under way was changed: its outcome says nothing any more.
+    mutating func forgetSegmentSync() { openSegmentSync = nil }
 
     /// The answer to `beginSync`. A failure is final: after a failed sync the system may have
     /// dropped the bytes and still show them, so only a restart that reads the disk can tell.
     package mutating func syncCompleted(
         _ ticket: SyncTicket, failure: StorageFailure?
     ) -> SyncOutcome {
-        guard let open = openSync, open.ticket == ticket else { return .advanced([]) }
-        openSync = nil
+        let journalSync = openJournalSync?.ticket == ticket ? openJournalSync : nil
+        let segmentSync = openSegmentSync?.ticket == ticket ? openSegmentSync : nil
+        guard journalSync != nil || segmentSync != nil else { return .advanced([]) }
         if let haltReason { return .halt(haltReason) }
         if let failure, configuration.planted != .ignoreSyncError {
             return .halt(halt("a sync failed: \(failure)"))
         }
-        switch open.what {
-        case .journal(let endSequence):
-            figures.journalSyncs += 1
-            return .advanced(journalIsDurable(below: endSequence))
-        case .segment(let segment):
-            segmentIsDurable(segment)
+        if let segmentSync {
+            openSegmentSync = nil
+            segmentIsDurable(segmentSync.segment)
             return .advanced([])
         }
+        guard let journalSync else { return .advanced([]) }
+        openJournalSync = nil
+        figures.journalSyncs += 1
+        return .advanced(journalIsDurable(below: journalSync.endSequence))
     }
 
     private mutating func journalIsDurable(below endSequence: UInt64) -> [DurableAdvance] {
@@ -611,6 +673,9 @@ package struct LogStore: Sendable {
     package func checkInvariants() {
         for log in logs { log.checkInvariants() }
         journal.checkInvariants()
+        precondition(
+            unwrittenBytes == logs.reduce(0) { $0 + Int64($1.unwrittenBytes) },
+            "what waits to be written is a sum")
         precondition(replayFrom <= journal.nextSequence, "replay begins in the past")
     }
 }

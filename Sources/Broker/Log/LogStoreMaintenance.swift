@@ -12,7 +12,8 @@ extension LogStore {
         if let haltReason { return haltReason }
         removeDoomed(now.monotonic)
         growJournal(now.monotonic, budgetBytes: budgetBytes)
-        stepCheckpoint(now)
+        stepWriteBehind(now, budgetBytes: budgetBytes)
+        stepCheckpoint(now, budgetBytes: budgetBytes)
         if now.monotonic >= schedule.nextRetention {
             schedule.nextRetention = now.monotonic + configuration.retentionCheckInterval
             enforceRetention(now)
@@ -28,9 +29,10 @@ extension LogStore {
         if journal.wantsToGrow {
             deadline = min(deadline, max(.zero, schedule.growthBlockedUntil))
         }
+        if wantsToWriteBehind { deadline = min(deadline, max(.zero, schedule.writesBlockedUntil)) }
         if let run = checkpointRun {
             // Waiting for syncs of segments is not our turn.
-            if run.nextSegment == nil {
+            if run.nextWrite != nil || run.nextSegment == nil {
                 deadline = min(deadline, max(.zero, schedule.checkpointBlockedUntil))
             }
         } else if bytesSinceCheckpoint >= checkpointThreshold {
@@ -43,7 +45,12 @@ extension LogStore {
         return deadline
     }
 
-    private var checkpointThreshold: Int64 { Int64(configuration.journalFileBytes / 2) }
+    /// A quarter of the ring as it may grow: rare enough to cost little, early enough that appends
+    /// never wait for it, and a bound on what a restart has to replay.
+    private var checkpointThreshold: Int64 {
+        let files = max(configuration.journalFileCountMax / 2, 1)
+        return Int64(configuration.journalFileBytes / 2) * Int64(files)
+    }
 
     // MARK: Files
 
@@ -93,7 +100,19 @@ extension LogStore {
 
     // MARK: Checkpoint
 
-    private mutating func stepCheckpoint(_ now: Now) {
+    private mutating func stepWriteBehind(_ now: Now, budgetBytes: Int) {
+        guard wantsToWriteBehind, now.monotonic >= schedule.writesBlockedUntil else { return }
+        do {
+            try stepWriteBehind(budgetBytes: budgetBytes)
+        } catch .noSpace {
+            forgetSpaceLeft()
+            schedule.writesBlockedUntil = now.monotonic + Self.retryAfterFullDisk
+        } catch {
+            halt("a segment could not be written: \(error)")
+        }
+    }
+
+    private mutating func stepCheckpoint(_ now: Now, budgetBytes: Int) {
         guard now.monotonic >= schedule.checkpointBlockedUntil else { return }
         do {
             if checkpointRun == nil {
@@ -103,7 +122,17 @@ extension LogStore {
                 guard isDue else { return }
                 try beginCheckpoint(now)
             }
-            guard checkpointRun?.nextSegment == nil else { return }
+            var left = budgetBytes
+            while left > 0, let number = checkpointRun?.nextWrite {
+                if let slot = slotsByNumber[number] {
+                    left -= logs[slot].unwrittenBytes
+                    try writeBehind(slot)
+                }
+                checkpointRun?.writeIsDone()
+            }
+            guard checkpointRun?.nextWrite == nil, checkpointRun?.nextSegment == nil else {
+                return
+            }
             for _ in 0..<Self.directoriesPerStep {
                 guard try syncNextDirectory() else { break }
             }
@@ -120,12 +149,14 @@ extension LogStore {
         schedule.nextCheckpoint = now.monotonic + configuration.checkpointInterval
         bytesSinceCheckpoint = 0
         let expiry = now.timestamp.milliseconds &- configuration.producerExpirationMilliseconds
+        var writes: [UInt32] = []
         var segments: [CheckpointRun.SegmentSync] = []
         var directories: [UInt32] = []
         for slot in logs.indices {
             logs[slot].producers.removeExpired(before: expiry)
             try writeIndexes(slot)
             try writeAborted(slot)
+            if logs[slot].unwrittenBytes > 0 { writes.append(logs[slot].number) }
             for segment in logs[slot].segments where segment.syncedBytes < segment.bytes {
                 segments.append(
                     CheckpointRun.SegmentSync(
@@ -142,7 +173,8 @@ extension LogStore {
             logs[slot].candidate = candidate
         }
         checkpointRun = CheckpointRun(
-            replayFrom: journal.nextSequence, segments: segments, directories: directories)
+            replayFrom: journal.nextSequence, writes: writes, segments: segments,
+            directories: directories)
     }
 
     /// Index files of segments that were closed since the last checkpoint. They can be built again
@@ -222,6 +254,10 @@ extension LogStore {
     /// A whole checkpoint here and now, with every sync on this thread.
     mutating func checkpointNow(_ now: Now) throws(StorageFailure) {
         if checkpointRun == nil { try beginCheckpoint(now) }
+        while let number = checkpointRun?.nextWrite {
+            if let slot = slotsByNumber[number] { try writeBehind(slot) }
+            checkpointRun?.writeIsDone()
+        }
         while let next = checkpointRun?.nextSegment {
             if let slot = slotsByNumber[next.number],
                 let index = logs[slot].segments.firstIndex(where: {
@@ -295,7 +331,9 @@ extension LogStore {
                 let (count, rollsFirst) = try logs[slot].expired(now: wall)
                 guard count > 0 else { continue }
                 if rollsFirst { try logs[slot].roll(now: wall) }
+                let waiting = logs[slot].unwrittenBytes
                 removed += logs[slot].removeFirstSegments(count)
+                forgetUnwritten(waiting - logs[slot].unwrittenBytes)
             }
             guard !removed.isEmpty else { return }
             try writeCheckpoint()
@@ -370,6 +408,8 @@ extension LogStore {
         do {
             // Journal frames of what is cut must not be replayed.
             if checkpointRun != nil { try checkpointNow(now) }
+            try writeBehind(slot)
+            forgetSegmentSync()
             try logs[slot].truncate(to: offset.value, now: now.timestamp.milliseconds)
             forgetPending(number: logs[slot].number)
             try checkpointNow(now)

@@ -3,8 +3,9 @@ import Base
 /// The records of one partition: segments in offset order, what is durable of them, who wrote them.
 ///
 /// Appending has three steps, so that a failure leaves nothing half-visible: `plan` decides where
-/// the batch goes, `store` writes it behind the visible end of the segment, and `advance` makes it
-/// part of the log once the journal has it too.
+/// the batch goes, `prepare` opens a new segment if there must be one, and `advance` makes it part
+/// of the log once the journal has taken it. The segment's file gets it later, together with others
+/// (`writeBehind`); until then readers find it in `tail`.
 struct PartitionLog: Sendable {
     let topicPartition: TopicPartition
     let topicID: UUID128
@@ -18,6 +19,10 @@ struct PartitionLog: Sendable {
     var logStart: Int64 = 0
     var logEnd: Int64 = 0
     var durableEnd: Int64 = 0
+    /// Records below are in segment files; those above are in `tail`.
+    var writtenEnd: Int64 = 0
+    /// Bytes of batches that no segment file has yet.
+    private(set) var unwrittenBytes = 0
     /// Readers see records below. With one replica it is the durable end.
     var highWatermark: Int64 = 0
     var leaderEpoch: Int32 = 0
@@ -47,6 +52,7 @@ struct PartitionLog: Sendable {
         logStart = checkpoint.logStart
         logEnd = checkpoint.end
         durableEnd = checkpoint.durableEnd
+        writtenEnd = checkpoint.end
         leaderEpoch = checkpoint.leaderEpoch
         cleanedUpTo = checkpoint.cleanedUpTo
         epochs = LeaderEpochCache(entries: checkpoint.epochs)
@@ -111,22 +117,41 @@ struct PartitionLog: Sendable {
             startsSegment: isFull || waited > settings.segmentMilliseconds)
     }
 
-    /// Writes the batch behind the end of the log, in a new segment if the plan says so.
-    mutating func store(_ batch: Bytes, _ plan: Plan, now: Int64) throws(StorageFailure) {
+    /// Begins a new segment if the plan says so.
+    mutating func prepare(_ plan: Plan, now: Int64) throws(StorageFailure) {
         if plan.startsSegment, segments.last?.baseOffset != logEnd { try roll(now: now) }
-        try segments[segments.count - 1].write(batch, disk: disk)
     }
 
-    /// Makes the batch that `store` wrote part of the log.
+    /// Makes a batch part of the log.
     mutating func advance(_ header: BatchHeader, _ batch: Bytes, now: Int64) {
-        note(header, batch, now: now)
+        segments[segments.count - 1].append(
+            batch, header, indexInterval: settings.indexIntervalBytes)
+        unwrittenBytes += batch.count
+        noteEnd(header, batch, now: now)
         tail.add(header, batch)
     }
 
-    /// Everything that a batch changes apart from the bytes; also used at recovery.
+    /// Everything that a batch changes which stands in its segment file already: at recovery.
     mutating func note(_ header: BatchHeader, _ batch: Bytes, now: Int64) {
-        precondition(header.baseOffset >= logEnd, "offsets rise")
         segments[segments.count - 1].added(header, indexInterval: settings.indexIntervalBytes)
+        noteEnd(header, batch, now: now)
+        writtenEnd = logEnd
+    }
+
+    /// Writes everything that waits to its segments. After a failure it waits still.
+    mutating func writeBehind() throws(StorageFailure) {
+        guard unwrittenBytes > 0 else { return }
+        // Newest first, so that the walk ends where nothing can wait.
+        for index in segments.indices.reversed() {
+            try segments[index].writeBehind(disk)
+            if segments[index].baseOffset <= writtenEnd { break }
+        }
+        unwrittenBytes = 0
+        writtenEnd = logEnd
+    }
+
+    private mutating func noteEnd(_ header: BatchHeader, _ batch: Bytes, now: Int64) {
+        precondition(header.baseOffset >= logEnd, "offsets rise")
         logEnd = header.lastOffset + 1
         if epochs.latest != header.leaderEpoch {
             epochs.assign(epoch: header.leaderEpoch, start: header.baseOffset)
@@ -184,7 +209,9 @@ struct PartitionLog: Sendable {
         guard count > 0 else { return [] }
         let removed = Array(segments.prefix(count))
         segments.removeFirst(count)
+        for segment in removed { unwrittenBytes -= segment.unwrittenBytes }
         let first = segments.first?.baseOffset ?? logEnd
+        writtenEnd = max(writtenEnd, first)
         raiseLogStart(to: first)
         cleanedUpTo = max(cleanedUpTo, min(first, logEnd))
         checkpointed.forget(below: first, logStart: logStart)
@@ -230,6 +257,7 @@ struct PartitionLog: Sendable {
     /// checkpoint before anything else is appended.
     mutating func truncate(to offset: Int64, now: Int64) throws(StorageFailure) {
         guard offset < logEnd else { return }
+        try writeBehind()
         tail.removeAll()
         while let last = segments.last, last.baseOffset >= offset {
             if segments.count == 1 { break }
@@ -253,6 +281,7 @@ struct PartitionLog: Sendable {
         try segments[segments.count - 1].cut(
             to: cut, disk: disk, indexInterval: settings.indexIntervalBytes)
         logEnd = end
+        writtenEnd = end
         durableEnd = min(durableEnd, end)
         highWatermark = min(highWatermark, end)
         cleanedUpTo = min(cleanedUpTo, end)
@@ -271,6 +300,12 @@ struct PartitionLog: Sendable {
         precondition(durableEnd <= logEnd, "what is durable was appended")
         precondition(lastStableOffset <= highWatermark, "what is stable is visible")
         producers.checkInvariants()
+        precondition(
+            unwrittenBytes == segments.reduce(0) { $0 + $1.unwrittenBytes },
+            "what waits to be written is a sum")
+        precondition(
+            unwrittenBytes == 0 || tail.firstOffset <= writtenEnd,
+            "what no file has is in memory")
         for index in segments.indices.dropFirst() {
             precondition(
                 segments[index - 1].baseOffset < segments[index].baseOffset, "segments rise")

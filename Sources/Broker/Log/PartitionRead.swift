@@ -12,7 +12,7 @@ extension PartitionLog {
         if offset >= tail.firstOffset {
             return tail.batches(from: offset, below: end, maxBytes: maxBytes)
         }
-        guard var index = segments.lastIndex(where: { $0.baseOffset <= offset }) else {
+        guard var index = segmentIndex(containing: offset) else {
             // Compaction may have removed the batches at the log start.
             guard !segments.isEmpty else { return [] }
             return try readSegment(0, from: offset, below: end, maxBytes: maxBytes) ?? []
@@ -26,6 +26,17 @@ extension PartitionLog {
         return []
     }
 
+    /// The last segment that begins at or below `offset`.
+    private func segmentIndex(containing offset: Int64) -> Int? {
+        var low = 0
+        var high = segments.count
+        while low < high {
+            let middle = (low + high) / 2
+            if segments[middle].baseOffset <= offset { low = middle + 1 } else { high = middle }
+        }
+        return low == 0 ? nil : low - 1
+    }
+
     /// nil when the segment holds nothing at `offset` or above.
     private mutating func readSegment(
         _ index: Int, from offset: Int64, below end: Int64, maxBytes: Int
@@ -36,9 +47,14 @@ extension PartitionLog {
             let segment = segments[index]
             let start = segment.index.position(for: offset - segment.baseOffset)
             let file = try segments[index].handle(disk)
-            return try collect(
+            let found = try collect(
                 file: file, segment: segment, index: index, from: start, offset: offset, end: end,
                 maxBytes: maxBytes)
+            if let found { return found }
+            guard segment.unwrittenBytes > 0 else { return nil }
+            let rest = tail.batches(
+                from: offset, below: min(end, endOffset(ofSegment: index)), maxBytes: maxBytes)
+            return rest.isEmpty ? nil : rest
         } catch let failure as ReadFailure {
             throw failure
         } catch let failure as StorageFailure {
@@ -53,7 +69,9 @@ extension PartitionLog {
         end: Int64, maxBytes: Int
     ) throws -> [Bytes]? {
         let ahead = max(min(maxBytes, 16 << 20), BatchHeader.byteCount) + 8192
-        var scanner = BatchScanner(file: file, from: start, to: segment.bytes, chunkBytes: ahead)
+        let written = segment.writtenBytes
+        guard start < written else { return nil }
+        var scanner = BatchScanner(file: file, from: start, to: written, chunkBytes: ahead)
         var result: [Bytes] = []
         var total = 0
         // Offset and epoch stand outside of the checksum, so they are checked against what is known:

@@ -5,9 +5,13 @@ import Base
 struct Segment: Sendable {
     let directory: String
     let baseOffset: Int64
-    /// Bytes of whole batches. The file may be longer by what a failed append left; those bytes
-    /// are overwritten by the next append or cut when the segment is closed.
+    /// Bytes of whole batches, those that wait in memory to be written included. The file may be
+    /// longer by what a failed write left; those bytes are overwritten by the next write or cut
+    /// when the segment is closed.
     private(set) var bytes: Int64 = 0
+    /// The last batches, which are in the journal and in memory but not in the file yet.
+    private var unwritten: [Bytes] = []
+    private(set) var unwrittenBytes = 0
     /// Bytes known to be durable in this file.
     var syncedBytes: Int64 = 0
     private(set) var firstTimestamp: Int64 = -1
@@ -89,6 +93,24 @@ struct Segment: Sendable {
     mutating func closeHandle() {
         file?.close()
         file = nil
+    }
+
+    /// Where the part ends that is in the file.
+    var writtenBytes: Int64 { bytes - Int64(unwrittenBytes) }
+
+    /// Takes a batch, to be written later.
+    mutating func append(_ batch: Bytes, _ header: BatchHeader, indexInterval: Int) {
+        unwritten.append(batch)
+        unwrittenBytes += batch.count
+        added(header, indexInterval: indexInterval)
+    }
+
+    /// Writes what waits, in one call. After a failure it waits still.
+    mutating func writeBehind(_ disk: any Disk) throws(StorageFailure) {
+        guard unwrittenBytes > 0 else { return }
+        try handle(disk).write(unwritten, at: writtenBytes)
+        unwritten = []
+        unwrittenBytes = 0
     }
 
     /// Writes a batch behind the others. It is not part of the segment before `added` is called.

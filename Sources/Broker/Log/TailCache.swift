@@ -1,7 +1,8 @@
 import Base
 
 /// The batches of a partition that were appended last, so that readers at the end of the log are
-/// served from memory. How many stay is decided by `LogStore` for all partitions together.
+/// served from memory; all that are not in a segment file yet are among them. How many stay is
+/// decided by `LogStore` for all partitions together.
 struct TailCache: Sendable {
     struct Entry: Sendable {
         var baseOffset: Int64
@@ -16,6 +17,8 @@ struct TailCache: Sendable {
     var count: Int { entries.count - head }
     /// The first offset that the cache can serve.
     var firstOffset: Int64 { isEmpty ? Int64.max : entries[head].baseOffset }
+    /// The last offset of the oldest batch.
+    var oldestLastOffset: Int64 { isEmpty ? -1 : entries[head].lastOffset }
 
     mutating func add(_ header: BatchHeader, _ batch: Bytes) {
         entries.append(

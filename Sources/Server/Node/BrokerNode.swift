@@ -119,8 +119,11 @@ package struct BrokerNode: Sendable {
     package mutating func finishRound(now: Now, into effects: inout [NodeEffect]) {
         if isHalted { return }
         self.now = now
-        if let request = store.beginSync() {
-            effects.append(.syncJournal(request.ticket, file: request.file))
+        while let request = store.beginSync() {
+            switch request.lane {
+            case .journal: effects.append(.syncJournal(request.ticket, file: request.file))
+            case .segments: effects.append(.syncSegment(request.ticket, file: request.file))
+            }
         }
         let next = nextDeadline
         if next < .distantFuture, next != announcedWake {

@@ -42,6 +42,9 @@ package enum NodeEffect: Sendable {
     case close(ConnectionID, reason: String)
     /// Sync the journal file off the loop, then answer with `journalSynced`. At most one is open.
     case syncJournal(SyncTicket, file: any DiskFile)
+    /// The same for a segment file, for which nobody waits: it must not delay the journal. At most
+    /// one is open.
+    case syncSegment(SyncTicket, file: any DiskFile)
     /// Send `timer` at this moment; replaces an earlier wish.
     case wakeAt(Instant)
     case commandFinished(CommandID, Result<NodeAnswer, Problem>)

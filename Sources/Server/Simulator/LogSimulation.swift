@@ -11,7 +11,7 @@ struct LogSimulation {
     enum Event {
         case produce(Int)
         case read(Int)
-        case syncDone
+        case syncDone(SyncTicket)
         case maintain
         case deleteRecords(Int)
         case crash
@@ -36,7 +36,7 @@ struct LogSimulation {
         _modify { yield &checker.partitions }
     }
     private var producers: [ProducerModel] = []
-    private var openSync: (request: SyncRequest, flush: SimulatedFile.Flush)?
+    private var openSyncs: [(request: SyncRequest, flush: SimulatedFile.Flush)] = []
     private var syncsCompleted = 0
     private var crashOneIn = 0
     private var rotOneIn = 0
@@ -153,7 +153,7 @@ struct LogSimulation {
         case .read(let index):
             readSome(index)
             queue.schedule(event, at: time + Int64(load.within(5_000_000...30_000_000)))
-        case .syncDone: finishSync()
+        case .syncDone(let ticket): finishSync(ticket)
         case .maintain:
             maintain()
             queue.schedule(event, at: time + Int64(load.within(1_000_000...8_000_000)))
@@ -191,18 +191,24 @@ struct LogSimulation {
 
     // MARK: Syncs
 
-    /// Starts the next sync when none is open, as the driver does after every event.
+    /// Starts the syncs that may be open, as the driver does after every event.
     private mutating func pump() {
-        guard openSync == nil, let request = store?.beginSync(),
-            let flush = disk.beginFlush(request.file)
-        else { return }
-        openSync = (request, flush)
-        queue.schedule(.syncDone, at: time + Int64(faults.within(100_000...4_000_000)))
+        while let request = store?.beginSync() {
+            guard let flush = disk.beginFlush(request.file) else { return }
+            if openSyncs.contains(where: { $0.request.lane == request.lane }) {
+                anomaly("two syncs of one lane are open at once")
+            }
+            openSyncs.append((request, flush))
+            queue.schedule(
+                .syncDone(request.ticket), at: time + Int64(faults.within(100_000...4_000_000)))
+        }
     }
 
-    private mutating func finishSync() {
-        guard let open = openSync else { return }
-        openSync = nil
+    private mutating func finishSync(_ ticket: SyncTicket) {
+        guard let index = openSyncs.firstIndex(where: { $0.request.ticket == ticket }) else {
+            return
+        }
+        let open = openSyncs.remove(at: index)
         let failure = disk.endFlush(open.request.file, open.flush)
         guard let outcome = store?.syncCompleted(open.request.ticket, failure: failure) else {
             return
@@ -404,7 +410,7 @@ struct LogSimulation {
     private mutating func forgetProcess() {
         result.cleanings += Int(store?.statistics.cleanings ?? 0)
         store = nil
-        openSync = nil
+        openSyncs = []
         queue.removeAll { if case .syncDone = $0 { true } else { false } }
         for index in producers.indices {
             if producers[index].isIdempotent {

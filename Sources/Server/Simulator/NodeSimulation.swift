@@ -14,7 +14,7 @@ struct NodeSimulation {
         case produce(Int)
         case read(Int)
         case commit
-        case syncDone
+        case syncDone(SyncTicket)
         case wake(Int)
         case crash
         case diskSpace
@@ -55,7 +55,14 @@ struct NodeSimulation {
     private var byClient: [Client: Connection] = [:]
     private var lastConnection: UInt64 = 0
     private var lastCorrelation: Int32 = 0
-    private var openSync: (ticket: SyncTicket, file: any DiskFile, flush: SimulatedFile.Flush)?
+    private struct OpenSync {
+        var ticket: SyncTicket
+        var isJournal: Bool
+        var file: any DiskFile
+        var flush: SimulatedFile.Flush
+    }
+
+    private var openSyncs: [OpenSync] = []
     private var syncsCompleted = 0
     private var wakeGeneration = 0
     private var topicExists = false
@@ -192,7 +199,7 @@ struct NodeSimulation {
         case .commit:
             commitOffset()
             queue.schedule(event, at: time + Int64(load.within(5_000_000...20_000_000)))
-        case .syncDone: finishSync()
+        case .syncDone(let ticket): finishSync(ticket)
         case .wake(let generation):
             if generation == wakeGeneration { deliver(.timer) }
         case .crash:
@@ -229,10 +236,9 @@ struct NodeSimulation {
             case .send(let id, let pieces): receive(id, pieces)
             case .close(let id, let reason): closed(id, reason)
             case .syncJournal(let ticket, let file):
-                if openSync != nil { anomaly("two syncs are open at once") }
-                guard let flush = disk.beginFlush(file) else { continue }
-                openSync = (ticket, file, flush)
-                queue.schedule(.syncDone, at: time + Int64(faults.within(100_000...4_000_000)))
+                beginSync(ticket, file, isJournal: true)
+            case .syncSegment(let ticket, let file):
+                beginSync(ticket, file, isJournal: false)
             case .wakeAt(let instant):
                 wakeGeneration += 1
                 queue.schedule(.wake(wakeGeneration), at: max(time + 1, instant.nanoseconds))
@@ -246,11 +252,24 @@ struct NodeSimulation {
         }
     }
 
-    private mutating func finishSync() {
-        guard let open = openSync else { return }
-        openSync = nil
+    private mutating func beginSync(
+        _ ticket: SyncTicket, _ file: any DiskFile, isJournal: Bool
+    ) {
+        if openSyncs.contains(where: { $0.isJournal == isJournal }) {
+            anomaly("two syncs of one lane are open at once")
+        }
+        guard let flush = disk.beginFlush(file) else { return }
+        openSyncs.append(
+            OpenSync(ticket: ticket, isJournal: isJournal, file: file, flush: flush))
+        queue.schedule(
+            .syncDone(ticket), at: time + Int64(faults.within(100_000...4_000_000)))
+    }
+
+    private mutating func finishSync(_ ticket: SyncTicket) {
+        guard let index = openSyncs.firstIndex(where: { $0.ticket == ticket }) else { return }
+        let open = openSyncs.remove(at: index)
         let failure = disk.endFlush(open.file, open.flush)
-        if failure == nil { syncsCompleted += 1 }
+        if failure == nil, open.isJournal { syncsCompleted += 1 }
         deliver(.journalSynced(open.ticket, failure: failure))
     }
 
@@ -612,7 +631,7 @@ struct NodeSimulation {
 
     private mutating func forgetProcess() {
         node = nil
-        openSync = nil
+        openSyncs = []
         wakeGeneration += 1
         commitInFlight = nil
         connections = [:]

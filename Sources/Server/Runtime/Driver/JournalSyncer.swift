@@ -6,8 +6,8 @@ struct SyncTicketResult: Sendable {
     var failure: StorageFailure?
 }
 
-/// The helper thread that makes journal bytes durable, so that the loop goes on taking requests
-/// meanwhile; everything they bring shares the next sync.
+/// A helper thread that makes files durable, so that the loop goes on taking requests meanwhile;
+/// everything they bring shares the next sync. The journal has one, segments another.
 final class JournalSyncer: Sendable {
     private struct State: Sendable {
         var waiting: [(ticket: SyncTicket, file: any DiskFile)] = []
@@ -22,8 +22,8 @@ final class JournalSyncer: Sendable {
     private let state = Monitor(State())
     private let thread: SystemThread
 
-    init(finished: @escaping @Sendable (SyncTicketResult) -> Void) {
-        thread = SystemThread(name: "weir-sync") { [state] in
+    init(name: String, finished: @escaping @Sendable (SyncTicketResult) -> Void) {
+        thread = SystemThread(name: name) { [state] in
             while true {
                 let task: Task? = state.wait { state in
                     if !state.waiting.isEmpty {

@@ -25,6 +25,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private let log: any Diagnostics
     private let epoll: Int32
     private let syncer: JournalSyncer
+    private let segmentSyncer: JournalSyncer
     private var listeners: [Listener]
     private var door: Door
 
@@ -70,7 +71,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         epoll = weir_epoll_create()
         if epoll < 0 { throw Problem("system.descriptors", "no epoll: \(describe(epoll))") }
         door = Door(settings: settings, diagnostics: diagnostics)
-        syncer = JournalSyncer { port.post(.synced($0)) }
+        syncer = JournalSyncer(name: "weir-sync") { port.post(.synced($0)) }
+        segmentSyncer = JournalSyncer(name: "weir-segments") { port.post(.synced($0)) }
         var code = weir_epoll_add(
             epoll, port.wakeDescriptor, UInt32(WEIR_EPOLL_IN), Mark.mail)
         if code == 0 { code = watchListeners() }
@@ -148,6 +150,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         connections = [:]
         listeners = []
         syncer.stop(waiting: syncsRunning == 0)
+        segmentSyncer.stop(waiting: syncsRunning == 0)
         if exit == .stopped, syncsRunning == 0 {
             do throws(Problem) {
                 try machine.close(now: SystemClock.now)
@@ -244,6 +247,9 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         case .syncJournal(let ticket, let file):
             syncsRunning += 1
             syncer.sync(ticket, file)
+        case .syncSegment(let ticket, let file):
+            syncsRunning += 1
+            segmentSyncer.sync(ticket, file)
         case .wakeAt(let instant): wakeAt = instant
         case .commandFinished(let id, let result):
             commands.removeValue(forKey: id.value)?(result)
