@@ -65,7 +65,9 @@ extension PartitionLog {
         for index in 0...last {
             var entries: [AbortedTransaction] = []
             let file = try segments[index].handle(disk)
-            var scanner = BatchScanner(file: file, from: 0, to: segments[index].bytes)
+            // What is not in the file yet is known: only what a checkpoint wrote is unloaded.
+            let written = segments[index].writtenBytes
+            var scanner = BatchScanner(file: file, from: 0, to: written)
             while let item = try scanner.next() {
                 guard item.header.isTransactional else { continue }
                 let batch = item.header.isControl ? try scanner.bytes(of: item) : .empty
