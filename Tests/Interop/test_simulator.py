@@ -27,6 +27,21 @@ def test_seeds_under_crashes_and_power_loss_end_without_an_anomaly():
     assert code == 0
 
 
+def test_a_week_of_retention_and_compaction_keeps_what_the_policies_promise():
+    code, answer = run("week", "--days", "8")
+    assert answer["anomalies"] == []
+    assert code == 0
+    topics = {topic["topic"]: topic for topic in answer["topics"]}
+    # A day of the topic that keeps a day, and at most a segment of six hours more.
+    events = topics["topic_app_events"]
+    assert events["produced"] / 8 <= events["kept"] <= events["produced"] / 8 * 1.4
+    assert events["bytes_max"] < 1.3 * events["bytes"]
+    # The last value of every key, what was written since the last cleaning, the open segments.
+    for name in ("topic_user_state", "topic_booking_state"):
+        assert topics[name]["keys"] <= topics[name]["kept"] < 0.2 * topics[name]["produced"]
+    assert answer["cleanings"] > 20
+
+
 @pytest.mark.parametrize(
     "bug",
     ["acknowledge-before-sync", "ignore-sync-error", "skip-checksum", "cut-below-durable-end",

@@ -82,4 +82,61 @@ let simulationCommands: [RegisteredCommand] = [
             }
             return failed == 0 ? .ok : .failed
         }),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "sim week", "Days of retention and compaction in virtual time",
+            details:
+                "The eight topics of the travel platform, a power loss a day; every six hours "
+                + "everything is read and compared with what the policies promise.",
+            flags: [
+                FlagSpec("days", "d", value: "N", "How many days", fallback: "8"),
+                FlagSpec("seed", "s", value: "N", "The seed", fallback: "1"),
+            ],
+            examples: [("weir sim week", "some seconds for eight days")]),
+        run: { (context) throws(Problem) in
+            let days = Int(try context.invocation.integer("days", in: 1...400) ?? 8)
+            let seed = UInt64(try context.invocation.integer("seed", in: 0...Int64.max / 2) ?? 1)
+            var week = WeekSimulation(seed: seed, days: days)
+            week.run()
+            reportWeek(week, days: days, context)
+            return week.anomalies.isEmpty ? .ok : .failed
+        }),
 ]
+
+private func reportWeek(_ week: WeekSimulation, days: Int, _ context: CommandContext) {
+    if context.isJSON {
+        return context.print([
+            "days": .int(days), "power_losses": .int(week.powerLosses),
+            "cleanings": .int(week.cleanings),
+            "anomalies": .array(week.anomalies.map { .string($0) }),
+            "topics": .array(
+                week.topics.map { topic in
+                    [
+                        "topic": .string(topic.name), "produced": .int(topic.produced),
+                        "kept": .int(topic.kept), "bytes": .int(topic.bytes),
+                        "bytes_max": .int(topic.bytesMax), "keys": .int(topic.keys),
+                        "tombstones": .int(topic.tombstones),
+                    ]
+                }),
+        ])
+    }
+    let table = TextTable(
+        [
+            .init("TOPIC"), .init("POLICY"), .init("PRODUCED", isNumber: true),
+            .init("KEPT", isNumber: true), .init("SIZE", isNumber: true),
+            .init("LARGEST", isNumber: true), .init("KEYS", isNumber: true),
+            .init("TOMBSTONES", isNumber: true),
+        ],
+        rows: week.topics.map { topic in
+            [
+                topic.name, topic.retentionDays.map { "delete after \($0) d" } ?? "compact",
+                grouped(topic.produced), grouped(topic.kept), byteText(topic.bytes),
+                byteText(topic.bytesMax), grouped(topic.keys), grouped(topic.tombstones),
+            ]
+        })
+    context.print(table.plain())
+    for anomaly in week.anomalies { context.print(anomaly + "\n") }
+    context.print(
+        "\(days) days, \(week.powerLosses) power losses, \(week.cleanings) cleanings, "
+            + "\(week.anomalies.count) anomalies\n")
+}
