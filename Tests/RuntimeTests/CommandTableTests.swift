@@ -129,19 +129,6 @@ import Testing
         #expect(throws: Problem.self) { try table.help(for: ["topik"]) }
         for line in (all + one).split(separator: "\n") { #expect(line.count <= 100) }
     }
-
-    @Test func `the manual page names every command and protects its text`() {
-        let page = table.manualPage()
-        for command in table.commands { #expect(page.contains(".SS " + command.name)) }
-        #expect(page.contains("\\-\\-partitions N"))
-    }
-
-    @Test(arguments: ["bash", "zsh", "fish"])
-    func `completion knows commands and flags`(shell: String) {
-        let script = table.completionScript(shell: shell)
-        #expect(script.contains("partitions"))
-        #expect(script.contains("describe"))
-    }
 }
 
 @Suite struct StatementSplitterTests {

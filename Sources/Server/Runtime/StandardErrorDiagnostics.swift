@@ -1,5 +1,6 @@
 import Base
 import CPlatform
+import Glibc
 import Synchronization
 
 /// Messages for the operator on standard error: coloured lines for a person at a terminal, one JSON
@@ -34,7 +35,7 @@ package final class StandardErrorDiagnostics: Diagnostics {
             severity, component, message, style: style,
             wallMicroseconds: weir_wall_nanoseconds() / 1000)
         turn.withLock { _ in
-            line.withUnsafeBytes { writeAll($0, to: descriptor) }
+            line.withUnsafeBytes { _ = writeAll($0, to: descriptor) }
         }
     }
 
@@ -98,13 +99,17 @@ extension Severity {
 }
 
 /// Writes all of `bytes`; gives up when the other end is gone, because there is nobody to tell.
-package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+///
+/// Returns 0, or -errno of the call that failed; nothing more is written then.
+@discardableResult
+package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {
     var done = 0
     while done < bytes.count, let base = bytes.baseAddress {
         let n = weir_write(descriptor, base + done, bytes.count - done)
-        if n <= 0 { return }
+        if n <= 0 { return n == 0 ? -EIO : Int32(n) }
         done += Int(n)
     }
+    return 0
 }
 
 /// `2026-01-02T03:04:05.678901Z`.

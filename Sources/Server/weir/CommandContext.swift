@@ -53,14 +53,48 @@ func environment(_ name: String) -> String? {
 
 func standardOutput(_ text: String) {
     var text = text
-    text.withUTF8 { writeAll(UnsafeRawBufferPointer($0), to: 1) }
+    text.withUTF8 { endIfBroken(writeAll(UnsafeRawBufferPointer($0), to: 1)) }
 }
 
-func standardOutput(_ bytes: Bytes) { bytes.withUnsafeBytes { writeAll($0, to: 1) } }
+func standardOutput(_ bytes: Bytes) {
+    bytes.withUnsafeBytes { endIfBroken(writeAll($0, to: 1)) }
+}
+
+/// Ends the program when its results can't be written: quietly and well when the reader has seen
+/// enough (`weir topic list | head`), with an error when for example the disk is full.
+private func endIfBroken(_ code: Int32) {
+    if code == 0 { return }
+    if let problem = outputProblem(code) {
+        report(problem, asJSON: false)
+        exit(ExitCode.failed.rawValue)
+    }
+    exit(ExitCode.ok.rawValue)
+}
+
+/// Why results can't be written; nil when nobody reads them any more, which is no problem.
+func outputProblem(_ code: Int32) -> Problem? {
+    if code == -EPIPE { return nil }
+    let reason = String(cString: weir_error_text(-code))
+    return Problem("output.failed", "the result can't be written: \(reason)")
+}
+
+/// Writes a file anew.
+func writeFile(_ path: String, _ content: Bytes) throws(Problem) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+        throw Problem("file.open", "can't write \(path): \(String(cString: strerror(errno)))")
+    }
+    defer { weir_close(descriptor) }
+    let code = content.withUnsafeBytes { writeAll($0, to: descriptor) }
+    if code != 0 {
+        let reason = String(cString: weir_error_text(-code))
+        throw Problem("file.write", "can't write \(path): \(reason)")
+    }
+}
 
 func standardError(_ text: String) {
     var text = text
-    text.withUTF8 { writeAll(UnsafeRawBufferPointer($0), to: 2) }
+    text.withUTF8 { _ = writeAll(UnsafeRawBufferPointer($0), to: 2) }
 }
 
 /// The whole file, or standard input for `-`.

@@ -1,4 +1,5 @@
 import Base
+import CPlatform
 import Runtime
 
 /// A command of the table and what it does.
@@ -44,36 +45,86 @@ private let generalCommands: [RegisteredCommand] = [
     RegisteredCommand(
         spec: CommandSpec(
             "completion", "Prints a completion script for a shell",
-            arguments: [ArgumentSpec("SHELL", .one, "bash, zsh or fish")],
-            examples: [("source <(weir completion bash)", "completes in this shell")]),
+            details: """
+                Completes commands, flags, their values, and names of topics and groups, which are
+                asked of the server that WEIR_SERVER names.
+                """,
+            arguments: [
+                ArgumentSpec(
+                    "SHELL", .one, "bash, zsh or fish", kind: .choice(CommandTable.shells))
+            ],
+            examples: [
+                ("source <(weir completion bash)", "completes in this shell"),
+                ("weir completion zsh > \"${fpath[1]}/_weir\"", "completes in every zsh"),
+                ("weir completion fish | source", "completes in this fish"),
+            ]),
         run: { (context) throws(Problem) in
             let shell = context.invocation.arguments[0]
-            guard ["bash", "zsh", "fish"].contains(shell) else {
+            guard CommandTable.shells.contains(shell) else {
+                var notes = ["one of: " + CommandTable.shells.joined(separator: ", ")]
+                if let near = nearestName(to: shell, among: CommandTable.shells) {
+                    notes.insert("did you mean \"\(near)\"?", at: 0)
+                }
                 throw Problem(
-                    "usage.value", "\"\(shell)\" is not a shell that weir knows",
-                    notes: ["one of: bash, zsh, fish"])
+                    "usage.value", "\"\(shell)\" is not a shell that weir knows", notes: notes)
             }
             context.print(context.table.completionScript(shell: shell))
             return .ok
         }),
     RegisteredCommand(
         spec: CommandSpec(
+            "man", "Prints a manual page, or writes all of them into a directory",
+            arguments: [
+                ArgumentSpec("COMMAND", .any, "The words of a command", kind: .command)
+            ],
+            flags: [
+                FlagSpec(
+                    "directory", "d", value: "DIR", "Writes every page into this directory",
+                    kind: .directory)
+            ],
+            examples: [
+                ("weir man | man -l -", "shows the page of the program"),
+                ("weir man topic create | man -l -", "shows the page of a command"),
+                ("weir man -d /usr/local/share/man/man1", "installs all pages"),
+            ]),
+        run: manual),
+    RegisteredCommand(
+        spec: CommandSpec(
             "help", "Explains a command, or lists all",
-            arguments: [ArgumentSpec("COMMAND", .any, "The words of the command")],
-            flags: [FlagSpec("man", nil, "Prints the manual page of the program")],
-            examples: [("weir help --man | man -l -", "shows the manual page")]),
+            details: "With -o json: the whole table of commands and flags, for programs.",
+            arguments: [
+                ArgumentSpec("COMMAND", .any, "The words of the command", kind: .command)
+            ]),
         run: { (context) throws(Problem) in
-            if context.invocation.isSet("man") {
-                context.print(context.table.manualPage())
-                return .ok
+            let text = try context.table.help(for: context.invocation.arguments)
+            if context.isJSON {
+                context.print(context.table.json(below: context.invocation.arguments))
+            } else {
+                context.print(text)
             }
-            context.print(try context.table.help(for: context.invocation.arguments))
             return .ok
         }),
 ]
 
+private func manual(_ context: CommandContext) throws(Problem) -> ExitCode {
+    guard let directory = context.invocation.string("directory") else {
+        context.print(try context.table.manualPage(for: context.invocation.arguments))
+        return .ok
+    }
+    let pages = context.table.manualPages
+    for page in pages { try writeFile("\(directory)/\(page.name)", Bytes(utf8: page.text)) }
+    if context.isJSON {
+        context.print(["pages": .array(pages.map { .string("\(directory)/\($0.name)") })])
+    } else {
+        context.say("\(pages.count) pages written into \(directory)")
+    }
+    return .ok
+}
+
 /// Runs what the command line of this process says; the result is its exit code.
 func runCommandLine() -> Int32 {
+    // A reader that has seen enough is no error; see `standardOutput`.
+    weir_ignore_broken_pipes()
     let words = Array(CommandLine.arguments.dropFirst())
     let wantsJSON = asksForJSON(words)
     do throws(Problem) {

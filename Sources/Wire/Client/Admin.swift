@@ -41,22 +41,13 @@ public struct TopicInfo: Hashable, Sendable {
     public var partitions: [Partition]
 }
 
-/// A setting of a topic or broker.
-public struct ConfigEntry: Hashable, Sendable {
-    public var name: String
-    /// nil for values that the broker hides.
-    public var value: String?
-    public var isReadOnly: Bool
-    public var isSensitive: Bool
-    /// Whether nobody has changed it.
-    public var isDefault: Bool
-}
-
 /// A consumer group as ListGroups has it.
 public struct GroupListing: Hashable, Sendable {
     public var groupId: String
     public var protocolType: String
     public var state: String
+    /// `classic`, `consumer` or another kind of the protocol; empty when the broker doesn't tell.
+    public var type: String
 }
 
 /// A consumer group with its members.
@@ -96,7 +87,7 @@ public struct ClusterInfo: Hashable, Sendable {
 /// Each method has a blocking form for programs that run from top to bottom; `perform` makes an
 /// `async` one of it, on a thread of the library.
 public final class Admin: Sendable {
-    private let cluster: Cluster
+    let cluster: Cluster
     private let worker = Worker()
 
     public init(_ configuration: ClientConfiguration = ClientConfiguration()) {
@@ -119,11 +110,11 @@ public final class Admin: Sendable {
         try await worker.run { [self] () throws(ClientFailure) in try body(self) }
     }
 
-    private var timeoutMs: Int32 {
+    var timeoutMs: Int32 {
         Int32(clamping: cluster.configuration.requestTimeout.wholeMilliseconds)
     }
 
-    private func patiently<Value>(
+    func patiently<Value>(
         _ body: () throws(ClientFailure) -> Value
     ) throws(ClientFailure) -> Value {
         try retrying(for: cluster.configuration.retryTimeout, body)
@@ -213,68 +204,17 @@ public final class Admin: Sendable {
     }
 
     /// Raises the number of partitions of a topic to `count`.
-    public func createPartitions(_ topic: String, count: Int32) throws(ClientFailure) {
+    public func createPartitions(
+        _ topic: String, count: Int32, validateOnly: Bool = false
+    ) throws(ClientFailure) {
         let request = CreatePartitionsRequest(
-            topics: [.init(name: topic, count: count, assignments: nil)], timeoutMs: timeoutMs)
+            topics: [.init(name: topic, count: count, assignments: nil)], timeoutMs: timeoutMs,
+            validateOnly: validateOnly)
         try patiently { () throws(ClientFailure) in
             let response = try cluster.controllerConnection().call(request)
             for result in response.results where result.errorCode != .none {
                 throw ClientFailure(
                     result.errorCode, "add partitions to '\(result.name)'",
-                    detail: result.errorMessage)
-            }
-        }
-    }
-
-    // MARK: Settings
-
-    /// The settings of a topic, by name.
-    public func describeTopicConfigs(_ topic: String) throws(ClientFailure) -> [ConfigEntry] {
-        let request = DescribeConfigsRequest(
-            resources: [
-                .init(
-                    resourceType: ConfigResource.topic.rawValue, resourceName: topic,
-                    configurationKeys: nil)
-            ], includeSynonyms: false)
-        return try patiently { () throws(ClientFailure) in
-            let response = try cluster.anyConnection().call(request)
-            guard let result = response.results.first else {
-                throw ClientFailure("the broker left topic '\(topic)' out")
-            }
-            guard result.errorCode == .none else {
-                let failure = ClientFailure(
-                    result.errorCode, "describe the settings of '\(topic)'",
-                    detail: result.errorMessage)
-                throw result.errorCode == .unknownTopicOrPartition ? failure.final : failure
-            }
-            return result.configs
-                .map {
-                    ConfigEntry(
-                        name: $0.name, value: $0.value, isReadOnly: $0.readOnly,
-                        isSensitive: $0.isSensitive,
-                        isDefault: $0.configSource != ConfigSource.topic.rawValue)
-                }
-                .sorted { $0.name < $1.name }
-        }
-    }
-
-    /// Sets settings of a topic; nil goes back to the default.
-    public func setTopicConfigs(
-        _ topic: String, _ changes: [String: String?]
-    ) throws(ClientFailure) {
-        var resource = IncrementalAlterConfigsRequest.AlterConfigsResource(
-            resourceType: ConfigResource.topic.rawValue, resourceName: topic)
-        for name in changes.keys.sorted() {
-            let value = changes[name] ?? nil
-            resource.configs.append(
-                .init(name: name, configOperation: value == nil ? 1 : 0, value: value))
-        }
-        let request = IncrementalAlterConfigsRequest(resources: [resource])
-        try patiently { () throws(ClientFailure) in
-            let response = try cluster.controllerConnection().call(request)
-            for result in response.responses where result.errorCode != .none {
-                throw ClientFailure(
-                    result.errorCode, "change the settings of '\(topic)'",
                     detail: result.errorMessage)
             }
         }
@@ -315,7 +255,8 @@ public final class Admin: Sendable {
             }
             groups += found.map {
                 GroupListing(
-                    groupId: $0.groupId, protocolType: $0.protocolType, state: $0.groupState)
+                    groupId: $0.groupId, protocolType: $0.protocolType, state: $0.groupState,
+                    type: $0.groupType)
             }
         }
         return groups.sorted { $0.groupId < $1.groupId }

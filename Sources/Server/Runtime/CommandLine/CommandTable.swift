@@ -1,5 +1,11 @@
 import Base
 
+/// What a value names, so that a shell can offer the names that exist.
+package enum ValueKind: Sendable {
+    case text, topic, group, file, directory, command
+    case choice([String])
+}
+
 /// One flag of a command: `--long VALUE`, `-s VALUE`, or a switch.
 package struct FlagSpec: Sendable {
     package var long: String
@@ -12,11 +18,12 @@ package struct FlagSpec: Sendable {
     package var isRepeatable: Bool
     /// Also taken from `WEIR_` + its name in capitals.
     package var readsEnvironment: Bool
+    package var kind: ValueKind
 
     package init(
         _ long: String, _ short: Character? = nil, value: String? = nil, _ summary: String,
         fallback: String? = nil, choices: [String] = [], isRepeatable: Bool = false,
-        readsEnvironment: Bool = false
+        readsEnvironment: Bool = false, kind: ValueKind = .text
     ) {
         self.long = long
         self.short = short
@@ -26,6 +33,7 @@ package struct FlagSpec: Sendable {
         self.choices = choices
         self.isRepeatable = isRepeatable
         self.readsEnvironment = readsEnvironment
+        self.kind = choices.isEmpty ? kind : .choice(choices)
     }
 
     /// `--http-server` → `WEIR_HTTP_SERVER`.
@@ -40,11 +48,15 @@ package struct ArgumentSpec: Sendable {
     package var name: String
     package var arity: Arity
     package var summary: String
+    package var kind: ValueKind
 
-    package init(_ name: String, _ arity: Arity = .one, _ summary: String) {
+    package init(
+        _ name: String, _ arity: Arity = .one, _ summary: String, kind: ValueKind = .text
+    ) {
         self.name = name
         self.arity = arity
         self.summary = summary
+        self.kind = kind
     }
 
     /// As in a usage line: `TOPIC`, `[TOPIC]`, `TOPIC…`.

@@ -6,9 +6,22 @@ package enum ExitCode: Int32, Sendable {
     case failed = 1
     case usage = 2
     case unreachable = 3
+    /// A check found something that is not as it should be.
+    case checkFailed = 4
     /// The node could not trust its storage any more.
     case halted = 70
     case interrupted = 130
+
+    /// What each means, for help and manual pages.
+    package static let documentation: [(code: ExitCode, text: String)] = [
+        (.ok, "Everything was done."),
+        (.failed, "Something failed, or a part of it."),
+        (.usage, "The command line is wrong; nothing was done."),
+        (.unreachable, "The server can't be reached, or gave no answer in time."),
+        (.checkFailed, "A check found something that is not as it should be."),
+        (.halted, "The server could not trust its storage any more and stopped."),
+        (.interrupted, "Ended by Ctrl-C."),
+    ]
 
     /// What a problem means for the caller of the program.
     package init(for problem: Problem) {

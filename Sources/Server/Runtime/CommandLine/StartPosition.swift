@@ -7,16 +7,20 @@ package enum StartPosition: Hashable, Sendable {
     case offset(Int64)
     /// So many records before the end.
     case beforeEnd(Int64)
+    /// So many records behind the begin.
+    case afterStart(Int64)
     /// The first record at or after this time, in milliseconds since 1970.
     case time(Int64)
 
-    /// Parses `start`, `end`, `N`, `-N`, `@milliseconds`, `@2026-01-02T03:04:05Z` (UTC), `@-15m`
+    /// Parses `start`, `end`, `N`, `-N`, `+N`, `@milliseconds`, `@2026-01-02T03:04:05Z` (UTC), `@-15m`
     /// (so long ago; s, m, h, d), and the spellings of kcat: `beginning`, `s@milliseconds`.
     package init(parsing text: String, now: Timestamp) throws(Problem) {
         func refuse() -> Problem {
             Problem(
                 "usage.value", "\"\(text)\" is not a place in a topic",
-                notes: ["one of: start, end, N, -N, @milliseconds, @2026-01-02T03:04:05Z, @-15m"])
+                notes: [
+                    "one of: start, end, N, -N, +N, @milliseconds, @2026-01-02T03:04:05Z, @-15m"
+                ])
         }
         switch text {
         case "start", "beginning", "earliest": self = .start
@@ -27,7 +31,12 @@ package enum StartPosition: Hashable, Sendable {
                 guard let time = Self.time(moment, now: now), time >= 0 else { throw refuse() }
                 self = .time(time)
             } else if let number = Int64(text), number > .min {
-                self = text.utf8.first == 0x2D ? .beforeEnd(-number) : .offset(number)
+                self =
+                    switch text.utf8.first {
+                    case 0x2D: .beforeEnd(-number)
+                    case 0x2B: .afterStart(number)
+                    default: .offset(number)
+                    }
             } else {
                 throw refuse()
             }

@@ -101,18 +101,24 @@ package struct TextTable: Sendable {
 
     /// RFC 4180 with line feeds; a missing value is an empty field, an empty text is `""`.
     package func csv() -> String {
-        func field(_ text: String) -> String {
-            let needsQuotes =
-                text.isEmpty
-                || text.utf8.contains { $0 == 0x22 || $0 == 0x2C || $0 == 0x0A || $0 == 0x0D }
-            if !needsQuotes { return text }
-            return "\""
-                + text.split(separator: "\"", omittingEmptySubsequences: false)
-                .joined(separator: "\"\"") + "\""
-        }
-        var text = headings.map { field($0.name) }.joined(separator: ",") + "\n"
-        for row in rows { text += row.map { $0.map(field) ?? "" }.joined(separator: ",") + "\n" }
-        return text
+        headings.map { Self.csvField($0.name) }.joined(separator: ",") + "\n" + csvRows()
+    }
+
+    /// `csv` without the headings.
+    package func csvRows() -> String {
+        rows.map { row in
+            row.map { $0.map(Self.csvField) ?? "" }.joined(separator: ",") + "\n"
+        }.joined()
+    }
+
+    private static func csvField(_ text: String) -> String {
+        let needsQuotes =
+            text.isEmpty
+            || text.utf8.contains { $0 == 0x22 || $0 == 0x2C || $0 == 0x0A || $0 == 0x0D }
+        if !needsQuotes { return text }
+        return "\""
+            + text.split(separator: "\"", omittingEmptySubsequences: false)
+            .joined(separator: "\"\"") + "\""
     }
 
     /// No headings, `-` for a missing or empty value, tabs and line feeds escaped: for awk and cut.

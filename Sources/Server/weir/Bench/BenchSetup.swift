@@ -134,12 +134,3 @@ private func drawnNumber() -> UInt64 {
     var random = systemRandom()
     return random.next()
 }
-
-/// `NAME=VALUE` of `--config`.
-func splitSetting(_ text: String) throws(Problem) -> (name: String, value: String) {
-    guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-        throw Problem(
-            "usage.value", "\"\(text)\" is not a setting", notes: ["expected NAME=VALUE"])
-    }
-    return (String(text[..<equals]), String(text[text.index(after: equals)...]))
-}

@@ -1,9 +1,11 @@
 import Base
+import CPlatform
 import Runtime
 import WeirClient
 
 /// The commands that speak with the broker.
-let brokerCommands = topicCommands + produceCommands + consumeCommands + groupCommands
+let brokerCommands =
+    topicCommands + produceCommands + consumeCommands + groupCommands + configCommands
 
 extension CommandContext {
     /// How to reach the broker. Asks at once whether anybody listens, so that a server that is not
@@ -55,6 +57,7 @@ extension Problem {
         case "INVALID_REPLICATION_FACTOR": code = "topic.replication"
         case "INVALID_CONFIG": code = "topic.config"
         case "GROUP_ID_NOT_FOUND": code = "group.unknown"
+        case "NON_EMPTY_GROUP": code = "group.active"
         case "REQUEST_TIMED_OUT": code = "server.timeout"
         case "MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE": code = "record.tooLarge"
         case .some(let name):
@@ -87,6 +90,54 @@ extension Problem {
         }
         return copy
     }
+}
+
+/// `NAME=VALUE` of `--config` and the like.
+func splitSetting(_ text: String) throws(Problem) -> (name: String, value: String) {
+    guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+        throw Problem(
+            "usage.value", "\"\(text)\" is not a setting", notes: ["expected NAME=VALUE"])
+    }
+    return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+}
+
+/// Asks at a terminal; elsewhere `--yes` must have been said.
+func confirm(_ question: String) throws(Problem) {
+    guard weir_is_terminal(0) == 1, weir_is_terminal(2) == 1 else {
+        throw Problem("usage.confirm", "this deletes data and needs --yes")
+    }
+    standardError(question + " [y/N] ")
+    var lines = LineReader(descriptor: 0, limit: 1000)
+    guard let answer = try lines.next(), ["y", "yes"].contains(answer.text.lowercased()) else {
+        throw Problem("cancelled", "nothing was deleted")
+    }
+}
+
+/// The topic with its partitions; a name that is missing gets the nearest one as a suggestion.
+func describeTopic(_ name: String, _ admin: Admin) throws(Problem) -> TopicInfo {
+    do throws(ClientFailure) {
+        return try admin.describeTopics([name])[0]
+    } catch {
+        throw Problem(error).suggesting(name, among: admin)
+    }
+}
+
+/// The partitions that `--partition` names, or all.
+func chosenPartitions(
+    _ call: Invocation, of topic: TopicInfo
+) throws(Problem) -> [PartitionAddress] {
+    let all = topic.partitions.map(\.partition)
+    guard call.isSet("partition") else { return all.map { PartitionAddress(topic.name, $0) } }
+    var chosen: [PartitionAddress] = []
+    for text in call.strings("partition") {
+        guard let number = Int32(text), all.contains(number) else {
+            throw Problem(
+                "topic.partition", "\(topic.name) has no partition \"\(text)\"",
+                notes: ["it has \(all.count), from 0"])
+        }
+        chosen.append(PartitionAddress(topic.name, number))
+    }
+    return chosen
 }
 
 /// What stands before and behind the first `separator`.

@@ -2,20 +2,25 @@ import Base
 import Runtime
 import WeirClient
 
+private let places =
+    "start, end, N, -N (before the end), +N, @milliseconds, @2026-01-02T03:04, @-15m"
+
 let consumeCommands: [RegisteredCommand] = [
     RegisteredCommand(
         spec: CommandSpec(
             "consume", "Reads records of a topic",
-            details: "Waits for more at the end, until Ctrl-C, unless --exit or --count ends it.",
-            arguments: [ArgumentSpec("TOPIC", .one, "The topic")],
+            details: """
+                Waits for more at the end, until Ctrl-C, unless --exit or --count ends it. As csv
+                and tsv, keys and values that are not text are written as base64:….
+                """,
+            arguments: [ArgumentSpec("TOPIC", .one, "The topic", kind: .topic)],
             flags: [
-                FlagSpec(
-                    "from", "f", value: "PLACE",
-                    "start, end, N, -N (before the end), @milliseconds, @2026-01-02T03:04, @-15m"),
+                FlagSpec("from", "f", value: "PLACE", places),
                 FlagSpec("count", "n", value: "N", "Ends after N records"),
                 FlagSpec("exit", "e", "Ends at the end that the topic had at the beginning"),
                 FlagSpec(
-                    "group", "g", value: "GROUP", "As a member of a group: goes on where it was"),
+                    "group", "g", value: "GROUP", "As a member of a group: goes on where it was",
+                    kind: .group),
                 FlagSpec(
                     "partition", "p", value: "N", "Only these partitions", isRepeatable: true),
                 FlagSpec(
@@ -27,24 +32,46 @@ let consumeCommands: [RegisteredCommand] = [
                 ("weir consume orders --from -10 --exit", "the last ten records of each partition"),
                 ("weir consume orders -g audit -o ndjson", "everything new, with keys and headers"),
             ]),
-        run: consume)
+        run: consume),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "tail", "Shows the newest records of a topic, and what comes",
+            details: "As text: time, partition/offset, key and value of each record on one line.",
+            arguments: [ArgumentSpec("TOPIC", .one, "The topic", kind: .topic)],
+            flags: [
+                FlagSpec(
+                    "lines", "n", value: "N",
+                    "Begins so many records before the end of each "
+                        + "partition", fallback: "10"),
+                FlagSpec("exit", "e", "Does not wait for more"),
+                FlagSpec(
+                    "partition", "p", value: "N", "Only these partitions", isRepeatable: true),
+                FlagSpec("committed", nil, "Leaves out records of transactions that did not end"),
+                brokerFlag,
+            ],
+            examples: [("weir tail orders -n 3", "the last three of each partition, and new ones")]
+        ),
+        run: consume),
 ]
 
+/// `consume` and `tail`.
 private func consume(_ context: CommandContext) throws(Problem) -> ExitCode {
     let call = context.invocation
-    let limit = try call.integer("count", in: 1...Int64.max)
-    let form = call.string("output") ?? "text"
-    guard ["text", "json", "ndjson"].contains(form) else {
-        throw Problem("usage.value", "records are written as text, json or ndjson, not \(form)")
+    let isTail = call.command.name == "tail"
+    let limit = isTail ? nil : try call.integer("count", in: 1...Int64.max)
+    let asked = call.string("output") ?? "text"
+    guard let form = RecordWriter.Form(rawValue: asked == "text" && isTail ? "lines" : asked) else {
+        throw Problem(
+            "usage.value", "records are written as text, json, ndjson, csv or tsv, not \(asked)")
     }
-    if form == "json", limit == nil, !call.isSet("exit") {
+    if form == .json, limit == nil, !call.isSet("exit") {
         throw Problem(
             "usage.value", "-o json is one object and needs an end: --exit or --count",
             hint: "-o ndjson writes one object a record")
     }
     // Before the client makes its threads.
     let signals = try ProcessSignals()
-    var reading = try Reading(context)
+    var reading = try Reading(context, isTail: isTail)
     defer { reading.consumer.closeBlocking() }
     var writer = RecordWriter(form: form, keySeparator: call.string("key-separator"))
     var count: Int64 = 0
@@ -53,7 +80,8 @@ private func consume(_ context: CommandContext) throws(Problem) -> ExitCode {
         let left = limit.map { $0 - count } ?? .max
         let records = try reading.next(atMost: left)
         for record in records { writer.write(record) }
-        writer.flush()
+        // A reader that has seen enough ends the command; what it did not get is not committed.
+        guard try writer.flush() else { return .ok }
         count += Int64(records.count)
         try reading.commit(records)
         if let limit, count >= limit { break }
@@ -63,8 +91,8 @@ private func consume(_ context: CommandContext) throws(Problem) -> ExitCode {
             break
         }
     }
-    writer.finish()
-    context.say("\(grouped(count)) records")
+    guard try writer.finish() else { return .ok }
+    if !isTail { context.say("\(grouped(count)) records") }
     return code
 }
 
@@ -80,22 +108,20 @@ private struct Reading {
     private var pending: [ConsumedRecord] = []
     private var quietRounds = 0
 
-    init(_ context: CommandContext) throws(Problem) {
+    init(_ context: CommandContext, isTail: Bool) throws(Problem) {
         let call = context.invocation
         topic = call.arguments[0]
         exits = call.isSet("exit")
         isGroup = call.isSet("group")
-        let from = try call.string("from").map { text throws(Problem) in
-            try StartPosition(parsing: text, now: SystemClock.timestamp)
+        var from: StartPosition?
+        if isTail {
+            from = .beforeEnd(try call.integer("lines", in: 0...1_000_000_000) ?? 10)
+        } else if let text = call.string("from") {
+            from = try StartPosition(parsing: text, now: SystemClock.timestamp)
         }
         let configuration = try context.clientConfiguration()
         admin = Admin(configuration)
-        let info: TopicInfo
-        do throws(ClientFailure) {
-            info = try admin.describeTopics([topic])[0]
-        } catch {
-            throw Problem(error).suggesting(topic, among: admin)
-        }
+        let info = try describeTopic(topic, admin)
         var consumerConfiguration = ConsumerConfiguration(
             client: configuration, groupId: call.string("group"), offsetReset: .latest,
             commitsAutomatically: false,
@@ -110,7 +136,7 @@ private struct Reading {
             try calling { () throws(ClientFailure) in try consumer.subscribe([topic]) }
             return
         }
-        let addresses = try Self.partitions(call, of: info)
+        let addresses = try chosenPartitions(call, of: info)
         ends = ends.filter { addresses.contains($0.key) }
         consumer.assign(addresses)
         // Without a wish: everything there is when it is to end, only what is new when it stays.
@@ -133,50 +159,27 @@ private struct Reading {
         }
     }
 
-    private static func partitions(
-        _ call: Invocation, of topic: TopicInfo
-    ) throws(Problem) -> [PartitionAddress] {
-        let all = topic.partitions.map(\.partition)
-        guard call.isSet("partition") else {
-            return all.map { PartitionAddress(topic.name, $0) }
-        }
-        var chosen: [PartitionAddress] = []
-        for text in call.strings("partition") {
-            guard let number = Int32(text), all.contains(number) else {
-                throw Problem(
-                    "topic.partition", "\(topic.name) has no partition \"\(text)\"",
-                    notes: ["it has \(all.count), from 0"])
-            }
-            chosen.append(PartitionAddress(topic.name, number))
-        }
-        return chosen
-    }
-
     private func seek(
         _ addresses: [PartitionAddress], to position: StartPosition
     ) throws(Problem) {
-        try calling { () throws(ClientFailure) in
-            switch position {
-            case .start: try consumer.seekToBeginning(addresses)
-            case .end: try consumer.seekToEnd(addresses)
-            case .time(let milliseconds):
-                try consumer.seek(addresses, toTimestamp: milliseconds)
-            case .offset(let offset):
-                for address in addresses { try consumer.seek(address, to: offset) }
-            case .beforeEnd(let count):
-                var begin: [PartitionAddress: Int64] = [:]
-                var end: [PartitionAddress: Int64] = [:]
-                for address in addresses {
-                    begin[address] = -2
-                    end[address] = -1
+        switch position {
+        case .start, .end, .time:
+            // The consumer looks these up itself.
+            try calling { () throws(ClientFailure) in
+                switch position {
+                case .start: try consumer.seekToBeginning(addresses)
+                case .time(let milliseconds):
+                    try consumer.seek(addresses, toTimestamp: milliseconds)
+                default: try consumer.seekToEnd(addresses)
                 }
-                let begins = try admin.listOffsets(begin)
-                let ends = try admin.listOffsets(end)
+            }
+        case .offset, .beforeEnd, .afterStart:
+            let places = try Places(position, addresses, admin)
+            try calling { () throws(ClientFailure) in
                 for address in addresses {
-                    let first = begins[address]?.offset ?? 0
-                    let last = ends[address]?.offset ?? first
-                    let (wanted, overflow) = last.subtractingReportingOverflow(count)
-                    try consumer.seek(address, to: overflow ? first : max(first, wanted))
+                    if let place = places[address] {
+                        try consumer.seek(address, to: place.offset)
+                    }
                 }
             }
         }

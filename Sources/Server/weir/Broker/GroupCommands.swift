@@ -2,76 +2,39 @@ import Base
 import Runtime
 import WeirClient
 
-let groupCommands: [RegisteredCommand] = [
-    RegisteredCommand(
-        spec: CommandSpec(
-            "group list", "Lists consumer groups with their lag", flags: [brokerFlag]),
-        run: listGroups),
-    RegisteredCommand(
-        spec: CommandSpec(
-            "group describe", "Describes a group: offsets, lag and members by partition",
-            arguments: [ArgumentSpec("GROUP", .one, "The group")], flags: [brokerFlag]),
-        run: describeGroup),
-]
-
-/// A group with what it has read and what there is to read.
-private struct GroupReport {
-    struct Partition {
-        var address: PartitionAddress
-        var committed: Int64?
-        var end: Int64?
-        var member: GroupInfo.Member?
-
-        /// Records that the group has not read; nil when it has stored no offset.
-        var lag: Int64? {
-            guard let committed, let end else { return nil }
-            return max(0, end - committed)
-        }
-    }
-
-    var info: GroupInfo
-    var partitions: [Partition]
-
-    var totalLag: Int64 { partitions.reduce(0) { $0 + ($1.lag ?? 0) } }
-    var topics: [String] {
-        var names: [String] = []
-        for partition in partitions where !names.contains(partition.address.topic) {
-            names.append(partition.address.topic)
-        }
-        return names
-    }
-
-    init(_ group: String, _ admin: Admin) throws(Problem) {
-        info = try calling { () throws(ClientFailure) in try admin.describeGroup(group) }
-        let committed = try calling { () throws(ClientFailure) in
-            try admin.committedOffsets(group)
-        }
-        var owners: [PartitionAddress: GroupInfo.Member] = [:]
-        for member in info.members {
-            for address in member.partitions { owners[address] = member }
-        }
-        let addresses = Set(committed.keys).union(owners.keys).sorted()
-        var queries: [PartitionAddress: Int64] = [:]
-        for address in addresses { queries[address] = -1 }
-        // A topic may be gone while the group still has offsets for it: then its end is unknown.
-        var ends: [PartitionAddress: FoundOffset] = [:]
-        if !queries.isEmpty {
-            do throws(ClientFailure) {
-                ends = try admin.listOffsets(queries)
-            } catch {
-                for (address, query) in queries.sorted(by: { $0.key < $1.key }) {
-                    let one = try? admin.listOffsets([address: query])
-                    ends[address] = one?[address]
-                }
-            }
-        }
-        partitions = addresses.map {
-            Partition(
-                address: $0, committed: committed[$0].map(\.offset), end: ends[$0]?.offset,
-                member: owners[$0])
-        }
-    }
-}
+let groupCommands: [RegisteredCommand] =
+    [
+        RegisteredCommand(
+            spec: CommandSpec(
+                "group list", "Lists consumer groups with their lag", flags: [brokerFlag]),
+            run: listGroups),
+        RegisteredCommand(
+            spec: CommandSpec(
+                "group describe", "Describes a group: state, members, offsets and lag by partition",
+                arguments: [ArgumentSpec("GROUP", .one, "The group", kind: .group)],
+                flags: [
+                    FlagSpec(
+                        "members", "m", "The members and what each reads, instead of partitions"),
+                    brokerFlag,
+                ]),
+            run: describeGroup),
+        RegisteredCommand(
+            spec: CommandSpec(
+                "group lag", "Tells how far a group is behind, in records and in time",
+                details: "The time is the age of the first record that the group has not read.",
+                arguments: [ArgumentSpec("GROUP", .one, "The group", kind: .group)],
+                flags: [
+                    FlagSpec("no-time", nil, "Does not read records to find out their age"),
+                    FlagSpec(
+                        "max", nil, value: "N", "Ends with exit code 4 when the lag is above N"),
+                    brokerFlag,
+                ],
+                examples: [
+                    ("weir group lag audit", "what there is to read, and since when it waits"),
+                    ("weir group lag audit --max 10000", "for alarms: exit code 4 above it"),
+                ]),
+            run: groupLag),
+    ] + groupChangeCommands
 
 private func listGroups(_ context: CommandContext) throws(Problem) -> ExitCode {
     try context.withAdmin { (admin) throws(Problem) in
@@ -103,28 +66,107 @@ private func listGroups(_ context: CommandContext) throws(Problem) -> ExitCode {
 }
 
 private func describeGroup(_ context: CommandContext) throws(Problem) -> ExitCode {
-    let name = context.invocation.arguments[0]
-    return try context.withAdmin { (admin) throws(Problem) in
-        let report = try GroupReport(name, admin)
-        if report.info.state == "Dead", report.partitions.isEmpty {
-            let known = (try? admin.listGroups())?.map(\.groupId) ?? []
-            throw Problem(
-                "group.unknown", "there is no group \"\(name)\"",
-                hint: nearestName(to: name, among: known).map { "did you mean \"\($0)\"?" }
-                    ?? "weir group list")
-        }
+    try context.withAdmin { (admin) throws(Problem) in
+        let report = try GroupReport.known(context.invocation.arguments[0], admin)
         if context.isJSON {
             context.print(json(of: report))
+            return .ok
+        }
+        let numbers = context.numbers
+        let table =
+            context.invocation.isSet("members")
+            ? memberTable(report, numbers) : partitionTable(report, numbers)
+        if (context.invocation.string("output") ?? "text") == "text" {
+            context.print(
+                head(of: report, numbers) + "\n" + table.plain() + summary(report, numbers))
         } else {
-            context.print(text(of: report, context.numbers))
+            context.printTable(table, json: .null)
         }
         return .ok
     }
 }
 
-private func json(of report: GroupReport) -> JSONValue {
-    let partitions = report.partitions.map { partition -> JSONValue in
+private func groupLag(_ context: CommandContext) throws(Problem) -> ExitCode {
+    let call = context.invocation
+    let limit = try call.integer("max", in: 0...Int64.max)
+    return try context.withAdmin { (admin) throws(Problem) in
+        let report = try GroupReport.known(call.arguments[0], admin)
+        let ages = call.isSet("no-time") ? [:] : try ages(of: report, context)
+        if context.isJSON, call.string("output") == "json" {
+            context.print(json(of: report, ages: ages))
+        } else {
+            let numbers = context.numbers
+            context.printTable(lagTable(report, ages, numbers), json: .null)
+            if (call.string("output") ?? "text") == "text" {
+                context.print(summary(report, numbers))
+            }
+        }
+        return limit.map { report.totalLag > $0 ? .checkFailed : .ok } ?? .ok
+    }
+}
+
+/// Seconds since the first unread record of each partition that lags was made.
+private func ages(
+    of report: GroupReport, _ context: CommandContext
+) throws(Problem) -> [PartitionAddress: Double] {
+    var wanted: [PartitionAddress: Int64] = [:]
+    for partition in report.partitions where partition.lag ?? 0 > 0 {
+        wanted[partition.address] = partition.committed
+    }
+    if wanted.isEmpty { return [:] }
+    let consumer = Consumer(
+        ConsumerConfiguration(
+            client: try context.clientConfiguration(), offsetReset: .earliest,
+            maxPollRecords: 100))
+    defer { consumer.closeBlocking() }
+    let now = SystemClock.timestamp.milliseconds
+    let deadline = SystemClock.monotonic + .seconds(10)
+    var ages: [PartitionAddress: Double] = [:]
+    while ages.count < wanted.count, SystemClock.monotonic < deadline {
+        let open = wanted.keys.filter { ages[$0] == nil }.sorted()
+        // Those that are found make room for the others.
+        consumer.assign(open)
+        let records = try calling { () throws(ClientFailure) in
+            for address in open { try consumer.seek(address, to: wanted[address] ?? 0) }
+            return try consumer.pollBlocking(timeout: .milliseconds(500))
+        }
+        for record in records {
+            let address = PartitionAddress(record.topic, record.partition)
+            if ages[address] == nil, record.timestamp >= 0 {
+                ages[address] = max(0, Double(now - record.timestamp) / 1000)
+            }
+        }
+        // Only markers or nothing at all is left there: nothing waits.
+        if records.isEmpty { break }
+    }
+    return ages
+}
+
+private func lagTable(
+    _ report: GroupReport, _ ages: [PartitionAddress: Double], _ numbers: NumberStyle
+) -> TextTable {
+    TextTable(
         [
+            .init("TOPIC"), .init("PART", isNumber: true), .init("COMMITTED", isNumber: true),
+            .init("END", isNumber: true), .init("LAG", isNumber: true),
+            .init("BEHIND", isNumber: true), .init("MEMBER"),
+        ],
+        rows: report.partitions.map { partition in
+            [
+                partition.address.topic, "\(partition.address.partition)",
+                partition.committed.map { numbers.count($0) },
+                partition.end.map { numbers.count($0) }, partition.lag.map { numbers.count($0) },
+                ages[partition.address].map { numbers.seconds($0) },
+                partition.member.map { "\($0.instanceId ?? $0.clientId) (\($0.host))" },
+            ]
+        })
+}
+
+private func json(
+    of report: GroupReport, ages: [PartitionAddress: Double]? = nil
+) -> JSONValue {
+    let partitions = report.partitions.map { partition -> JSONValue in
+        let facts: JSONValue = [
             "topic": .string(partition.address.topic),
             "partition": .int(partition.address.partition),
             "committed": partition.committed.map { .int($0) } ?? .null,
@@ -132,6 +174,10 @@ private func json(of report: GroupReport) -> JSONValue {
             "lag": partition.lag.map { .int($0) } ?? .null,
             "member": partition.member.map { .string($0.memberId) } ?? .null,
         ]
+        guard let ages, let members = facts.members else { return facts }
+        let age = ages[partition.address]
+        return .object(
+            members + [JSONMember("behind_seconds", age.map { .double($0) } ?? .null)])
     }
     let members = report.info.members.map { member -> JSONValue in
         [
@@ -148,26 +194,40 @@ private func json(of report: GroupReport) -> JSONValue {
     ]
 }
 
-private func text(of report: GroupReport, _ numbers: NumberStyle) -> String {
+private func head(of report: GroupReport, _ numbers: NumberStyle) -> String {
     var text = "group     \(printable(report.info.groupId))\nstate     \(report.info.state)\n"
     if !report.info.strategy.isEmpty { text += "strategy  \(printable(report.info.strategy))\n" }
-    text += "members   \(numbers.count(Int64(report.info.members.count)))\n\n"
-    text += TextTable(
+    return text + "members   \(numbers.count(Int64(report.info.members.count)))\n"
+}
+
+private func partitionTable(_ report: GroupReport, _ numbers: NumberStyle) -> TextTable {
+    var table = lagTable(report, [:], numbers)
+    // The column of times, which only `group lag` finds out.
+    table.headings.remove(at: 5)
+    for index in table.rows.indices { table.rows[index].remove(at: 5) }
+    return table
+}
+
+private func memberTable(_ report: GroupReport, _ numbers: NumberStyle) -> TextTable {
+    TextTable(
         [
-            .init("TOPIC"), .init("PART", isNumber: true), .init("COMMITTED", isNumber: true),
-            .init("END", isNumber: true), .init("LAG", isNumber: true), .init("MEMBER"),
+            .init("MEMBER"), .init("CLIENT"), .init("HOST"), .init("LAG", isNumber: true),
+            .init("PARTITIONS"),
         ],
-        rows: report.partitions.map { partition in
-            [
-                partition.address.topic, "\(partition.address.partition)",
-                partition.committed.map { numbers.count($0) },
-                partition.end.map { numbers.count($0) }, partition.lag.map { numbers.count($0) },
-                partition.member.map { "\($0.instanceId ?? $0.clientId) (\($0.host))" },
+        rows: report.info.members.map { member in
+            let lag = report.partitions.filter { $0.member?.memberId == member.memberId }
+                .reduce(0) { $0 + ($1.lag ?? 0) }
+            return [
+                member.instanceId ?? member.memberId, member.clientId, member.host,
+                numbers.count(lag),
+                member.partitions.map(\.description).joined(separator: ","),
             ]
-        }
-    ).plain()
+        })
+}
+
+private func summary(_ report: GroupReport, _ numbers: NumberStyle) -> String {
     let slowest = report.partitions.max { ($0.lag ?? -1) < ($1.lag ?? -1) }
-    text += "total lag \(numbers.count(report.totalLag))"
+    var text = "total lag \(numbers.count(report.totalLag))"
     if let slowest, let lag = slowest.lag, lag > 0 {
         text += " · slowest partition \(slowest.address)"
     }

@@ -11,7 +11,7 @@ let produceCommands: [RegisteredCommand] = [
                 Each line is the value of one record. With --json each line is an object as
                 `weir consume -o ndjson` writes it: key, value, headers, timestamp.
                 """,
-            arguments: [ArgumentSpec("TOPIC", .one, "The topic")],
+            arguments: [ArgumentSpec("TOPIC", .one, "The topic", kind: .topic)],
             flags: [
                 FlagSpec(
                     "key-separator", "k", value: "TEXT", "What stands between key and value"),

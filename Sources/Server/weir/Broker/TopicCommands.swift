@@ -1,51 +1,44 @@
 import Base
-import CPlatform
 import Runtime
 import WeirClient
 
-let topicCommands: [RegisteredCommand] = [
-    RegisteredCommand(
-        spec: CommandSpec(
-            "topic create", "Creates topics",
-            arguments: [ArgumentSpec("TOPIC", .oneOrMore, "Names of the new topics")],
-            flags: [
-                FlagSpec("partitions", "p", value: "N", "Partitions (default: the server's)"),
-                FlagSpec("replicas", "r", value: "N", "Replicas (default: the server's)"),
-                FlagSpec(
-                    "config", "c", value: "NAME=VALUE",
-                    "A setting, for example retention.ms=3600000",
-                    isRepeatable: true),
-                FlagSpec("dry-run", nil, "Checks everything and creates nothing"),
-                brokerFlag,
-            ],
-            examples: [
-                ("weir topic create orders -p 6 -c cleanup.policy=compact", "a compacted topic")
-            ]),
-        run: createTopics),
-    RegisteredCommand(
-        spec: CommandSpec(
-            "topic list", "Lists topics",
-            flags: [
-                FlagSpec("internal", "i", "With the topics that the server keeps for itself"),
-                brokerFlag,
-            ]),
-        run: listTopics),
-    RegisteredCommand(
-        spec: CommandSpec(
-            "topic describe", "Describes a topic: partitions, offsets, settings",
-            arguments: [ArgumentSpec("TOPIC", .one, "The topic")],
-            flags: [FlagSpec("all", "a", "With the settings that nobody has changed"), brokerFlag]),
-        run: describeTopic),
-    RegisteredCommand(
-        spec: CommandSpec(
-            "topic delete", "Deletes topics with all their records",
-            arguments: [ArgumentSpec("TOPIC", .oneOrMore, "The topics")],
-            flags: [
-                FlagSpec("yes", "y", "Does not ask"),
-                FlagSpec("dry-run", nil, "Says what would be deleted"), brokerFlag,
-            ]),
-        run: deleteTopics),
-]
+let topicCommands: [RegisteredCommand] =
+    [
+        RegisteredCommand(
+            spec: CommandSpec(
+                "topic create", "Creates topics",
+                arguments: [ArgumentSpec("TOPIC", .oneOrMore, "Names of the new topics")],
+                flags: [
+                    FlagSpec("partitions", "p", value: "N", "Partitions (default: the server's)"),
+                    FlagSpec("replicas", "r", value: "N", "Replicas (default: the server's)"),
+                    FlagSpec(
+                        "config", "c", value: "NAME=VALUE",
+                        "A setting, for example retention.ms=3600000",
+                        isRepeatable: true),
+                    FlagSpec("dry-run", nil, "Checks everything and creates nothing"),
+                    brokerFlag,
+                ],
+                examples: [
+                    ("weir topic create orders -p 6 -c cleanup.policy=compact", "a compacted topic")
+                ]),
+            run: createTopics),
+        RegisteredCommand(
+            spec: CommandSpec(
+                "topic list", "Lists topics",
+                flags: [
+                    FlagSpec("internal", "i", "With the topics that the server keeps for itself"),
+                    brokerFlag,
+                ]),
+            run: listTopics),
+        RegisteredCommand(
+            spec: CommandSpec(
+                "topic describe", "Describes a topic: partitions, offsets, settings",
+                arguments: [ArgumentSpec("TOPIC", .one, "The topic", kind: .topic)],
+                flags: [
+                    FlagSpec("all", "a", "With the settings that nobody has changed"), brokerFlag,
+                ]),
+            run: describeTopic),
+    ] + topicChangeCommands
 
 private func createTopics(_ context: CommandContext) throws(Problem) -> ExitCode {
     let call = context.invocation
@@ -53,11 +46,8 @@ private func createTopics(_ context: CommandContext) throws(Problem) -> ExitCode
     let replicas = try call.integer("replicas", in: 1...32_767)
     var configs: [String: String] = [:]
     for setting in call.strings("config") {
-        guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
-            throw Problem(
-                "usage.value", "\"\(setting)\" is not a setting", notes: ["expected NAME=VALUE"])
-        }
-        configs[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
+        let (name, value) = try splitSetting(setting)
+        configs[name] = value
     }
     let isDry = call.isSet("dry-run")
     return try context.withAdmin { (admin) throws(Problem) in
@@ -142,19 +132,16 @@ struct OffsetRanges {
 private func describeTopic(_ context: CommandContext) throws(Problem) -> ExitCode {
     let name = context.invocation.arguments[0]
     return try context.withAdmin { (admin) throws(Problem) in
-        let topic: TopicInfo
-        do throws(ClientFailure) {
-            topic = try admin.describeTopics([name])[0]
-        } catch {
-            throw Problem(error).suggesting(name, among: admin)
-        }
+        let topic = try describeTopic(name, admin)
         let ranges = try OffsetRanges(of: [topic], admin)
         let all = try calling { () throws(ClientFailure) in try admin.describeTopicConfigs(name) }
         let configs = context.invocation.isSet("all") ? all : all.filter { !$0.isDefault }
         if context.isJSON {
             context.print(json(of: topic, ranges, configs))
-        } else {
+        } else if (context.invocation.string("output") ?? "text") == "text" {
             context.print(text(of: topic, ranges, configs, context.numbers))
+        } else {
+            context.printTable(partitionTable(topic, ranges, context.numbers), json: .null)
         }
         return .ok
     }
@@ -186,12 +173,9 @@ private func json(
     ]
 }
 
-private func text(
-    of topic: TopicInfo, _ ranges: OffsetRanges, _ configs: [ConfigEntry], _ numbers: NumberStyle
-) -> String {
-    var text = "name        \(topic.name)\nid          \(topic.id)\n"
-    text += "partitions  \(numbers.count(Int64(topic.partitions.count)))\n"
-    text += "records     \(numbers.count(ranges.records(of: topic)))\n\n"
+private func partitionTable(
+    _ topic: TopicInfo, _ ranges: OffsetRanges, _ numbers: NumberStyle
+) -> TextTable {
     let rows = topic.partitions.map { partition -> [String?] in
         let address = PartitionAddress(topic.name, partition.partition)
         let begin = ranges.begin(address)
@@ -205,54 +189,26 @@ private func text(
             count.map { numbers.count($0) },
         ]
     }
-    text += TextTable(
+    return TextTable(
         [
             .init("PART", isNumber: true), .init("LEADER", isNumber: true), .init("REPLICAS"),
             .init("IN SYNC"), .init("BEGIN", isNumber: true), .init("END", isNumber: true),
             .init("RECORDS", isNumber: true),
         ], rows: rows
-    ).plain()
+    )
+}
+
+private func text(
+    of topic: TopicInfo, _ ranges: OffsetRanges, _ configs: [ConfigEntry], _ numbers: NumberStyle
+) -> String {
+    var text = "name        \(topic.name)\nid          \(topic.id)\n"
+    text += "partitions  \(numbers.count(Int64(topic.partitions.count)))\n"
+    text += "records     \(numbers.count(ranges.records(of: topic)))\n\n"
+    text += partitionTable(topic, ranges, numbers).plain()
     if configs.isEmpty { return text }
     return text + "\n"
         + TextTable(
             [.init("SETTING"), .init("VALUE"), .init("")],
             rows: configs.map { [$0.name, $0.value, $0.isDefault ? "" : "changed"] }, missing: ""
         ).plain()
-}
-
-private func deleteTopics(_ context: CommandContext) throws(Problem) -> ExitCode {
-    let names = context.invocation.arguments
-    let isDry = context.invocation.isSet("dry-run")
-    return try context.withAdmin { (admin) throws(Problem) in
-        if !isDry, !context.invocation.isSet("yes") {
-            try confirm("Delete \(names.joined(separator: ", ")) with all records?")
-        }
-        var outcomes: [ItemOutcome] = []
-        for name in names {
-            var outcome = ItemOutcome(name: name)
-            do throws(ClientFailure) {
-                if isDry {
-                    _ = try admin.describeTopics([name])
-                } else {
-                    try admin.deleteTopic(name)
-                }
-            } catch {
-                outcome.problem = Problem(error).suggesting(name, among: admin)
-            }
-            outcomes.append(outcome)
-        }
-        return context.finish(outcomes, "topic", done: isDry ? "would delete" : "deleted")
-    }
-}
-
-/// Asks at a terminal; elsewhere `--yes` must have been said.
-private func confirm(_ question: String) throws(Problem) {
-    guard weir_is_terminal(0) == 1, weir_is_terminal(2) == 1 else {
-        throw Problem("usage.confirm", "this deletes data and needs --yes")
-    }
-    standardError(question + " [y/N] ")
-    var lines = LineReader(descriptor: 0, limit: 1000)
-    guard let answer = try lines.next(), ["y", "yes"].contains(answer.text.lowercased()) else {
-        throw Problem("cancelled", "nothing was deleted")
-    }
 }
