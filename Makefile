@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 RELEASE = swift build -c release --static-swift-stdlib --product weir
 WEIR = .build/release/weir
 
-.PHONY: demo test check build release format simulate fuzz bench golden clean
+.PHONY: demo test check build release format simulate mutants fuzz bench clean
 
 ## The whole platform, end to end, in one process: sources → log → tables → SQL.
 demo: release
@@ -40,6 +40,11 @@ format:
 ## One node under crashes and power loss: make simulate SEED=7 SEEDS=100
 simulate: release
 	@$(WEIR) sim run --seed $(SEED) --count $(SEEDS)
+
+## Planted bugs that the simulator must find: make mutants, or make mutants NAME=journal
+mutants:
+	@scripts/setup.sh build
+	@python3 Tests/Mutants/run.py --name '$(NAME)'
 
 ## Coverage-guided fuzzing of one decoder: make fuzz TARGET=FuzzRecordBatch
 fuzz:
