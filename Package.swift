@@ -34,7 +34,11 @@ func tests(_ module: String, uses: [String] = []) -> Target {
 let wire: [Target] = [
     cShim("CPlatform", in: "Wire/CPlatform"),
     cShim("CCodecs", in: "Wire/CCodecs", links: ["z", "snappy", "lz4", "zstd"]),
+    cShim("CCrypto", in: "Wire/CCrypto", links: ["crypto"]),
     room("Base", in: "Wire/Base", uses: ["CPlatform"]),
+    room("Crypto", in: "Wire/Crypto", uses: ["Base", "CCrypto"]),
+    cShim("CTLS", in: "Wire/CTLS", links: ["ssl", "crypto"]),
+    room("TLS", in: "Wire/TLS", uses: ["Base", "CTLS"]),
     room("Compression", in: "Wire/Compression", uses: ["Base", "CCodecs"]),
     room("WireProtocol", in: "Wire/Protocol", uses: ["Base", "Compression"]),
     room(
@@ -45,6 +49,7 @@ let broker: [Target] = [
     room("Log", in: "Broker/Log", uses: ["Base", "Compression", "WireProtocol"]),
     room("Quorum", in: "Broker/Quorum", uses: ["Base"]),
     room("Coordinator", in: "Broker/Coordinator", uses: ["Base", "WireProtocol"]),
+    room("Security", in: "Broker/Security", uses: ["Base", "Crypto", "Quorum"]),
 ]
 
 let lake: [Target] = [
@@ -63,8 +68,8 @@ let lake: [Target] = [
 ]
 
 let everythingBelowNode = [
-    "Base", "Compression", "WireProtocol", "Log", "Quorum", "Coordinator", "Columns", "Parquet",
-    "Delta",
+    "Base", "Compression", "Crypto", "WireProtocol", "Log", "Quorum", "Coordinator", "Security",
+    "Columns", "Parquet", "Delta",
     "SQL", "Engine", "Catalog", "Streams",
 ]
 
@@ -72,7 +77,8 @@ let server: [Target] = [
     cShim("CMicrohttpd", in: "Server/CMicrohttpd", links: ["microhttpd"]),
     cShim("CEdit", in: "Server/CEdit", links: ["edit"]),
     room("Node", in: "Server/Node", uses: everythingBelowNode),
-    room("Runtime", in: "Server/Runtime", uses: ["Node", "CPlatform"] + everythingBelowNode),
+    room(
+        "Runtime", in: "Server/Runtime", uses: ["Node", "CPlatform", "TLS"] + everythingBelowNode),
     room("Simulator", in: "Server/Simulator", uses: ["Node"] + everythingBelowNode),
     room(
         "Surfaces", in: "Server/Surfaces",
@@ -95,6 +101,8 @@ let testTargets: [Target] = [
     tests("WeirClient", uses: ["Base", "WireProtocol", "Compression"]),
     tests("Log", uses: ["Base", "WireProtocol", "Compression"]),
     tests("Quorum", uses: ["Base"]),
+    tests("Crypto", uses: ["Base"]),
+    tests("Security", uses: ["Base", "Crypto", "Quorum"]),
     tests("Coordinator", uses: ["Base", "WireProtocol"]),
     tests("Columns", uses: ["Base"]),
     tests("Parquet", uses: ["Base", "Columns", "Compression"]),

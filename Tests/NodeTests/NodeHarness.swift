@@ -22,6 +22,8 @@ struct NodeHarness {
     var finished: [UInt64: Result<NodeAnswer, Problem>] = [:]
     var halted: Problem?
     var wakeAt: Instant?
+    var authenticated: [ConnectionID] = []
+    var paused: [UInt64: Instant] = [:]
     var holdsSyncs = false
     var heldSync: SyncTicket?
     private var nextConnection: UInt64 = 1
@@ -95,6 +97,8 @@ struct NodeHarness {
             }
             send(.journalSynced(ticket, failure: nil))
         case .wakeAt(let instant): wakeAt = instant
+        case .authenticated(let id): authenticated.append(id)
+        case .pause(let id, let until): paused[id.value] = until
         case .commandFinished(let id, let result): finished[id.value] = result
         case .halt(let problem): halted = problem
         }
@@ -120,10 +124,12 @@ struct NodeHarness {
 
     // MARK: Clients
 
-    mutating func connect() -> ConnectionID {
+    mutating func connect(
+        listener: Int = 0, principal: String? = nil, peer: String = "10.0.0.9:5000"
+    ) -> ConnectionID {
         let id = ConnectionID(nextConnection)
         nextConnection += 1
-        send(.connectionOpened(id, peer: "10.0.0.9:5000"))
+        send(.connectionOpened(id, peer: peer, listener: listener, principal: principal))
         return id
     }
 

@@ -17,6 +17,23 @@ import Testing
         .leaderEpoch(7),
         .settings(SettingsOwner(kind: 4, name: "1"), ["log.retention.ms": "1000"]),
         .settings(SettingsOwner(kind: 32, name: "g"), [:]),
+        .acl(
+            AclBinding(
+                .topic, "pay.", patternType: .prefixed, principal: "User:alice",
+                host: "10.0.0.1", operation: .read, permission: .deny)),
+        .aclRemoved(
+            AclBinding(.group, "*", principal: "User:*", operation: .all)),
+        .credential(
+            ScramCredentialKey(user: "alice", mechanism: .sha256),
+            ScramCredential(
+                salt: Bytes(utf8: "salt"), iterations: 4096,
+                storedKey: Bytes([UInt8](repeating: 1, count: 32)),
+                serverKey: Bytes([UInt8](repeating: 2, count: 32)))),
+        .credentialRemoved(ScramCredentialKey(user: "alice", mechanism: .sha512)),
+        .quotas(
+            QuotaEntity(user: .named("alice"), clientID: .fallback),
+            [.producerByteRate: 1024, .requestPercentage: 12.5]),
+        .quotas(QuotaEntity(clientID: .named("x")), [:]),
     ]
 
     @Test func `every record comes back from its bytes`() throws {
@@ -47,6 +64,8 @@ import Testing
             let (key, value) = record.encoded()
             guard let value else { continue }
             if case .object = record { continue }
+            // All of it is in the key.
+            if case .acl = record { continue }
             for count in 0..<value.count {
                 #expect(throws: DecodeFailure.self) {
                     try MetadataRecord(key: key, value: value[0..<count])

@@ -81,7 +81,9 @@ import WireProtocol
 
     @Test func `every served version has a layout and every kind its number`() throws {
         for entry in ApiVersionTable.all.entries {
-            #expect(entry.apiKey.firstFlexibleVersion != nil)
+            // The handshake of SASL is the one kind that never became flexible.
+            let isClassic = entry.apiKey == .saslHandshake
+            #expect((entry.apiKey.firstFlexibleVersion == nil) == isClassic)
             #expect(entry.advertisedMinimum <= entry.versions.lowerBound)
         }
         #expect(ApiVersionTable.all.serves(.fetch, version: 17))

@@ -19,6 +19,11 @@ package struct MetadataImage: Sendable {
     package private(set) var partitionCount = 0
     /// Settings of brokers and groups, where some were given.
     private var settings: OrderedMap<SettingsOwner, OrderedMap<String, String>> = [:]
+    package private(set) var acls = AclSet()
+    package private(set) var credentials: OrderedMap<ScramCredentialKey, ScramCredential> = [:]
+    package private(set) var quotas: OrderedMap<QuotaEntity, OrderedMap<QuotaKind, Double>> = [:]
+    /// Rises when `quotas` changes.
+    package private(set) var quotaVersion = 0
 
     /// Producer ids are handed out from blocks, so that one record serves a thousand producers.
     package static let producerIDBlock: Int64 = 1000
@@ -90,6 +95,13 @@ package struct MetadataImage: Sendable {
         case .objectRemoved(let name): objects[name] = nil
         case .leaderEpoch(let epoch): leaderEpoch = max(leaderEpoch, epoch)
         case .settings(let owner, let new): settings[owner] = new.isEmpty ? nil : new
+        case .acl(let binding): acls.insert(binding)
+        case .aclRemoved(let binding): acls.remove(binding)
+        case .credential(let key, let credential): credentials[key] = credential
+        case .credentialRemoved(let key): credentials[key] = nil
+        case .quotas(let entity, let values):
+            quotas[entity] = values.isEmpty ? nil : values
+            quotaVersion += 1
         }
     }
 
@@ -112,5 +124,6 @@ package struct MetadataImage: Sendable {
             sum += Int(topic.partitionCount)
         }
         precondition(sum == partitionCount, "the partition count is the sum")
+        acls.checkInvariants()
     }
 }

@@ -20,6 +20,16 @@
 //     4 object         its bytes to the end
 //     5 leader epoch   the epoch of all partitions since the last start (int32)
 //     32 settings      setting count (uint16), each as in a topic
+//    16 access rule    nothing: the key says it all
+//    17 credential     iterations (int32), then salt, stored key, server key, each uint16 length
+//                      and bytes
+//    18 quotas         count (uint8), each: kind (uint8), value (float64)
+//
+// Keys of types from 16 on, behind the type:
+//    16 access rule    resource type, pattern type, operation, permission (one byte each), then
+//                      resource name, principal, host (text)
+//    17 credential     mechanism (uint8), user (text)
+//    18 quotas         user, then client id, each: 0 absent | 1 default | 2 name (text)
 
 import Base
 
@@ -32,6 +42,12 @@ package enum MetadataRecord: Equatable, Sendable {
     case object(name: String, content: Bytes)
     case objectRemoved(name: String)
     case leaderEpoch(LeaderEpoch)
+    case acl(AclBinding)
+    case aclRemoved(AclBinding)
+    case credential(ScramCredentialKey, ScramCredential)
+    case credentialRemoved(ScramCredentialKey)
+    /// All quotas of one entity; none = they are gone.
+    case quotas(QuotaEntity, OrderedMap<QuotaKind, Double>)
     /// All settings of a resource that is not a topic; none = it has none of its own.
     case settings(SettingsOwner, OrderedMap<String, String>)
 }
@@ -89,6 +105,9 @@ extension MetadataRecord {
         case object = 4
         case leaderEpoch = 5
         case settings = 32
+        case acl = 16
+        case credential = 17
+        case quotas = 18
     }
 
     package func encoded() -> (key: Bytes, value: Bytes?) {
@@ -130,6 +149,31 @@ extension MetadataRecord {
             key.utf8(owner.name)
             if settings.isEmpty { return (key.finish(), nil) }
             value.settings(settings)
+        case .acl(let binding):
+            key.uint8(Kind.acl.rawValue)
+            key.binding(binding)
+        case .aclRemoved(let binding):
+            key.uint8(Kind.acl.rawValue)
+            key.binding(binding)
+            return (key.finish(), nil)
+        case .credential(let name, let credential):
+            key.uint8(Kind.credential.rawValue)
+            key.credentialKey(name)
+            value.credential(credential)
+        case .credentialRemoved(let name):
+            key.uint8(Kind.credential.rawValue)
+            key.credentialKey(name)
+            return (key.finish(), nil)
+        case .quotas(let entity, let quotas):
+            key.uint8(Kind.quotas.rawValue)
+            key.quotaPart(entity.user)
+            key.quotaPart(entity.clientID)
+            if quotas.isEmpty { return (key.finish(), nil) }
+            value.uint8(UInt8(quotas.count))
+            for (kind, limit) in quotas {
+                value.uint8(kind.rawValue)
+                value.float64(limit)
+            }
         }
         return (key.finish(), value.finish())
     }
@@ -149,6 +193,9 @@ extension MetadataRecord {
             case .topic: self = .topicRemoved(try key.identifier())
             case .object: self = .objectRemoved(name: try key.string(key.remaining))
             case .settings: self = .settings(try Self.owner(&key), [:])
+            case .acl: self = .aclRemoved(try key.binding())
+            case .credential: self = .credentialRemoved(try key.credentialKey())
+            case .quotas: self = .quotas(try key.quotaEntity(), [:])
             default: throw .malformed("metadata record type \(type) without a value", position: 0)
             }
             return
@@ -174,6 +221,11 @@ extension MetadataRecord {
                 name: try key.string(key.remaining), content: reader.rest().compacted())
         case .leaderEpoch: self = .leaderEpoch(LeaderEpoch(try reader.int32()))
         case .settings: self = .settings(try Self.owner(&key), try reader.settings())
+        case .acl: self = .acl(try key.binding())
+        case .credential:
+            let name = try key.credentialKey()
+            self = .credential(name, try reader.credential(of: name.mechanism))
+        case .quotas: self = .quotas(try key.quotaEntity(), try reader.quotas())
         }
         guard key.isAtEnd else {
             throw .malformed("metadata key goes on after its end", position: key.position)
@@ -207,7 +259,7 @@ extension MetadataRecord {
 }
 
 extension ByteWriter {
-    fileprivate mutating func identifier(_ id: UUID128) {
+    mutating func identifier(_ id: UUID128) {
         int64(Int64(bitPattern: id.high))
         int64(Int64(bitPattern: id.low))
     }
@@ -222,7 +274,7 @@ extension ByteWriter {
         }
     }
 
-    fileprivate mutating func text(_ text: String) {
+    mutating func text(_ text: String) {
         let length = text.utf8.count
         precondition(length <= Int(UInt16.max), "names are checked before they get here")
         uint16(UInt16(length))
@@ -231,7 +283,7 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-    fileprivate mutating func identifier() throws(DecodeFailure) -> UUID128 {
+    mutating func identifier() throws(DecodeFailure) -> UUID128 {
         let high = UInt64(bitPattern: try int64())
         return UUID128(high: high, low: UInt64(bitPattern: try int64()))
     }
@@ -247,7 +299,7 @@ extension ByteReader {
         return settings
     }
 
-    fileprivate mutating func text() throws(DecodeFailure) -> String {
+    mutating func text() throws(DecodeFailure) -> String {
         try string(Int(try uint16()))
     }
 }

@@ -1,7 +1,9 @@
 import Base
 import Coordinator
+import Crypto
 import Log
 import Quorum
+import Security
 import WireProtocol
 
 /// One broker: the log store, the metadata, the groups and the connections, as one deterministic
@@ -55,6 +57,16 @@ package struct BrokerNode: Sendable {
     /// Where the next record without a key goes, by topic.
     var roundRobin: [String: Int32] = [:]
 
+    var sasl: SaslTools
+    var quotaMeters = QuotaMeters()
+    /// Sign-ons that wait for their time.
+    var delayedSasl: [RequestKey: DelayedSaslWork] = [:]
+    var saslDeadlines = DeadlineQueue<RequestKey>()
+    /// When the next password may be hashed.
+    var nextDerivation = Instant.zero
+    /// By address, for lookups only.
+    var authenticationFailures: [String: AuthenticationFailures] = [:]
+
     var now: Now
     var output: [NodeEffect] = []
     private var announcedWake: Instant?
@@ -62,13 +74,15 @@ package struct BrokerNode: Sendable {
     var counters = NodeStatistics()
 
     /// Opens the data directory: recovers the logs, replays metadata and groups, repairs what a
-    /// crash left half done. Reads and writes the disk, and syncs it.
+    /// crash left half done. Reads and writes the disk, and syncs it. Nonces come from
+    /// `secureRandom`; without it they are as predictable as `random`.
     package init(
         configuration: NodeConfiguration, disk: any Disk, random: Random,
-        diagnostics: any Diagnostics, now: Now
+        secureRandom: SecureRandom? = nil, diagnostics: any Diagnostics, now: Now
     ) throws(Problem) {
         var random = random
         let groupRandom = random.fork()
+        let secure = secureRandom ?? SecureRandom(predictable: &random)
         let start = try NodeStart.open(
             configuration: configuration, disk: disk, random: &random, diagnostics: diagnostics,
             now: now)
@@ -76,6 +90,7 @@ package struct BrokerNode: Sendable {
         self.diagnostics = diagnostics
         self.random = random
         self.now = now
+        sasl = SaslTools(random: secure, tokens: configuration.authentication.tokens)
         store = start.store
         image = start.image
         draft = start.image
@@ -101,7 +116,8 @@ package struct BrokerNode: Sendable {
         if isHalted { return }
         self.now = now
         switch event {
-        case .connectionOpened(let id, let peer): open(id, peer: peer)
+        case .connectionOpened(let id, let peer, let listener, let principal):
+            open(id, peer: peer, listener: listener, principal: principal)
         case .request(let id, let request): receive(request, from: id)
         case .connectionClosed(let id): forget(id)
         case .journalSynced(let ticket, let failure): synced(ticket, failure: failure)
@@ -149,6 +165,7 @@ package struct BrokerNode: Sendable {
         if let groups = coordinator.nextDeadline { next = min(next, groups) }
         if let fetch = fetchDeadlines.next { next = min(next, fetch) }
         if let produce = nextProduceCheck { next = min(next, produce) }
+        if let signOn = saslDeadlines.next { next = min(next, signOn) }
         return next
     }
 
@@ -159,6 +176,7 @@ package struct BrokerNode: Sendable {
         perform(coordinator.tick(now: now))
         expireFetches()
         expireProduces()
+        resumeSasl()
     }
 
     mutating func halt(_ problem: Problem) {

@@ -1,6 +1,7 @@
 import Base
 import Coordinator
 import Log
+import Security
 
 /// How a node is set up. Published setting names in the comments.
 package struct NodeConfiguration: Sendable {
@@ -11,6 +12,10 @@ package struct NodeConfiguration: Sendable {
     package var advertisedPort: Int32 = 9092
     /// Where the logs are: what clients are told is `log.dirs`.
     package var dataDirectory = "/"
+    /// The doors, in the order of the driver's listeners. None = one for everybody, advertised as
+    /// above.
+    package var listeners: [ListenerSettings] = []
+    package var authentication = AuthenticationSettings()
     /// `broker.rack`
     package var rack: String?
     /// Taken for a new data directory; an existing one must have the same. nil = a random one.
@@ -43,8 +48,20 @@ package struct NodeConfiguration: Sendable {
     package var describedPartitionsMax: Int32 = 2000
     /// Settings that the process was started with and that have no field of their own.
     package var startedWith: OrderedMap<String, String> = [:]
+    /// Who may do what; nil = everybody may do everything.
+    package var authorizer: Authorizer?
     package var groups = GroupConfiguration()
     package var log = LogStoreConfiguration()
 
     package init() {}
+
+    /// The listeners, at least one.
+    var doors: [ListenerSettings] {
+        if !listeners.isEmpty { return listeners }
+        return [
+            ListenerSettings(
+                name: "PLAINTEXT", securityProtocol: .plaintext, advertisedHost: advertisedHost,
+                advertisedPort: advertisedPort)
+        ]
+    }
 }

@@ -22,7 +22,10 @@ package struct CommandID: Hashable, Comparable, Sendable {
 }
 
 package enum NodeEvent: Sendable {
-    case connectionOpened(ConnectionID, peer: String)
+    /// A client came through the listener with this number, counted from 0 in the order of
+    /// `NodeConfiguration.listeners`; `principal` is who its certificate says it is.
+    case connectionOpened(
+        ConnectionID, peer: String, listener: Int = 0, principal: String? = nil)
     /// One whole request without its length prefix, in the order of its connection. The driver
     /// may send the next before the last was answered; answers leave in request order.
     case request(ConnectionID, Bytes)
@@ -40,6 +43,10 @@ package enum NodeEffect: Sendable {
     case send(ConnectionID, [Bytes])
     /// Send what was queued before, then close. The node has forgotten the connection.
     case close(ConnectionID, reason: String)
+    /// The client has proved who it is: its requests may be as large as those of anybody.
+    case authenticated(ConnectionID)
+    /// Read no more requests of the connection before this moment: its quota is used up.
+    case pause(ConnectionID, until: Instant)
     /// Sync the journal file off the loop, then answer with `journalSynced`. At most one is open.
     case syncJournal(SyncTicket, file: any DiskFile)
     /// The same for a segment file, for which nobody waits: it must not delay the journal. At most

@@ -239,6 +239,7 @@ struct NodeSimulation {
                 beginSync(ticket, file, isJournal: true)
             case .syncSegment(let ticket, let file):
                 beginSync(ticket, file, isJournal: false)
+            case .authenticated, .pause: break
             case .wakeAt(let instant):
                 wakeGeneration += 1
                 queue.schedule(.wake(wakeGeneration), at: max(time + 1, instant.nanoseconds))

@@ -31,6 +31,16 @@ package enum Limits {
     package static let connectionOutputBytes = 256 << 20
     /// Connections on the broker port.
     package static let connections = 20_000
+    /// Access rules of a cluster: each is kept in memory twice and looked at when listed.
+    package static let accessRules = 100_000
+    /// A name in an access rule, a user, an entity of a quota.
+    package static let accessRuleTextBytes = 1024
+    /// SCRAM credentials, and entities with quotas.
+    package static let users = 100_000
+    /// What a connection may send before it has proved who it is: all of it, and in how many
+    /// requests. Sign-on takes four small ones.
+    package static let unauthenticatedBytes = 64 << 10
+    package static let unauthenticatedRequests = 10
     /// Rows of one column batch: fits the first-level cache, amortises a call over 2048 rows.
     package static let batchRows = 2048
     /// A Parquet page's and footer's bounds when read.

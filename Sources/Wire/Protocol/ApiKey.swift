@@ -80,11 +80,12 @@ extension ApiKey {
         switch self {
         case .describeCluster, .alterPartitionReassignments, .listPartitionReassignments,
             .describeQuorum, .updateFeatures, .unregisterBroker, .listConfigResources,
-            .describeTopicPartitions:
+            .describeTopicPartitions, .describeUserScramCredentials, .alterUserScramCredentials:
             0
-        case .incrementalAlterConfigs: 1
+        case .incrementalAlterConfigs, .describeClientQuotas, .alterClientQuotas: 1
         case .deleteGroups, .createPartitions, .initProducerId, .deleteRecords, .alterConfigs,
-            .alterReplicaLogDirs, .describeLogDirs, .electLeaders:
+            .alterReplicaLogDirs, .describeLogDirs, .electLeaders,
+            .saslAuthenticate, .describeAcls, .createAcls, .deleteAcls:
             2
         case .apiVersions, .findCoordinator, .listGroups: 3
         case .syncGroup, .heartbeat, .leaveGroup, .deleteTopics, .describeConfigs,

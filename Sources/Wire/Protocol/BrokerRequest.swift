@@ -27,6 +27,15 @@ package enum BrokerRequest: Sendable, Equatable {
     case createPartitions(CreatePartitionsRequest)
     case deleteGroups(DeleteGroupsRequest)
     case incrementalAlterConfigs(IncrementalAlterConfigsRequest)
+    case saslHandshake(SaslHandshakeRequest)
+    case describeAcls(DescribeAclsRequest)
+    case createAcls(CreateAclsRequest)
+    case deleteAcls(DeleteAclsRequest)
+    case saslAuthenticate(SaslAuthenticateRequest)
+    case describeClientQuotas(DescribeClientQuotasRequest)
+    case alterClientQuotas(AlterClientQuotasRequest)
+    case describeUserScramCredentials(DescribeUserScramCredentialsRequest)
+    case alterUserScramCredentials(AlterUserScramCredentialsRequest)
     case describeCluster(DescribeClusterRequest)
     case alterConfigs(AlterConfigsRequest)
     case alterReplicaLogDirs(AlterReplicaLogDirsRequest)
@@ -94,6 +103,24 @@ package enum BrokerRequest: Sendable, Equatable {
         case .incrementalAlterConfigs:
             self = .incrementalAlterConfigs(
                 try IncrementalAlterConfigsRequest(from: &reader, version: version))
+        case .saslHandshake:
+            self = .saslHandshake(try SaslHandshakeRequest(from: &reader, version: version))
+        case .describeAcls:
+            self = .describeAcls(try DescribeAclsRequest(from: &reader, version: version))
+        case .createAcls:
+            self = .createAcls(try CreateAclsRequest(from: &reader, version: version))
+        case .deleteAcls:
+            self = .deleteAcls(try DeleteAclsRequest(from: &reader, version: version))
+        case .saslAuthenticate:
+            self = .saslAuthenticate(try SaslAuthenticateRequest(from: &reader, version: version))
+        case .describeClientQuotas:
+            self = .describeClientQuotas(try DescribeClientQuotasRequest(from: &reader, version: version))
+        case .alterClientQuotas:
+            self = .alterClientQuotas(try AlterClientQuotasRequest(from: &reader, version: version))
+        case .describeUserScramCredentials:
+            self = .describeUserScramCredentials(try DescribeUserScramCredentialsRequest(from: &reader, version: version))
+        case .alterUserScramCredentials:
+            self = .alterUserScramCredentials(try AlterUserScramCredentialsRequest(from: &reader, version: version))
         case .describeCluster:
             self = .describeCluster(try DescribeClusterRequest(from: &reader, version: version))
         case .alterConfigs:
@@ -153,6 +180,15 @@ package enum BrokerRequest: Sendable, Equatable {
         case .createPartitions(let body): body.write(to: &writer, version: version)
         case .deleteGroups(let body): body.write(to: &writer, version: version)
         case .incrementalAlterConfigs(let body): body.write(to: &writer, version: version)
+        case .saslHandshake(let body): body.write(to: &writer, version: version)
+        case .describeAcls(let body): body.write(to: &writer, version: version)
+        case .createAcls(let body): body.write(to: &writer, version: version)
+        case .deleteAcls(let body): body.write(to: &writer, version: version)
+        case .saslAuthenticate(let body): body.write(to: &writer, version: version)
+        case .describeClientQuotas(let body): body.write(to: &writer, version: version)
+        case .alterClientQuotas(let body): body.write(to: &writer, version: version)
+        case .describeUserScramCredentials(let body): body.write(to: &writer, version: version)
+        case .alterUserScramCredentials(let body): body.write(to: &writer, version: version)
         case .describeCluster(let body): body.write(to: &writer, version: version)
         case .alterConfigs(let body): body.write(to: &writer, version: version)
         case .alterReplicaLogDirs(let body): body.write(to: &writer, version: version)

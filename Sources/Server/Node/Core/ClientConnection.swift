@@ -1,4 +1,5 @@
 import Base
+import Security
 import WireProtocol
 
 /// Names one request: its connection and its place among the requests of that connection.
@@ -18,6 +19,11 @@ struct RequestContext: Sendable {
     var version: Int16
     var correlationId: Int32
     var clientID: String
+    var principal: Principal
+    /// The address of the client, without its port.
+    var host: String
+    /// The number of the listener that the client came through.
+    var listener: Int
 }
 
 /// One client, as far as the order of its answers is concerned. Requests are worked on as they
@@ -43,7 +49,25 @@ struct ClientConnection: Sendable {
     /// Rises with each fetch, so that the partitions take turns in being first.
     var fetchRotation = 0
 
-    init(peer: String) { self.peer = peer }
+    /// Its address, without the port and the brackets of IPv6.
+    let host: String
+    let listener: Int
+    var principal: Principal
+    var authentication: Authentication
+
+    init(peer: String, listener: Int, principal: Principal, mustSignOn: Bool) {
+        self.peer = peer
+        self.listener = listener
+        self.principal = principal
+        authentication = Authentication(required: mustSignOn)
+        host = Self.host(of: peer)
+    }
+
+    private static func host(of peer: String) -> String {
+        guard let colon = peer.lastIndex(of: ":") else { return peer }
+        let host = peer[..<colon]
+        return host.first == "[" ? String(host.dropFirst().dropLast()) : String(host)
+    }
 
     /// The host as groups show it.
     var clientHost: String {

@@ -74,7 +74,8 @@ extension BrokerNode {
             image.apply(record)
             refreshTopicDefaults()
             return nil
-        case .cluster, .producerIDsReserved, .object, .objectRemoved, .leaderEpoch:
+        case .cluster, .producerIDsReserved, .object, .objectRemoved, .leaderEpoch, .acl,
+            .aclRemoved, .credential, .credentialRemoved, .quotas:
             image.apply(record)
             return nil
         }

@@ -2,15 +2,21 @@
 
 import Base
 import Log
+import Security
 import WireProtocol
 
 extension BrokerNode {
-    mutating func open(_ id: ConnectionID, peer: String) {
+    mutating func open(
+        _ id: ConnectionID, peer: String, listener: Int, principal: String?
+    ) {
         guard connections.count < Limits.connections else {
             output.append(.close(id, reason: "\(connections.count) connections are open"))
             return
         }
-        connections[id] = ClientConnection(peer: peer)
+        connections[id] = ClientConnection(
+            peer: peer, listener: listener,
+            principal: principal.map { Principal(user: $0) } ?? .anonymous,
+            mustSignOn: settings(ofListener: listener).securityProtocol.usesSasl)
     }
 
     /// The connection is gone; what it waited for goes on without it.
@@ -18,7 +24,9 @@ extension BrokerNode {
         guard let connection = connections.removeValue(forKey: id) else { return }
         queuedBytes -= connection.queuedBytes
         if let blocker = connection.blocker {
-            removeFetch(RequestKey(connection: id, sequence: blocker))
+            let key = RequestKey(connection: id, sequence: blocker)
+            removeFetch(key)
+            delayedSasl[key] = nil
         }
         if connection.waitsForChange { waitingForChange.removeAll { $0 == id } }
     }
@@ -70,6 +78,7 @@ extension BrokerNode {
         guard let kind = header.kind, versions.serves(kind, version: header.apiVersion) else {
             return refuse(header, of: id)
         }
+        guard admits(kind, bytes: request.count, from: id) else { return }
         let body: BrokerRequest
         do throws(DecodeFailure) {
             body = try BrokerRequest(from: &reader, apiKey: kind, version: header.apiVersion)
@@ -79,10 +88,14 @@ extension BrokerNode {
                 "unreadable \(kind.publishedName) request, "
                     + "version \(header.apiVersion): \(error)")
         }
-        guard let sequence = connections[id]?.begin() else { return }
+        guard let sequence = connections[id]?.begin(), let connection = connections[id] else {
+            return
+        }
         let context = RequestContext(
             key: RequestKey(connection: id, sequence: sequence), version: header.apiVersion,
-            correlationId: header.correlationId, clientID: header.clientId ?? "")
+            correlationId: header.correlationId, clientID: header.clientId ?? "",
+            principal: connection.principal, host: connection.host,
+            listener: connection.listener)
         dispatch(body, context, request)
     }
 
@@ -138,7 +151,30 @@ extension BrokerNode {
         case .unregisterBroker(let request): unregisterBroker(request, context)
         case .listConfigResources(let request): listConfigResources(request, context)
         case .describeTopicPartitions(let request): describeTopicPartitions(request, context)
+        case .saslHandshake(let request): saslHandshake(request, context)
+        case .saslAuthenticate(let request): saslAuthenticate(request, context)
+        case .describeUserScramCredentials(let request):
+            describeUserScramCredentials(request, context)
+        case .alterUserScramCredentials(let request): alterUserScramCredentials(request, context)
+        case .describeClientQuotas(let request): describeClientQuotas(request, context)
+        case .alterClientQuotas(let request): alterClientQuotas(request, context)
+        case .describeAcls(let request): describeAcls(request, context)
+        case .createAcls(let request): createAcls(request, context)
+        case .deleteAcls(let request): deleteAcls(request, context)
         }
+    }
+
+    // MARK: Listeners
+
+    /// The listener that the client of `context` came through.
+    func listener(of context: RequestContext) -> ListenerSettings {
+        settings(ofListener: context.listener)
+    }
+
+    func settings(ofListener number: Int) -> ListenerSettings {
+        let doors = configuration.doors
+        precondition(doors.indices.contains(number), "the driver knows the listeners")
+        return doors[number]
     }
 
     // MARK: Answers

@@ -1,3 +1,4 @@
+import Base
 import Coordinator
 import WireProtocol
 
@@ -27,7 +28,7 @@ extension BrokerNode {
                 }
             }
             if request.includeAuthorizedOperations {
-                entry.authorizedOperations = Operations.group
+                entry.authorizedOperations = authorizedOperations(context, .group, name)
             }
             response.groups.append(entry)
         }

@@ -19,11 +19,11 @@ extension BrokerNode {
         response.nodes = [
             .init(
                 nodeId: node,
-                listeners: [
+                listeners: configuration.doors.map {
                     .init(
-                        name: "PLAINTEXT", host: configuration.advertisedHost,
-                        port: UInt16(clamping: configuration.advertisedPort))
-                ])
+                        name: $0.name, host: $0.advertisedHost,
+                        port: UInt16(clamping: $0.advertisedPort))
+                })
         ]
         answer(context, response)
     }

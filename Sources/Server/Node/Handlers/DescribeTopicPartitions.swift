@@ -34,7 +34,7 @@ extension BrokerNode {
             }
             let begin = min(first, topic.partitionCount)
             let end = begin + min(left, topic.partitionCount - begin)
-            response.topics.append(entry(of: topic, partitions: begin..<end))
+            response.topics.append(entry(of: topic, partitions: begin..<end, context))
             left -= end - begin
             if end < topic.partitionCount {
                 response.nextCursor = .init(topicName: name, partitionIndex: end)
@@ -45,7 +45,7 @@ extension BrokerNode {
     }
 
     private func entry(
-        of topic: TopicMetadata, partitions: Range<Int32>
+        of topic: TopicMetadata, partitions: Range<Int32>, _ context: RequestContext
     ) -> DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic {
         let node = configuration.nodeID.value
         return .init(
@@ -55,6 +55,6 @@ extension BrokerNode {
                     partitionIndex: partition, leaderId: node,
                     leaderEpoch: image.leaderEpoch.value, replicaNodes: [node],
                     isrNodes: [node], eligibleLeaderReplicas: [], lastKnownElr: [])
-            }, topicAuthorizedOperations: Operations.topic)
+            }, topicAuthorizedOperations: authorizedOperations(context, .topic, topic.name))
     }
 }

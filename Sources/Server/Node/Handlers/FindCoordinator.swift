@@ -16,7 +16,7 @@ extension BrokerNode {
         {
             return
         }
-        let answers = keys.map { coordinator(of: $0, type: request.keyType) }
+        let answers = keys.map { coordinator(of: $0, type: request.keyType, context) }
         var response = FindCoordinatorResponse()
         if context.version >= 4 {
             response.coordinators = answers
@@ -31,7 +31,7 @@ extension BrokerNode {
     }
 
     private func coordinator(
-        of key: String, type: Int8
+        of key: String, type: Int8, _ context: RequestContext
     ) -> FindCoordinatorResponse.Coordinator {
         switch CoordinatorType(rawValue: type) {
         case .group where key.isEmpty:
@@ -39,9 +39,10 @@ extension BrokerNode {
                 key: key, nodeId: -1, port: -1, errorCode: .invalidGroupId,
                 errorMessage: "the group id is empty")
         case .group:
+            let listener = listener(of: context)
             return .init(
-                key: key, nodeId: configuration.nodeID.value, host: configuration.advertisedHost,
-                port: configuration.advertisedPort, errorMessage: nil)
+                key: key, nodeId: configuration.nodeID.value, host: listener.advertisedHost,
+                port: listener.advertisedPort, errorMessage: nil)
         case .transaction:
             return .init(
                 key: key, nodeId: -1, port: -1, errorCode: .transactionalIdAuthorizationFailed,

@@ -17,6 +17,7 @@ extension BrokerNode {
         if request.allowAutoTopicCreation, configuration.createsTopicsAutomatically {
             for topic in request.topics ?? [] {
                 guard let name = topic.name, topic.topicId == .zero,
+                    authorize(context, .describe, .topic, name), mayCreate(name, context),
                     image.topic(name) == nil, draft.topic(name) == nil,
                     !TopicName.isReserved(name), TopicName.complaint(about: name) == nil,
                     draft.topicColliding(with: name) == nil,
@@ -34,27 +35,38 @@ extension BrokerNode {
         {
             return retryAfterChange(context, frame)
         }
-        answer(context, metadataResponse(to: request, version: context.version))
+        answer(context, metadataResponse(to: request, context))
+    }
+
+    /// Whether the client may create the topic, by a rule for the cluster or for the topic.
+    func mayCreate(_ topic: String, _ context: RequestContext) -> Bool {
+        authorizeCluster(context, .create) || authorize(context, .create, .topic, topic)
     }
 
     private func metadataResponse(
-        to request: MetadataRequest, version: Int16
+        to request: MetadataRequest, _ context: RequestContext
     ) -> MetadataResponse {
         var response = MetadataResponse()
+        let listener = listener(of: context)
         response.brokers = [
             .init(
-                nodeId: configuration.nodeID.value, host: configuration.advertisedHost,
-                port: configuration.advertisedPort, rack: configuration.rack)
+                nodeId: configuration.nodeID.value, host: listener.advertisedHost,
+                port: listener.advertisedPort, rack: configuration.rack)
         ]
         response.clusterId = clusterIDText
         response.controllerId = configuration.nodeID.value
         if request.includeClusterAuthorizedOperations {
-            response.clusterAuthorizedOperations = Operations.cluster
+            response.clusterAuthorizedOperations =
+                authorizeCluster(context, .describe) ? authorizedClusterOperations(context) : 0
         }
-        let shows = request.includeTopicAuthorizedOperations
-        let wantsAll = version == 0 ? request.topics?.isEmpty ?? true : request.topics == nil
+        let wantsAll =
+            context.version == 0
+            ? request.topics?.isEmpty ?? true : request.topics == nil
         if wantsAll {
-            response.topics = image.topics.values.map { entry(of: $0, showsOperations: shows) }
+            for topic in image.topics.values
+            where authorize(context, .describe, .topic, topic.name) {
+                response.topics.append(entry(of: topic, request, context))
+            }
         } else {
             var names: Set<String> = []
             var ids: Set<UUID128> = []
@@ -62,24 +74,36 @@ extension BrokerNode {
                 let isNew =
                     topic.topicId == .zero
                     ? names.insert(topic.name ?? "").inserted : ids.insert(topic.topicId).inserted
-                if isNew { response.topics.append(entry(for: topic, showsOperations: shows)) }
+                if isNew { response.topics.append(entry(for: topic, request, context)) }
             }
         }
         return response
     }
 
     private func entry(
-        for wanted: MetadataRequest.MetadataRequestTopic, showsOperations: Bool
+        for wanted: MetadataRequest.MetadataRequestTopic, _ request: MetadataRequest,
+        _ context: RequestContext
     ) -> MetadataResponse.MetadataResponseTopic {
         if wanted.topicId != .zero {
             guard let topic = image.topic(id: wanted.topicId) else {
                 return .init(errorCode: .unknownTopicId, name: nil, topicId: wanted.topicId)
             }
-            return entry(of: topic, showsOperations: showsOperations)
+            // Ids are no secret, names are.
+            guard authorize(context, .describe, .topic, topic.name) else {
+                return .init(
+                    errorCode: .topicAuthorizationFailed, name: nil, topicId: wanted.topicId)
+            }
+            return entry(of: topic, request, context)
         }
         let name = wanted.name ?? ""
-        if let topic = image.topic(name) {
-            return entry(of: topic, showsOperations: showsOperations)
+        guard authorize(context, .describe, .topic, name) else {
+            return .init(errorCode: .topicAuthorizationFailed, name: name)
+        }
+        if let topic = image.topic(name) { return entry(of: topic, request, context) }
+        if request.allowAutoTopicCreation, configuration.createsTopicsAutomatically,
+            !mayCreate(name, context)
+        {
+            return .init(errorCode: .topicAuthorizationFailed, name: name)
         }
         let isLegal = TopicName.complaint(about: name) == nil
         return .init(
@@ -87,7 +111,7 @@ extension BrokerNode {
     }
 
     private func entry(
-        of topic: TopicMetadata, showsOperations: Bool
+        of topic: TopicMetadata, _ request: MetadataRequest, _ context: RequestContext
     ) -> MetadataResponse.MetadataResponseTopic {
         let node = configuration.nodeID.value
         return .init(
@@ -97,7 +121,7 @@ extension BrokerNode {
                     partitionIndex: partition, leaderId: node,
                     leaderEpoch: image.leaderEpoch.value, replicaNodes: [node], isrNodes: [node])
             },
-            topicAuthorizedOperations: showsOperations
-                ? Operations.topic : operationsNotRequested)
+            topicAuthorizedOperations: request.includeTopicAuthorizedOperations
+                ? authorizedOperations(context, .topic, topic.name) : operationsNotRequested)
     }
 }

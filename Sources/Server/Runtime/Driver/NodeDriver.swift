@@ -44,6 +44,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private var nextCommand: UInt64 = 1
     private var syncsRunning = 0
     private var wakeAt = Instant.distantFuture
+    /// Connections that are read again at some moment.
+    private var paused = DeadlineQueue<UInt64>()
     private var nextSweep = Instant.distantFuture
     private var stopBy: Instant?
     private var halted: Problem?
@@ -110,6 +112,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
                 accept(.timer)
             }
             if now.monotonic >= nextSweep { sweep() }
+            resumePaused()
             carryOut()
             if let halted { return end(.halted(halted)) }
             if door.isDue(now.monotonic) { watchAgain() }
@@ -121,6 +124,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private func timeoutMilliseconds() -> Int32 {
         if backlogged.contains(where: { wantsRequests(of: $0) }) { return 0 }
         var next = min(wakeAt, nextSweep, door.resumesAt)
+        if let resume = paused.next { next = min(next, resume) }
         if let stopBy { next = min(next, stopBy) }
         if next == .distantFuture { return -1 }
         let wait = (next - SystemClock.monotonic).wholeNanoseconds
@@ -251,6 +255,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             syncsRunning += 1
             segmentSyncer.sync(ticket, file)
         case .wakeAt(let instant): wakeAt = instant
+        case .authenticated(let id): connections[id.value]?.isTrusted = true
+        case .pause(let id, let instant): pause(id, until: instant)
         case .commandFinished(let id, let result):
             commands.removeValue(forKey: id.value)?(result)
         case .halt(let problem): halted = problem
@@ -295,6 +301,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
 
     private func wantsRequests(of connection: Connection) -> Bool {
         stopBy == nil && connection.closing == nil && !connection.isReadPaused
+            && connection.pausedUntil <= now.monotonic
     }
 
     /// Tells epoll what the connection waits for, if that has changed.
@@ -414,6 +421,28 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     }
 
     // MARK: What has a time
+
+    /// Reads nothing more from a connection for a while.
+    private func pause(_ id: ConnectionID, until instant: Instant) {
+        guard let connection = connections[id.value], connection.pausedUntil < instant else {
+            return
+        }
+        connection.pausedUntil = instant
+        paused.push(instant, id.value)
+        if paused.count > 2 * connections.count + 64 {
+            paused.prune { instant, id in connections[id]?.pausedUntil == instant }
+        }
+        watch(connection)
+    }
+
+    private func resumePaused() {
+        while let (_, id) = paused.popDue(now.monotonic) {
+            guard let connection = connections[id] else { continue }
+            // Silence was our wish.
+            connection.lastActivity = now.monotonic
+            watch(connection)
+        }
+    }
 
     private var sweepPeriod: Duration {
         min(settings.idle, settings.firstRequest, settings.writeStall) / 8

@@ -25,6 +25,10 @@ final class Connection {
     var interest: UInt32
     /// On the loop's list of connections to flush.
     var isDirty = false
+    /// What it sends may be as large as anybody's; until the node says so, it is held short.
+    var isTrusted = true
+    /// Nothing is read before this moment, because a quota is used up.
+    var pausedUntil = Instant.zero
     /// Its reading waits until the peer has taken answers.
     var isReadPaused = false
 

@@ -5,7 +5,9 @@ extension BrokerSettings {
     /// What the process is and how it talks to clients.
     static let general: [BrokerSetting] = [
         .live("advertised.listeners", .string, nil, "Where clients are told to connect.") {
-            "PLAINTEXT://\($0.advertisedHost):\($0.advertisedPort)"
+            $0.doors.map {
+                "\($0.name)://\($0.advertisedHost):\($0.advertisedPort)"
+            }.joined(separator: ",")
         },
         .inert(
             "allow.everyone.if.no.acl.found", .boolean, "false", Inert.notYet,
