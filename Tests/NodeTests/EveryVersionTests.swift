@@ -215,6 +215,50 @@ import WireProtocol
                     topics: [.init(name: "t")],
                     cursor: .init(topicName: "t", partitionIndex: 0))
             }) { $0.topics.first?.errorCode }
+        // Nobody signs on at this listener, and there is no access control.
+        case .saslHandshake:
+            return with({ _, _ in SaslHandshakeRequest(mechanism: "PLAIN") }) {
+                $0.errorCode == .illegalSaslState ? ErrorCode.none : nil
+            }
+        case .saslAuthenticate:
+            return with({ _, _ in SaslAuthenticateRequest(authBytes: Bytes(utf8: "x")) }) {
+                $0.errorCode == .illegalSaslState ? ErrorCode.none : nil
+            }
+        case .describeAcls:
+            return with({ _, _ in
+                DescribeAclsRequest(
+                    resourceTypeFilter: 1, patternTypeFilter: 1, operation: 1, permissionType: 1)
+            }) { $0.errorCode == .securityDisabled ? ErrorCode.none : nil }
+        case .createAcls:
+            return with({ _, _ in CreateAclsRequest(creations: [.init(resourceName: "t")]) }) {
+                $0.results.first?.errorCode == .securityDisabled ? ErrorCode.none : nil
+            }
+        case .deleteAcls:
+            return with({ _, _ in DeleteAclsRequest(filters: [.init(resourceNameFilter: "t")]) }) {
+                $0.filterResults.first?.errorCode == .securityDisabled ? ErrorCode.none : nil
+            }
+        case .describeUserScramCredentials:
+            return with({ _, _ in DescribeUserScramCredentialsRequest(users: nil) }) {
+                $0.errorCode
+            }
+        case .alterUserScramCredentials:
+            return with({ _, _ in
+                AlterUserScramCredentialsRequest(upsertions: [
+                    .init(
+                        name: "u", mechanism: 1, iterations: 4096, salt: Bytes(utf8: "s"),
+                        saltedPassword: Bytes([UInt8](repeating: 1, count: 32)))
+                ])
+            }) { $0.results.first?.errorCode }
+        case .describeClientQuotas:
+            return with({ _, _ in DescribeClientQuotasRequest() }) { $0.errorCode }
+        case .alterClientQuotas:
+            return with({ _, _ in
+                AlterClientQuotasRequest(entries: [
+                    .init(
+                        entity: [.init(entityType: "user", entityName: "u")],
+                        ops: [.init(key: "producer_byte_rate", value: 1e9)])
+                ])
+            }) { $0.entries.first?.errorCode }
         default: return nil
         }
     }

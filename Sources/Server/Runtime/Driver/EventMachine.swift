@@ -40,6 +40,8 @@ package struct DriverSettings: Sendable {
     package var idle = Duration.seconds(600)
     /// A new connection must say something complete within this time.
     package var firstRequest = Duration.seconds(30)
+    /// A client that has to sign on must have done so within this time.
+    package var signOn = Duration.seconds(30)
     /// A connection that takes none of its answers for so long is closed.
     package var writeStall = Duration.seconds(60)
     /// How long `stop` waits for answers to leave.

@@ -11,6 +11,7 @@ import Base
 import CPlatform
 import Glibc
 import Node
+import TLS
 
 /// Drives one machine with real sockets, clocks and files, on one thread.
 ///
@@ -26,7 +27,9 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private let epoll: Int32
     private let syncer: JournalSyncer
     private let segmentSyncer: JournalSyncer
-    private var listeners: [Listener]
+    private var doors: [DriverDoor]
+    /// What was received and is still encrypted.
+    private let ciphertext = ByteStorage(count: 64 << 10)
     private var door: Door
 
     private var connections: [UInt64: Connection] = [:]
@@ -59,12 +62,12 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     }
 
     package init(
-        machine: sending Machine, listeners: [Listener], settings: DriverSettings = .init(),
+        machine: sending Machine, doors: [DriverDoor], settings: DriverSettings = .init(),
         diagnostics: any Diagnostics
     ) throws(Problem) {
         self.machine = machine
         self.settings = settings
-        self.listeners = listeners
+        self.doors = doors
         log = diagnostics
         partialBudget = settings.partialBytes
         weir_ignore_broken_pipes()
@@ -79,6 +82,16 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             epoll, port.wakeDescriptor, UInt32(WEIR_EPOLL_IN), Mark.mail)
         if code == 0 { code = watchListeners() }
         if code < 0 { throw Problem("system.descriptors", "epoll failed: \(describe(code))") }
+    }
+
+    /// A driver whose listeners are open to everybody.
+    package convenience init(
+        machine: sending Machine, listeners: [Listener], settings: DriverSettings = .init(),
+        diagnostics: any Diagnostics
+    ) throws(Problem) {
+        try self.init(
+            machine: machine, doors: listeners.map { DriverDoor($0) }, settings: settings,
+            diagnostics: diagnostics)
     }
 
     deinit {
@@ -132,7 +145,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     }
 
     private var isFinished: Bool {
-        syncsRunning == 0 && commands.isEmpty && connections.values.allSatisfy { $0.output.isEmpty }
+        syncsRunning == 0 && commands.isEmpty && connections.values.allSatisfy { !$0.hasOutput }
     }
 
     private func end(_ exit: DriverExit) -> DriverExit {
@@ -152,7 +165,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         for completion in waiting.values { completion(.failure(problem)) }
         for connection in connections.values { weir_close(connection.descriptor) }
         connections = [:]
-        listeners = []
+        doors = []
         syncer.stop(waiting: syncsRunning == 0)
         segmentSyncer.stop(waiting: syncsRunning == 0)
         if exit == .stopped, syncsRunning == 0 {
@@ -191,7 +204,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         guard stopBy == nil else { return }
         stopBy = now.monotonic + settings.grace
         unwatchListeners()
-        listeners = []
+        doors = []
         for connection in connections.values { watch(connection) }
     }
 
@@ -272,9 +285,16 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private func flush(_ connection: Connection) {
         connection.isDirty = false
         guard connections[connection.id.value] === connection else { return }
-        let before = connection.output.bytes
-        let outcome = connection.output.flush(to: connection.descriptor)
-        if connection.output.bytes < before { connection.lastActivity = now.monotonic }
+        let outcome: OutputQueue.Flush
+        if let stream = connection.stream {
+            let before = stream.sentBytes
+            outcome = stream.flush(&connection.output, to: connection.descriptor)
+            if stream.sentBytes > before { connection.lastActivity = now.monotonic }
+        } else {
+            let before = connection.output.bytes
+            outcome = connection.output.flush(to: connection.descriptor)
+            if connection.output.bytes < before { connection.lastActivity = now.monotonic }
+        }
         switch outcome {
         case .failed: close(connection, reason: nil)
         case .drained where connection.closing != nil: close(connection, reason: nil)
@@ -308,7 +328,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private func watch(_ connection: Connection) {
         var interest: UInt32 = 0
         if wantsRequests(of: connection) { interest |= UInt32(WEIR_EPOLL_IN) }
-        if !connection.output.isEmpty { interest |= UInt32(WEIR_EPOLL_OUT) }
+        if connection.hasOutput { interest |= UInt32(WEIR_EPOLL_OUT) }
         guard interest != connection.interest else { return }
         connection.interest = interest
         weir_epoll_modify(epoll, connection.descriptor, interest, connection.id.value)
@@ -319,16 +339,30 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private func acceptConnections(_ mark: Int32) {
         let index = Int(mark) - Int(Mark.firstListener)
         guard stopBy == nil, !door.isPaused else { return }
-        var sockets: [Int32] = []
-        for listener in listeners { sockets += listener.descriptors }
+        var sockets: [(descriptor: Int32, door: Int)] = []
+        for (number, door) in doors.enumerated() {
+            sockets += door.listener.descriptors.map { ($0, number) }
+        }
         guard index < sockets.count else { return }
-        let outcome = door.accept(from: sockets[index], open: connections.count, now: now.monotonic)
-        for newcomer in outcome.accepted { open(newcomer.descriptor, peer: newcomer.peer) }
+        let outcome = door.accept(
+            from: sockets[index].descriptor, open: connections.count, now: now.monotonic)
+        for newcomer in outcome.accepted {
+            open(newcomer.descriptor, peer: newcomer.peer, through: sockets[index].door)
+        }
         if outcome.mustPause { unwatchListeners() }
     }
 
-    private func open(_ descriptor: Int32, peer: String) {
+    private func open(_ descriptor: Int32, peer: String, through number: Int) {
         let id = nextConnection
+        var stream: EncryptedStream?
+        if let context = doors[number].tls {
+            guard let session = TLSSession(context) else {
+                door.complain("no memory for a session with \(peer)", now: now.monotonic)
+                weir_close(descriptor)
+                return
+            }
+            stream = EncryptedStream(session)
+        }
         let code = weir_epoll_add(epoll, descriptor, UInt32(WEIR_EPOLL_IN), id)
         if code < 0 {
             door.complain("can't watch \(peer): \(describe(code))", now: now.monotonic)
@@ -336,10 +370,22 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             return
         }
         nextConnection += 1
-        connections[id] = Connection(
-            id: ConnectionID(id), descriptor: descriptor, peer: peer, now: now.monotonic)
+        let connection = Connection(
+            id: ConnectionID(id), descriptor: descriptor, peer: peer, stream: stream, door: number,
+            now: now.monotonic)
+        connection.isTrusted = !doors[number].mustSignOn
+        connections[id] = connection
         if nextSweep == .distantFuture { nextSweep = now.monotonic + sweepPeriod }
-        accept(.connectionOpened(ConnectionID(id), peer: peer))
+        // An encrypted connection is announced when it is known who is at its other end.
+        if stream == nil { announce(connection, principal: nil) }
+    }
+
+    private func announce(_ connection: Connection, principal: String?) {
+        connection.isAnnounced = true
+        accept(
+            .connectionOpened(
+                connection.id, peer: connection.peer, listener: connection.door,
+                principal: principal))
     }
 
     /// Ends a connection at once; `reason` is logged when it is ours.
@@ -350,13 +396,15 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         }
         connection.frames.release(budget: &partialBudget)
         connection.output.removeAll()
+        connection.stream?.end(to: connection.descriptor)
         weir_close(connection.descriptor)
-        accept(.connectionClosed(connection.id))
+        if connection.isAnnounced { accept(.connectionClosed(connection.id)) }
     }
 
     /// Receives what is there, up to about four buffers, so that one busy connection does not
     /// starve the others; the rest wakes the loop again.
     private func receive(_ connection: Connection) {
+        if let stream = connection.stream { return receive(connection, through: stream) }
         for _ in 0..<4 {
             let own = connection.frames.room()
             let room = own ?? buffer.room()
@@ -380,6 +428,82 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         }
     }
 
+    /// The same for a connection whose bytes are encrypted. Everything that was fed is decrypted at
+    /// once, so no more than one receive waits inside the session.
+    private func receive(_ connection: Connection, through stream: EncryptedStream) {
+        for _ in 0..<4 {
+            let count = weir_receive(
+                connection.descriptor, ciphertext.base, ciphertext.count)
+            if count == -Int64(EAGAIN) { return }
+            let isFed =
+                count > 0
+                && stream.session.feed(
+                    UnsafeRawBufferPointer(start: ciphertext.base, count: Int(count)))
+            guard isFed else { return close(connection, reason: nil) }
+            connection.lastActivity = now.monotonic
+            if !stream.isEstablished, !establish(connection, stream) { return }
+            guard decrypt(connection, stream) else { return }
+            // Answers of the session itself: alerts, key updates.
+            if stream.hasOutput { markDirty(connection) }
+            deliver(connection)
+            if Int(count) < ciphertext.count || connection.isBacklogged { return }
+        }
+    }
+
+    /// Goes on with the handshake. True when it is done.
+    private func establish(_ connection: Connection, _ stream: EncryptedStream) -> Bool {
+        switch stream.handshake() {
+        case .wantsMore:
+            markDirty(connection)
+            return false
+        case .closed, .failed("the session ended"):
+            close(connection, reason: "it ended the TLS handshake")
+            return false
+        case .failed(let reason):
+            close(connection, reason: "TLS: \(reason)")
+            return false
+        case .done:
+            markDirty(connection)
+            var principal: String?
+            if let mapping = doors[connection.door].principals,
+                let name = stream.session.peerName
+            {
+                guard let user = mapping.user(name) else {
+                    close(connection, reason: "no rule maps the certificate of \(name)")
+                    return false
+                }
+                principal = user
+            }
+            announce(connection, principal: principal)
+            return true
+        }
+    }
+
+    /// Cuts everything that the session can decrypt into requests. False when the connection ended.
+    private func decrypt(_ connection: Connection, _ stream: EncryptedStream) -> Bool {
+        while true {
+            let own = connection.frames.room()
+            let (count, progress) = stream.session.read(into: own ?? buffer.room())
+            switch progress {
+            case .wantsMore: return true
+            case .closed:
+                close(connection, reason: nil)
+                return false
+            case .failed(let reason):
+                close(connection, reason: "TLS: \(reason)")
+                return false
+            case .done: break
+            }
+            let received = own == nil ? buffer.take(count) : nil
+            do throws(FrameViolation) {
+                try cut(connection, received: received, count: count)
+            } catch {
+                close(connection, reason: describe(error))
+                return false
+            }
+        }
+    }
+
     private func cut(
         _ connection: Connection, received: Bytes?, count: Int
     ) throws(FrameViolation) {
@@ -390,8 +514,12 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             if let frame { connection.backlog.append(frame) }
             return
         }
+        let limits =
+            connection.isTrusted
+            ? (settings.firstRequestBytes, settings.requestBytes)
+            : (Limits.unauthenticatedBytes, Limits.unauthenticatedBytes)
         try connection.frames.take(
-            received, limits: (settings.firstRequestBytes, settings.requestBytes),
+            received, limits: limits,
             isFirst: connection.requests == 0, budget: &partialBudget, into: &connection.backlog)
     }
 
@@ -445,7 +573,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     }
 
     private var sweepPeriod: Duration {
-        min(settings.idle, settings.firstRequest, settings.writeStall) / 8
+        min(settings.idle, settings.firstRequest, settings.signOn, settings.writeStall) / 8
     }
 
     /// Closes connections that have overstayed. Runs a few times per shortest time limit.
@@ -453,13 +581,17 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         var overdue: [(Connection, String?)] = []
         for connection in connections.values {
             let quiet = now.monotonic - connection.lastActivity
-            if !connection.output.isEmpty, quiet > settings.writeStall {
+            if connection.hasOutput, quiet > settings.writeStall {
                 overdue.append((connection, "it took none of its answers for \(quiet)"))
             } else if connection.requests == 0,
                 now.monotonic - connection.openedAt > settings.firstRequest
             {
                 overdue.append((connection, "no request within \(settings.firstRequest)"))
-            } else if quiet > settings.idle {
+            } else if !connection.isTrusted,
+                now.monotonic - connection.openedAt > settings.signOn
+            {
+                overdue.append((connection, "no sign-on within \(settings.signOn)"))
+            } else if quiet > settings.idle, connection.pausedUntil <= now.monotonic {
                 overdue.append((connection, nil))
             }
         }
@@ -471,8 +603,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
 
     private func watchListeners() -> Int32 {
         var mark = Mark.firstListener
-        for listener in listeners {
-            for descriptor in listener.descriptors {
+        for door in doors {
+            for descriptor in door.listener.descriptors {
                 guard mark < Mark.firstConnection else { return 0 }
                 let code = weir_epoll_add(epoll, descriptor, UInt32(WEIR_EPOLL_IN), mark)
                 if code < 0 { return code }
@@ -483,8 +615,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     }
 
     private func unwatchListeners() {
-        for listener in listeners {
-            for descriptor in listener.descriptors { weir_epoll_remove(epoll, descriptor) }
+        for door in doors {
+            for descriptor in door.listener.descriptors { weir_epoll_remove(epoll, descriptor) }
         }
     }
 

@@ -7,8 +7,14 @@ final class Connection {
     let id: ConnectionID
     let descriptor: Int32
     let peer: String
+    /// The number of the listener it came through.
+    let door: Int
     let openedAt: Instant
 
+    /// nil = no encryption.
+    let stream: EncryptedStream?
+    /// The node knows of it: at once, or when the handshake of TLS is done.
+    var isAnnounced = false
     var frames = FrameAssembler()
     var output = OutputQueue()
     /// Requests received whole, and of those the ones that wait for a later round.
@@ -47,10 +53,18 @@ final class Connection {
         return true
     }
 
-    init(id: ConnectionID, descriptor: Int32, peer: String, now: Instant) {
+    /// Something waits to be sent.
+    var hasOutput: Bool { !output.isEmpty || stream?.hasOutput == true }
+
+    init(
+        id: ConnectionID, descriptor: Int32, peer: String, stream: EncryptedStream?, door: Int,
+        now: Instant
+    ) {
         self.id = id
         self.descriptor = descriptor
         self.peer = peer
+        self.stream = stream
+        self.door = door
         openedAt = now
         lastActivity = now
         interest = UInt32(WEIR_EPOLL_IN)

@@ -46,6 +46,22 @@ struct OutputQueue {
         return .drained
     }
 
+    /// Hands the next bytes, piece by piece, to `body` and forgets them; false when `body` gave up.
+    mutating func take(
+        upTo limit: Int, _ body: (UnsafeRawBufferPointer) -> Bool
+    ) -> Bool {
+        var left = limit
+        while left > 0, bytes > 0 {
+            let piece = pieces[head]
+            let count = min(piece.count - sent, left)
+            guard piece[sent..<(sent + count)].withUnsafeBytes(body) else { return false }
+            advance(by: count)
+            left -= count
+        }
+        if bytes == 0 { removeAll() }
+        return true
+    }
+
     private func sendSome(to descriptor: Int32) -> Int64 {
         let count = min(pieces.count - head, 256)
         return withUnsafeTemporaryAllocation(of: iovec.self, capacity: count) { vectors in
