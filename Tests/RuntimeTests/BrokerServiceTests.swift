@@ -75,7 +75,9 @@ import Testing
         try settings.set("advertised.listeners", "PLAINTEXT://broker.example:19092")
         #expect(settings.node.partitionsDefault == 6)
         #expect(!settings.node.createsTopicsAutomatically)
-        #expect(settings.advertised == HostPort(host: "broker.example", port: 19092))
+        #expect(
+            settings.security.advertised.map(\.address)
+                == [HostPort(host: "broker.example", port: 19092)])
         let unknown = #expect(throws: Problem.self) { try settings.set("num.partition", "6") }
         #expect(unknown?.notes == ["did you mean \"num.partitions\"?"])
         for (name, value) in [

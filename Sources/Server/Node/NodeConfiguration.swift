@@ -1,6 +1,7 @@
 import Base
 import Coordinator
 import Log
+import Quorum
 import Security
 
 /// How a node is set up. Published setting names in the comments.
@@ -16,6 +17,8 @@ package struct NodeConfiguration: Sendable {
     /// above.
     package var listeners: [ListenerSettings] = []
     package var authentication = AuthenticationSettings()
+    /// Passwords of users that have none yet.
+    package var bootstrapCredentials: [(key: ScramCredentialKey, value: ScramCredential)] = []
     /// `broker.rack`
     package var rack: String?
     /// Taken for a new data directory; an existing one must have the same. nil = a random one.

@@ -1,5 +1,6 @@
 import Base
 import CPlatform
+import Crypto
 
 /// The clocks of the machine.
 package enum SystemClock {
@@ -29,4 +30,13 @@ package func systemRandom() -> Random {
     // getrandom fails only where it does not exist; identifiers made without it could collide.
     precondition(code == 0, "the system gives random bytes")
     return Random(seed: seed)
+}
+
+/// A generator of unpredictable bytes, seeded by the operating system.
+package func systemSecureRandom() -> SecureRandom {
+    let seed = Bytes(count: 32) { room in
+        let code = weir_random_bytes(room.baseAddress, room.count)
+        precondition(code == 0, "the system gives random bytes")
+    }
+    return SecureRandom(seed: seed)
 }

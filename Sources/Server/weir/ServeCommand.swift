@@ -17,6 +17,17 @@ let serveCommands: [RegisteredCommand] = [
                     "kafka", value: "HOST:PORT", "Where the broker listens; port 0 = any free one",
                     fallback: "localhost:9092", readsEnvironment: true),
                 FlagSpec(
+                    "listener", value: "NAME://HOST:PORT",
+                    "A listener of the broker, instead of --kafka; may be given several times",
+                    isRepeatable: true),
+                FlagSpec(
+                    "config", "c", value: "FILE",
+                    "Settings as name=value lines; those of -X win", readsEnvironment: true),
+                FlagSpec(
+                    "bootstrap-user", value: "NAME:FILE",
+                    "Gives a user without a password the one in the first line of the file",
+                    isRepeatable: true),
+                FlagSpec(
                     "http", value: "HOST:PORT",
                     "Where HTTP listens: gateway, tables, SQL, metrics; port 0 = any free one",
                     fallback: "localhost:8888", readsEnvironment: true),
@@ -26,6 +37,7 @@ let serveCommands: [RegisteredCommand] = [
             examples: [
                 ("weir serve", "serves this machine, data in ./weir-data"),
                 ("weir serve --data /srv/weir --kafka '*:9092'", "serves every network"),
+                ("weir serve --config server.properties", "takes the settings of a file"),
             ],
             takesSettings: true),
         run: serve)
@@ -39,7 +51,24 @@ private func serve(_ context: CommandContext) throws(Problem) -> ExitCode {
         style: StandardErrorDiagnostics.fitting(noColour: environment("NO_COLOR") != nil),
         threshold: context.invocation.isSet("verbose") ? .debug : .info)
     var settings = ServerSettings()
+    if let path = context.invocation.string("config") {
+        for (name, value) in try SettingsFile(reading: path).entries {
+            try settings.set(name, value)
+        }
+    }
     for (name, value) in context.invocation.settings { try settings.set(name, value) }
+    let listeners = context.invocation.strings("listener")
+    if !listeners.isEmpty {
+        try settings.set("listeners", listeners.joined(separator: ","))
+    }
+    for user in context.invocation.strings("bootstrap-user") {
+        guard let colon = user.firstIndex(of: ":"), colon != user.startIndex else {
+            throw Problem(
+                "usage.value", "--bootstrap-user is a name, a colon and the path of a file")
+        }
+        settings.security.bootstrapUsers.append(
+            (String(user[..<colon]), String(user[user.index(after: colon)...])))
+    }
     let data = context.invocation.string("data") ?? "weir-data"
     let address = try HostPort(
         parsing: context.invocation.string("kafka") ?? "localhost:9092", defaultPort: 9092)

@@ -83,19 +83,24 @@ struct NodeStart {
     private mutating func begin(
         configuration: NodeConfiguration, random: inout Random, now: Now
     ) throws(Problem) {
-        let record: MetadataRecord
+        var records: [MetadataRecord]
         if image.clusterID == .zero {
-            record = .cluster(configuration.clusterID ?? random.uuid())
+            records = [.cluster(configuration.clusterID ?? random.uuid())]
         } else if let wanted = configuration.clusterID, wanted != image.clusterID {
             throw Problem(
                 "cluster.mismatch", "the data directory belongs to another cluster",
                 notes: ["expected \(wanted)", "found \(image.clusterID)", "nothing was changed"])
         } else {
-            record = .leaderEpoch(LeaderEpoch(image.leaderEpoch.value &+ 1))
+            records = [.leaderEpoch(LeaderEpoch(image.leaderEpoch.value &+ 1))]
+        }
+        // A user who has a password keeps it.
+        for (key, credential) in configuration.bootstrapCredentials
+        where !image.credentials.keys.contains(where: { $0.user == key.user }) {
+            records.append(.credential(key, credential))
         }
         do throws(AppendFailure) {
             _ = try store.append(
-                Self.batch(of: [record], at: now.timestamp), to: BrokerNode.metadataPartition,
+                Self.batch(of: records, at: now.timestamp), to: BrokerNode.metadataPartition,
                 origin: .node, now: now)
         } catch {
             throw Problem("storage.failed", "the metadata can't be written: \(error)")
@@ -111,7 +116,7 @@ struct NodeStart {
                 throw problem
             }
         }
-        image.apply(record)
+        for record in records { image.apply(record) }
     }
 
     /// Finishes creations and deletions that a crash interrupted: the metadata decides.

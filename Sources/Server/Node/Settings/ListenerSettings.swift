@@ -33,6 +33,14 @@ package struct ListenerSettings: Sendable {
     }
 }
 
+extension ListenerSettings {
+    /// `NAME://host:port`
+    package var advertisedText: String {
+        let host = advertisedHost.contains(":") ? "[\(advertisedHost)]" : advertisedHost
+        return "\(name)://\(host):\(advertisedPort)"
+    }
+}
+
 /// How clients prove who they are, for all listeners.
 package struct AuthenticationSettings: Sendable {
     /// What tokens are checked with; nil = OAUTHBEARER has no keys.

@@ -15,6 +15,8 @@ package final class BrokerService: Sendable {
     package let port: CommandPort
     /// The broker port, also when it was left to the system.
     package let brokerPort: UInt16
+    /// What clients are told to connect to, one for each listener.
+    package let listeners: [String]
     /// Readable when the loop has ended.
     package let endDescriptor: Int32
 
@@ -33,18 +35,20 @@ package final class BrokerService: Sendable {
             throw Self.problem(error, path)
         }
         // The port first: that it is taken shows at once, recovery may take a while.
-        let listener = try Listener(binding: address)
-        brokerPort = listener.port
+        let setup = SecuritySetup(settings.security, plain: address)
+        let (doors, listeners) = try setup.doors(diagnostics: diagnostics)
+        brokerPort = doors[0].listener.port
+        self.listeners = listeners.map(\.advertisedText)
+        var random = systemSecureRandom()
         var configuration = settings.node
         configuration.dataDirectory = disk.absolutePath
-        configuration.advertisedHost = settings.advertised?.host ?? Self.reachable(address.host)
-        configuration.advertisedPort = Int32(settings.advertised?.port ?? listener.port)
+        configuration.listeners = listeners
+        try setup.configure(&configuration, random: &random)
         let node = try BrokerNode(
             configuration: configuration, disk: disk, random: systemRandom(),
-            diagnostics: diagnostics, now: SystemClock.now)
+            secureRandom: random, diagnostics: diagnostics, now: SystemClock.now)
         let driver = try NodeDriver(
-            machine: node, listeners: [listener], settings: settings.driver,
-            diagnostics: diagnostics)
+            machine: node, doors: doors, settings: settings.driver, diagnostics: diagnostics)
         self.driver = driver
         port = driver.port
         endDescriptor = weir_eventfd_create()
@@ -66,17 +70,6 @@ package final class BrokerService: Sendable {
         thread.join()
         disk.unlock()
         return outcome
-    }
-
-    /// What clients can use when the server listens on every address: the name of this machine, if
-    /// it can be resolved.
-    private static func reachable(_ host: String) -> String {
-        guard ["", "*", "0.0.0.0", "::"].contains(host) else { return host }
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, 255) == 0 else { return "localhost" }
-        let text = name.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } }
-        guard let text, !resolve(text, 1).isEmpty else { return "localhost" }
-        return text
     }
 
     private static func problem(_ failure: StorageFailure, _ path: String) -> Problem {

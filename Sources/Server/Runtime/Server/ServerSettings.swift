@@ -8,8 +8,7 @@ import Node
 package struct ServerSettings: Sendable {
     package var node = NodeConfiguration()
     package var driver = DriverSettings()
-    /// Where clients are told to connect, when that is not where the server listens.
-    package var advertised: HostPort?
+    package var security = SecuritySettings()
     /// Threads for queries and tables.
     package var workers = SystemThread.processorCount
 
@@ -17,6 +16,18 @@ package struct ServerSettings: Sendable {
 
     /// Sets `name`, as `-X name=value` does.
     package mutating func set(_ name: String, _ value: String) throws(Problem) {
+        if let setting = SecuritySettings.all.first(where: { $0.name == name }) {
+            if let expected = setting.apply(value, &security) {
+                throw Problem(
+                    "config.value", "that is not a value for \(name)",
+                    notes: ["expected \(expected)"])
+            }
+            // Passwords are not kept where settings are shown.
+            if NodeConfiguration.settingNames.contains(name), name != "ssl.key.password" {
+                node.startedWith[name] = value
+            }
+            return
+        }
         guard let setting = Self.all.first(where: { $0.name == name }) else {
             switch node.start(with: name, value) {
             case .taken: return
@@ -28,7 +39,9 @@ package struct ServerSettings: Sendable {
             }
             var notes: [String] = []
             if let near = nearestName(
-                to: name, among: Self.all.map(\.name) + NodeConfiguration.settingNames)
+                to: name,
+                among: Self.all.map(\.name) + SecuritySettings.all.map(\.name)
+                    + NodeConfiguration.settingNames)
             {
                 notes.append("did you mean \"\(near)\"?")
             }
@@ -46,7 +59,8 @@ package struct ServerSettings: Sendable {
 
     /// The names and what they do, for help.
     package static var documentation: [(name: String, text: String)] {
-        all.map { ($0.name, $0.text) }
+        (all.map { ($0.name, $0.text) } + SecuritySettings.all.map { ($0.name, $0.text) })
+            .sorted { $0.0 < $1.0 }
     }
 
     private struct Setting: Sendable {
@@ -90,14 +104,20 @@ package struct ServerSettings: Sendable {
 
     private static let all: [Setting] = [
         Setting(
-            name: "advertised.listeners", text: "where clients are told to connect, host:port"
+            name: "advertised.listeners",
+            text: "where clients are told to connect: NAME://host:port,… or host:port"
         ) { value, settings in
-            let scheme = "PLAINTEXT://"
-            let address = value.hasPrefix(scheme) ? String(value.dropFirst(scheme.count)) : value
-            guard let parsed = try? HostPort(parsing: address, defaultPort: 9092),
+            if let doors = SecuritySettings.doors(value) {
+                if doors.contains(where: { $0.address.host.isEmpty }) {
+                    return "a host that exists"
+                }
+                settings.security.advertised = doors
+                return nil
+            }
+            guard let parsed = try? HostPort(parsing: value, defaultPort: 9092),
                 !parsed.host.isEmpty
-            else { return "host:port" }
-            settings.advertised = parsed
+            else { return "NAME://host:port,… or host:port" }
+            settings.security.advertised = [.init(name: "PLAINTEXT", address: parsed)]
             return nil
         },
         flag("auto.create.topics.enable", "create a missing topic when a client asks for it") {

@@ -5,12 +5,10 @@ extension BrokerSettings {
     /// What the process is and how it talks to clients.
     static let general: [BrokerSetting] = [
         .live("advertised.listeners", .string, nil, "Where clients are told to connect.") {
-            $0.doors.map {
-                "\($0.name)://\($0.advertisedHost):\($0.advertisedPort)"
-            }.joined(separator: ",")
+            $0.doors.map(\.advertisedText).joined(separator: ",")
         },
-        .inert(
-            "allow.everyone.if.no.acl.found", .boolean, "false", Inert.notYet,
+        .live(
+            "allow.everyone.if.no.acl.found", .boolean, "false",
             "Whether resources without rules are open to all."),
         .inert(
             "alter.config.policy.class.name", .class, nil, Inert.classes,
@@ -39,14 +37,14 @@ extension BrokerSettings {
         .inert(
             "client.quota.callback.class", .class, nil, Inert.classes,
             "A class that decides about quotas."),
-        .inert(
-            "connection.failed.authentication.delay.ms", .int, "100", Inert.notYet,
+        .live(
+            "connection.failed.authentication.delay.ms", .int, "100",
             "How long the refusal of an authentication is held back."),
         .live(
             "connections.max.idle.ms", .long, "600000", "A silent connection is closed after this."
         ) { $0.startedWith["connections.max.idle.ms"] },
-        .inert(
-            "connections.max.reauth.ms", .long, "0", Inert.notYet,
+        .live(
+            "connections.max.reauth.ms", .long, "0",
             "After this a client must authenticate again; 0 = never."),
         .inert(
             "control.plane.listener.name", .string, nil, Inert.oneBroker,
@@ -153,10 +151,14 @@ extension BrokerSettings {
         .inert(
             "auto.leader.rebalance.enable", .boolean, "true", Inert.oneBroker,
             "Whether leaderships go back to the preferred replica."),
-        .inert(
+        .live(
             "listener.security.protocol.map", .string,
             "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
-            Inert.notYet, "The protocol of each listener."),
+            "The protocol of each listener."
+        ) { configuration in
+            configuration.doors.map { "\($0.name):\($0.securityProtocol.rawValue)" }
+                .joined(separator: ",")
+        },
         .live("listeners", .string, "PLAINTEXT://:9092", "Where the broker listens.") {
             $0.startedWith["listeners"]
         },

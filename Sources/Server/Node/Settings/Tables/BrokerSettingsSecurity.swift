@@ -4,14 +4,12 @@ import WireProtocol
 extension BrokerSettings {
     /// Who clients are and what they may do.
     static let security: [BrokerSetting] = [
-        .inert(
-            "authorizer.class.name", .string, nil, Inert.notYet,
-            "A class that decides what clients may do."),
+        .live("authorizer.class.name", .string, nil, "A class that decides what clients may do."),
         .inert(
             "sasl.client.callback.handler.class", .class, nil, Inert.classes,
             "A class that answers for clients."),
-        .inert(
-            "sasl.enabled.mechanisms", .list, "GSSAPI", Inert.notYet,
+        .live(
+            "sasl.enabled.mechanisms", .list, "SCRAM-SHA-256,SCRAM-SHA-512",
             "How clients may authenticate."),
         .inert("sasl.jaas.config", .password, nil, Inert.notYet, "The broker's own credentials."),
         .inert(
@@ -66,15 +64,9 @@ extension BrokerSettings {
         .inert(
             "sasl.mechanism.inter.broker.protocol", .string, "GSSAPI", Inert.oneBroker,
             "How brokers authenticate."),
-        .inert(
-            "sasl.oauthbearer.clock.skew.seconds", .int, "30", Inert.notYet,
-            "How much clocks may differ."),
-        .inert(
-            "sasl.oauthbearer.expected.audience", .list, nil, Inert.notYet,
-            "For whom a token must be."),
-        .inert(
-            "sasl.oauthbearer.expected.issuer", .string, nil, Inert.notYet,
-            "By whom a token must be."),
+        .live("sasl.oauthbearer.clock.skew.seconds", .int, "30", "How much clocks may differ."),
+        .live("sasl.oauthbearer.expected.audience", .list, nil, "For whom a token must be."),
+        .live("sasl.oauthbearer.expected.issuer", .string, nil, "By whom a token must be."),
         .inert(
             "sasl.oauthbearer.jwks.endpoint.refresh.ms", .long, "3600000", Inert.notYet,
             "How often keys are loaded."),
@@ -84,14 +76,12 @@ extension BrokerSettings {
         .inert(
             "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms", .long, "100", Inert.notYet,
             "The first wait after a failed load."),
-        .inert(
-            "sasl.oauthbearer.jwks.endpoint.url", .string, nil, Inert.notYet,
-            "Where keys are loaded from."),
+        .live("sasl.oauthbearer.jwks.endpoint.url", .string, nil, "Where keys are loaded from."),
         .inert(
             "sasl.oauthbearer.scope.claim.name", .string, "scope", Inert.notYet,
             "Which part of a token has its scope."),
-        .inert(
-            "sasl.oauthbearer.sub.claim.name", .string, "sub", Inert.notYet,
+        .live(
+            "sasl.oauthbearer.sub.claim.name", .string, "sub",
             "Which part of a token has its subject."),
         .inert(
             "sasl.oauthbearer.token.endpoint.url", .string, nil, Inert.notYet,
@@ -112,9 +102,7 @@ extension BrokerSettings {
             "ssl.allow.san.changes", .boolean, "false", Inert.notYet,
             "Whether a new certificate may have other alternative names."),
         .inert("ssl.cipher.suites", .list, nil, Inert.notYet, "Ciphers that may be used."),
-        .inert(
-            "ssl.client.auth", .string, "none", Inert.notYet,
-            "Whether clients must show a certificate."),
+        .live("ssl.client.auth", .string, "none", "Whether clients must show a certificate."),
         .inert(
             "ssl.enabled.protocols", .list, "TLSv1.2,TLSv1.3", Inert.notYet,
             "Versions that may be used."),
@@ -124,20 +112,18 @@ extension BrokerSettings {
         .inert(
             "ssl.engine.factory.class", .class, nil, Inert.classes,
             "A class that makes TLS engines."),
-        .inert("ssl.key.password", .password, nil, Inert.notYet, "The password of the key."),
+        .live("ssl.key.password", .password, nil, "The password of the key."),
         .inert(
             "ssl.keymanager.algorithm", .string, "PKIX", Inert.classes, "How Java handles keys."),
         .inert(
             "ssl.keystore.certificate.chain", .password, nil, Inert.notYet,
             "The broker's certificate."),
         .inert("ssl.keystore.key", .password, nil, Inert.notYet, "The broker's key."),
-        .inert(
-            "ssl.keystore.location", .string, nil, Inert.notYet,
-            "The file with key and certificate."),
+        .live("ssl.keystore.location", .string, nil, "The file with key and certificate."),
         .inert("ssl.keystore.password", .password, nil, Inert.notYet, "The password of that file."),
-        .inert("ssl.keystore.type", .string, "JKS", Inert.notYet, "The format of that file."),
-        .inert(
-            "ssl.principal.mapping.rules", .string, "DEFAULT", Inert.notYet,
+        .live("ssl.keystore.type", .string, "PEM", "The format of that file."),
+        .live(
+            "ssl.principal.mapping.rules", .string, "DEFAULT",
             "How names of certificates become short names."),
         .inert("ssl.protocol", .string, "TLSv1.3", Inert.notYet, "The version that is preferred."),
         .inert("ssl.provider", .string, nil, Inert.classes, "The Java provider of TLS."),
@@ -149,10 +135,10 @@ extension BrokerSettings {
         .inert(
             "ssl.truststore.certificates", .password, nil, Inert.notYet,
             "Certificates that are trusted."),
-        .inert("ssl.truststore.location", .string, nil, Inert.notYet, "The file with them."),
+        .live("ssl.truststore.location", .string, nil, "The file with them."),
         .inert(
             "ssl.truststore.password", .password, nil, Inert.notYet, "The password of that file."),
-        .inert("ssl.truststore.type", .string, "JKS", Inert.notYet, "The format of that file."),
-        .inert("super.users", .string, nil, Inert.notYet, "Clients that may do everything."),
+        .live("ssl.truststore.type", .string, "PEM", "The format of that file."),
+        .live("super.users", .string, nil, "Clients that may do everything."),
     ]
 }

@@ -1,0 +1,95 @@
+"""Certificates, key sets and tokens for the security tests, made with openssl."""
+import base64
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+import time
+
+
+def run(*arguments, input=None):
+    done = subprocess.run(arguments, input=input, capture_output=True)
+    assert done.returncode == 0, f"{arguments}: {done.stderr.decode()}"
+    return done.stdout
+
+
+def make_certificates(folder: str):
+    """An authority, a server for localhost, the client alice, and a client of a strange authority."""
+    def path(name):
+        return os.path.join(folder, name)
+
+    for authority in ["ca", "strange-ca"]:
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            "-subj", f"/CN={authority}", "-keyout", path(f"{authority}.key"),
+            "-out", path(f"{authority}.pem"))
+    for name, subject, authority, extension in [
+            ("server", "/CN=localhost", "ca", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+            ("alice", "/O=Example/OU=Clients/CN=Alice", "ca", "extendedKeyUsage=clientAuth"),
+            ("mallory", "/O=Example/OU=Clients/CN=Alice", "strange-ca",
+             "extendedKeyUsage=clientAuth")]:
+        run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", subject,
+            "-keyout", path(f"{name}.key"), "-out", path(f"{name}.csr"))
+        with open(path(f"{name}.ext"), "w") as file:
+            file.write(extension)
+        run("openssl", "x509", "-req", "-days", "2", "-in", path(f"{name}.csr"),
+            "-CA", path(f"{authority}.pem"), "-CAkey", path(f"{authority}.key"),
+            "-CAcreateserial", "-extfile", path(f"{name}.ext"), "-out", path(f"{name}.pem"))
+    # The server's key is encrypted, its password in a file.
+    run("openssl", "rsa", "-aes256", "-passout", "pass:canary-key-password",
+        "-in", path("server.key"), "-out", path("server-encrypted.key"))
+    with open(path("key-password"), "w") as file:
+        file.write("canary-key-password\n")
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Tokens:
+    """A key set of an RSA, an EC and a shared key, and tokens signed by them."""
+
+    def __init__(self, folder: str):
+        self.folder = folder
+        self.shared = os.urandom(32)
+        run("openssl", "genrsa", "-out", self.path("jwt-rsa.key"), "2048")
+        run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout",
+            "-out", self.path("jwt-ec.key"))
+        modulus = run("openssl", "rsa", "-in", self.path("jwt-rsa.key"), "-noout", "-modulus")
+        number = bytes.fromhex(modulus.decode().strip().split("=")[1])
+        point = run("openssl", "ec", "-in", self.path("jwt-ec.key"), "-pubout",
+                    "-outform", "DER")[-64:]
+        keys = [
+            {"kty": "RSA", "kid": "rsa", "use": "sig", "n": b64(number), "e": b64(b"\1\0\1")},
+            {"kty": "EC", "kid": "ec", "crv": "P-256", "x": b64(point[:32]), "y": b64(point[32:])},
+            {"kty": "oct", "kid": "shared", "alg": "HS256", "k": b64(self.shared)},
+        ]
+        with open(self.path("keys.json"), "w") as file:
+            json.dump({"keys": keys}, file)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def token(self, user: str, algorithm: str = "RS256", kid: str | None = None, key=None, **claims):
+        header = {"alg": algorithm, "typ": "JWT",
+                  "kid": kid or {"RS256": "rsa", "ES256": "ec", "HS256": "shared"}[algorithm]}
+        now = int(time.time())
+        body = {"sub": user, "iss": "https://issuer.example", "aud": ["weir", "other"],
+                "iat": now, "exp": now + 300, **claims}
+        text = b64(json.dumps(header).encode()) + "." + b64(json.dumps(body).encode())
+        return text + "." + b64(self.sign(text.encode(), algorithm, key))
+
+    def sign(self, text: bytes, algorithm: str, key) -> bytes:
+        if algorithm == "HS256":
+            return hmac.new(key or self.shared, text, hashlib.sha256).digest()
+        name = "jwt-rsa.key" if algorithm == "RS256" else "jwt-ec.key"
+        signature = run("openssl", "dgst", "-sha256", "-sign", key or self.path(name), input=text)
+        if algorithm == "RS256":
+            return signature
+        # DER to the two numbers one after the other.
+        parts, rest = [], signature[2:]
+        while rest:
+            length = rest[1]
+            parts.append(rest[2:2 + length].lstrip(b"\0").rjust(32, b"\0"))
+            rest = rest[2 + length:]
+        return b"".join(parts)
