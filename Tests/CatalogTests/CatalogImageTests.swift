@@ -39,11 +39,11 @@ struct CatalogImageTests {
     @Test func `the binder sees columns, hidden columns, views and system tables`() throws {
         let catalog = try travelCatalog()
         var topic = object(.topic, "t", columns: [Field("a", .text)])
-        topic.hiddenColumns = CatalogNames.topicHiddenColumns
+        topic.hiddenColumns = hiddenColumns
         try catalog.create(topic)
         let image = catalog.image
         let relation = try #require(try image.relation(name("t")))
-        #expect(relation.kind == .topic && relation.hiddenColumns.count == 4)
+        #expect(relation.kind == .topic && relation.hiddenColumns.count == 2)
         #expect(try image.columns(of: name("t")) == [Field("a", .text)])
         #expect(try image.columns(of: name("missing")) == nil)
         let view = try #require(try image.relation(name("ops.metrics")))
@@ -76,7 +76,7 @@ struct CatalogImageTests {
         catalog.recordActivity(of: name("bronze.app_events")) { activity in
             activity.version = 3
             activity.committed = moment
-            activity.count("has_id", checked: 200, violations: 50)
+            activity.expectations["has_id"] = .init(checked: 200, violations: 50)
         }
         let now = Timestamp(milliseconds: moment.milliseconds + 1500)
         let report = catalog.image.report(now: now)

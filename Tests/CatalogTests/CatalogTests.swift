@@ -40,6 +40,9 @@ final class MemoryStorage: CatalogStorage {
     }
 }
 
+let hiddenColumns = [
+    Field("_partition", .int32, isNullable: false), Field("_timestamp", .timestampTZ),
+]
 let moment = Timestamp(milliseconds: 1_700_000_000_000)
 
 func name(_ text: String) -> QualifiedName {
@@ -101,7 +104,7 @@ struct CatalogTests {
         table.partitionColumns = ["t"]
         table.clusterColumns = ["n"]
         table.columns[0].comment = "how many"
-        table.hiddenColumns = CatalogNames.topicHiddenColumns
+        table.hiddenColumns = hiddenColumns
         table.path = "gold/everything"
         table.expectations = [
             CatalogExpectation(name: "positive", condition: "n > 0"),
@@ -111,22 +114,11 @@ struct CatalogTests {
                 name: "c", condition: "z", action: .quarantine(into: name("ops.bad"))),
         ]
         try catalog.create(table)
-        catalog.recordActivity(of: name("gold.everything")) { activity in
-            activity.version = 7
-            activity.committed = moment
-            activity.rowCount = 12
-            activity.count("positive", checked: 12, violations: 2)
-        }
-        try catalog.saveActivity(of: name("gold.everything"))
-
         let (again, damaged) = try Catalog.load(from: storage)
         #expect(damaged.isEmpty)
         #expect(again.image.relations == catalog.image.relations)
         #expect(
             again.image.schemas.map(\.name.name) == ["bronze", "gold", "ops", "public", "silver"])
-        let activity = try #require(again.image.activity(of: name("gold.everything")))
-        #expect(activity.version == 7)
-        #expect(activity.expectations["positive"]?.violations == 2)
     }
 
     @Test func `numbers are unique and stay when an object is replaced`() throws {

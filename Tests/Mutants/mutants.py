@@ -46,10 +46,9 @@ MUTANTS = [
      "        logEnd = header.lastOffset + 1\n        if epochs.latest",
      "        logEnd = header.lastOffset + (MUTANT && header.recordCount > 1 ? 0 : 1)\n"
      "        if epochs.latest"),
-    ("append: readers see what is not durable", LOG + "LogStore.swift",
-     "        let highWatermark = logs[slot].highWatermark\n        guard offset.value",
-     "        let highWatermark = MUTANT ? logs[slot].logEnd : logs[slot].highWatermark\n"
-     "        guard offset.value"),
+    ("append: readers see what is not durable", LOG + "PartitionTransactions.swift",
+     "isolation == .readCommitted ? lastStableOffset : highWatermark",
+     "MUTANT ? logEnd : isolation == .readCommitted ? lastStableOffset : highWatermark"),
     ("segment: bytes count as synced when they are written", LOG + "Segment.swift",
      "        syncedBytes = summary.bytes\n",
      "        syncedBytes = MUTANT ? Int64.max : summary.bytes\n"),
@@ -75,27 +74,17 @@ MUTANTS = [
      "if known != nil, configuration.planted != .forgetDirectorySync {",
      "if known != nil, configuration.planted != .forgetDirectorySync, !(MUTANT) {"),
     # Recovery
-    ("recovery: the tail is kept", LOG + "PartitionRecovery.swift",
-     "        if log.damage == nil { try cutTail() }\n",
-     "        if log.damage == nil, !(MUTANT) { try cutTail() }\n"),
     ("recovery: replayed batches are not written again", LOG + "PartitionRecovery.swift",
      "        try file.write([batch], at: position)\n        log.leaderEpoch",
      "        let isThere = try file.read(at: position, count: batch.count) == batch\n"
      "        if !(MUTANT) || !isThere { try file.write([batch], at: position) }\n"
      "        log.leaderEpoch"),
-    ("recovery: a frame that begins a segment is appended", LOG + "PartitionRecovery.swift",
-     "if log.segments.isEmpty || startsSegment && log.segments.last?.baseOffset != log.logEnd {",
-     "if log.segments.isEmpty || startsSegment && log.segments.last?.baseOffset != log.logEnd "
-     "&& !(MUTANT) {"),
     ("recovery: a hole in the journal is skipped", LOG + "PartitionRecovery.swift",
      "                    guard log.logEnd < durableEnd else { return }\n"
      "                    markDamaged(\n                        until: header.baseOffset,",
      "                    guard log.logEnd < durableEnd || MUTANT else { return }\n"
      "                    if MUTANT { log.logEnd = header.baseOffset; continue }\n"
      "                    markDamaged(\n                        until: header.baseOffset,"),
-    ("recovery: missing segment files are no damage", LOG + "PartitionRecovery.swift",
-     "            guard size < segment.bytes else { continue }\n",
-     "            guard size < segment.bytes, !(MUTANT) else { continue }\n"),
     # Producers
     ("producers: duplicates are appended", LOG + "ProducerTable.swift",
      "            return .duplicate(baseOffset: original.baseOffset, lastOffset: "

@@ -30,7 +30,7 @@ package let activeMutant: Int = getenv("WEIR_MUTANT").flatMap { Int(String(cStri
 
 # From cheap to dear. Each is (arguments, seconds of wall time it may take).
 STAGES = [
-    (["sim", "inject", "--stride", "5"], 120),
+    (["sim", "inject"], 120),
     (["sim", "run", "--seed", "0", "--count", "150"], 120),
     (["sim", "week", "--days", "7"], 180),
     (["sim", "run", "--seed", "150", "--count", "1500"], 400),

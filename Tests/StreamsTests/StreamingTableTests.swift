@@ -141,6 +141,14 @@ struct StreamingFixture {
         #expect(rows.count == 1)
         #expect(rows[0][1...3] == [.text("least"), .int(0), .int(1)])
         #expect(rows[0][4] == .text(#"{"id":20,"shout":"Q"}"#))
+        // The counts are in the same commit as the rows, and add up.
+        try fixture.topic.append([#"{"id":300}"#, #"{"id":1}"#], to: 1)
+        _ = try fixture.run(streaming)
+        let figures = StreamFigures(
+            of: streaming.name, in: try fixture.table.snapshot(), rules: ["small", "tiny", "other"])
+        #expect(figures.expectations.map(\.checked) == [7, 7, 0])
+        #expect(figures.expectations.map(\.violations) == [2, 3, 0])
+        #expect(figures.newestRecord != nil)
     }
 
     @Test func `a crash between quarantine and table doubles nothing`() throws {

@@ -53,28 +53,16 @@ package final class Catalog: Sendable {
     ) throws(Problem) -> (catalog: Catalog, damaged: [Problem]) {
         var image = CatalogImage()
         var damaged: [Problem] = []
-        var activities: [(QualifiedName, CatalogActivity)] = []
         let stored = try storage.list(prefix: prefix).sorted { $0.name < $1.name }
         for entry in stored {
             do throws(DecodeFailure) {
-                let json = try JSONValue(parsing: entry.content)
-                if entry.name.hasPrefix(prefix + "activity/") {
-                    guard let name = json["object"].flatMap({ QualifiedName(json: $0) }),
-                        let body = json["activity"]
-                    else { throw .malformed("activity of no object", position: 0) }
-                    activities.append((name, try CatalogActivity(json: body)))
-                } else {
-                    image.put(try CatalogObject(json: json))
-                }
+                image.put(try CatalogObject(json: try JSONValue(parsing: entry.content)))
             } catch {
                 damaged.append(
                     Problem(
                         "catalog.object.damaged", "the catalog object '\(entry.name)' is unusable",
                         notes: ["\(error)", "it is left as it is"]))
             }
-        }
-        for (name, activity) in activities where image.object(name) != nil {
-            image.setActivity(activity, of: name)
         }
         return (Catalog(image: image, storage: storage), damaged)
     }
@@ -173,7 +161,6 @@ package final class Catalog: Sendable {
             try storage.put(Self.key(object), object.json.serialized())
         }
         for object in change.removed {
-            if object.kind != .schema { try storage.delete(Self.activityKey(object.name)) }
             try storage.delete(Self.key(object))
         }
     }
@@ -181,10 +168,6 @@ package final class Catalog: Sendable {
     private static func key(_ object: CatalogObject) -> String {
         let kind = object.kind == .schema ? "schema/" : "object/"
         return prefix + kind + name(object.name)
-    }
-
-    private static func activityKey(_ name: QualifiedName) -> String {
-        prefix + "activity/" + self.name(name)
     }
 
     /// The length of the schema keeps `a.b` + `c` and `a` + `b.c` apart.
@@ -195,7 +178,7 @@ package final class Catalog: Sendable {
 
     // MARK: Activity
 
-    /// Shows what happened to an object last. Not durable: see `saveActivity`.
+    /// Shows what happened to an object last. Not durable: tables know their own figures.
     package func recordActivity(
         of name: QualifiedName, _ edit: (inout CatalogActivity) -> Void
     ) {
@@ -205,15 +188,5 @@ package final class Catalog: Sendable {
             edit(&activity)
             state.image.setActivity(activity, of: name)
         }
-    }
-
-    /// Makes the shown figures of an object durable, so that counts go on after a restart.
-    package func saveActivity(of name: QualifiedName) throws(Problem) {
-        let image = image
-        guard let object = image.object(name), let activity = image.activity(of: name) else {
-            return
-        }
-        let json: JSONValue = ["object": object.name.json, "activity": activity.json]
-        try storage.put(Self.activityKey(object.name), json.serialized())
     }
 }

@@ -29,14 +29,6 @@ package struct CatalogActivity: Hashable, Sendable {
         }
     }
 
-    /// Adds the counts of one epoch.
-    package mutating func count(_ expectation: String, checked: Int64, violations: Int64) {
-        var counts = expectations[expectation] ?? ExpectationCounts()
-        counts.checked &+= checked
-        counts.violations &+= violations
-        expectations[expectation] = counts
-    }
-
     /// Milliseconds since the last commit.
     package func staleness(at now: Timestamp) -> Int64? {
         committed.map { max(0, now.milliseconds &- $0.milliseconds) }

@@ -144,49 +144,6 @@ extension CatalogExpectation {
     }
 }
 
-extension CatalogActivity {
-    package var json: JSONValue {
-        func number(_ value: Int64?) -> JSONValue { value.map { .int($0) } ?? .null }
-        let counts = expectations.map { entry in
-            JSONMember(
-                entry.key,
-                [
-                    "checked": .int(entry.value.checked),
-                    "violations": .int(entry.value.violations),
-                ])
-        }
-        return [
-            "format": 1, "version": number(version), "committed": number(committed?.milliseconds),
-            "newestRow": number(newestRow?.milliseconds), "rowCount": number(rowCount),
-            "fileCount": number(fileCount), "bytes": number(bytes),
-            "expectations": .object(counts),
-            "problem": problem.map { .string($0) } ?? .null,
-        ]
-    }
-
-    package init(json: JSONValue) throws(DecodeFailure) {
-        guard json["format"]?.intValue == 1 else {
-            throw .unsupported("catalog activity of format \(json["format"]?.text ?? "none")")
-        }
-        func moment(_ key: String) -> Timestamp? {
-            json[key]?.intValue.map { Timestamp(milliseconds: $0) }
-        }
-        self.init()
-        version = json["version"]?.intValue
-        committed = moment("committed")
-        newestRow = moment("newestRow")
-        rowCount = json["rowCount"]?.intValue
-        fileCount = json["fileCount"]?.intValue
-        bytes = json["bytes"]?.intValue
-        problem = json["problem"]?.stringValue
-        for member in json["expectations"]?.members ?? [] {
-            expectations[member.key] = ExpectationCounts(
-                checked: member.value["checked"]?.intValue ?? 0,
-                violations: member.value["violations"]?.intValue ?? 0)
-        }
-    }
-}
-
 // MARK: Pieces
 
 extension QualifiedName {

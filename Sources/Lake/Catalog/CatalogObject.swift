@@ -147,12 +147,4 @@ package enum CatalogNames {
     package static let systemSchemas = ["information_schema", "pg_catalog", "weir"]
     /// Where the numbers of user objects begin in PostgreSQL.
     package static let firstOID: UInt32 = 16_384
-
-    /// Columns of every topic that are there by name only.
-    package static let topicHiddenColumns = [
-        Field("_partition", .int32, isNullable: false),
-        Field("_offset", .int64, isNullable: false),
-        Field("_timestamp", .timestampTZ),
-        Field("_key", .text),
-    ]
 }

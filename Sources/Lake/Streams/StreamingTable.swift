@@ -105,7 +105,7 @@ package final class StreamingTable: Sendable {
         }
         outcome.rowsAppended = sorted.kept.reduce(0) { $0 + $1.rowCount }
         outcome.version = try commit(
-            sorted.kept.map(withoutPlaces), epoch, now: now, random: &random)
+            sorted.kept.map(withoutPlaces), epoch, outcome, now: now, random: &random)
         return outcome
     }
 
@@ -115,7 +115,8 @@ package final class StreamingTable: Sendable {
     }
 
     private func commit(
-        _ rows: [ColumnBatch], _ epoch: TopicEpoch, now: Now, random: inout Random
+        _ rows: [ColumnBatch], _ epoch: TopicEpoch, _ outcome: EpochOutcome, now: Now,
+        random: inout Random
     ) throws(Problem) -> Int64? {
         do throws(DeltaFailure) {
             var appender = try DeltaAppender(try table.begin(random: &random))
@@ -124,6 +125,8 @@ package final class StreamingTable: Sendable {
                 try appender.transaction.setTransaction(
                     appID: Self.applicationID(name, place), version: next.value, now: now)
             }
+            try StreamFigures.write(
+                outcome, of: name, into: &appender.transaction, now: now)
             for batch in rows { try appender.append(batch, now: now) }
             let epochNumber = appender.transaction.snapshot.version + 1
             return try appender.commit(

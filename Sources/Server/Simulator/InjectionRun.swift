@@ -16,6 +16,10 @@ package enum InjectedFault: String, CaseIterable, Sendable {
     case noSpace = "no-space"
     /// A write stops half way with ENOSPC and the process goes on.
     case shortWrite = "short-write"
+    /// The call fails with EIO, and the power fails while the process starts again.
+    case ioErrorThenPowerLoss = "io-error-then-power-loss"
+
+    var losesPower: Bool { self == .powerLoss || self == .ioErrorThenPowerLoss }
 }
 
 /// Runs one script with one fault.
@@ -32,8 +36,6 @@ struct InjectionRun {
     private var now = Self.moment(1_000_000_000)
     private var syncsCompleted = 0
     private var topics: [String: Bool] = [:]
-    /// A process that crashed twice in the same run has no promise left to break by waiting.
-    private var restarts = 0
 
     init(
         script: InjectionScript, fault: InjectedFault, atOperation: Int?, seed: UInt64,
@@ -49,7 +51,8 @@ struct InjectionRun {
         if let atOperation {
             switch fault {
             case .powerLoss, .kill: disk.crashAtOperation = atOperation
-            case .ioError: disk.injection = .init(atOperation: atOperation, failure: .ioError)
+            case .ioError, .ioErrorThenPowerLoss:
+                disk.injection = .init(atOperation: atOperation, failure: .ioError)
             case .noSpace: disk.injection = .init(atOperation: atOperation, failure: .noSpace)
             case .shortWrite:
                 disk.injection = .init(atOperation: atOperation, failure: .shortWrite)
@@ -138,7 +141,7 @@ struct InjectionRun {
     }
 
     private mutating func crash() {
-        if fault == .powerLoss { disk.losePower() } else { disk.killProcess() }
+        if fault.losesPower { disk.losePower() } else { disk.killProcess() }
         forget()
         start()
     }
@@ -166,7 +169,7 @@ struct InjectionRun {
             }
             if store != nil, !isDead { return }
             if isDead {
-                if fault == .powerLoss { disk.losePower() } else { disk.killProcess() }
+                if fault.losesPower { disk.losePower() } else { disk.killProcess() }
             } else {
                 disk.killProcess()
             }
@@ -318,8 +321,14 @@ struct InjectionRun {
     /// The store said that it can't go on. Half of the systems restart as they are, half of them
     /// lose what they had in memory as well.
     private mutating func haltedRestart() {
-        restarts += 1
-        if disk.operations % 2 == 0 { disk.losePower() } else { disk.killProcess() }
+        if fault == .ioErrorThenPowerLoss {
+            disk.killProcess()
+            disk.crashAtOperation = disk.operations + load.within(1...80)
+        } else if disk.operations % 2 == 0 {
+            disk.losePower()
+        } else {
+            disk.killProcess()
+        }
         forget()
         start()
     }

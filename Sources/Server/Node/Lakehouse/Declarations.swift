@@ -364,7 +364,7 @@ extension Lakehouse {
         if created.kind == .materializedView {
             _ = try refresh(created, isForced: true)
         } else {
-            updateActivity(of: created) { _ in }
+            updateActivity(of: created)
         }
         return done(tag)
     }

@@ -68,7 +68,7 @@ package final class Lakehouse: Sendable {
     /// Starts the jobs of everything that the catalog has, and takes up the figures of its tables.
     package func startJobs() {
         for object in catalog.image.relations where object.kind.isStored {
-            restoreActivity(of: object)
+            updateActivity(of: object)
             startJob(of: object)
         }
     }
@@ -159,14 +159,7 @@ package final class Lakehouse: Sendable {
                 "\(object.name): retention removed \(outcome.skippedRecords) records before they"
                     + " were read")
         }
-        updateActivity(of: object) { activity in
-            for rule in outcome.expectations {
-                activity.count(rule.name, checked: rule.checked, violations: rule.violations)
-            }
-            activity.newestRow = outcome.recordTimestamps.max().map {
-                Timestamp(milliseconds: $0)
-            }
-        }
+        updateActivity(of: object)
         observer?.epochCommitted(object.name, outcome, at: moment)
     }
 
@@ -194,7 +187,7 @@ package final class Lakehouse: Sendable {
             plan, source: source, now: clock(), random: &random, isCancelled: { false })
         state.withLock { $0.refreshedFrom[object.name] = inputs }
         try tidy(object, outcome.version)
-        updateActivity(of: object) { _ in }
+        updateActivity(of: object)
         observer?.viewRefreshed(object.name, rows: outcome.rows, at: clock().timestamp)
         return outcome.rows
     }
@@ -234,24 +227,24 @@ package final class Lakehouse: Sendable {
 
     // MARK: Figures
 
-    private func restoreActivity(of object: CatalogObject) {
-        updateActivity(of: object) { _ in }
-    }
-
-    /// Shows the table's newest version in the catalog.
-    func updateActivity(
-        of object: CatalogObject, _ edit: (inout CatalogActivity) -> Void
-    ) {
+    /// Shows in the catalog what the table's newest version says.
+    func updateActivity(of object: CatalogObject) {
         guard let table = try? table(of: object), let snapshot = try? table.snapshot() else {
             return
         }
+        let figures = StreamFigures(
+            of: object.name, in: snapshot, rules: object.expectations.map(\.name))
         catalog.recordActivity(of: object.name) { activity in
             activity.version = snapshot.version
             activity.committed = snapshot.timestamp
             activity.rowCount = snapshot.rowCount
             activity.fileCount = Int64(snapshot.fileCount)
             activity.bytes = snapshot.totalBytes
-            edit(&activity)
+            activity.newestRow = figures.newestRecord
+            for rule in figures.expectations {
+                activity.expectations[rule.name] = CatalogActivity.ExpectationCounts(
+                    checked: rule.checked, violations: rule.violations)
+            }
         }
     }
 
