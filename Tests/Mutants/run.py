@@ -100,6 +100,7 @@ def hunt(binary: pathlib.Path, number: int) -> tuple[str | None, float]:
             return f"{' '.join(arguments[:2])} traps", seconds() - before
         answer = json.loads(done.stdout)
         lines = answer.get("report") or answer.get("anomalies") or [""]
+        lines = [line for line in lines if "storage calls" not in line] or lines
         return f"{' '.join(arguments[:2])}: {lines[0].splitlines()[0][:90]}", seconds() - before
     return None, seconds() - before
 
