@@ -141,6 +141,7 @@ package struct NodeStatistics: Sendable {
     package var fetchedBytes: Int64 = 0
     package var journalSyncs: Int64 = 0
     package var failedAuthentications: Int64 = 0
+    package var throttledRequests: Int64 = 0
     package var topics = 0
     package var partitions = 0
     package var logBytes: Int64 = 0

@@ -4,6 +4,7 @@
 import Base
 import Log
 import Quorum
+import Security
 import WireProtocol
 
 /// What became of the changes of one resource.
@@ -40,11 +41,28 @@ struct SettingAlteration: Sendable {
 }
 
 extension BrokerNode {
+    /// Why the client may not do `operation` with the settings of a resource; nil when it may.
+    func configRefusal(
+        of type: Int8, _ name: String, _ operation: AclOperation, _ context: RequestContext
+    ) -> ErrorCode? {
+        switch ConfigResource(rawValue: type) {
+        case .topic:
+            authorize(context, operation, .topic, name) ? nil : .topicAuthorizationFailed
+        case .group:
+            authorize(context, operation, .group, name) ? nil : .groupAuthorizationFailed
+        default: authorizeCluster(context, operation) ? nil : .clusterAuthorizationFailed
+        }
+    }
+
     /// Checks changes of one resource. With `replaces`, what they leave out goes back to its
     /// default.
     func alteration(
-        of type: Int8, _ name: String, _ alterations: [SettingAlteration], replaces: Bool
+        of type: Int8, _ name: String, _ alterations: [SettingAlteration], replaces: Bool,
+        _ context: RequestContext
     ) -> AlterationOutcome {
+        if let error = configRefusal(of: type, name, .alterConfigs, context) {
+            return .refused(error, "\(context.principal.text) may not alter the settings")
+        }
         let names = Repetitions(alterations.lazy.map(\.name))
         for alteration in alterations {
             if alteration.name.isEmpty {

@@ -96,6 +96,7 @@ extension BrokerNode {
             correlationId: header.correlationId, clientID: header.clientId ?? "",
             principal: connection.principal, host: connection.host,
             listener: connection.listener)
+        if refuses(body, context) { return }
         dispatch(body, context, request)
     }
 

@@ -22,7 +22,7 @@ extension BrokerNode {
                         SettingAlteration(
                             name: $0.name, operation: SettingAlteration.Operation.set.rawValue,
                             value: $0.value)
-                    }, replaces: true)
+                    }, replaces: true, context)
             if case .change(let record) = outcome { records.append(record) }
             response.responses.append(
                 .init(

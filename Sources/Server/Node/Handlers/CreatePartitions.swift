@@ -1,6 +1,7 @@
 import Base
 import Log
 import Quorum
+import Security
 import WireProtocol
 
 extension BrokerNode {
@@ -14,14 +15,27 @@ extension BrokerNode {
         let repeated = Repetitions(request.topics.lazy.map(\.name))
         for wanted in request.topics {
             var result = CreatePartitionsResponse.CreatePartitionsTopicResult(name: wanted.name)
-            if repeated.contains(wanted.name) {
+            if !authorize(context, .alter, .topic, wanted.name) {
+                result.errorCode = .topicAuthorizationFailed
+                result.errorMessage = "\(context.principal.text) may not alter \(wanted.name)"
+            } else if repeated.contains(wanted.name) {
                 result.errorCode = .invalidRequest
                 result.errorMessage = "the request names the topic twice"
             } else if let topic = draft.topic(wanted.name) {
                 let (error, message) = check(wanted, topic, budget: budget)
                 result.errorCode = error
                 result.errorMessage = message
-                if error == .none {
+                if error == .none, !request.validateOnly {
+                    let wait = throttleMutations(
+                        Int(wanted.count - topic.partitionCount), isStrict: context.version >= 3,
+                        context)
+                    response.throttleTimeMs = max(response.throttleTimeMs, wait)
+                    if wait > 0, context.version >= 3 {
+                        result.errorCode = .throttlingQuotaExceeded
+                        result.errorMessage = Self.tooManyChanges
+                    }
+                }
+                if result.errorCode == .none {
                     budget -= Int(wanted.count - topic.partitionCount)
                     var larger = topic
                     larger.partitionCount = wanted.count

@@ -1,6 +1,7 @@
 import Base
 import Log
 import Quorum
+import Security
 import WireProtocol
 
 extension BrokerNode {
@@ -13,18 +14,46 @@ extension BrokerNode {
         let repeated = Repetitions(request.topics.lazy.map(\.name))
         /// The accepted names as they collide.
         var taken: [String: String] = [:]
+        let mayCreateAny = authorizeCluster(context, .create)
         for topic in request.topics {
+            if !mayCreateAny, !authorize(context, .create, .topic, topic.name) {
+                response.topics.append(
+                    .init(
+                        name: topic.name, errorCode: .topicAuthorizationFailed,
+                        errorMessage: "\(context.principal.text) may not create \(topic.name)",
+                        configs: nil))
+                continue
+            }
             let outcome = check(
                 topic, isRepeated: repeated.contains(topic.name), budget: budget,
                 colliding: taken[MetadataImage.folded(topic.name)])
             switch outcome {
             case .success(let metadata):
+                let wait =
+                    request.validateOnly
+                    ? 0
+                    : throttleMutations(
+                        Int(metadata.partitionCount), isStrict: context.version >= 6, context)
+                response.throttleTimeMs = max(response.throttleTimeMs, wait)
+                if wait > 0, context.version >= 6 {
+                    response.topics.append(
+                        .init(
+                            name: topic.name, errorCode: .throttlingQuotaExceeded,
+                            errorMessage: Self.tooManyChanges, configs: nil))
+                    continue
+                }
                 places.append(response.topics.count)
                 accepted.append(metadata)
                 taken[MetadataImage.folded(topic.name)] = topic.name
                 budget -= Int(metadata.partitionCount)
-                response.topics.append(
-                    result(for: metadata, isOnlyValidated: request.validateOnly))
+                var created = result(for: metadata, isOnlyValidated: request.validateOnly)
+                if !authorize(context, .describeConfigs, .topic, topic.name) {
+                    created.numPartitions = -1
+                    created.replicationFactor = -1
+                    created.configs = nil
+                    created.topicConfigErrorCode = .topicAuthorizationFailed
+                }
+                response.topics.append(created)
             case .failure(let refusal):
                 response.topics.append(
                     .init(

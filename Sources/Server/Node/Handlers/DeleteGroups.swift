@@ -1,3 +1,4 @@
+import Base
 import Coordinator
 import WireProtocol
 
@@ -9,6 +10,10 @@ extension BrokerNode {
         groupDeletions[context.key] = ParkedGroupDeletion(
             context: context, response: response, open: response.results.count)
         for (place, name) in request.groupsNames.enumerated() {
+            guard authorize(context, .delete, .group, name) else {
+                groupDeleted(context.key, place: place, .groupAuthorizationFailed)
+                continue
+            }
             let token = park(.delete(context.key, place: place))
             perform(coordinator.delete(name, token, now: now))
         }

@@ -10,7 +10,15 @@ extension BrokerNode {
         var seen: Set<TopicPartition> = []
         for topic in request.topics {
             var results = DeleteRecordsResponse.DeleteRecordsTopicResult(name: topic.name)
+            let mayDelete = authorize(context, .delete, .topic, topic.name)
             for wanted in topic.partitions {
+                if !mayDelete {
+                    results.partitions.append(
+                        .init(
+                            partitionIndex: wanted.partitionIndex, lowWatermark: -1,
+                            errorCode: .topicAuthorizationFailed))
+                    continue
+                }
                 let partition = TopicPartition(
                     topic: topic.name, partition: wanted.partitionIndex)
                 guard seen.insert(partition).inserted else {

@@ -22,7 +22,15 @@ extension BrokerNode {
                 found = draft.topic(id: topic.topicId)
                 result.errorCode = found == nil ? .unknownTopicId : .none
             }
-            if topic.name != nil, topic.topicId != .zero {
+            if let name = found?.name ?? topic.name,
+                !authorize(context, .delete, .topic, name)
+            {
+                // Whoever may not know the topic is told no more than was asked.
+                result.errorCode = .topicAuthorizationFailed
+                if found != nil, authorize(context, .describe, .topic, name) {
+                    result.name = name
+                }
+            } else if topic.name != nil, topic.topicId != .zero {
                 result.errorCode = .invalidRequest
                 result.errorMessage = "a topic is named by name or by id, not by both"
             } else if let found, found.isInternal {
@@ -35,6 +43,15 @@ extension BrokerNode {
                 result.errorCode = .invalidRequest
                 result.errorMessage = "the request names the topic twice"
             } else if let found {
+                let wait = throttleMutations(
+                    Int(found.partitionCount), isStrict: context.version >= 5, context)
+                response.throttleTimeMs = max(response.throttleTimeMs, wait)
+                if wait > 0, context.version >= 5 {
+                    result.errorCode = .throttlingQuotaExceeded
+                    result.errorMessage = Self.tooManyChanges
+                    response.responses.append(result)
+                    continue
+                }
                 result.name = found.name
                 result.topicId = found.id
                 doomed.append(found)

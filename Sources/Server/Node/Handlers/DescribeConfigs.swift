@@ -1,5 +1,6 @@
 import Base
 import Quorum
+import Security
 import WireProtocol
 
 extension BrokerNode {
@@ -16,6 +17,14 @@ extension BrokerNode {
             var result = Result(
                 errorMessage: nil, resourceType: resource.resourceType,
                 resourceName: resource.resourceName)
+            if let error = configRefusal(
+                of: resource.resourceType, resource.resourceName, .describeConfigs, context)
+            {
+                result.errorCode = error
+                result.errorMessage = "\(context.principal.text) may not describe the settings"
+                response.results.append(result)
+                continue
+            }
             switch ConfigResource(rawValue: resource.resourceType) {
             case .topic: describeTopic(resource, request, values, &result)
             case .broker: describeBroker(resource, request, values, &result)

@@ -8,6 +8,11 @@ extension BrokerNode {
         var seen: Set<String> = []
         for name in request.groups where seen.insert(name).inserted {
             var entry = DescribeGroupsResponse.DescribedGroup(groupId: name)
+            if !authorize(context, .describe, .group, name) {
+                entry.errorCode = .groupAuthorizationFailed
+                response.groups.append(entry)
+                continue
+            }
             if name.isEmpty {
                 entry.errorCode = .invalidGroupId
             } else if let group = coordinator.describe(name) {

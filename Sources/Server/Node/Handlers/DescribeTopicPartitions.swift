@@ -11,6 +11,8 @@ extension BrokerNode {
         var response = DescribeTopicPartitionsResponse()
         let wanted = Set(request.topics.map(\.name))
         var names = wanted.isEmpty ? image.topics.keys : wanted.sorted()
+        // Of all topics those are told that the client may know of; named, the others get an error.
+        if wanted.isEmpty { names.removeAll { !authorize(context, .describe, .topic, $0) } }
         let cursor = request.cursor
         guard request.responsePartitionLimit > 0, cursor?.partitionIndex ?? 0 >= 0 else {
             response.topics = wanted.sorted().map { .init(errorCode: .invalidRequest, name: $0) }
@@ -19,6 +21,11 @@ extension BrokerNode {
         if let cursor { names.removeAll { $0 < cursor.topicName } }
         var left = min(request.responsePartitionLimit, configuration.describedPartitionsMax)
         for name in names {
+            guard authorize(context, .describe, .topic, name) else {
+                response.topics.append(
+                    .init(errorCode: .topicAuthorizationFailed, name: name))
+                continue
+            }
             guard let topic = image.topic(name) else {
                 let isLegal = TopicName.complaint(about: name) == nil
                 response.topics.append(

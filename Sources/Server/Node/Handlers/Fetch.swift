@@ -57,12 +57,30 @@ extension BrokerNode {
             let topic =
                 context.version >= 13
                 ? image.topic(id: wantedTopic.topicId) : image.topic(wantedTopic.topic)
+            if let error = fetchRefusal(of: wantedTopic, topic, context) {
+                outcome.mustAnswer = true
+                outcome.response.responses[topicPlace].partitions[place] = .init(
+                    partitionIndex: wantedTopic.partitions[place].partition, errorCode: error,
+                    highWatermark: -1, abortedTransactions: nil)
+                continue
+            }
             let data = read(
                 wantedTopic.partitions[place], of: topic, request, version: context.version,
                 left: &left, &outcome)
             outcome.response.responses[topicPlace].partitions[place] = data
         }
         return outcome
+    }
+
+    /// Why nothing of the topic is given to the client; nil when it may read it. Ids are no
+    /// secret, names of topics that are not there could be.
+    private func fetchRefusal(
+        of wanted: FetchRequest.FetchTopic, _ topic: TopicMetadata?, _ context: RequestContext
+    ) -> ErrorCode? {
+        guard let name = topic?.name ?? (context.version >= 13 ? nil : wanted.topic) else {
+            return nil
+        }
+        return authorize(context, .read, .topic, name) ? nil : .topicAuthorizationFailed
     }
 
     private mutating func read(
@@ -150,6 +168,8 @@ extension BrokerNode {
         _ response: FetchResponse, _ bytes: Int, _ context: RequestContext
     ) {
         counters.fetchedBytes += Int64(bytes)
+        var response = response
+        response.throttleTimeMs = throttle(.consumerByteRate, bytes, context)
         answer(context, response)
     }
 

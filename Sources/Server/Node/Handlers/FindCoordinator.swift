@@ -1,5 +1,6 @@
 import Base
 import Quorum
+import Security
 import WireProtocol
 
 extension BrokerNode {
@@ -12,6 +13,7 @@ extension BrokerNode {
     ) {
         let keys = context.version >= 4 ? request.coordinatorKeys : [request.key]
         if CoordinatorType(rawValue: request.keyType) == .group,
+            keys.contains(where: { authorize(context, .describe, .group, $0) }),
             waitForOffsetsTopic(context, frame)
         {
             return
@@ -33,7 +35,18 @@ extension BrokerNode {
     private func coordinator(
         of key: String, type: Int8, _ context: RequestContext
     ) -> FindCoordinatorResponse.Coordinator {
-        switch CoordinatorType(rawValue: type) {
+        let kind = CoordinatorType(rawValue: type)
+        if kind == .group || kind == .share, !authorize(context, .describe, .group, key) {
+            return .init(
+                key: key, nodeId: -1, port: -1, errorCode: .groupAuthorizationFailed,
+                errorMessage: "\(context.principal.text) may not describe group \(key)")
+        }
+        if kind == .transaction, !authorize(context, .describe, .transactionalId, key) {
+            return .init(
+                key: key, nodeId: -1, port: -1, errorCode: .transactionalIdAuthorizationFailed,
+                errorMessage: "\(context.principal.text) may not describe \(key)")
+        }
+        switch kind {
         case .group where key.isEmpty:
             return .init(
                 key: key, nodeId: -1, port: -1, errorCode: .invalidGroupId,

@@ -23,7 +23,7 @@ extension BrokerNode {
                     resource.configs.map {
                         SettingAlteration(
                             name: $0.name, operation: $0.configOperation, value: $0.value)
-                    }, replaces: false)
+                    }, replaces: false, context)
             if case .change(let record) = outcome { records.append(record) }
             response.responses.append(
                 .init(

@@ -8,6 +8,14 @@ extension BrokerNode {
         var response = ListOffsetsResponse()
         for topic in request.topics {
             var results = ListOffsetsResponse.ListOffsetsTopicResponse(name: topic.name)
+            guard authorize(context, .describe, .topic, topic.name) else {
+                results.partitions = topic.partitions.map {
+                    .init(
+                        partitionIndex: $0.partitionIndex, errorCode: .topicAuthorizationFailed)
+                }
+                response.topics.append(results)
+                continue
+            }
             for partition in topic.partitions {
                 results.partitions.append(
                     offset(

@@ -8,6 +8,20 @@ extension BrokerNode {
     mutating func offsetCommit(
         _ request: OffsetCommitRequest, _ context: RequestContext, _ frame: Bytes
     ) {
+        guard authorize(context, .read, .group, request.groupId) else {
+            return answer(
+                context,
+                OffsetCommitResponse(
+                    topics: request.topics.map { topic in
+                        .init(
+                            name: topic.name, topicId: topic.topicId,
+                            partitions: topic.partitions.map {
+                                .init(
+                                    partitionIndex: $0.partitionIndex,
+                                    errorCode: .groupAuthorizationFailed)
+                            })
+                    }))
+        }
         if waitForOffsetsTopic(context, frame) { return }
         var response = OffsetCommitResponse()
         var places: [(topic: Int, partition: Int)] = []
@@ -17,10 +31,15 @@ extension BrokerNode {
             let known = isByID ? image.topic(id: topic.topicId) : image.topic(topic.name)
             var results = OffsetCommitResponse.OffsetCommitResponseTopic(
                 name: topic.name, topicId: topic.topicId)
+            let mayRead =
+                isByID && known == nil
+                || authorize(context, .read, .topic, known?.name ?? topic.name)
             for (place, partition) in topic.partitions.enumerated() {
                 var result = OffsetCommitResponse.OffsetCommitResponsePartition(
                     partitionIndex: partition.partitionIndex)
-                if let known, partition.partitionIndex >= 0,
+                if !mayRead {
+                    result.errorCode = .topicAuthorizationFailed
+                } else if let known, partition.partitionIndex >= 0,
                     partition.partitionIndex < known.partitionCount
                 {
                     places.append((topicPlace, place))

@@ -11,6 +11,11 @@ extension BrokerNode {
         if context.version >= 8 {
             for group in request.groups {
                 var result = OffsetFetchResponse.OffsetFetchResponseGroup(groupId: group.groupId)
+                guard authorize(context, .describe, .group, group.groupId) else {
+                    result.errorCode = .groupAuthorizationFailed
+                    response.groups.append(result)
+                    continue
+                }
                 result.topics =
                     context.version >= 10
                     ? offsetsByID(of: group)
@@ -20,6 +25,7 @@ extension BrokerNode {
                             topics.map { (name: $0.name, partitions: $0.partitionIndexes) }
                         }
                     ).map { entry(name: $0.name, $0.partitions) }
+                hideTopics(&result.topics, namesAll: group.topics == nil, context)
                 let entries = result.topics.reduce(1) { $0 + $1.partitions.count }
                 if !budget.take(entries: entries) {
                     result.topics = []
@@ -28,6 +34,9 @@ extension BrokerNode {
                 response.groups.append(result)
             }
             return answer(context, response)
+        }
+        guard authorize(context, .describe, .group, request.groupId) else {
+            return refuseOffsetFetch(request, context)
         }
         let topics = request.topics.map { topics in
             topics.map { (name: $0.name, partitions: $0.partitionIndexes) }
@@ -42,7 +51,57 @@ extension BrokerNode {
                         metadata: offset?.metadata ?? "")
                 })
         }
+        if request.topics == nil {
+            response.topics.removeAll { !authorize(context, .describe, .topic, $0.name) }
+        } else {
+            for place in response.topics.indices
+            where !authorize(context, .describe, .topic, response.topics[place].name) {
+                response.topics[place].partitions = response.topics[place].partitions.map {
+                    .init(
+                        partitionIndex: $0.partitionIndex, committedOffset: -1,
+                        errorCode: .topicAuthorizationFailed)
+                }
+            }
+        }
         answer(context, response)
+    }
+
+    /// Before version 2 the error stands with each partition, from then on before all of them.
+    private mutating func refuseOffsetFetch(
+        _ request: OffsetFetchRequest, _ context: RequestContext
+    ) {
+        let denied = ErrorCode.groupAuthorizationFailed
+        var response = OffsetFetchResponse(errorCode: denied)
+        if context.version < 2 {
+            response.topics = (request.topics ?? []).map { topic in
+                .init(
+                    name: topic.name,
+                    partitions: topic.partitionIndexes.map {
+                        .init(partitionIndex: $0, committedOffset: -1, errorCode: denied)
+                    })
+            }
+        }
+        answer(context, response)
+    }
+
+    /// Leaves out topics that the client may not know of, or says so where it named them.
+    private func hideTopics(
+        _ topics: inout [OffsetFetchResponse.OffsetFetchResponseTopics], namesAll: Bool,
+        _ context: RequestContext
+    ) {
+        guard configuration.authorizer != nil else { return }
+        func isHidden(_ topic: OffsetFetchResponse.OffsetFetchResponseTopics) -> Bool {
+            // An id that is not known was answered already.
+            !topic.name.isEmpty && !authorize(context, .describe, .topic, topic.name)
+        }
+        if namesAll { return topics.removeAll(where: isHidden) }
+        for place in topics.indices where isHidden(topics[place]) {
+            topics[place].partitions = topics[place].partitions.map {
+                .init(
+                    partitionIndex: $0.partitionIndex, committedOffset: -1,
+                    errorCode: .topicAuthorizationFailed)
+            }
+        }
     }
 
     private func entry(

@@ -11,6 +11,16 @@ extension BrokerNode {
     ) {
         var response = OffsetForLeaderEpochResponse()
         for topic in request.topics {
+            guard authorize(context, .describe, .topic, topic.topic) else {
+                response.topics.append(
+                    .init(
+                        topic: topic.topic,
+                        partitions: topic.partitions.map {
+                            .init(
+                                errorCode: .topicAuthorizationFailed, partition: $0.partition)
+                        }))
+                continue
+            }
             response.topics.append(
                 .init(
                     topic: topic.topic,

@@ -24,10 +24,14 @@ extension BrokerNode {
             var results = ProduceResponse.TopicProduceResponse(
                 name: topicData.name, topicId: topicData.topicId)
             results.partitionResponses.reserveCapacity(topicData.partitionData.count)
+            let mayWrite = topic.map { authorize(context, .write, .topic, $0.name) }
             for (place, data) in topicData.partitionData.enumerated() {
                 var result = ProduceResponse.PartitionProduceResponse(
                     index: data.index, baseOffset: -1)
-                if let last = append(
+                // A topic that is not there may not be heard of by who may not write it.
+                if !(mayWrite ?? authorize(context, .write, .topic, topicData.name)) {
+                    result.errorCode = .topicAuthorizationFailed
+                } else if let last = append(
                     data, topic, acks: request.acks, version: context.version, &result)
                 {
                     waits.append((topicPlace, place, last.0, last.1))
@@ -36,6 +40,7 @@ extension BrokerNode {
             }
             response.responses.append(results)
         }
+        response.throttleTimeMs = throttle(.producerByteRate, request.recordBytes, context)
         if request.acks == 0 { return finishUnanswered(response, context) }
         if waits.isEmpty { return answer(context, response) }
         park(response, waits, timeoutMilliseconds: request.timeoutMs, context)
@@ -177,4 +182,17 @@ extension BrokerNode {
 
     /// Syncs take milliseconds: time limits of seconds need no timer of their own each.
     private static let produceCheckInterval: Duration = .seconds(1)
+}
+
+extension ProduceRequest {
+    /// The bytes of all batches.
+    fileprivate var recordBytes: Int {
+        var sum = 0
+        for topic in topicData {
+            for partition in topic.partitionData {
+                for piece in partition.records { sum += piece.count }
+            }
+        }
+        return sum
+    }
 }
