@@ -42,7 +42,8 @@ let wire: [Target] = [
     room("Compression", in: "Wire/Compression", uses: ["Base", "CCodecs"]),
     room("WireProtocol", in: "Wire/Protocol", uses: ["Base", "Compression"]),
     room(
-        "WeirClient", in: "Wire/Client", uses: ["Base", "Compression", "WireProtocol", "CPlatform"]),
+        "WeirClient", in: "Wire/Client",
+        uses: ["Base", "Compression", "Crypto", "TLS", "WireProtocol", "CPlatform"]),
 ]
 
 let broker: [Target] = [

@@ -3,6 +3,7 @@
 
 import Base
 import CPlatform
+import Crypto
 import WireProtocol
 
 /// A connection that has learnt which versions the broker serves.
@@ -43,6 +44,8 @@ final class BrokerConnection: Sendable {
 
     let peer: String
     private let socket: Socket
+    /// nil = not encrypted.
+    private let channel: SecureChannel?
     private let clientId: String
     private let requestTimeout: Duration
     private let state = Monitor(State())
@@ -55,14 +58,49 @@ final class BrokerConnection: Sendable {
     ) throws(ClientFailure) {
         socket = try Socket(host: host, port: port, timeout: configuration.connectTimeout)
         peer = socket.peer
+        if let tls = configuration.security.tls {
+            channel = try SecureChannel(
+                over: socket, try tls.context(), host: host,
+                timeout: configuration.connectTimeout)
+        } else {
+            channel = nil
+        }
         clientId = configuration.clientId
         requestTimeout = configuration.requestTimeout
         Thread { [self] in readLoop() }.detach()
         do throws(ClientFailure) {
             try negotiate()
+            if let signOn = configuration.security.signOn { try self.signOn(signOn) }
         } catch {
             close(error)
             throw error
+        }
+    }
+
+    // MARK: Sign-on
+
+    private func signOn(_ signOn: ClientSignOn) throws(ClientFailure) {
+        var nonce = [UInt8](repeating: 0, count: 24)
+        let code = nonce.withUnsafeMutableBytes { weir_random_bytes($0.baseAddress, $0.count) }
+        guard code == 0 else { throw ClientFailure("the system gives no random bytes") }
+        var exchange = try SignOnExchange(signOn, nonce: Base64.encode(Bytes(nonce)))
+        let agreed = try call(
+            SaslHandshakeRequest(mechanism: exchange.mechanism), version: 1)
+        guard agreed.errorCode == .none else {
+            throw ClientFailure(
+                agreed.errorCode, "sign on at \(peer) by \(exchange.mechanism)",
+                detail: "it accepts \(agreed.mechanisms.joined(separator: ", "))")
+        }
+        let version = try version(of: .saslAuthenticate)
+        var answer: Bytes?
+        while let message = try exchange.next(after: answer) {
+            let response = try call(
+                SaslAuthenticateRequest(authBytes: message), version: version)
+            guard response.errorCode == .none else {
+                throw ClientFailure(
+                    response.errorCode, "sign on at \(peer)", detail: response.errorMessage)
+            }
+            answer = response.authBytes
         }
     }
 
@@ -155,7 +193,7 @@ final class BrokerConnection: Sendable {
             let frame = request.frame(
                 version: version, correlationId: correlationId, clientId: clientId)
             do throws(ClientFailure) {
-                try socket.write(frame, timeout: requestTimeout)
+                try write(frame)
                 return nil
             } catch {
                 // The reading thread ends the requests that are waiting, this one among them.
@@ -209,6 +247,22 @@ final class BrokerConnection: Sendable {
         socket.shutDown()
     }
 
+    // MARK: Bytes
+
+    private func write(_ frame: [Bytes]) throws(ClientFailure) {
+        if let channel { return try channel.write(frame, timeout: requestTimeout) }
+        try socket.write(frame, timeout: requestTimeout)
+    }
+
+    private func read(into buffer: UnsafeMutableRawBufferPointer) throws(ClientFailure) {
+        if let channel { return try channel.read(into: buffer, stallTimeout: requestTimeout) }
+        try socket.read(into: buffer, stallTimeout: requestTimeout)
+    }
+
+    private func waitForInput(until deadline: Int64) -> Bool {
+        channel?.waitForInput(until: deadline) ?? socket.waitForInput(until: deadline)
+    }
+
     // MARK: The reading thread
 
     private func readLoop() {
@@ -229,7 +283,7 @@ final class BrokerConnection: Sendable {
 
     private func readOne() throws(ClientFailure) {
         // Wakes up once a second to see whether the oldest request waits for too long.
-        while !socket.waitForInput(until: monotonicNow() + 1_000_000_000) {
+        while !waitForInput(until: monotonicNow() + 1_000_000_000) {
             let oldest = state.withLock { state in
                 state.firstPending < state.pending.count
                     ? state.pending[state.firstPending] : nil
@@ -243,14 +297,14 @@ final class BrokerConnection: Sendable {
         }
         var prefix: UInt32 = 0
         try withUnsafeMutableBytes(of: &prefix) { (buffer) throws(ClientFailure) in
-            try socket.read(into: buffer, stallTimeout: requestTimeout)
+            try read(into: buffer)
         }
         let length = Int(Int32(bitPattern: UInt32(bigEndian: prefix)))
         guard length >= 4, length <= Self.responseBytesMax else {
             throw ClientFailure("\(peer) announces an answer of \(length) bytes: not a broker?")
         }
         let frame = try Bytes(count: length) { (buffer) throws(ClientFailure) in
-            try socket.read(into: buffer, stallTimeout: requestTimeout)
+            try read(into: buffer)
         }
         guard let pending = state.withLock({ $0.takeFirst() }) else {
             throw ClientFailure("\(peer) sent an answer that nobody waits for")

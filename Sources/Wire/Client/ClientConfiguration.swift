@@ -23,11 +23,14 @@ public struct ClientConfiguration: Sendable {
     public var metadataMaxAge: Duration
     /// How long calls that must succeed retry before they give up.
     public var retryTimeout: Duration
+    /// Encryption and sign-on.
+    public var security: ClientSecurity
 
     public init(
         bootstrapServers: [String] = ["127.0.0.1:9092"], clientId: String = "weir-client",
         connectTimeout: Duration = .seconds(10), requestTimeout: Duration = .seconds(30),
-        metadataMaxAge: Duration = .seconds(300), retryTimeout: Duration = .seconds(60)
+        metadataMaxAge: Duration = .seconds(300), retryTimeout: Duration = .seconds(60),
+        security: ClientSecurity = ClientSecurity()
     ) {
         self.bootstrapServers = bootstrapServers
         self.clientId = clientId
@@ -35,6 +38,7 @@ public struct ClientConfiguration: Sendable {
         self.requestTimeout = requestTimeout
         self.metadataMaxAge = metadataMaxAge
         self.retryTimeout = retryTimeout
+        self.security = security
     }
 }
 

@@ -110,6 +110,22 @@ final class Socket: Sendable {
         }
     }
 
+    /// What is there, at least one byte; waits a moment when nothing is.
+    func readSome(into buffer: UnsafeMutableRawBufferPointer) throws(ClientFailure) -> Int {
+        while true {
+            let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+            if count > 0 { return count }
+            if count == 0 {
+                throw ClientFailure("\(peer) closed the connection", isRetriable: true)
+            }
+            if errno == EAGAIN {
+                _ = waitForInput(until: monotonicNow() + 1_000_000_000)
+            } else if errno != EINTR {
+                throw failure("read from")
+            }
+        }
+    }
+
     /// MSG_MORE of <sys/socket.h>, whose Swift type differs between versions of the C library.
     private static let moreFollows: Int32 = 0x8000
 
