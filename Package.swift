@@ -113,7 +113,7 @@ let testTargets: [Target] = [
     tests("Catalog", uses: ["Base", "Columns", "SQL", "Delta"]),
     tests("Streams", uses: everythingBelowNode.filter { $0 != "Streams" }),
     tests("Node", uses: everythingBelowNode),
-    tests("Runtime", uses: ["Node"] + everythingBelowNode),
+    tests("Runtime", uses: ["Node", "WeirClient"] + everythingBelowNode),
     tests("Simulator", uses: ["Node"] + everythingBelowNode),
     tests("Surfaces", uses: ["Node"] + everythingBelowNode),
 ]
