@@ -101,6 +101,14 @@ struct ClientConnection: Sendable {
         return firstSequence + UInt64(slots.count) - 1
     }
 
+    /// The same, with what the request's context needs to know. A copy of the whole connection would
+    /// cost a copy of its queue at the next change.
+    mutating func beginRequest() -> (
+        sequence: UInt64, principal: Principal, host: String, listener: Int
+    ) {
+        (begin(), principal, host, listener)
+    }
+
     /// The request begun last will not be answered.
     mutating func retract() {
         _ = slots.popLast()

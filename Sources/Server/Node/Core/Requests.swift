@@ -88,14 +88,11 @@ extension BrokerNode {
                 "unreadable \(kind.publishedName) request, "
                     + "version \(header.apiVersion): \(error)")
         }
-        guard let sequence = connections[id]?.begin(), let connection = connections[id] else {
-            return
-        }
+        guard let begun = connections[id]?.beginRequest() else { return }
         let context = RequestContext(
-            key: RequestKey(connection: id, sequence: sequence), version: header.apiVersion,
+            key: RequestKey(connection: id, sequence: begun.sequence), version: header.apiVersion,
             correlationId: header.correlationId, clientID: header.clientId ?? "",
-            principal: connection.principal, host: connection.host,
-            listener: connection.listener)
+            principal: begun.principal, host: begun.host, listener: begun.listener)
         if refuses(body, context) { return }
         dispatch(body, context, request)
     }

@@ -77,6 +77,7 @@ extension BrokerNode {
     private func fetchRefusal(
         of wanted: FetchRequest.FetchTopic, _ topic: TopicMetadata?, _ context: RequestContext
     ) -> ErrorCode? {
+        guard configuration.authorizer != nil else { return nil }
         guard let name = topic?.name ?? (context.version >= 13 ? nil : wanted.topic) else {
             return nil
         }
