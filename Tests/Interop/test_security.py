@@ -1,6 +1,7 @@
 """TLS, SASL, access rules and quotas with the clients that people use."""
 import asyncio
 import os
+import signal
 import socket
 import ssl
 import time
@@ -8,7 +9,7 @@ import uuid
 
 import pytest
 from conftest import eventually, free_port, new_server, remove
-from security_setup import Tokens, make_certificates
+from security_setup import Tokens, make_certificates, run
 
 PASSWORD = "canary-admin-password"
 ALICE = "canary-alice-password"
@@ -350,6 +351,28 @@ def test_garbage_instead_of_tls_closes_the_connection(secured):
             except ConnectionError:
                 pass
     assert secured.server.is_running()
+
+
+def test_certificates_are_read_again(secured):
+    address = ("127.0.0.1", secured.ports["SSL"])
+    before = ssl.get_server_certificate(address)
+    run("openssl", "x509", "-req", "-days", "3", "-in", secured.path("server.csr"),
+        "-CA", secured.path("ca.pem"), "-CAkey", secured.path("ca.key"), "-CAcreateserial",
+        "-extfile", secured.path("server.ext"), "-out", secured.path("server.pem"))
+    secured.server.process.send_signal(signal.SIGHUP)
+    eventually(lambda: ssl.get_server_certificate(address) != before, 10, "a new certificate")
+    # One that can't be read changes nothing.
+    with open(secured.path("server.pem"), "r+") as file:
+        good = file.read()
+        file.seek(0)
+        file.truncate()
+        file.write("rubbish")
+    now = ssl.get_server_certificate(address)
+    secured.server.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "stay in use" in secured.server.tail(), 10, "a complaint")
+    assert ssl.get_server_certificate(address) == now
+    with open(secured.path("server.pem"), "w") as file:
+        file.write(good)
 
 
 def test_a_certificate_of_a_strange_authority_is_refused(secured):

@@ -152,6 +152,12 @@ package struct OperationRoutes: Sendable {
                 Double(node.fetchedBytes))
             page.counter(
                 "weir_journal_syncs", "Group commits of the journal", Double(node.journalSyncs))
+            page.counter(
+                "weir_failed_authentications", "Sign-ons that failed",
+                Double(node.failedAuthentications))
+            page.counter(
+                "weir_throttled_requests", "Requests beyond a quota",
+                Double(node.throttledRequests))
             page.gauge("weir_topics", "Topics", Double(node.topics))
             page.gauge("weir_partitions", "Partitions", Double(node.partitions))
             page.gauge("weir_log_bytes", "Bytes of all partition logs", Double(node.logBytes))

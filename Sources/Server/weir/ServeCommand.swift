@@ -46,7 +46,7 @@ let serveCommands: [RegisteredCommand] = [
 private func serve(_ context: CommandContext) throws(Problem) -> ExitCode {
     let began = SystemClock.monotonic
     // Before any thread is made, so that all of them have the signals blocked.
-    let signals = try ProcessSignals()
+    let signals = try ProcessSignals(withHangup: true)
     let diagnostics = StandardErrorDiagnostics(
         style: StandardErrorDiagnostics.fitting(noColour: environment("NO_COLOR") != nil),
         threshold: context.invocation.isSet("verbose") ? .debug : .info)
@@ -109,18 +109,34 @@ private func announce(
         """)
 }
 
+private func reload(_ platform: Platform, _ diagnostics: any Diagnostics) {
+    do throws(Problem) {
+        if try platform.broker.reloadCertificates() {
+            diagnostics.report(.info, "security", "certificates were read again on SIGHUP")
+        }
+    } catch {
+        diagnostics.report(
+            .error, "security", "the certificates of before stay in use: \(error)")
+    }
+}
+
 /// Waits for a signal or for the loop to end by itself.
 private func waitForEnd(
     _ signals: ProcessSignals, _ platform: Platform, _ diagnostics: any Diagnostics
 ) -> ExitCode {
-    if case .signal(let number) = signals.wait(or: platform.broker.endDescriptor) {
+    while case .signal(let number) = signals.wait(or: platform.broker.endDescriptor) {
+        if number == SIGHUP {
+            reload(platform, diagnostics)
+            continue
+        }
         diagnostics.report(
             .info, "server", "stopping on \(number == SIGINT ? "SIGINT" : "SIGTERM")")
+        break
     }
     // Whoever is in a hurry asks twice.
     let impatience = SystemThread(name: "weir-signals") {
-        if case .signal = signals.wait(or: platform.broker.endDescriptor) {
-            exit(ExitCode.interrupted.rawValue)
+        while case .signal(let number) = signals.wait(or: platform.broker.endDescriptor) {
+            if number != SIGHUP { exit(ExitCode.interrupted.rawValue) }
         }
     }
     let outcome = platform.stop()

@@ -83,11 +83,12 @@ int weir_condition_wait(
 
 void weir_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
 
-int weir_signal_descriptor(void) {
+int weir_signal_descriptor(int with_hangup) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    if (with_hangup) sigaddset(&set, SIGHUP);
     int r = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (r != 0) return -r;
     int descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -2,6 +2,7 @@ import Base
 import CPlatform
 import Node
 import Synchronization
+import TLS
 
 /// The way from other threads into the loop: commands for the node, completions of file syncs, the
 /// wish to stop. Posting costs a mutex, and one system call if the loop may be asleep.
@@ -11,6 +12,8 @@ package final class CommandPort: Sendable {
     enum Message: Sendable {
         case command(NodeCommand, Completion)
         case synced(SyncTicketResult)
+        /// New sessions use this context.
+        case replaceTLS(TLSContext)
         case stop
     }
 

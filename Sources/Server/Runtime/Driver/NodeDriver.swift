@@ -103,6 +103,9 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     /// Asks the loop to finish its answers and end. From any thread, any number of times.
     package func stop() { port.post(.stop) }
 
+    /// Sessions that begin from now on use `context`; those that are open go on with theirs.
+    package func replaceTLS(_ context: TLSContext) { port.post(.replaceTLS(context)) }
+
     // MARK: The loop
 
     /// Runs the loop on the calling thread until it is stopped or the machine halts.
@@ -194,6 +197,10 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             case .synced(let result):
                 syncsRunning -= 1
                 accept(.journalSynced(result.ticket, failure: result.failure))
+            case .replaceTLS(let context):
+                for place in doors.indices where doors[place].tls != nil {
+                    doors[place].tls = context
+                }
             case .stop: beginStopping()
             }
         }

@@ -21,6 +21,7 @@ package final class BrokerService: Sendable {
     package let endDescriptor: Int32
 
     private let driver: NodeDriver<BrokerNode>
+    private let setup: SecuritySetup
     private let thread: SystemThread
     private let exit = Monitor<DriverExit?>(nil)
 
@@ -35,7 +36,7 @@ package final class BrokerService: Sendable {
             throw Self.problem(error, path)
         }
         // The port first: that it is taken shows at once, recovery may take a while.
-        let setup = SecuritySetup(settings.security, plain: address)
+        setup = SecuritySetup(settings.security, plain: address)
         let (doors, listeners) = try setup.doors(diagnostics: diagnostics)
         brokerPort = doors[0].listener.port
         self.listeners = listeners.map(\.advertisedText)
@@ -60,6 +61,14 @@ package final class BrokerService: Sendable {
     }
 
     deinit { if endDescriptor >= 0 { weir_close(endDescriptor) } }
+
+    /// Reads certificates and keys again, for the sessions that begin from now on. False when no
+    /// listener uses them.
+    package func reloadCertificates() throws(Problem) -> Bool {
+        guard let context = try setup.tlsContext() else { return false }
+        driver.replaceTLS(context)
+        return true
+    }
 
     /// Finishes answers, makes everything durable and ends the loop. Call it once.
     package func stop() -> DriverExit {

@@ -9,7 +9,7 @@ import Quorum
 import Security
 import TLS
 
-struct SecuritySetup {
+struct SecuritySetup: Sendable {
     private let settings: SecuritySettings
     private let plain: HostPort
 
@@ -50,7 +50,7 @@ struct SecuritySetup {
         var doors: [DriverDoor] = []
         var described: [ListenerSettings] = []
         let planned = try planned()
-        let context = try tlsContext(isNeeded: planned.contains { $0.spoken.usesTLS })
+        let context = try tlsContext()
         for advertised in settings.advertised
         where !planned.contains(where: { $0.name == advertised.name }) {
             throw Problem(
@@ -93,6 +93,11 @@ struct SecuritySetup {
             diagnostics.report(
                 .warning, "security", "\(place) takes passwords or tokens unencrypted")
         }
+    }
+
+    /// Reads certificates and keys; nil when no listener needs them.
+    func tlsContext() throws(Problem) -> TLSContext? {
+        try tlsContext(isNeeded: try planned().contains { $0.spoken.usesTLS })
     }
 
     private func tlsContext(isNeeded: Bool) throws(Problem) -> TLSContext? {

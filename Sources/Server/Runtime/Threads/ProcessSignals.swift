@@ -12,8 +12,9 @@ package final class ProcessSignals: Sendable {
 
     private let descriptor: Int32
 
-    package init() throws(Problem) {
-        descriptor = weir_signal_descriptor()
+    /// `withHangup`: SIGHUP arrives here too; else it ends the process.
+    package init(withHangup: Bool = false) throws(Problem) {
+        descriptor = weir_signal_descriptor(withHangup ? 1 : 0)
         if descriptor < 0 {
             throw Problem("system.descriptors", "no signal descriptor: \(describe(descriptor))")
         }

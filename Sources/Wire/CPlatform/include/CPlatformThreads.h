@@ -22,8 +22,9 @@ int weir_condition_wait(
     pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline_nanoseconds);
 
 void weir_ignore_broken_pipes(void);
-// Blocks SIGINT and SIGTERM in this and later threads and delivers them through a descriptor.
-int weir_signal_descriptor(void);
+// Blocks SIGINT and SIGTERM, and SIGHUP if wanted, in this and later threads and delivers them
+// through a descriptor.
+int weir_signal_descriptor(int with_hangup);
 // The number of the next delivered signal, or -errno (-EAGAIN = none).
 int weir_next_signal(int descriptor);
 void weir_sleep_nanoseconds(int64_t nanoseconds);

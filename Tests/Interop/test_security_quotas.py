@@ -1,0 +1,108 @@
+"""Quotas as clients feel them. No client here has the admin calls: the test speaks for itself."""
+import socket
+import struct
+import time
+
+import pytest
+
+
+def text(value):
+    if value is None:
+        return struct.pack(">h", -1)
+    return struct.pack(">h", len(value)) + value.encode()
+
+
+def call(server, key, version, body):
+    """The body of the answer to a request without flexible fields."""
+    request = struct.pack(">hhi", key, version, 7) + text("quota-admin") + body
+    with socket.create_connection(("127.0.0.1", server.kafka_port), timeout=10) as connection:
+        connection.sendall(struct.pack(">i", len(request)) + request)
+        answer = b""
+        while len(answer) < 4 or len(answer) < 4 + struct.unpack(">i", answer[:4])[0]:
+            part = connection.recv(65536)
+            assert part, "the broker closed the connection"
+            answer += part
+    assert answer[4:8] == struct.pack(">i", 7)
+    return answer[8:]
+
+
+def set_quota(server, client_id, name, value, remove=False):
+    entity = struct.pack(">i", 1) + text("client-id") + text(client_id)
+    operation = struct.pack(">i", 1) + text(name) + struct.pack(">d?", value, remove)
+    answer = call(server, 49, 0, struct.pack(">i", 1) + entity + operation + b"\0")
+    throttle, count, error = struct.unpack(">iih", answer[:10])
+    assert (throttle, count, error) == (0, 1, 0), answer
+
+
+def timed_produce(server, client_id, count, throttled):
+    from confluent_kafka import Producer
+    producer = Producer({"bootstrap.servers": server.kafka, "client.id": client_id,
+                         "throttle_cb": throttled.append, "batch.size": 100_000,
+                         "linger.ms": 5, "compression.type": "none"})
+    began = time.monotonic()
+    failures = []
+    for _ in range(count):
+        producer.produce("quotas", b"x" * 50_000, on_delivery=lambda e, _: e and failures.append(e))
+    assert producer.flush(60) == 0
+    assert failures == []
+    return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def topic(server):
+    from confluent_kafka.admin import AdminClient, NewTopic
+    admin = AdminClient({"bootstrap.servers": server.kafka})
+    admin.create_topics([NewTopic("quotas", 1)])["quotas"].result(20)
+    return "quotas"
+
+
+def test_a_producer_is_slowed_to_its_rate(server, topic):
+    set_quota(server, "slow-producer", "producer_byte_rate", 200_000)
+    throttled = []
+    # 3 MB, of which ten seconds' worth are free: the rest takes 5 seconds.
+    took = timed_produce(server, "slow-producer", 60, throttled)
+    assert 3 < took < 20, took
+    assert throttled and max(event.throttle_time for event in throttled) > 0.2
+    free = []
+    assert timed_produce(server, "free-producer", 60, free) < 3
+    assert free == []
+    set_quota(server, "slow-producer", "producer_byte_rate", 0, remove=True)
+    assert timed_produce(server, "slow-producer", 60, []) < 3
+
+
+def test_a_consumer_is_slowed_to_its_rate(server, topic):
+    from kafka import KafkaConsumer
+    timed_produce(server, "free-producer", 60, [])
+    set_quota(server, "slow-consumer", "consumer_byte_rate", 200_000)
+
+    def read(client_id):
+        consumer = KafkaConsumer(
+            topic, bootstrap_servers=server.kafka, client_id=client_id, group_id=None,
+            auto_offset_reset="earliest", max_partition_fetch_bytes=200_000,
+            consumer_timeout_ms=30_000)
+        began, size = time.monotonic(), 0
+        for message in consumer:
+            size += len(message.value)
+            if size >= 3_000_000:
+                break
+        consumer.close()
+        assert size >= 3_000_000
+        return time.monotonic() - began
+
+    assert read("free-consumer") < 5
+    assert 3 < read("slow-consumer") < 25
+
+
+def test_changes_beyond_the_quota_are_refused(server):
+    from confluent_kafka import KafkaError, KafkaException
+    from confluent_kafka.admin import AdminClient, NewTopic
+    set_quota(server, "busy-admin", "controller_mutation_rate", 0.5)
+    admin = AdminClient({"bootstrap.servers": server.kafka, "client.id": "busy-admin"})
+    admin.create_topics([NewTopic("many", 20)])["many"].result(20)
+    with pytest.raises(KafkaException) as failure:
+        admin.create_topics([NewTopic("more", 1)], request_timeout=10)["more"].result(20)
+    code = failure.value.args[0].code()
+    # librdkafka 2.16 knows the number only.
+    assert code in (89, getattr(KafkaError, "THROTTLING_QUOTA_EXCEEDED", 89))
+    other = AdminClient({"bootstrap.servers": server.kafka, "client.id": "other-admin"})
+    other.create_topics([NewTopic("more", 1)])["more"].result(20)
