@@ -109,16 +109,15 @@ import WireProtocol
             ]
         case .initProducerId:
             return [
-                way(cluster(.idempotentWrite), version: 4, InitProducerIdRequest()) {
+                way(
+                    cluster(.idempotentWrite), version: 4,
+                    InitProducerIdRequest(transactionalId: nil)
+                ) {
                     [$0.errorCode]
                 },
                 way(
-                    topic(.write), version: 4, InitProducerIdRequest()
+                    topic(.write), version: 4, InitProducerIdRequest(transactionalId: nil)
                 ) { [$0.errorCode == .none ? .none : .topicAuthorizationFailed] },
-                way(
-                    transaction(.write), version: 4,
-                    InitProducerIdRequest(transactionalId: "x", transactionTimeoutMs: -1)
-                ) { [$0.errorCode] },
             ]
         default: return nil
         }

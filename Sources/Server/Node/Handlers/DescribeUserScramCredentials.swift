@@ -12,6 +12,11 @@ extension BrokerNode {
         guard authorizeCluster(context, .describe) else {
             response.errorCode = .clusterAuthorizationFailed
             response.errorMessage = "\(context.principal.text) may not describe the cluster"
+            response.results = (request.users ?? []).map {
+                .init(
+                    user: $0.name, errorCode: .clusterAuthorizationFailed,
+                    errorMessage: response.errorMessage)
+            }
             return answer(context, response)
         }
         if let users = request.users, !users.isEmpty {
