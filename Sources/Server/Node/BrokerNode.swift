@@ -47,6 +47,7 @@ package struct BrokerNode: Sendable {
     var fetches: [RequestKey: ParkedFetch] = [:]
     var fetchesByPartition: [TopicPartition: [RequestKey]] = [:]
     var fetchDeadlines = DeadlineQueue<RequestKey>()
+    var fetchSessions: FetchSessions
     var appends: [CommandID: ParkedAppend] = [:]
     var groupRequests: [ReplyToken: ParkedGroupRequest] = [:]
     var groupDeletions: [RequestKey: ParkedGroupDeletion] = [:]
@@ -95,6 +96,7 @@ package struct BrokerNode: Sendable {
         image = start.image
         draft = start.image
         topicDefaults = start.topicDefaults
+        fetchSessions = FetchSessions(countMax: configuration.fetchSessionsMax)
         coordinator = GroupCoordinator(configuration: configuration.groups, random: groupRandom)
         try replayGroups()
     }
@@ -259,6 +261,7 @@ package struct BrokerNode: Sendable {
         coordinator.checkInvariants()
         image.checkInvariants()
         draft.checkInvariants()
+        fetchSessions.checkInvariants()
         for key in fetches.keys {
             precondition(connections[key.connection] != nil, "a parked fetch has a connection")
         }

@@ -46,8 +46,8 @@ struct ClientConnection: Sendable {
     private(set) var blocker: UInt64?
     /// Set while the front of the queue waits for a change of the metadata to become durable.
     var waitsForChange = false
-    /// Rises with each fetch, so that the partitions take turns in being first.
-    var fetchRotation = 0
+    /// Which partition of the next fetch is looked at first.
+    var fetchTurn = 0
 
     /// Its address, without the port and the brackets of IPv6.
     let host: String

@@ -32,10 +32,27 @@ struct ParkedProduce: Sendable {
     var deadline: Instant
 }
 
+/// What a fetch reads, and how much of it.
+struct FetchPlan: Sendable {
+    enum Session: Sendable {
+        case none
+        /// One is to be opened with the answer.
+        case wanted
+        case open(Int32)
+    }
+
+    var targets: [FetchTarget]
+    var session: Session
+    var minBytes: Int
+    var maxBytes: Int
+    /// Only records of transactions that were committed are wanted.
+    var isCommittedOnly: Bool
+}
+
 /// A fetch that waits for records.
 struct ParkedFetch: Sendable {
     var context: RequestContext
-    var request: FetchRequest
+    var plan: FetchPlan
     var deadline: Instant
     /// The partitions it reads, with the place in the request, and the bytes that each had for it
     /// when it was last looked at.

@@ -4,90 +4,103 @@ import Quorum
 import WireProtocol
 
 extension BrokerNode {
-    /// Whole batches as they are stored, now or when enough of them are there. Sessions are never
-    /// granted, which every client accepts: each fetch names all its partitions.
+    /// Whole batches as they are stored, now or when enough of them are there.
     mutating func fetch(_ request: FetchRequest, _ context: RequestContext) {
-        if request.sessionId != 0, request.sessionEpoch > 0 {
-            return answer(context, FetchResponse(errorCode: .fetchSessionIdNotFound))
+        let plan: FetchPlan
+        do throws(FetchSessions.Failure) {
+            plan = try self.plan(request, context)
+        } catch {
+            return answer(context, FetchResponse(errorCode: error.code))
         }
-        var outcome = gather(request, context)
+        let outcome = gather(plan, context)
         let wait = min(
             .milliseconds(max(request.maxWaitMs, 0)), configuration.fetchWaitMax)
-        if outcome.bytes >= Int(max(request.minBytes, 0)) || outcome.mustAnswer || wait == .zero
+        if outcome.bytes >= plan.minBytes || outcome.mustAnswer || wait == .zero
             || outcome.interests.isEmpty
         {
-            return finishFetch(outcome.response, outcome.bytes, context)
+            return finishFetch(plan, outcome, context)
         }
-        outcome.response = FetchResponse()
         park(
             ParkedFetch(
-                context: context, request: request, deadline: now.monotonic + wait,
+                context: context, plan: plan, deadline: now.monotonic + wait,
                 partitions: outcome.interests, bytes: outcome.bytes))
     }
 
+    /// What the request asks for, all of it: a session knows the partitions that are not named.
+    private mutating func plan(
+        _ request: FetchRequest, _ context: RequestContext
+    ) throws(FetchSessions.Failure) -> FetchPlan {
+        let usesTopicIDs = context.version >= 13
+        var targets: [FetchTarget] = []
+        targets.reserveCapacity(request.topics.reduce(0) { $0 + $1.partitions.count })
+        for topic in request.topics {
+            for partition in topic.partitions {
+                targets.append(
+                    FetchTarget(
+                        topic: topic.topic, topicID: topic.topicId, partition: partition))
+            }
+        }
+        var plan = FetchPlan(
+            targets: targets, session: .none, minBytes: Int(max(request.minBytes, 0)),
+            maxBytes: min(Int(max(request.maxBytes, 0)), configuration.fetchBytesMax),
+            isCommittedOnly: request.isolationLevel == 1)
+        if request.sessionEpoch <= 0 {
+            if request.sessionId != 0 { fetchSessions.close(request.sessionId) }
+            if request.sessionEpoch == 0, context.version >= 7 { plan.session = .wanted }
+            return plan
+        }
+        var forgotten: Set<FetchTarget.Key> = []
+        for topic in request.forgottenTopicsData {
+            for partition in topic.partitions {
+                forgotten.insert(
+                    FetchTarget.Key(
+                        topic: topic.topic, topicID: topic.topicId, partition: partition))
+            }
+        }
+        let all = try fetchSessions.update(
+            request.sessionId, epoch: request.sessionEpoch, set: targets, forget: forgotten,
+            usesTopicIDs: usesTopicIDs, now: now.monotonic)
+        plan.targets = all ?? []
+        plan.session = all == nil ? .none : .open(request.sessionId)
+        return plan
+    }
+
     private struct FetchOutcome {
-        var response = FetchResponse()
+        /// One for each target.
+        var answers: [FetchResponse.PartitionData] = []
         var bytes = 0
         /// Something is to be told at once, records or not.
         var mustAnswer = false
         var interests: [ParkedFetch.Interest] = []
     }
 
-    private mutating func gather(
-        _ request: FetchRequest, _ context: RequestContext
-    ) -> FetchOutcome {
+    private mutating func gather(_ plan: FetchPlan, _ context: RequestContext) -> FetchOutcome {
         var outcome = FetchOutcome()
-        outcome.response.responses = request.topics.map { topic in
-            .init(
-                topic: topic.topic, topicId: topic.topicId,
-                partitions: topic.partitions.map { .init(partitionIndex: $0.partition) })
+        let count = plan.targets.count
+        guard count > 0 else { return outcome }
+        outcome.answers = plan.targets.map { .init(partitionIndex: $0.partition.partition) }
+        var left = plan.maxBytes
+        // The answer may be full before every partition had its turn: it begins behind the last one
+        // that had records in the answer before.
+        let first = (connections[context.key.connection]?.fetchTurn ?? 0) % count
+        var turn = first
+        for step in 0..<count {
+            let place = (first + step) % count
+            let before = outcome.bytes
+            outcome.answers[place] = read(
+                plan.targets[place], plan, context, left: &left, &outcome)
+            if outcome.bytes > before { turn = place + 1 }
         }
-        var places: [(topic: Int, partition: Int)] = []
-        for (topic, wanted) in request.topics.enumerated() {
-            for partition in wanted.partitions.indices { places.append((topic, partition)) }
-        }
-        guard !places.isEmpty else { return outcome }
-        let rotation = connections[context.key.connection]?.fetchRotation ?? 0
-        connections[context.key.connection]?.fetchRotation = rotation &+ 1
-        var left = min(Int(max(request.maxBytes, 0)), configuration.fetchBytesMax)
-        let first = Int(UInt(bitPattern: rotation) % UInt(places.count))
-        for step in places.indices {
-            let (topicPlace, place) = places[(first + step) % places.count]
-            let wantedTopic = request.topics[topicPlace]
-            let topic =
-                context.version >= 13
-                ? image.topic(id: wantedTopic.topicId) : image.topic(wantedTopic.topic)
-            if let error = fetchRefusal(of: wantedTopic, topic, context) {
-                outcome.mustAnswer = true
-                outcome.response.responses[topicPlace].partitions[place] = .init(
-                    partitionIndex: wantedTopic.partitions[place].partition, errorCode: error,
-                    highWatermark: -1, abortedTransactions: nil)
-                continue
-            }
-            let data = read(
-                wantedTopic.partitions[place], of: topic, request, version: context.version,
-                left: &left, &outcome)
-            outcome.response.responses[topicPlace].partitions[place] = data
-        }
+        connections[context.key.connection]?.fetchTurn = turn
         return outcome
     }
 
-    /// Why nothing of the topic is given to the client; nil when it may read it. Ids are no
-    /// secret, names of topics that are not there could be.
-    private func fetchRefusal(
-        of wanted: FetchRequest.FetchTopic, _ topic: TopicMetadata?, _ context: RequestContext
-    ) -> ErrorCode? {
-        guard configuration.authorizer != nil else { return nil }
-        guard let name = topic?.name ?? (context.version >= 13 ? nil : wanted.topic) else {
-            return nil
-        }
-        return authorize(context, .read, .topic, name) ? nil : .topicAuthorizationFailed
-    }
-
     private mutating func read(
-        _ wanted: FetchRequest.FetchPartition, of topic: TopicMetadata?, _ request: FetchRequest,
-        version: Int16, left: inout Int, _ outcome: inout FetchOutcome
+        _ target: FetchTarget, _ plan: FetchPlan, _ context: RequestContext,
+        left: inout Int, _ outcome: inout FetchOutcome
     ) -> FetchResponse.PartitionData {
+        let wanted = target.partition
+        let version = context.version
         var data = FetchResponse.PartitionData(
             partitionIndex: wanted.partition, highWatermark: -1, abortedTransactions: nil)
         func fail(_ error: ErrorCode) -> FetchResponse.PartitionData {
@@ -95,18 +108,26 @@ extension BrokerNode {
             data.errorCode = error
             return data
         }
+        let topic =
+            version >= 13 ? image.topic(id: target.topicID) : image.topic(target.topic)
+        if let error = fetchRefusal(of: target, topic, context) { return fail(error) }
         guard let topic, wanted.partition >= 0, wanted.partition < topic.partitionCount else {
             return fail(
                 topic == nil && version >= 13 ? .unknownTopicId : .unknownTopicOrPartition)
         }
-        if let error = epochError(wanted.currentLeaderEpoch) { return fail(error) }
+        if let error = epochError(wanted.currentLeaderEpoch) {
+            if error == .fencedLeaderEpoch {
+                data.currentLeader = .init(
+                    leaderId: configuration.nodeID.value, leaderEpoch: image.leaderEpoch.value)
+            }
+            return fail(error)
+        }
         let partition = TopicPartition(topic: topic.name, partition: wanted.partition)
         if let diverging = divergence(of: wanted, partition) {
             outcome.mustAnswer = true
             data.divergingEpoch = diverging
             return data
         }
-        let isCommittedOnly = request.isolationLevel == 1
         let limit = min(Int(max(wanted.partitionMaxBytes, 0)), max(left, 0))
         if limit == 0, outcome.bytes > 0, let offsets = store.offsets(of: partition),
             offsets.logStartOffset.value <= wanted.fetchOffset,
@@ -116,17 +137,24 @@ extension BrokerNode {
             data.highWatermark = offsets.highWatermark.value
             data.lastStableOffset = offsets.lastStableOffset.value
             data.logStartOffset = offsets.logStartOffset.value
-            if isCommittedOnly { data.abortedTransactions = [] }
+            if plan.isCommittedOnly { data.abortedTransactions = [] }
             return data
         }
         do throws(ReadFailure) {
             let result = try store.read(
                 partition, from: Offset(wanted.fetchOffset), maxBytes: limit,
-                isolation: isCommittedOnly ? .readCommitted : .readUncommitted)
+                isolation: plan.isCommittedOnly ? .readCommitted : .readUncommitted)
+            if version < 10, result.batches.contains(where: { usesZstd($0) }) {
+                return fail(.unsupportedCompressionType)
+            }
             data.highWatermark = result.highWatermark.value
             data.lastStableOffset = result.lastStableOffset.value
             data.logStartOffset = result.logStartOffset.value
-            if isCommittedOnly { data.abortedTransactions = [] }
+            if plan.isCommittedOnly {
+                data.abortedTransactions = result.aborted.map {
+                    .init(producerId: $0.producerID, firstOffset: $0.firstOffset.value)
+                }
+            }
             // The first batch of the answer may be larger than all limits, so that the reader gets
             // on; what follows may not.
             let fits = result.bytes <= limit || outcome.bytes == 0
@@ -144,6 +172,18 @@ extension BrokerNode {
         } catch {
             return fail(self.error(error))
         }
+    }
+
+    /// Why nothing of the topic is given to the client; nil when it may read it. Ids are no
+    /// secret, names of topics that are not there could be.
+    private func fetchRefusal(
+        of target: FetchTarget, _ topic: TopicMetadata?, _ context: RequestContext
+    ) -> ErrorCode? {
+        guard configuration.authorizer != nil else { return nil }
+        guard let name = topic?.name ?? (context.version >= 13 ? nil : target.topic) else {
+            return nil
+        }
+        return authorize(context, .read, .topic, name) ? nil : .topicAuthorizationFailed
     }
 
     /// Whether the client's idea of the leadership is older or newer than ours.
@@ -165,13 +205,46 @@ extension BrokerNode {
         return .init(epoch: end.epoch.value, endOffset: end.endOffset.value)
     }
 
+    /// Tells a session what is news to it, and everybody else everything.
     private mutating func finishFetch(
-        _ response: FetchResponse, _ bytes: Int, _ context: RequestContext
+        _ plan: FetchPlan, _ outcome: FetchOutcome, _ context: RequestContext
     ) {
-        counters.fetchedBytes += Int64(bytes)
-        var response = response
-        response.throttleTimeMs = throttle(.consumerByteRate, bytes, context)
-        answer(context, response)
+        counters.fetchedBytes += Int64(outcome.bytes)
+        var response = FetchResponse()
+        response.throttleTimeMs = throttle(.consumerByteRate, outcome.bytes, context)
+        var news: [Bool]?
+        switch plan.session {
+        case .none: break
+        case .wanted:
+            response.sessionId =
+                fetchSessions.open(
+                    plan.targets, outcome.answers, usesTopicIDs: context.version >= 13,
+                    random: &random, now: now.monotonic) ?? 0
+        case .open(let id):
+            news = fetchSessions.news(id, outcome.answers)
+            response.sessionId = news == nil ? 0 : id
+        }
+        for (place, answer) in outcome.answers.enumerated() {
+            if let news, !news[place] { continue }
+            let target = plan.targets[place]
+            let last = response.responses.count - 1
+            if last >= 0, response.responses[last].topicId == target.topicID,
+                response.responses[last].topic == target.topic
+            {
+                response.responses[last].partitions.append(answer)
+            } else {
+                response.responses.append(
+                    .init(topic: target.topic, topicId: target.topicID, partitions: [answer]))
+            }
+            if answer.currentLeader.leaderId >= 0, response.nodeEndpoints.isEmpty {
+                response.nodeEndpoints = [
+                    .init(
+                        nodeId: configuration.nodeID.value, host: configuration.advertisedHost,
+                        port: configuration.advertisedPort, rack: configuration.rack)
+                ]
+            }
+        }
+        self.answer(context, response)
     }
 
     // MARK: Waiting
@@ -212,12 +285,12 @@ extension BrokerNode {
             else { continue }
             let interest = fetch.partitions[place]
             if let highWatermark, highWatermark <= interest.offset { continue }
-            if highWatermark == nil || fetch.request.minBytes <= 1 {
+            if highWatermark == nil || fetch.plan.minBytes <= 1 {
                 completeFetch(key)
                 continue
             }
             do throws(ReadFailure) {
-                let isCommittedOnly = fetch.request.isolationLevel == 1
+                let isCommittedOnly = fetch.plan.isCommittedOnly
                 let bytes = try store.read(
                     partition, from: interest.offset, maxBytes: interest.maxBytes,
                     isolation: isCommittedOnly ? .readCommitted : .readUncommitted
@@ -225,7 +298,7 @@ extension BrokerNode {
                 let total = fetch.bytes + bytes - interest.bytes
                 fetches[key]?.partitions[place].bytes = bytes
                 fetches[key]?.bytes = total
-                if total >= Int(fetch.request.minBytes) { completeFetch(key) }
+                if total >= fetch.plan.minBytes { completeFetch(key) }
             } catch {
                 // What is wrong is told by the answer.
                 completeFetch(key)
@@ -236,8 +309,7 @@ extension BrokerNode {
     private mutating func completeFetch(_ key: RequestKey) {
         guard let fetch = fetches[key] else { return }
         removeFetch(key)
-        let outcome = gather(fetch.request, fetch.context)
-        finishFetch(outcome.response, outcome.bytes, fetch.context)
+        finishFetch(fetch.plan, gather(fetch.plan, fetch.context), fetch.context)
     }
 
     /// Answers fetches that have waited long enough with what there is.
@@ -246,4 +318,10 @@ extension BrokerNode {
             if fetches[key]?.deadline == deadline { completeFetch(key) }
         }
     }
+}
+
+/// Whether a batch is compressed in a way that clients of old versions don't know.
+func usesZstd(_ batch: Bytes) -> Bool {
+    // The codec is in the lowest bits of the attributes, whose second byte this is.
+    batch.count > 22 && batch[22] & 7 == 4
 }

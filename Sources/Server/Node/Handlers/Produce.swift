@@ -69,6 +69,11 @@ extension BrokerNode {
             result.errorMessage = "min.insync.replicas is above 1 and there is one broker"
             return nil
         }
+        if version < 7, data.records.contains(where: { usesZstd($0) }) {
+            result.errorCode = .unsupportedCompressionType
+            result.errorMessage = "zstd needs version 7 of Produce, this is \(version)"
+            return nil
+        }
         let batch = data.records.count == 1 ? data.records[0] : Bytes.joined(data.records)
         let partition = TopicPartition(topic: topic.name, partition: data.index)
         do throws(AppendFailure) {
