@@ -157,4 +157,29 @@ import WireProtocol
         #expect(latest(after) == before)
         #expect(after.count < 90)
     }
+
+    @Test func `what was cleaned away is gone for readers of recent batches too`() throws {
+        var configuration = smallConfiguration()
+        configuration.tailCacheBytes = 1 << 20
+        configuration.cleanerCheckInterval = .seconds(1)
+        configuration.checkpointInterval = .seconds(1)
+        var fixture = try Fixture(configuration: configuration)
+        var settings = PartitionSettings()
+        settings.segmentBytes = 500
+        settings.isCompacted = true
+        settings.deletesOldSegments = false
+        settings.minCleanableDirtyPerMille = 1
+        try fixture.create(settings: settings)
+        for round in 0..<40 {
+            _ = try fixture.append(
+                try batch([TestRecord("v\(round)", key: "k\(round % 2)", timestamp: wall(0))]),
+                now: at(0))
+        }
+        fixture.sync()
+        #expect(try records(&fixture).count == 40)
+        work(&fixture, from: 10)
+        let left = try records(&fixture)
+        #expect(left.count < 15)
+        #expect(latest(left) == ["k0": "v38", "k1": "v39"])
+    }
 }

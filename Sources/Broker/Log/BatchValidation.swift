@@ -109,10 +109,10 @@ struct BatchValidation: Sendable {
             if case .checksum = error { throw .corruptMessage(error.description) }
             throw .invalidRecord("the records are malformed: \(error)", records: [])
         }
-        if settings.isCompacted, !header.isControl, let index = facts.firstKeyless {
+        if settings.isCompacted, !header.isControl, facts.firstKeyless != nil {
             let message = "a record of a compacted topic needs a key"
             throw .invalidRecord(
-                message, records: [RecordProblem(index: index, message: message)])
+                message, records: try problems(in: batch) { $0.key == nil ? message : nil })
         }
         return facts
     }
@@ -128,22 +128,10 @@ struct BatchValidation: Sendable {
             facts.maxTimestamp.milliseconds > latest
                 || facts.minTimestamp.milliseconds < earliest
         else { return }
-        // Cold path: name the records at fault, at most ten.
-        var problems: [RecordProblem] = []
-        do {
-            var cursor = try RecordBatchView(batch).records()
-            var index = 0
-            while problems.count < 10, let record = try cursor.next() {
-                let time = record.timestamp.milliseconds
-                if time != -1, time > latest || time < earliest {
-                    problems.append(
-                        RecordProblem(
-                            index: index, message: "timestamp \(time) is out of range"))
-                }
-                index += 1
-            }
-        } catch {
-            throw .invalidRecord("the records are malformed: \(error)", records: [])
+        let problems = try problems(in: batch) { record in
+            let time = record.timestamp.milliseconds
+            guard time != -1, time > latest || time < earliest else { return nil }
+            return "timestamp \(time) is out of range"
         }
         // Records without a timestamp (-1) are never too old.
         if problems.isEmpty { return }
@@ -151,4 +139,28 @@ struct BatchValidation: Sendable {
             "the timestamp of a record is not between \(earliest) and \(latest)",
             records: problems)
     }
+
+    /// Every record that `complaint` has something against: the producer takes all others for well.
+    /// A cold path.
+    private func problems(
+        in batch: Bytes, _ complaint: (Record) -> String?
+    ) throws(AppendFailure) -> [RecordProblem] {
+        var problems: [RecordProblem] = []
+        do throws(DecodeFailure) {
+            var cursor = try RecordBatchView(batch).records()
+            var index = 0
+            while problems.count < Self.problemsMax, let record = try cursor.next() {
+                if let message = complaint(record) {
+                    problems.append(RecordProblem(index: index, message: message))
+                }
+                index += 1
+            }
+        } catch {
+            throw .invalidRecord("the records are malformed: \(error)", records: [])
+        }
+        return problems
+    }
+
+    /// Bounds the answer to a batch of which every record is wrong.
+    private static let problemsMax = 10_000
 }

@@ -435,6 +435,7 @@ extension LogStore {
         try syncNames(directory)
         logs[slot].segments.replaceSubrange(
             first..<(first + copy.sources.count), with: [output])
+        logs[slot].tail.hide(below: logs[slot].endOffset(ofSegment: first))
         forgetSpaceLeft()
         // The checkpoint still says `.swap`; the next one corrects that.
         bytesSinceCheckpoint = max(bytesSinceCheckpoint, 1)

@@ -12,11 +12,18 @@ struct TailCache: Sendable {
 
     private var entries: [Entry] = []
     private var head = 0
+    /// The cleaner has rewritten what lies below: it is read from the files.
+    private var rewrittenBelow: Int64 = 0
 
     var isEmpty: Bool { head == entries.count }
     var count: Int { entries.count - head }
     /// The first offset that the cache can serve.
-    var firstOffset: Int64 { isEmpty ? Int64.max : entries[head].baseOffset }
+    var firstOffset: Int64 {
+        if isEmpty { return Int64.max }
+        if entries[head].baseOffset >= rewrittenBelow { return entries[head].baseOffset }
+        let first = firstIndex { $0.baseOffset >= rewrittenBelow }
+        return first < entries.count ? entries[first].baseOffset : Int64.max
+    }
     /// The last offset of the oldest batch.
     var oldestLastOffset: Int64 { isEmpty ? -1 : entries[head].lastOffset }
 
@@ -42,15 +49,24 @@ struct TailCache: Sendable {
         head = 0
     }
 
-    /// Whole batches from the one that contains `offset`, all below `end`; at least one, further
-    /// ones while they fit into `maxBytes`.
-    func batches(from offset: Int64, below end: Int64, maxBytes: Int) -> [Bytes] {
+    /// Serves nothing below `offset` any more. The memory is given back in its time, with the rest.
+    mutating func hide(below offset: Int64) { rewrittenBelow = max(rewrittenBelow, offset) }
+
+    /// The first entry that `matches`, which all after it do too.
+    private func firstIndex(_ matches: (Entry) -> Bool) -> Int {
         var low = head
         var high = entries.count
         while low < high {
             let middle = (low + high) / 2
-            if entries[middle].lastOffset < offset { low = middle + 1 } else { high = middle }
+            if matches(entries[middle]) { high = middle } else { low = middle + 1 }
         }
+        return low
+    }
+
+    /// Whole batches from the one that contains `offset`, all below `end`; at least one, further
+    /// ones while they fit into `maxBytes`.
+    func batches(from offset: Int64, below end: Int64, maxBytes: Int) -> [Bytes] {
+        var low = firstIndex { $0.lastOffset >= offset }
         var result: [Bytes] = []
         var total = 0
         while low < entries.count, entries[low].lastOffset < end {
