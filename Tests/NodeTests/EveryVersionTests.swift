@@ -311,6 +311,24 @@ import WireProtocol
             try node.call(ApiVersionsRequest(), version: 2, on: bystander).errorCode == .none)
     }
 
+    @Test func `special offsets are for the versions that know them`() throws {
+        var node = try NodeHarness()
+        try node.createTopic("t")
+        for (timestamp, first) in [(-1, 1), (-2, 1), (-3, 7), (-4, 8), (-5, 9), (-6, 11)] {
+            for version in Int16(1)...11 {
+                let response = try node.call(
+                    ListOffsetsRequest(topics: [
+                        .init(
+                            name: "t", partitions: [.init(timestamp: Int64(timestamp))])
+                    ]), version: version)
+                let error = response.topics[0].partitions[0].errorCode
+                #expect(
+                    error == (version >= first ? ErrorCode.none : .unsupportedVersion),
+                    "\(timestamp) in version \(version)")
+            }
+        }
+    }
+
     @Test func `a client that reached the wrong broker is told so`() throws {
         var node = try NodeHarness()
         let cluster = try node.call(DescribeClusterRequest(), version: 0).clusterId

@@ -12,6 +12,20 @@ package enum OffsetQuery {
     package static let earliestLocal: Int64 = -4
     /// The last offset that was moved to remote storage.
     package static let latestTiered: Int64 = -5
+    /// The first offset that was not moved to remote storage yet.
+    package static let earliestPendingUpload: Int64 = -6
+
+    /// The lowest version of ListOffsets that knows `timestamp`; nil when none does.
+    package static func firstVersion(of timestamp: Int64) -> Int16? {
+        switch timestamp {
+        case earliest...: 0
+        case maxTimestamp: 7
+        case earliestLocal: 8
+        case latestTiered: 9
+        case earliestPendingUpload: 11
+        default: nil
+        }
+    }
 }
 
 /// Kinds of resources that have settings.

@@ -19,7 +19,7 @@ extension BrokerNode {
             for partition in topic.partitions {
                 results.partitions.append(
                     offset(
-                        partition, topic: topic.name,
+                        partition, topic: topic.name, version: context.version,
                         isCommittedOnly: request.isolationLevel == 1))
             }
             response.topics.append(results)
@@ -28,7 +28,8 @@ extension BrokerNode {
     }
 
     private mutating func offset(
-        _ wanted: ListOffsetsRequest.ListOffsetsPartition, topic: String, isCommittedOnly: Bool
+        _ wanted: ListOffsetsRequest.ListOffsetsPartition, topic: String, version: Int16,
+        isCommittedOnly: Bool
     ) -> ListOffsetsResponse.ListOffsetsPartitionResponse {
         var result = ListOffsetsResponse.ListOffsetsPartitionResponse(
             partitionIndex: wanted.partitionIndex)
@@ -45,6 +46,10 @@ extension BrokerNode {
             result.errorCode = .kafkaStorageError
             return result
         }
+        guard let first = OffsetQuery.firstVersion(of: wanted.timestamp), first <= version else {
+            result.errorCode = .unsupportedVersion
+            return result
+        }
         switch wanted.timestamp {
         case OffsetQuery.latest:
             let end = isCommittedOnly ? offsets.lastStableOffset : offsets.highWatermark
@@ -52,7 +57,7 @@ extension BrokerNode {
             result.leaderEpoch = image.leaderEpoch.value
         case OffsetQuery.earliest, OffsetQuery.earliestLocal:
             result.offset = offsets.logStartOffset.value
-        case OffsetQuery.latestTiered:
+        case OffsetQuery.latestTiered, OffsetQuery.earliestPendingUpload:
             // Nothing is stored elsewhere.
             break
         case OffsetQuery.maxTimestamp:

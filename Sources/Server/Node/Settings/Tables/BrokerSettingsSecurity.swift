@@ -14,22 +14,22 @@ extension BrokerSettings {
         .inert("sasl.jaas.config", .password, nil, Inert.notYet, "The broker's own credentials."),
         .inert(
             "sasl.kerberos.kinit.cmd", .string, "/usr/bin/kinit", Inert.notYet,
-            "The command that gets tickets."),
+            "The command that gets tickets.", scope: .node),
         .inert(
             "sasl.kerberos.min.time.before.relogin", .long, "60000", Inert.notYet,
-            "How long a ticket is kept at least."),
+            "How long a ticket is kept at least.", scope: .node),
         .inert(
             "sasl.kerberos.principal.to.local.rules", .list, "DEFAULT", Inert.notYet,
-            "How names of tickets become short names."),
+            "How names of tickets become short names.", scope: .node),
         .inert(
             "sasl.kerberos.service.name", .string, nil, Inert.notYet,
-            "The name of the broker's service."),
+            "The name of the broker's service.", scope: .node),
         .inert(
             "sasl.kerberos.ticket.renew.jitter", .double, "0.05", Inert.notYet,
-            "How much renewing varies."),
+            "How much renewing varies.", scope: .node),
         .inert(
             "sasl.kerberos.ticket.renew.window.factor", .double, "0.8", Inert.notYet,
-            "When a ticket is renewed."),
+            "When a ticket is renewed.", scope: .node),
         .inert(
             "sasl.login.callback.handler.class", .class, nil, Inert.classes,
             "A class that answers for the broker's login."),
