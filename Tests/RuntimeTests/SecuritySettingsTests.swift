@@ -51,6 +51,12 @@ import Testing
         ] {
             #expect(throws: Problem.self, "\(name)=\(value)") { try settings.set(name, value) }
         }
+        try settings.set("listener.name.inside.sasl.enabled.mechanisms", "PLAIN")
+        #expect(settings.security.mechanismsOfListeners["INSIDE"] == [.plain])
+        #expect(throws: Problem.self) {
+            try settings.set("listener.name.inside.sasl.enabled.mechanisms", "x")
+        }
+        #expect(throws: Problem.self) { try settings.set("listener.name.inside.x", "x") }
         try settings.set("super.users", "User:admin; User:CN=x,O=y")
         #expect(
             settings.security.authorizer.superUsers

@@ -91,7 +91,9 @@ package struct ScramServer: Sendable {
             throw Refusal(reason: "delegation tokens are not supported")
         }
         let known = credentials(ScramCredentialKey(user: user, mechanism: mechanism))
-        let credential = known ?? Self.decoy(user, mechanism, secret: decoySecret)
+        // Made for known users too, so that both take the same time.
+        let decoy = Self.decoy(user, mechanism, secret: decoySecret)
+        let credential = known ?? decoy
         let nonce = theirs + ours
         return Exchange(
             user: user, header: "\(parts[0]),\(parts[1]),", nonce: String(nonce),

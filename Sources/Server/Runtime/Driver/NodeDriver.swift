@@ -450,7 +450,11 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             connection.lastActivity = now.monotonic
             if !stream.isEstablished, !establish(connection, stream) { return }
             guard decrypt(connection, stream) else { return }
-            // Answers of the session itself: alerts, key updates.
+            // Answers of the session itself: alerts, key updates. A peer that asks for many and
+            // takes none would fill the memory.
+            if stream.session.pending > Limits.unauthenticatedBytes * 4 {
+                return close(connection, reason: "it takes no answers of the TLS session")
+            }
             if stream.hasOutput { markDirty(connection) }
             deliver(connection)
             if Int(count) < ciphertext.count || connection.isBacklogged { return }

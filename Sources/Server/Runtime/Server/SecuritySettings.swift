@@ -19,6 +19,8 @@ package struct SecuritySettings: Sendable {
     package var protocols: OrderedMap<String, SecurityProtocol> = [:]
     /// `sasl.enabled.mechanisms`
     package var mechanisms: [SaslMechanism] = [.scramSha256, .scramSha512]
+    /// `listener.name.<name>.sasl.enabled.mechanisms`, by name in capitals.
+    package var mechanismsOfListeners: OrderedMap<String, [SaslMechanism]> = [:]
     package var files = TLSFiles()
     var keyPasswordFile: String?
     /// `ssl.client.auth`
@@ -76,11 +78,7 @@ package struct SecuritySettings: Sendable {
             name: "sasl.enabled.mechanisms",
             text: "how clients may sign on: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER"
         ) { value, settings in
-            let mechanisms = words(value).map { SaslMechanism(rawValue: $0.uppercased()) }
-            let known = mechanisms.compactMap { $0 }
-            guard !known.isEmpty, known.count == mechanisms.count else {
-                return SaslMechanism.allCases.map(\.rawValue).joined(separator: ", ")
-            }
+            guard let known = mechanisms(value) else { return expectedMechanisms }
             settings.mechanisms = known
             return nil
         },
@@ -212,6 +210,30 @@ package struct SecuritySettings: Sendable {
             return nil
         },
     ]
+
+    private static let expectedMechanisms =
+        SaslMechanism.allCases.map(\.rawValue).joined(separator: ", ")
+
+    /// nil when there is none, or one that is not known.
+    private static func mechanisms(_ value: String) -> [SaslMechanism]? {
+        let found = words(value).map { SaslMechanism(rawValue: $0.uppercased()) }
+        let known = found.compactMap { $0 }
+        return known.isEmpty || known.count < found.count ? nil : known
+    }
+
+    /// Takes a setting of one listener, `listener.name.<name>.<setting>`. nil = it is none of those
+    /// that can differ; else what was expected, empty when the value fits.
+    mutating func setOfListener(_ name: String, _ value: String) -> String? {
+        let prefix = "listener.name."
+        let suffix = ".sasl.enabled.mechanisms"
+        guard name.hasPrefix(prefix), name.hasSuffix(suffix),
+            name.utf8.count > prefix.utf8.count + suffix.utf8.count
+        else { return nil }
+        guard let known = Self.mechanisms(value) else { return Self.expectedMechanisms }
+        let listener = name.dropFirst(prefix.count).dropLast(suffix.count)
+        mechanismsOfListeners[listener.uppercased()] = known
+        return ""
+    }
 
     private static let authorizers = [
         "acl", "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

@@ -74,10 +74,14 @@ struct SecuritySetup: Sendable {
                     name: plan.name, securityProtocol: plan.spoken,
                     advertisedHost: advertised?.host ?? reachable(plan.address.host),
                     advertisedPort: Int32(advertised?.port ?? listener.port),
-                    mechanisms: plan.spoken.usesSasl ? settings.mechanisms : []))
+                    mechanisms: plan.spoken.usesSasl ? mechanisms(of: plan.name) : []))
             warn(plan, diagnostics)
         }
         return (doors, described)
+    }
+
+    private func mechanisms(of listener: String) -> [SaslMechanism] {
+        settings.mechanismsOfListeners[listener] ?? settings.mechanisms
     }
 
     private func warn(_ plan: Planned, _ diagnostics: any Diagnostics) {
@@ -88,7 +92,7 @@ struct SecuritySetup: Sendable {
             diagnostics.report(
                 .warning, "security", "\(place) lets everybody in, unencrypted, as ANONYMOUS")
         } else if plan.spoken == .saslPlaintext,
-            settings.mechanisms.contains(.plain) || settings.mechanisms.contains(.oauthBearer)
+            mechanisms(of: plan.name).contains(where: { $0 == .plain || $0 == .oauthBearer })
         {
             diagnostics.report(
                 .warning, "security", "\(place) takes passwords or tokens unencrypted")
@@ -131,7 +135,9 @@ struct SecuritySetup: Sendable {
             verifier.clockSkewSeconds = settings.clockSkewSeconds
             verifier.principalClaim = settings.principalClaim
             node.authentication.tokens = verifier
-        } else if settings.mechanisms.contains(.oauthBearer) {
+        } else if settings.mechanisms.contains(.oauthBearer)
+            || settings.mechanismsOfListeners.values.contains(where: { $0.contains(.oauthBearer) })
+        {
             throw Problem(
                 "config.sasl", "OAUTHBEARER is enabled and there are no keys for tokens",
                 hint: "set sasl.oauthbearer.jwks.endpoint.url=file:///path/keys.json")

@@ -16,6 +16,12 @@ package struct ServerSettings: Sendable {
 
     /// Sets `name`, as `-X name=value` does.
     package mutating func set(_ name: String, _ value: String) throws(Problem) {
+        if let expected = security.setOfListener(name, value) {
+            if expected.isEmpty { return }
+            throw Problem(
+                "config.value", "\"\(value)\" is not a value for \(name)",
+                notes: ["expected \(expected)"])
+        }
         if let setting = SecuritySettings.all.first(where: { $0.name == name }) {
             if let expected = setting.apply(value, &security) {
                 throw Problem(
