@@ -77,13 +77,15 @@ private func serve(_ context: CommandContext) throws(Problem) -> ExitCode {
     let platform = try Platform(
         PlatformSettings(dataDirectory: data, kafka: address, http: http, server: settings),
         diagnostics: diagnostics)
-    announce(context, data: data, address, http, platform, began: began)
+    announce(
+        context, data: data, address, http, platform, named: !settings.security.listeners.isEmpty,
+        began: began)
     return waitForEnd(signals, platform, diagnostics)
 }
 
 private func announce(
     _ context: CommandContext, data: String, _ kafka: HostPort, _ http: HostPort,
-    _ platform: Platform, began: Instant
+    _ platform: Platform, named: Bool, began: Instant
 ) {
     let elapsed = Double((SystemClock.monotonic - began).wholeNanoseconds) / 1e9
     func shown(_ address: HostPort, _ port: UInt16) -> String {
@@ -95,6 +97,7 @@ private func announce(
         context.print([
             "version": .string(Version.number), "data": .string(data),
             "kafka": .string(broker), "kafka_port": .int(platform.broker.brokerPort),
+            "listeners": .array(platform.broker.listeners.map { .string($0) }),
             "http": .string(surface), "http_port": .int(platform.httpPort),
         ])
         return
@@ -103,7 +106,7 @@ private func announce(
         """
         \(Version.text)
           data   \(data)
-          kafka  \(broker)
+          kafka  \(named ? platform.broker.listeners.joined(separator: ", ") : broker)
           http   http://\(surface)/docs
         ready after \(durationText(seconds: elapsed)); Ctrl-C stops it
         """)
