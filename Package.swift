@@ -123,7 +123,7 @@ let fuzzing = ProcessInfo.processInfo.environment["WEIR_FUZZ"] != nil
 let fuzzTargets: [Target] =
     !fuzzing
     ? []
-    : ["FuzzRecordBatch", "FuzzRequest", "FuzzParquet", "FuzzSQL", "FuzzJSON"].map {
+    : ["FuzzRecordBatch", "FuzzRequest", "FuzzParquet", "FuzzSQL", "FuzzJSON", "FuzzSignOn"].map {
         .executableTarget(
             name: $0,
             dependencies: everythingBelowNode.map { .init(stringLiteral: $0) },
