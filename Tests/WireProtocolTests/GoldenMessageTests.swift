@@ -77,11 +77,16 @@ import WireProtocol
         }
     }
 
-    @Test func `every request and response survives reading and writing`() throws {
-        let samples = try goldenSamples("messages/kafka-python.hex", keepEmpty: true)
+    @Test(arguments: [
+        ("messages/kafka-python.hex", 316), ("messages/kafka-python-admin.hex", 59),
+    ])
+    func `every request and response survives reading and writing`(
+        file: String, count: Int
+    ) throws {
+        let samples = try goldenSamples(file, keepEmpty: true)
         let kinds = Dictionary(
             uniqueKeysWithValues: ApiKey.allCases.map { ($0.publishedName, $0) })
-        #expect(samples.count == 316)
+        #expect(samples.count == count)
         for (name, bytes) in samples {
             let parts = name.split(separator: "-")
             let kind = try #require(kinds[String(parts[0])])
