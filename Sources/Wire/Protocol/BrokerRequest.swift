@@ -114,13 +114,16 @@ package enum BrokerRequest: Sendable, Equatable {
         case .saslAuthenticate:
             self = .saslAuthenticate(try SaslAuthenticateRequest(from: &reader, version: version))
         case .describeClientQuotas:
-            self = .describeClientQuotas(try DescribeClientQuotasRequest(from: &reader, version: version))
+            self = .describeClientQuotas(
+                try DescribeClientQuotasRequest(from: &reader, version: version))
         case .alterClientQuotas:
             self = .alterClientQuotas(try AlterClientQuotasRequest(from: &reader, version: version))
         case .describeUserScramCredentials:
-            self = .describeUserScramCredentials(try DescribeUserScramCredentialsRequest(from: &reader, version: version))
+            self = .describeUserScramCredentials(
+                try DescribeUserScramCredentialsRequest(from: &reader, version: version))
         case .alterUserScramCredentials:
-            self = .alterUserScramCredentials(try AlterUserScramCredentialsRequest(from: &reader, version: version))
+            self = .alterUserScramCredentials(
+                try AlterUserScramCredentialsRequest(from: &reader, version: version))
         case .describeCluster:
             self = .describeCluster(try DescribeClusterRequest(from: &reader, version: version))
         case .alterConfigs:

@@ -50,11 +50,12 @@ package enum SettingsPage {
         "",
         "Made from the tables of the source by `SettingsPageTests`; don't edit by hand.",
         "",
-        "Every published setting is known: DescribeConfigs shows it with its default, source and",
-        "synonyms, and a value of the wrong type is refused. **Not every one does something here.**",
-        "The column *effect* says so, with the reason; *not implemented in this version* means that",
-        "it should have one and has not. Where a topic has no value, the broker's setting of the",
-        "same meaning counts, first as changed for this broker, then for all, then as started.",
+        "Every published setting is known: DescribeConfigs shows it with its default, source",
+        "and synonyms, and a value of the wrong type is refused. **Not every one does something",
+        "here.** The column *effect* says so, with the reason; *not implemented in this version*",
+        "means that it should have one and has not. Where a topic has no value, the broker's",
+        "setting of the same meaning counts, first as changed for this broker, then for all, then",
+        "as started.",
         "",
     ]
 
