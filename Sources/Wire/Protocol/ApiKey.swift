@@ -80,8 +80,12 @@ extension ApiKey {
         switch self {
         case .describeCluster, .alterPartitionReassignments, .listPartitionReassignments,
             .describeQuorum, .updateFeatures, .unregisterBroker, .listConfigResources,
-            .describeTopicPartitions, .describeUserScramCredentials, .alterUserScramCredentials:
+            .describeTopicPartitions, .describeUserScramCredentials, .alterUserScramCredentials,
+            .consumerGroupHeartbeat, .consumerGroupDescribe:
             0
+        case .describeProducers, .describeTransactions, .listTransactions: 0
+        case .writeTxnMarkers: 1
+        case .addPartitionsToTxn, .addOffsetsToTxn, .endTxn, .txnOffsetCommit: 3
         case .incrementalAlterConfigs, .describeClientQuotas, .alterClientQuotas: 1
         case .deleteGroups, .createPartitions, .initProducerId, .deleteRecords, .alterConfigs,
             .alterReplicaLogDirs, .describeLogDirs, .electLeaders,
@@ -96,6 +100,8 @@ extension ApiKey {
         case .offsetCommit: 8
         case .metadata, .produce: 9
         case .fetch: 12
+        // Published without flexible versions so far.
+        case .offsetDelete: .max
         default: nil
         }
     }

@@ -136,6 +136,14 @@ extension ByteReader {
         return elements
     }
 
+    package mutating func int64Array(flexible: Bool) throws(DecodeFailure) -> [Int64] {
+        let count = try arrayCount(flexible: flexible, minimumBytes: 8) ?? 0
+        var elements: [Int64] = []
+        elements.reserveCapacity(count)
+        for _ in 0..<count { elements.append(try int64()) }
+        return elements
+    }
+
     package mutating func nullableStringArray(flexible: Bool) throws(DecodeFailure) -> [String]? {
         let count = try arrayCount(flexible: flexible, minimumBytes: flexible ? 1 : 2)
         guard let count else { return nil }
@@ -278,6 +286,11 @@ extension ByteWriter {
     package mutating func int8Array(_ elements: [Int8], flexible: Bool) {
         arrayCount(elements.count, flexible: flexible)
         for element in elements { int8(element) }
+    }
+
+    package mutating func int64Array(_ elements: [Int64], flexible: Bool) {
+        arrayCount(elements.count, flexible: flexible)
+        for element in elements { int64(element) }
     }
 
     package mutating func nullableStringArray(_ elements: [String]?, flexible: Bool) {
