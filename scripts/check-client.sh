@@ -14,4 +14,4 @@ for _ in $(seq 100); do
     kill -0 "$server" 2>/dev/null || { cat "$data.log"; exit 1; }
     sleep 0.1
 done
-WEIR_TEST_BROKER="127.0.0.1:$port" swift test --filter RealBrokerTests
+WEIR_TEST_BROKER="127.0.0.1:$port" swift test --filter 'Real.*Tests'

@@ -266,12 +266,18 @@ public final class Admin: Sendable {
     public func describeGroup(_ group: String) throws(ClientFailure) -> GroupInfo {
         try patiently { () throws(ClientFailure) in
             let request = DescribeGroupsRequest(groups: [group])
-            let response = try cluster.coordinator(ofGroup: group).call(request, atMost: 5)
+            let coordinator = try cluster.coordinator(ofGroup: group)
+            let response = try coordinator.call(request, atMost: 5)
             guard let found = response.groups.first else {
                 throw ClientFailure("the broker left group '\(group)' out")
             }
             guard found.errorCode == .none else {
                 throw ClientFailure(found.errorCode, "describe group '\(group)'")
+            }
+            // Groups of the newer protocol are described by a request of their own.
+            if found.groupState == "Dead", let newer = try describeConsumerGroup(group, coordinator)
+            {
+                return newer
             }
             return GroupInfo(
                 groupId: found.groupId, state: found.groupState,
@@ -287,6 +293,32 @@ public final class Admin: Sendable {
         }
     }
 
+    /// nil when there is no such group of the newer protocol.
+    private func describeConsumerGroup(
+        _ group: String, _ coordinator: BrokerConnection
+    ) throws(ClientFailure) -> GroupInfo? {
+        guard (try? coordinator.version(of: .consumerGroupDescribe)) != nil else { return nil }
+        var request = ConsumerGroupDescribeRequest()
+        request.groupIds = [group]
+        guard let found = try coordinator.call(request).groups.first else { return nil }
+        if found.errorCode == .groupIdNotFound { return nil }
+        guard found.errorCode == .none else {
+            throw ClientFailure(
+                found.errorCode, "describe group '\(group)'", detail: found.errorMessage)
+        }
+        return GroupInfo(
+            groupId: found.groupId, state: found.groupState, protocolType: "consumer",
+            strategy: found.assignorName,
+            members: found.members.map { member in
+                .init(
+                    memberId: member.memberId, instanceId: member.instanceId,
+                    clientId: member.clientId, host: member.clientHost,
+                    partitions: member.assignment.topicPartitions.flatMap { topic in
+                        topic.partitions.map { PartitionAddress(topic.topicName, $0) }
+                    }.sorted())
+            })
+    }
+
     /// The offsets that a group has stored.
     public func committedOffsets(
         _ group: String
@@ -299,6 +331,37 @@ public final class Admin: Sendable {
         _ group: String, _ offsets: [PartitionAddress: CommittedOffset]
     ) throws(ClientFailure) {
         try cluster.commit(offsets, ofGroup: group, as: ("", -1), instanceId: nil)
+    }
+
+    /// Forgets what a group has stored for these partitions; no member may be subscribed to their
+    /// topics now.
+    public func deleteCommittedOffsets(
+        _ group: String, _ partitions: [PartitionAddress]
+    ) throws(ClientFailure) {
+        var request = OffsetDeleteRequest()
+        request.groupId = group
+        for address in partitions.sorted() {
+            if request.topics.last?.name != address.topic {
+                request.topics.append(.init(name: address.topic))
+            }
+            request.topics[request.topics.count - 1].partitions.append(
+                .init(partitionIndex: address.partition))
+        }
+        let whole = request
+        try patiently { () throws(ClientFailure) in
+            let response = try cluster.coordinator(ofGroup: group).call(whole)
+            guard response.errorCode == .none else {
+                throw ClientFailure(response.errorCode, "delete offsets of group '\(group)'")
+            }
+            for topic in response.topics {
+                for partition in topic.partitions where partition.errorCode != .none {
+                    throw ClientFailure(
+                        partition.errorCode,
+                        "delete the offset of group '\(group)' in \(topic.name)-"
+                            + "\(partition.partitionIndex)")
+                }
+            }
+        }
     }
 
     public func deleteGroup(_ group: String) throws(ClientFailure) {

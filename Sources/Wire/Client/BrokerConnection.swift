@@ -27,6 +27,8 @@ final class BrokerConnection: Sendable {
         var nextCorrelationId: Int32 = 1
         var failure: ClientFailure?
         var versions: [ApiKey: ClosedRange<Int16>] = [:]
+        /// Levels of the features that are switched on for the whole cluster.
+        var features: [String: Int16] = [:]
 
         mutating func takeFirst() -> Pending? {
             guard firstPending < pending.count else { return nil }
@@ -136,6 +138,11 @@ final class BrokerConnection: Sendable {
                 guard let key = ApiKey(rawValue: entry.apiKey) else { continue }
                 state.versions[key] = entry.minVersion...entry.maxVersion
             }
+            // With a negative epoch the broker does not know them for sure.
+            guard response.finalizedFeaturesEpoch >= 0 else { return }
+            for feature in response.finalizedFeatures {
+                state.features[feature.name] = feature.maxVersionLevel
+            }
         }
     }
 
@@ -149,12 +156,15 @@ final class BrokerConnection: Sendable {
         return try (result ?? .failure(.closed)).get()
     }
 
+    /// The level of a feature that is switched on for the whole cluster; 0 = off.
+    func level(of feature: String) -> Int16 { state.withLock { $0.features[feature] ?? 0 } }
+
     /// The highest version of `key` that both sides know and that is not above `limit`.
     func version(
         of key: ApiKey, atMost limit: Int16 = .max
     ) throws(ClientFailure) -> Int16 {
         let theirs = state.withLock { $0.versions[key] }
-        guard let theirs, let ours = ApiVersionTable.all.versions(of: key) else {
+        guard let theirs, let ours = ApiVersionTable.client.versions(of: key) else {
             throw ClientFailure(
                 .unsupportedVersion, "\(key.publishedName) is not served by \(peer)")
         }

@@ -75,6 +75,11 @@ public struct ProducerConfiguration: Sendable {
     /// Whether repeated batches are recognised by the broker, so that none is stored twice.
     /// Needs `acknowledgements` to be `all`.
     public var isIdempotent: Bool
+    /// The name of this producer's transactions; nil for a producer without. It must be the same
+    /// after a restart, and no two running producers may share it: the younger one wins.
+    public var transactionalId: String?
+    /// How long a transaction may stay open before the broker aborts it.
+    public var transactionTimeout: Duration
     /// Called for each batch, on a thread of the library, when its fate is known.
     public var onDelivery: (@Sendable (BatchDelivery) -> Void)?
 
@@ -83,7 +88,9 @@ public struct ProducerConfiguration: Sendable {
         acknowledgements: Acknowledgements = .all, compression: CompressionKind = .none,
         linger: Duration = .milliseconds(5), batchBytes: Int = 256 << 10,
         bufferBytes: Int = 32 << 20, deliveryTimeout: Duration = .seconds(120),
-        isIdempotent: Bool = true, onDelivery: (@Sendable (BatchDelivery) -> Void)? = nil
+        isIdempotent: Bool = true, transactionalId: String? = nil,
+        transactionTimeout: Duration = .seconds(60),
+        onDelivery: (@Sendable (BatchDelivery) -> Void)? = nil
     ) {
         self.client = client
         self.acknowledgements = acknowledgements
@@ -93,6 +100,8 @@ public struct ProducerConfiguration: Sendable {
         self.bufferBytes = bufferBytes
         self.deliveryTimeout = deliveryTimeout
         self.isIdempotent = isIdempotent
+        self.transactionalId = transactionalId
+        self.transactionTimeout = transactionTimeout
         self.onDelivery = onDelivery
     }
 }
@@ -121,6 +130,14 @@ public enum IsolationLevel: Int8, Sendable {
     case readCommitted = 1
 }
 
+/// How the members of a group agree on who reads what.
+public enum GroupProtocol: Sendable {
+    /// The members gather, and one of them assigns for all. Every broker speaks it.
+    case classic
+    /// The broker assigns, and only the partitions that change hands are interrupted (KIP-848).
+    case consumer
+}
+
 /// How a `Consumer` reads and shares work with its group.
 public struct ConsumerConfiguration: Sendable {
     public var client: ClientConfiguration
@@ -136,8 +153,14 @@ public struct ConsumerConfiguration: Sendable {
     public var heartbeatInterval: Duration
     /// How long the program may work between two calls of `poll`.
     public var maxPollInterval: Duration
-    /// Assignment strategies, best first.
+    /// Assignment strategies of the classic protocol, best first.
     public var assignors: [AssignorKind]
+    public var groupProtocol: GroupProtocol
+    /// The strategy of the broker with the `consumer` protocol, for example `uniform` or `range`;
+    /// nil leaves the choice to it.
+    public var serverAssignor: String?
+    /// Hears which partitions come and go, on the thread that polls, before the next records.
+    public var onRebalance: (@Sendable (RebalanceEvent, RebalanceContext) -> Void)?
     public var isolationLevel: IsolationLevel
     /// Records that one `poll` returns at most.
     public var maxPollRecords: Int
@@ -159,7 +182,9 @@ public struct ConsumerConfiguration: Sendable {
         assignors: [AssignorKind] = [.range, .roundRobin],
         isolationLevel: IsolationLevel = .readUncommitted, maxPollRecords: Int = 5000,
         fetchMaxWait: Duration = .milliseconds(500), fetchMinBytes: Int = 1,
-        fetchMaxBytes: Int = 50 << 20, partitionMaxBytes: Int = 1 << 20
+        fetchMaxBytes: Int = 50 << 20, partitionMaxBytes: Int = 1 << 20,
+        groupProtocol: GroupProtocol = .classic, serverAssignor: String? = nil,
+        onRebalance: (@Sendable (RebalanceEvent, RebalanceContext) -> Void)? = nil
     ) {
         self.client = client
         self.groupId = groupId
@@ -177,5 +202,8 @@ public struct ConsumerConfiguration: Sendable {
         self.fetchMinBytes = fetchMinBytes
         self.fetchMaxBytes = fetchMaxBytes
         self.partitionMaxBytes = partitionMaxBytes
+        self.groupProtocol = groupProtocol
+        self.serverAssignor = serverAssignor
+        self.onRebalance = onRebalance
     }
 }

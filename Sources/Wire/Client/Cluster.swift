@@ -11,6 +11,8 @@ struct TopicState: Hashable, Sendable {
     }
     /// By partition number. A gap (a partition without metadata) has leader -1.
     var partitions: [Partition]
+    /// Zero when the broker doesn't tell.
+    var id = UUID128.zero
     /// When this was learnt.
     var learnt: Int64
 }
@@ -211,10 +213,20 @@ final class Cluster: Sendable {
                     partitions[Int(partition.partitionIndex)] = .init(
                         leader: partition.leaderId, leaderEpoch: partition.leaderEpoch)
                 }
-                state.topics[name] = TopicState(partitions: partitions, learnt: now)
+                state.topics[name] = TopicState(
+                    partitions: partitions, id: topic.topicId, learnt: now)
             }
         }
         return codes
+    }
+
+    /// The names of topics that are known, by their ids.
+    func topicNames() -> [UUID128: String] {
+        state.withLock { state in
+            var names: [UUID128: String] = [:]
+            for (name, topic) in state.topics where topic.id != .zero { names[topic.id] = name }
+            return names
+        }
     }
 
     /// The raw answer to Metadata, brokers remembered.
@@ -253,13 +265,24 @@ final class Cluster: Sendable {
 
     /// The broker that coordinates a group.
     func coordinator(ofGroup group: String) throws(ClientFailure) -> BrokerConnection {
+        try coordinator(.group, group, "group '\(group)'")
+    }
+
+    /// The broker that coordinates the transactions of a producer.
+    func coordinator(ofTransactions id: String) throws(ClientFailure) -> BrokerConnection {
+        try coordinator(.transaction, id, "transactional id '\(id)'")
+    }
+
+    private func coordinator(
+        _ type: CoordinatorType, _ key: String, _ what: String
+    ) throws(ClientFailure) -> BrokerConnection {
         var request = FindCoordinatorRequest()
-        request.key = group
-        request.keyType = CoordinatorType.group.rawValue
+        request.key = key
+        request.keyType = type.rawValue
         let response = try anyConnection().call(request, atMost: 3)
         guard response.errorCode == .none else {
             throw ClientFailure(
-                response.errorCode, "find the coordinator of group '\(group)'",
+                response.errorCode, "find the coordinator of \(what)",
                 detail: response.errorMessage)
         }
         state.withLock { state in

@@ -15,6 +15,8 @@ public final class Consumer: Sendable {
     private let gate: Monitor<ConsumerCore>
     private let inbox: ConsumerCore.Inbox
     private let worker = Worker()
+    /// Commits that nobody waits for, one after the other.
+    private let commitWorker = Worker()
 
     public init(_ configuration: ConsumerConfiguration) {
         let core = ConsumerCore(configuration)
@@ -25,6 +27,7 @@ public final class Consumer: Sendable {
     deinit {
         gate.withLock { $0.abandon() }
         worker.close()
+        commitWorker.close()
     }
 
     /// Shares the partitions of these topics with the other members of the group. Partitions are
@@ -75,6 +78,44 @@ public final class Consumer: Sendable {
     ) throws(ClientFailure) {
         try gate.withLock { (core) throws(ClientFailure) in try core.commit(offsets) }
     }
+
+    /// Stores the positions of all partitions, or the given offsets, without waiting. Commits are
+    /// made in the order of the calls; `completion` hears how each ended, on a thread of the
+    /// library. A later commit makes up for one that failed.
+    public func commitInBackground(
+        _ offsets: [PartitionAddress: CommittedOffset]? = nil,
+        completion: (@Sendable (ClientFailure?) -> Void)? = nil
+    ) throws(ClientFailure) {
+        let work = try gate.withLock { (core) throws(ClientFailure) in
+            try core.commitWork(offsets)
+        }
+        commitWorker.submit {
+            do throws(ClientFailure) {
+                try work.run()
+                completion?(nil)
+            } catch {
+                completion?(error)
+            }
+        }
+    }
+
+    /// Who this consumer is in its group, for `Producer.sendOffsets`.
+    public func groupMetadata() throws(ClientFailure) -> ConsumerGroupMetadata {
+        try gate.withLock { (core) throws(ClientFailure) in try core.groupMetadata() }
+    }
+
+    /// Returns nothing of these partitions until they are resumed; the consumer stays their owner.
+    public func pause(_ partitions: [PartitionAddress]) throws(ClientFailure) {
+        try gate.withLock { (core) throws(ClientFailure) in try core.pause(partitions, true) }
+    }
+
+    /// Ends a pause. What was fetched before it is returned first.
+    public func resume(_ partitions: [PartitionAddress]) throws(ClientFailure) {
+        try gate.withLock { (core) throws(ClientFailure) in try core.pause(partitions, false) }
+    }
+
+    /// The partitions that are paused now.
+    public var paused: [PartitionAddress] { gate.withLock { $0.paused } }
 
     /// What the group has stored for these partitions.
     public func committed(
@@ -139,6 +180,9 @@ public final class Consumer: Sendable {
         inbox.close()
         gate.withLock { $0.close() }
     }
+
+    /// Whether `close` was called.
+    var isClosed: Bool { inbox.isClosing }
 
     private func onWorker<Value: Sendable>(
         _ body: @escaping @Sendable (ConsumerCore) throws(ClientFailure) -> Value

@@ -22,7 +22,48 @@ final class ConsumerCore {
         /// Rises with each seek, so that answers to older fetches are dropped.
         var tag = 0
         var isInFlight = false
+        /// Neither fetched nor handed out until it is resumed.
+        var isPaused = false
         var highWatermark: Int64 = -1
+    }
+
+    /// How the consumer takes part in its group.
+    private enum Membership {
+        case classic(GroupMembership)
+        case consumer(ConsumerMembership)
+
+        var identity: (memberId: String, generation: Int32) {
+            switch self {
+            case .classic(let member): member.identity
+            case .consumer(let member): member.identity
+            }
+        }
+
+        func requestRejoin(_ reason: ClientFailure) {
+            // With the consumer protocol the next heartbeat finds out what has to be done.
+            if case .classic(let member) = self { member.requestRejoin(reason) }
+        }
+
+        func notePoll() {
+            switch self {
+            case .classic(let member): member.notePoll()
+            case .consumer(let member): member.notePoll()
+            }
+        }
+
+        func leave() {
+            switch self {
+            case .classic(let member): member.leave()
+            case .consumer(let member): member.leave()
+            }
+        }
+
+        func stop() {
+            switch self {
+            case .classic(let member): member.stop()
+            case .consumer(let member): member.stop()
+            }
+        }
     }
 
     /// The answer to one fetch, from a connection's reading thread.
@@ -41,6 +82,8 @@ final class ConsumerCore {
         }
         fileprivate let state = Monitor(State())
 
+        var isClosing: Bool { state.withLock { $0.isClosing } }
+
         /// Makes a waiting `poll` return.
         func close() { state.update { $0.isClosing = true } }
     }
@@ -48,7 +91,7 @@ final class ConsumerCore {
     let inbox = Inbox()
     private let configuration: ConsumerConfiguration
     private let cluster: Cluster
-    private let membership: GroupMembership?
+    private let membership: Membership?
     private var mode = Mode.idle
     private var progress: [PartitionAddress: Progress] = [:]
     /// The order of handing out, rotated so that no partition starves.
@@ -67,7 +110,11 @@ final class ConsumerCore {
         let cluster = Cluster(configuration.client)
         self.cluster = cluster
         membership = configuration.groupId.map {
-            GroupMembership(configuration, groupId: $0, cluster: cluster)
+            switch configuration.groupProtocol {
+            case .classic: .classic(GroupMembership(configuration, groupId: $0, cluster: cluster))
+            case .consumer:
+                .consumer(ConsumerMembership(configuration, groupId: $0, cluster: cluster))
+            }
         }
     }
 
@@ -89,6 +136,16 @@ final class ConsumerCore {
     }
 
     var assignment: [PartitionAddress] { order.sorted() }
+
+    /// Nothing of these partitions is returned until they are resumed.
+    func pause(_ partitions: [PartitionAddress], _ isPaused: Bool) throws(ClientFailure) {
+        for address in partitions where progress[address] == nil {
+            throw ClientFailure("\(address) is not assigned to this consumer")
+        }
+        for address in partitions { progress[address]?.isPaused = isPaused }
+    }
+
+    var paused: [PartitionAddress] { order.filter { progress[$0]?.isPaused == true }.sorted() }
 
     private func replacePartitions(_ partitions: [PartitionAddress]) {
         let kept = progress
@@ -127,6 +184,7 @@ final class ConsumerCore {
             }
             var new = fresh()
             new.highWatermark = old.highWatermark
+            new.isPaused = old.isPaused
             change(&new)
             progress[address] = new
         }
@@ -209,26 +267,82 @@ final class ConsumerCore {
         guard let group = configuration.groupId else {
             throw ClientFailure("to commit, a consumer needs a groupId")
         }
-        var all = offsets ?? [:]
-        if offsets == nil {
-            for (address, progress) in progress {
-                if let position = progress.position { all[address] = CommittedOffset(position) }
+        let all = offsets ?? positions
+        var patienceLeft = 20
+        while true {
+            do throws(ClientFailure) {
+                try cluster.commit(
+                    all, ofGroup: group, as: identity, instanceId: configuration.groupInstanceId,
+                    retryFor: patience)
+                return
+            } catch {
+                switch error.errorCode {
+                case .staleMemberEpoch where patienceLeft > 0:
+                    // The next heartbeat brings the epoch that the broker expects.
+                    patienceLeft -= 1
+                    sleepBlocking(nanoseconds: 100_000_000)
+                    continue
+                case .rebalanceInProgress, .illegalGeneration, .unknownMemberId, .fencedInstanceId:
+                    membership?.requestRejoin(error.retriable)
+                default: break
+                }
+                throw error
             }
         }
-        var identity = (memberId: "", generation: Int32(-1))
-        if case .subscribed = mode, let membership { identity = membership.identity }
-        do throws(ClientFailure) {
+    }
+
+    /// Where every partition is that has a position.
+    private var positions: [PartitionAddress: CommittedOffset] {
+        var all: [PartitionAddress: CommittedOffset] = [:]
+        for (address, progress) in progress {
+            if let position = progress.position { all[address] = CommittedOffset(position) }
+        }
+        return all
+    }
+
+    private var identity: (memberId: String, generation: Int32) {
+        guard case .subscribed = mode, let membership else { return ("", -1) }
+        return membership.identity
+    }
+
+    /// Everything that a commit needs, so that another thread can make it.
+    struct CommitWork: Sendable {
+        let cluster: Cluster
+        let group: String
+        let offsets: [PartitionAddress: CommittedOffset]
+        let memberId: String
+        let generation: Int32
+        let instanceId: String?
+
+        func run() throws(ClientFailure) {
             try cluster.commit(
-                all, ofGroup: group, as: identity, instanceId: configuration.groupInstanceId,
-                retryFor: patience)
-        } catch {
-            switch error.errorCode {
-            case .rebalanceInProgress, .illegalGeneration, .unknownMemberId, .fencedInstanceId:
-                membership?.requestRejoin(error.retriable)
-            default: break
-            }
-            throw error
+                offsets, ofGroup: group, as: (memberId, generation), instanceId: instanceId)
         }
+    }
+
+    func commitWork(
+        _ offsets: [PartitionAddress: CommittedOffset]?
+    ) throws(ClientFailure) -> CommitWork {
+        guard let group = configuration.groupId else {
+            throw ClientFailure("to commit, a consumer needs a groupId")
+        }
+        let identity = identity
+        return CommitWork(
+            cluster: cluster, group: group, offsets: offsets ?? positions,
+            memberId: identity.memberId, generation: identity.generation,
+            instanceId: configuration.groupInstanceId)
+    }
+
+    /// Who commits, for a producer that stores offsets within a transaction.
+    func groupMetadata() throws(ClientFailure) -> ConsumerGroupMetadata {
+        guard let group = configuration.groupId else {
+            throw ClientFailure("a consumer without a groupId has no group")
+        }
+        let identity = identity
+        return ConsumerGroupMetadata(
+            groupId: group, memberId: identity.generation < 0 ? "" : identity.memberId,
+            generation: identity.generation,
+            instanceId: identity.generation < 0 ? nil : configuration.groupInstanceId)
     }
 
     func committed(
@@ -286,14 +400,58 @@ final class ConsumerCore {
 
     private func joinIfNeeded(until deadline: Int64) throws(ClientFailure) {
         guard case .subscribed(let topics) = mode, let membership else { return }
-        checkPartitionCounts(topics)
-        if membership.isStable { return }
-        commitAutomatically(force: true)
-        let partitions = try membership.join(topics: topics, until: deadline)
+        switch membership {
+        case .classic(let member): try join(member, topics, until: deadline)
+        case .consumer(let member): try follow(member, topics)
+        }
+    }
+
+    /// The classic protocol: everything is given up before the members gather.
+    private func join(
+        _ member: GroupMembership, _ topics: [String], until deadline: Int64
+    ) throws(ClientFailure) {
+        checkPartitionCounts(topics, member)
+        if member.isStable { return }
+        if !order.isEmpty {
+            let isLost = member.isLost
+            if !isLost { commitAutomatically(force: true) }
+            tell(isLost ? .lost(assignment) : .revoked(assignment))
+            progress = [:]
+            order = []
+        }
+        let partitions = try member.join(topics: topics, until: deadline)
         progress = [:]
         replacePartitions(partitions)
+        tell(.assigned(assignment))
         partitionCounts = counts(of: topics)
         nextAutoCommit = monotonicNow() + configuration.autoCommitInterval.wholeNanoseconds
+    }
+
+    /// The consumer protocol: only what changes hands is given up.
+    private func follow(
+        _ member: ConsumerMembership, _ topics: [String]
+    ) throws(ClientFailure) {
+        try member.begin(topics: topics)
+        if member.takeLoss(), !order.isEmpty {
+            tell(.lost(assignment))
+            progress = [:]
+            order = []
+        }
+        guard let target = try member.newTarget() else { return }
+        let wanted = Set(target.partitions)
+        let gone = order.filter { !wanted.contains($0) }.sorted()
+        if !gone.isEmpty {
+            commitAutomatically(force: true)
+            tell(.revoked(gone))
+        }
+        let come = wanted.subtracting(order).sorted()
+        replacePartitions(target.partitions)
+        if !come.isEmpty { tell(.assigned(come)) }
+        member.confirm(target)
+    }
+
+    private func tell(_ event: RebalanceEvent) {
+        configuration.onRebalance?(event, RebalanceContext(core: self))
     }
 
     private func counts(of topics: [String]) -> [String: Int] {
@@ -305,14 +463,12 @@ final class ConsumerCore {
     }
 
     /// Topics that appeared or grew need another assignment.
-    private func checkPartitionCounts(_ topics: [String]) {
+    private func checkPartitionCounts(_ topics: [String], _ membership: GroupMembership) {
         let now = monotonicNow()
         guard now >= nextCountCheck else { return }
         let interval = min(configuration.client.metadataMaxAge.wholeNanoseconds, 30_000_000_000)
         nextCountCheck = now + interval
-        guard let membership, membership.isStable, (try? cluster.refresh(topics)) != nil else {
-            return
-        }
+        guard membership.isStable, (try? cluster.refresh(topics)) != nil else { return }
         let current = counts(of: topics)
         if partitionCounts.isEmpty {
             partitionCounts = current
@@ -326,6 +482,7 @@ final class ConsumerCore {
         var output: [ConsumedRecord] = []
         for address in order {
             guard output.count < configuration.maxPollRecords else { break }
+            if progress[address]?.isPaused == true { continue }
             while var buffer = progress[address]?.buffers.first {
                 do throws(DecodeFailure) {
                     let hasMore = try buffer.take(
@@ -361,7 +518,7 @@ final class ConsumerCore {
         var byNode: [Int32: [(PartitionAddress, Int32)]] = [:]
         for address in order {
             guard let progress = progress[address], progress.position != nil,
-                !progress.isInFlight, progress.buffers.count < 2
+                !progress.isInFlight, !progress.isPaused, progress.buffers.count < 2
             else { continue }
             guard let leader = cluster.leader(of: address) else {
                 needsMetadata = true
@@ -501,7 +658,10 @@ final class ConsumerCore {
     func close() {
         if isClosed { return }
         commitAutomatically(force: true)
-        if case .subscribed = mode { membership?.leave() }
+        if case .subscribed = mode {
+            if !order.isEmpty { tell(.revoked(assignment)) }
+            membership?.leave()
+        }
         abandon()
     }
 

@@ -32,6 +32,14 @@ final class GroupMembership: Sendable {
     /// Whether the partitions that were assigned may be read and their offsets committed.
     var isStable: Bool { state.withLock { $0.isJoined && $0.rejoinReason == nil } }
 
+    /// Whether others may have the partitions already, so that nothing can be committed any more.
+    var isLost: Bool {
+        switch state.withLock({ $0.rejoinReason?.errorCode }) {
+        case .unknownMemberId, .illegalGeneration, .fencedInstanceId: true
+        default: false
+        }
+    }
+
     /// Identity for OffsetCommit; generation -1 outside of a group.
     var identity: (memberId: String, generation: Int32) {
         state.withLock { ($0.memberId, $0.isJoined ? $0.generation : -1) }

@@ -169,7 +169,8 @@ extension Cluster {
         }
         let whole = request
         try retrying(for: patience ?? configuration.retryTimeout) { () throws(ClientFailure) in
-            let response = try coordinator(ofGroup: group).call(whole, atMost: 8)
+            // From version 9 on the generation may be the epoch of a member.
+            let response = try coordinator(ofGroup: group).call(whole, atMost: 9)
             for topic in response.topics {
                 for partition in topic.partitions where partition.errorCode != .none {
                     throw ClientFailure(

@@ -21,10 +21,14 @@ public struct ProducerStatistics: Hashable, Sendable {
 /// leaders of their partitions and repeats what failed and may succeed. Records of one partition
 /// are stored in the order they were handed over. With `isIdempotent` none is stored twice.
 ///
+/// With a `transactionalId`, records are sent within transactions: what is sent between
+/// `beginTransaction` and `commitTransaction` becomes visible to readers of committed records as a
+/// whole, or not at all.
+///
 /// Call `close` when done: it sends what is buffered and ends the thread.
 public final class Producer: Sendable {
-    private let core: ProducerCore
-    private let worker = Worker()
+    let core: ProducerCore
+    let worker = Worker()
 
     public init(_ configuration: ProducerConfiguration = ProducerConfiguration()) {
         core = ProducerCore(configuration)

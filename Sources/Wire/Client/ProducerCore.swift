@@ -19,6 +19,8 @@ final class ProducerCore: Sendable {
         var isClosed = false
         var isStopping = false
         var hasStopped = false
+        /// Nothing is repeated any more, because the transaction ends in an abort.
+        var isAborting = false
     }
 
     private enum Work {
@@ -31,18 +33,34 @@ final class ProducerCore: Sendable {
         var producerId: Int64
         var producerEpoch: Int16
         var nextSequences: [PartitionAddress: Int32] = [:]
+        /// Which identity of the transactions it is.
+        var version = 0
     }
 
     private let configuration: ProducerConfiguration
     private let cluster: Cluster
     private let state: Monitor<State>
+    /// nil for a producer without transactions.
+    let transactions: TransactionManager?
     private var isIdempotent: Bool {
-        configuration.isIdempotent && configuration.acknowledgements == .all
+        transactions != nil
+            || configuration.isIdempotent && configuration.acknowledgements == .all
     }
 
     init(_ configuration: ProducerConfiguration) {
+        var configuration = configuration
+        // Transactions are nothing without both.
+        if configuration.transactionalId != nil {
+            configuration.acknowledgements = .all
+            configuration.isIdempotent = true
+        }
         self.configuration = configuration
-        cluster = Cluster(configuration.client)
+        let cluster = Cluster(configuration.client)
+        self.cluster = cluster
+        transactions = configuration.transactionalId.map {
+            TransactionManager(
+                id: $0, timeout: configuration.transactionTimeout, cluster: cluster)
+        }
         state = Monitor(
             State(
                 accumulator: BatchAccumulator(
@@ -67,6 +85,7 @@ final class ProducerCore: Sendable {
     func enqueue(
         _ record: ProducerRecord, completion: RecordCompletion?
     ) throws(ClientFailure) {
+        try transactions?.checkMaySend()
         let count = Int32(try cluster.topic(record.topic).partitions.count)
         try check(record, partitionCount: count)
         let bytes = BatchAccumulator.size(of: record)
@@ -91,6 +110,7 @@ final class ProducerCore: Sendable {
     func enqueueOrPark(_ record: ProducerRecord, _ completion: @escaping RecordCompletion) {
         let failure: ClientFailure?
         do throws(ClientFailure) {
+            try transactions?.checkMaySend()
             guard let topic = cluster.knownTopic(record.topic, evenIfOld: true) else {
                 throw ClientFailure(.unknownTopicOrPartition, "topic '\(record.topic)'")
             }
@@ -162,6 +182,24 @@ final class ProducerCore: Sendable {
         if let failure { throw failure }
     }
 
+    /// Everything that is not on its way fails; returns when nothing is on its way any more. The
+    /// transaction that it belongs to is going to be aborted.
+    func dropBuffered() {
+        let reason = ClientFailure("the transaction was aborted")
+        let (left, parked, end) = state.update { state in
+            state.isAborting = true
+            defer { state.parked = [] }
+            return (state.accumulator.takeAll(), state.parked, state.accumulator.nextNumber)
+        }
+        for batch in left { report(batch, .failure(reason)) }
+        for waiter in parked { waiter.completion(.failure(reason)) }
+        let _: Bool? = state.wait { $0.accumulator.hasBatches(below: end) ? nil : true }
+        state.update { state in
+            state.isAborting = false
+            state.firstFailure = nil
+        }
+    }
+
     /// Ends without sending what is buffered.
     func abandon() {
         state.update { state in
@@ -211,7 +249,20 @@ final class ProducerCore: Sendable {
     }
 
     private func send(_ batches: [ProducerBatch], _ identity: inout Identity?) {
-        if isIdempotent {
+        if let transactions {
+            do throws(ClientFailure) {
+                let current = try transactions.identity()
+                if identity?.version != current.version {
+                    identity = Identity(
+                        producerId: current.producerId, producerEpoch: current.producerEpoch,
+                        version: current.version)
+                }
+                try transactions.add(batches.map(\.address))
+            } catch {
+                for batch in batches { settle(batch, failure: error) }
+                return
+            }
+        } else if isIdempotent {
             let mustRenew = state.withLock { state in
                 defer { state.mustRenewIdentity = false }
                 return state.mustRenewIdentity
@@ -272,6 +323,7 @@ final class ProducerCore: Sendable {
             properties.producerId = known.producerId
             properties.producerEpoch = known.producerEpoch
             properties.baseSequence = sequence
+            properties.isTransactional = transactions != nil
             // Sequences wrap from 2³¹−1 to 0.
             let next = (Int64(sequence) + Int64(batch.recordCount)) & 0x7FFF_FFFF
             identity?.nextSequences[batch.address] = Int32(next)
@@ -291,12 +343,15 @@ final class ProducerCore: Sendable {
         let version: Int16
         do throws(ClientFailure) {
             connection = try cluster.connection(to: node)
-            version = try connection.version(of: .produce, atMost: 12)
+            // From version 12 on the partition joins the transaction by itself.
+            let newest: Int16 = transactions.map { $0.joinsByProducing ? 12 : 11 } ?? 12
+            version = try connection.version(of: .produce, atMost: newest)
         } catch {
             for batch in batches { settle(batch, failure: error) }
             return
         }
         var request = ProduceRequest()
+        request.transactionalId = transactions?.id
         request.acks = configuration.acknowledgements.rawValue
         request.timeoutMs = Int32(
             clamping: configuration.client.requestTimeout.wholeMilliseconds)
@@ -381,7 +436,7 @@ final class ProducerCore: Sendable {
     private func settle(_ batch: ProducerBatch, failure: ClientFailure) {
         let isFinal = state.update { state in
             switch batch.retry.decide(after: failure, now: monotonicNow()) {
-            case .retry(let time):
+            case .retry(let time) where !state.isAborting:
                 batch.lastFailure = failure
                 state.accumulator.putBack(batch, notBefore: time)
                 state.statistics.repeatedBatches += 1
@@ -390,13 +445,16 @@ final class ProducerCore: Sendable {
                     state.staleTopics.insert(batch.address.topic)
                 }
                 return false
-            case .giveUp:
+            case .giveUp, .retry:
                 state.accumulator.finish(batch)
                 note(failure, of: batch, in: &state)
                 return true
             }
         }
-        if isFinal { report(batch, .failure(failure)) }
+        if isFinal {
+            transactions?.mustAbort(failure)
+            report(batch, .failure(failure))
+        }
     }
 
     private func giveUp(expired batch: ProducerBatch) {
@@ -406,6 +464,7 @@ final class ProducerCore: Sendable {
                 "produce to \(batch.address)",
                 after: configuration.deliveryTimeout.wholeMilliseconds)
         state.update { state in note(failure, of: batch, in: &state) }
+        transactions?.mustAbort(failure)
         report(batch, .failure(failure))
     }
 

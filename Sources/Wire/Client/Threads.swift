@@ -162,7 +162,8 @@ final class Worker: Sendable {
         return try result.get()
     }
 
-    private func submit(_ work: @escaping @Sendable () -> Void) {
+    /// Runs `work` on the thread, after what was handed over before.
+    func submit(_ work: @escaping @Sendable () -> Void) {
         let mustStart = queue.update { queue in
             queue.work.append(work)
             defer { queue.isStarted = true }
