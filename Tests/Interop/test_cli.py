@@ -64,7 +64,9 @@ def test_every_command_has_help_and_a_manual_page(command):
         assert flag["summary"], f"{command['command']} --{flag['name']} says nothing"
     for argument in command["arguments"]:
         assert argument["name"] in text and argument["summary"]
-    assert all(len(line) <= 100 for line in text.splitlines()
+    # Lists within the details are laid out by hand.
+    plain = text.replace(command["details"], "")
+    assert all(len(line) <= 100 for line in plain.splitlines()
                if not line.startswith("  weir")), "help is wider than 100 columns"
     if shutil.which("groff"):
         done = subprocess.run(["groff", "-man", "-ww", "-z", "-K", "utf8"], input=page,

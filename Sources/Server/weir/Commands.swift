@@ -22,7 +22,12 @@ let commandTable = CommandTable(
             choices: ["text", "json", "ndjson", "csv", "tsv", "md"], readsEnvironment: true),
         FlagSpec("quiet", "q", "Results and errors only", readsEnvironment: true),
     ],
-    commands: registeredCommands.map(\.spec))
+    commands: registeredCommands.map { command in
+        var spec = command.spec
+        // How to reach the broker is said by settings, for each command that does.
+        if spec.flags.contains(where: { $0.long == brokerFlag.long }) { spec.takesSettings = true }
+        return spec
+    })
 
 let brokerFlag = FlagSpec(
     "server", "b", value: "HOST:PORT", "The broker port of the server", fallback: "127.0.0.1:9092",
@@ -91,11 +96,18 @@ private let generalCommands: [RegisteredCommand] = [
     RegisteredCommand(
         spec: CommandSpec(
             "help", "Explains a command, or lists all",
-            details: "With -o json: the whole table of commands and flags, for programs.",
+            details: """
+                `weir help client` lists the settings of the connection: encryption and sign-on. With
+                -o json: the whole table of commands and flags, for programs.
+                """,
             arguments: [
                 ArgumentSpec("COMMAND", .any, "The words of the command", kind: .command)
             ]),
         run: { (context) throws(Problem) in
+            if context.invocation.arguments == ["client"] {
+                context.print(clientHelp)
+                return .ok
+            }
             let text = try context.table.help(for: context.invocation.arguments)
             if context.isJSON {
                 context.print(context.table.json(below: context.invocation.arguments))
@@ -105,6 +117,15 @@ private let generalCommands: [RegisteredCommand] = [
             return .ok
         }),
 ]
+
+private let clientHelp =
+    """
+    Settings of the connection to the broker, for -X name=value, or name=value lines of the file that
+    WEIR_CLIENT_CONFIG names (-X wins):
+
+
+    """
+    + ClientSettings.documentation.map { "  \(padded($0.name, 36)) \($0.text)\n" }.joined()
 
 private func manual(_ context: CommandContext) throws(Problem) -> ExitCode {
     guard let directory = context.invocation.string("directory") else {

@@ -19,6 +19,10 @@ struct BenchSetup {
         // Before any thread is made, so that all of them have the signals blocked.
         signals = try ProcessSignals()
         server = try context.broker()
+        guard try context.clientSettings().isPlain else {
+            throw Problem(
+                "bench.security", "benchmarks speak to a listener without TLS and sign-on only")
+        }
         let configuration = try context.clientConfiguration()
         broker = try BrokerProcess(call, server: server)
         admin = Admin(configuration)

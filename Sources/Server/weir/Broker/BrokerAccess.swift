@@ -6,6 +6,7 @@ import WeirClient
 /// The commands that speak with the broker.
 let brokerCommands =
     topicCommands + produceCommands + consumeCommands + groupCommands + configCommands
+    + aclCommands + userCommands + quotaCommands + transactionCommands
 
 extension CommandContext {
     /// How to reach the broker. Asks at once whether anybody listens, so that a server that is not
@@ -19,9 +20,15 @@ extension CommandContext {
             problem.hint = "is it running? weir serve --kafka \(server.text)"
             throw problem
         }
+        let settings = try clientSettings()
         return ClientConfiguration(
-            bootstrapServers: [server.text], clientId: "weir", connectTimeout: .seconds(5),
-            requestTimeout: .seconds(30), retryTimeout: .seconds(15))
+            bootstrapServers: [server.text], clientId: settings.clientId,
+            connectTimeout: .seconds(5), requestTimeout: .seconds(30),
+            retryTimeout: .seconds(15), security: try settings.security())
+    }
+
+    func clientSettings() throws(Problem) -> ClientSettings {
+        try ClientSettings(invocation, file: environment("WEIR_CLIENT_CONFIG"))
     }
 
     /// Runs `body` with an administration client.
@@ -59,6 +66,9 @@ extension Problem {
         case "GROUP_ID_NOT_FOUND": code = "group.unknown"
         case "NON_EMPTY_GROUP": code = "group.active"
         case "REQUEST_TIMED_OUT": code = "server.timeout"
+        case "SASL_AUTHENTICATION_FAILED": code = "security.refused"
+        case "UNSUPPORTED_SASL_MECHANISM": code = "security.mechanism"
+        case .some(let name) where name.hasSuffix("_AUTHORIZATION_FAILED"): code = "security.denied"
         case "MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE": code = "record.tooLarge"
         case .some(let name):
             code = "broker." + name.lowercased()

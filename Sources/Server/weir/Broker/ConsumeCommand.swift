@@ -22,6 +22,10 @@ let consumeCommands: [RegisteredCommand] = [
                     "group", "g", value: "GROUP", "As a member of a group: goes on where it was",
                     kind: .group),
                 FlagSpec(
+                    "group-protocol", nil, value: "NAME",
+                    "Who assigns partitions: a member (classic) or the broker (consumer)",
+                    fallback: "classic", choices: ["classic", "consumer"]),
+                FlagSpec(
                     "partition", "p", value: "N", "Only these partitions", isRepeatable: true),
                 FlagSpec(
                     "key-separator", "k", value: "TEXT", "Writes the key, this, then the value"),
@@ -126,6 +130,9 @@ private struct Reading {
             client: configuration, groupId: call.string("group"), offsetReset: .latest,
             commitsAutomatically: false,
             isolationLevel: call.isSet("committed") ? .readCommitted : .readUncommitted)
+        if call.string("group-protocol") == "consumer" {
+            consumerConfiguration.groupProtocol = .consumer
+        }
         if isGroup {
             consumerConfiguration.offsetReset = try Self.reset(
                 from, hasPartitions: call.isSet("partition"))

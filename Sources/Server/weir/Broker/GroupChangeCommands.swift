@@ -39,8 +39,14 @@ let groupChangeCommands: [RegisteredCommand] = [
             "group delete", "Deletes groups with their offsets",
             arguments: [ArgumentSpec("GROUP", .oneOrMore, "The groups", kind: .group)],
             flags: [
+                FlagSpec(
+                    "topic", nil, value: "TOPIC", "Only the offsets of this topic",
+                    isRepeatable: true, kind: .topic),
                 FlagSpec("yes", "y", "Does not ask"),
                 FlagSpec("dry-run", nil, "Says what would be deleted"), brokerFlag,
+            ],
+            examples: [
+                ("weir group delete audit --topic orders", "forgets what it has read of orders")
             ]),
         run: deleteGroups),
 ]
@@ -210,7 +216,7 @@ private func deleteGroups(_ context: CommandContext) throws(Problem) -> ExitCode
         for name in names {
             var outcome = ItemOutcome(name: name)
             do throws(Problem) {
-                try delete(name, admin, isDry: isDry)
+                try delete(name, context.invocation.strings("topic"), admin, isDry: isDry)
             } catch {
                 outcome.problem = error
             }
@@ -220,9 +226,26 @@ private func deleteGroups(_ context: CommandContext) throws(Problem) -> ExitCode
     }
 }
 
-private func delete(_ name: String, _ admin: Admin, isDry: Bool) throws(Problem) {
+private func delete(
+    _ name: String, _ topics: [String], _ admin: Admin, isDry: Bool
+) throws(Problem) {
     let listed = try calling { () throws(ClientFailure) in try admin.listGroups() }
     guard listed.contains(where: { $0.groupId == name }) else { throw unknownGroup(name, admin) }
+    if !topics.isEmpty {
+        let stored = try calling { () throws(ClientFailure) in try admin.committedOffsets(name) }
+        for topic in topics where !stored.keys.contains(where: { $0.topic == topic }) {
+            let near = nearestName(to: topic, among: Set(stored.keys.map(\.topic)).sorted())
+            throw Problem(
+                "group.noOffsets", "group \"\(name)\" has no offsets of topic \"\(topic)\"",
+                hint: near.map { "did you mean \"\($0)\"?" })
+        }
+        if isDry { return }
+        let wanted = stored.keys.filter { topics.contains($0.topic) }
+        try calling { () throws(ClientFailure) in
+            try admin.deleteCommittedOffsets(name, wanted)
+        }
+        return
+    }
     let info = try calling { () throws(ClientFailure) in try admin.describeGroup(name) }
     if !info.members.isEmpty { throw activeGroup(info, "it can't be deleted") }
     if isDry { return }
