@@ -13,6 +13,8 @@ struct GroupHarness {
     var waitingAppends: [(token: AppendToken, records: [GroupRecord])] = []
     var holdsAppends = false
     var nextToken: UInt64 = 0
+    /// The topics that `makeTopic` made: a restarted coordinator is told of them first.
+    var topics: [(name: String, partitions: Int32)] = []
     let configuration: GroupConfiguration
 
     init(delay: Duration = .zero, _ change: (inout GroupConfiguration) -> Void = { _ in }) {
@@ -218,6 +220,7 @@ struct GroupHarness {
         fresh.coordinator = GroupCoordinator(
             configuration: configuration, random: Random(seed: 2))
         fresh.waitingAppends = []
+        for topic in topics { fresh.makeTopic(topic.name, topic.partitions) }
         for record in log { try fresh.coordinator.replay(key: record.key, value: record.value) }
         fresh.coordinator.finishReplay(now: now)
         fresh.coordinator.checkInvariants()

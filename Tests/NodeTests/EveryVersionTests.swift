@@ -207,6 +207,22 @@ import WireProtocol
             return with({ _, _ in UnregisterBrokerRequest(brokerId: 9) }) {
                 $0.errorCode == .brokerIdNotRegistered ? ErrorCode.none : nil
             }
+        case .offsetDelete:
+            return with({ _, _ in
+                OffsetDeleteRequest(
+                    groupId: "simple",
+                    topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])])
+            }) { $0.errorCode == .none ? $0.topics.first?.partitions.first?.errorCode : nil }
+        case .consumerGroupHeartbeat:
+            return with({ _, version in
+                ConsumerGroupHeartbeatRequest(
+                    groupId: "new-\(version)", memberId: "m", rebalanceTimeoutMs: 1000,
+                    subscribedTopicNames: ["t"], topicPartitions: [])
+            }) { $0.assignment?.topicPartitions.isEmpty == false ? $0.errorCode : nil }
+        case .consumerGroupDescribe:
+            return with({ _, _ in ConsumerGroupDescribeRequest(groupIds: ["new-1"]) }) {
+                $0.groups.first?.members.isEmpty == false ? $0.groups.first?.errorCode : nil
+            }
         case .listConfigResources:
             return with({ _, _ in ListConfigResourcesRequest() }) { $0.errorCode }
         case .describeTopicPartitions:

@@ -109,6 +109,17 @@ import WireProtocol
             ])
         }
         try check { _ in DescribeClusterRequest() }
+        try check { _ in
+            OffsetDeleteRequest(
+                groupId: "g",
+                topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])])
+        }
+        try check { version in
+            ConsumerGroupHeartbeatRequest(
+                groupId: "new", memberId: "m\(version)", rebalanceTimeoutMs: 1000,
+                subscribedTopicNames: ["t"], topicPartitions: [])
+        }
+        try check { _ in ConsumerGroupDescribeRequest(groupIds: ["new"]) }
     }
 
     @Test func `the advertised versions are those that are served`() throws {
@@ -118,6 +129,18 @@ import WireProtocol
         let produce = try #require(response.apiKeys.first { $0.apiKey == 0 })
         #expect(produce.minVersion == 0)
         #expect(response.finalizedFeaturesEpoch == -1, "version 2 has no features")
+        let newest = try node.call(
+            ApiVersionsRequest(
+                clientSoftwareName: "test", clientSoftwareVersion: "1"), version: 4)
+        #expect(newest.finalizedFeaturesEpoch >= 0)
+        let groups = newest.finalizedFeatures.first { $0.name == "group.version" }
+        #expect(groups?.maxVersionLevel == 1)
+        #expect(newest.supportedFeatures.contains { $0.minVersion == 0 })
+        let older = try node.call(
+            ApiVersionsRequest(
+                clientSoftwareName: "test", clientSoftwareVersion: "1"), version: 3)
+        #expect(!older.supportedFeatures.contains { $0.minVersion == 0 })
+        #expect(older.finalizedFeatures == newest.finalizedFeatures)
         for entry in response.apiKeys {
             #expect(ApiKey(rawValue: entry.apiKey) != nil)
         }
@@ -243,6 +266,16 @@ import WireProtocol
             frame(LeaveGroupRequest(groupId: "g", members: [.init(memberId: "m")]), 4),
             frame(FindCoordinatorRequest(coordinatorKeys: ["g"]), 4),
             frame(DeleteGroupsRequest(groupsNames: ["g"]), 2),
+            frame(
+                ConsumerGroupHeartbeatRequest(
+                    groupId: "new", memberId: "m", rebalanceTimeoutMs: 1000,
+                    subscribedTopicNames: ["t"], subscribedTopicRegex: "t.*",
+                    serverAssignor: "range", topicPartitions: []), 1),
+            frame(ConsumerGroupDescribeRequest(groupIds: ["new"]), 1),
+            frame(
+                OffsetDeleteRequest(
+                    groupId: "g",
+                    topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])]), 0),
         ]
     }
 

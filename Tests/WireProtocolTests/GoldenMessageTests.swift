@@ -50,6 +50,7 @@ import WireProtocol
         case .deleteGroups: try reencode(DeleteGroupsResponse.self, bytes, version)
         case .incrementalAlterConfigs:
             try reencode(IncrementalAlterConfigsResponse.self, bytes, version)
+        case .offsetDelete: try reencode(OffsetDeleteResponse.self, bytes, version)
         case .describeCluster: try reencode(DescribeClusterResponse.self, bytes, version)
         case .alterConfigs:
             try reencode(AlterConfigsResponse.self, bytes, version)

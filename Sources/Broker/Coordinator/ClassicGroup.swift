@@ -52,13 +52,19 @@ struct ClassicGroup: Sendable {
     var commitsInFlight: [TopicPartition: Int] = [:]
     /// The entry of the deadline queue that stands for this group.
     var armedAt: Instant?
+    /// Set while the group follows the newer protocol, in which the coordinator assigns. Then
+    /// everything of the classic protocol above is empty; offsets are common to both.
+    var consumer: ConsumerGroup?
+    /// Records of a change of the protocol that are appended with the next ones of the group.
+    var unwritten: [GroupRecord] = []
 
     init(id: String) { self.id = id }
 
     // MARK: Queries
 
     var stateName: String {
-        switch phase {
+        if let consumer, !isDead { return consumer.stateName }
+        return switch phase {
         case .empty: "Empty"
         case .preparing: "PreparingRebalance"
         case .completing: "CompletingRebalance"
@@ -68,6 +74,8 @@ struct ClassicGroup: Sendable {
     }
 
     var isEmpty: Bool { if case .empty = phase { true } else { false } }
+    /// Nobody is in it, in either protocol.
+    var hasNoMembers: Bool { isEmpty && consumer?.members.isEmpty != false }
     var isStable: Bool { if case .stable = phase { true } else { false } }
     var isDead: Bool { if case .dead = phase { true } else { false } }
     var isPreparing: Bool { if case .preparing = phase { true } else { false } }
@@ -76,7 +84,7 @@ struct ClassicGroup: Sendable {
     /// Nothing about the group was ever written and nobody is on the way: it may be forgotten.
     var isForgettable: Bool {
         isEmpty && generation == 0 && protocolType == nil && offsets.isEmpty
-            && commitsInFlight.isEmpty && expected.isEmpty && members.isEmpty
+            && commitsInFlight.isEmpty && expected.isEmpty && members.isEmpty && consumer == nil
     }
 
     func supports(protocolType: String, protocols: [MemberProtocol]) -> Bool {
@@ -190,6 +198,7 @@ struct ClassicGroup: Sendable {
     mutating func expire(_ context: inout GroupContext) {
         let now = context.now.monotonic
         armedAt = nil
+        if consumer != nil { return expireConsumers(&context) }
         for (name, deadline) in expected where deadline <= now { expected[name] = nil }
         var position = 0
         var removed = false
@@ -230,6 +239,10 @@ struct ClassicGroup: Sendable {
     /// whoever waits for a join does so while preparing, whoever waits for a sync while completing.
     func checkInvariants() {
         members.checkInvariants()
+        if let consumer {
+            consumer.checkInvariants()
+            precondition(members.isEmpty && expected.isEmpty, "one protocol at a time")
+        }
         precondition(generation >= 0, "generations count from zero")
         switch phase {
         case .empty, .dead:

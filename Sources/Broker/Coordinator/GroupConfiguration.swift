@@ -32,5 +32,42 @@ package struct GroupConfiguration: Sendable {
     /// `offsets.retention.check.interval.ms`
     package var offsetsRetentionCheckInterval: Duration = .seconds(600)
 
+    /// `group.consumer.session.timeout.ms`, and what a group may set for itself.
+    package var consumerSessionTimeout: Duration = .seconds(45)
+    package var consumerSessionTimeoutMin: Duration = .seconds(45)
+    package var consumerSessionTimeoutMax: Duration = .seconds(60)
+    /// `group.consumer.heartbeat.interval.ms`, and what a group may set for itself.
+    package var consumerHeartbeatInterval: Duration = .seconds(5)
+    package var consumerHeartbeatIntervalMin: Duration = .seconds(5)
+    package var consumerHeartbeatIntervalMax: Duration = .seconds(15)
+    /// `group.consumer.max.size`; bounded like `membersMax`.
+    package var consumerMembersMax = 10_000
+    /// Patterns are matched against changed topics at most this often.
+    package var patternInterval: Duration = .seconds(10)
+    /// `group.consumer.migration.policy`
+    package var migrationPolicy = MigrationPolicy.bidirectional
+
+    package init() {}
+
+    /// Which groups with members may change to the other protocol.
+    package enum MigrationPolicy: String, CaseIterable, Sendable {
+        case bidirectional
+        /// Only to the consumer protocol.
+        case upgrade
+        /// Only to the classic protocol.
+        case downgrade
+        case disabled
+
+        var upgrades: Bool { self == .bidirectional || self == .upgrade }
+        var downgrades: Bool { self == .bidirectional || self == .downgrade }
+    }
+}
+
+/// What is set for one group; nil: as the broker says.
+package struct GroupTiming: Sendable, Equatable {
+    /// `consumer.session.timeout.ms`
+    package var sessionTimeout: Duration?
+    /// `consumer.heartbeat.interval.ms`
+    package var heartbeatInterval: Duration?
     package init() {}
 }

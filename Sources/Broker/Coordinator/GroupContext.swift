@@ -5,6 +5,9 @@ struct GroupContext: Sendable {
     let configuration: GroupConfiguration
     var random: Random
     var now = Now(monotonic: .zero, wallMicroseconds: 0)
+    var topics = GroupTopics()
+    /// Set for single groups. Looked up only.
+    var timings: [String: GroupTiming] = [:]
     var effects: [GroupEffect] = []
     /// When groups want to be looked at; see `ClassicGroup.arm`.
     var deadlines = DeadlineQueue<String>()
@@ -19,6 +22,24 @@ struct GroupContext: Sendable {
 
     mutating func reply(_ token: ReplyToken, _ reply: GroupReply) {
         effects.append(.reply(token, reply))
+    }
+
+    /// Answers when the append is durable; at once when there is none on its way.
+    mutating func reply(_ token: ReplyToken, _ reply: GroupReply, after append: AppendToken?) {
+        guard let append, case .consumer(let changes, var replies) = appends[append]?.purpose else {
+            return self.reply(token, reply)
+        }
+        replies.append((token, reply))
+        appends[append]?.purpose = .consumer(changes, replies: replies)
+    }
+
+    /// What the members of a group that follows the newer protocol are told about time.
+    func timing(of group: String) -> (sessionTimeout: Duration, heartbeatInterval: Duration) {
+        let own = timings[group]
+        return (
+            own?.sessionTimeout ?? configuration.consumerSessionTimeout,
+            own?.heartbeatInterval ?? configuration.consumerHeartbeatInterval
+        )
     }
 
     @discardableResult
@@ -55,6 +76,10 @@ struct PendingAppend: Sendable {
         /// A static member that came back under a new id without a rebalance.
         case staticReplacement(ReplyToken, JoinAnswer)
         case deletion(ReplyToken)
+        /// The state of a group of the newer protocol, and who is answered then.
+        case consumer(ConsumerGroupChanges, replies: [(ReplyToken, GroupReply)])
+        /// Offsets that an administrator wants forgotten.
+        case offsetDeletion(ReplyToken, partitions: [TopicPartition], OffsetDeleteAnswer)
         /// Nobody waits: an emptied group, expired offsets.
         case housekeeping
     }

@@ -8,8 +8,8 @@ import WireProtocol
 /// an `append` effect and calls `appended` when they are safe. Offsets become visible at that same
 /// moment, so no reader sees what a power cut could take back.
 package struct GroupCoordinator: Sendable {
-    private var groups: [String: ClassicGroup] = [:]
-    private var context: GroupContext
+    var groups: [String: ClassicGroup] = [:]
+    var context: GroupContext
     private var nextExpiryCheck: Instant?
 
     package init(configuration: GroupConfiguration = GroupConfiguration(), random: Random) {
@@ -18,8 +18,9 @@ package struct GroupCoordinator: Sendable {
 
     package var groupCount: Int { groups.count }
 
+    /// The empty name is no group that one can join, but old clients keep offsets under it.
     private func isAcceptable(group: String) -> Bool {
-        !group.isEmpty && group.utf8.count <= context.configuration.nameBytesMax
+        group.utf8.count <= context.configuration.nameBytesMax
     }
 
     private func isAcceptable(_ call: JoinCall) -> Bool {
@@ -37,7 +38,7 @@ package struct GroupCoordinator: Sendable {
         context.now = now
         let limits = context.configuration
         var error: ErrorCode?
-        if !isAcceptable(group: call.group) {
+        if call.group.isEmpty || !isAcceptable(group: call.group) {
             error = .invalidGroupId
         } else if !isAcceptable(call) {
             error = .invalidRequest
@@ -59,10 +60,14 @@ package struct GroupCoordinator: Sendable {
         if groups[call.group] == nil { groups[call.group] = ClassicGroup(id: call.group) }
         groups[call.group]?.join(call, token, &context)
         forgetIfUnused(call.group)
-        if context.deadlines.count > 2 * groups.count + 64 {
-            context.deadlines.prune { deadline, name in groups[name]?.armedAt == deadline }
-        }
+        pruneDeadlines()
         return context.takeEffects()
+    }
+
+    /// Drops the entries of the deadline queue that no group means any more.
+    mutating func pruneDeadlines() {
+        guard context.deadlines.count > 2 * groups.count + 64 else { return }
+        context.deadlines.prune { deadline, name in groups[name]?.armedAt == deadline }
     }
 
     package mutating func sync(_ call: SyncCall, _ token: ReplyToken, now: Now) -> [GroupEffect] {
@@ -93,19 +98,18 @@ package struct GroupCoordinator: Sendable {
 
     package mutating func leave(_ call: LeaveCall, _ token: ReplyToken, now: Now) -> [GroupEffect] {
         context.now = now
-        var answer = LeaveAnswer(error: .none)
         if call.group.isEmpty {
-            answer.error = .invalidGroupId
-        } else if let known = groups[call.group]?.leave(call, &context) {
-            answer = known
+            context.reply(token, .leave(LeaveAnswer(error: .invalidGroupId)))
+        } else if groups[call.group] != nil {
+            groups[call.group]?.leave(call, token, &context)
         } else {
-            answer.members = call.members.map { member in
+            let members = call.members.map { member in
                 LeaveAnswer.Member(
                     memberID: member.memberID, instanceID: member.instanceID,
                     error: .unknownMemberId)
             }
+            context.reply(token, .leave(LeaveAnswer(error: .none, members: members)))
         }
-        context.reply(token, .leave(answer))
         forgetIfUnused(call.group)
         return context.takeEffects()
     }
@@ -156,10 +160,10 @@ package struct GroupCoordinator: Sendable {
 
     // MARK: Administration
 
-    /// A group that does not exist is described as dead; what else to answer depends on the
+    /// nil when there is no such group of the classic protocol: what to answer then depends on the
     /// version of the request.
     package func describe(_ name: String) -> GroupDescription? {
-        guard let group = groups[name], !group.isDead else { return nil }
+        guard let group = groups[name], !group.isDead, group.consumer == nil else { return nil }
         return group.describe()
     }
 
@@ -171,10 +175,13 @@ package struct GroupCoordinator: Sendable {
             guard let group = groups[name] else { continue }
             let state = group.stateName
             if !wanted.isEmpty, !wanted.contains(state.lowercased()) { continue }
+            let isConsumer = group.consumer != nil
             result.append(
                 GroupListing(
-                    group: name, protocolType: group.protocolType ?? "", state: state,
-                    type: "classic"))
+                    group: name,
+                    protocolType: isConsumer
+                        ? ConsumerSubscription.protocolType : group.protocolType ?? "",
+                    state: state, type: isConsumer ? "consumer" : "classic"))
         }
         return result
     }
@@ -183,10 +190,9 @@ package struct GroupCoordinator: Sendable {
         context.now = now
         let error: ErrorCode? =
             switch groups[name] {
-            case _ where name.isEmpty: .invalidGroupId
             case nil: .groupIdNotFound
             case let group? where group.isDead: .groupIdNotFound
-            case let group? where !group.isEmpty || !group.expected.isEmpty: .nonEmptyGroup
+            case let group? where !group.hasNoMembers: .nonEmptyGroup
             default: nil
             }
         if let error {
@@ -208,6 +214,8 @@ package struct GroupCoordinator: Sendable {
     /// Forgets what groups know about a topic that is gone.
     package mutating func topicDeleted(_ topic: String, now: Now) -> [GroupEffect] {
         context.now = now
+        markStale(readersOf: topic)
+        context.topics.remove(topic)
         for name in groups.keys.sorted() {
             guard let group = groups[name], !group.isDead else { continue }
             let partitions = group.offsets.keys.filter { $0.topic == topic }
@@ -248,6 +256,17 @@ package struct GroupCoordinator: Sendable {
                 groups[name]?.phase = .empty
             }
             context.reply(reply, .delete(failure ?? .none))
+        case .consumer(let changes, let replies):
+            groups[name]?.consumerWritten(token, changes, failure: failure)
+            for (reply, answer) in replies {
+                context.reply(reply, failure.map { answer.failed($0) } ?? answer)
+            }
+        case .offsetDeletion(let reply, let partitions, let answer):
+            if failure == nil {
+                for partition in partitions { groups[name]?.offsets[partition] = nil }
+            }
+            let done = GroupReply.offsetDelete(answer)
+            context.reply(reply, failure.map { done.failed($0) } ?? done)
         case .housekeeping:
             break
         }
@@ -285,12 +304,10 @@ package struct GroupCoordinator: Sendable {
             guard groups[name]?.isDead == false else { continue }
             let expired = groups[name]?.removeExpiredOffsets(now: now, retention: retention) ?? []
             if !expired.isEmpty { appendTombstones(of: expired, group: name) }
-            guard let group = groups[name], group.isEmpty, group.offsets.isEmpty,
+            guard let group = groups[name], group.hasNoMembers, group.offsets.isEmpty,
                 group.commitsInFlight.isEmpty, group.expected.isEmpty
             else { continue }
-            context.append(
-                [GroupRecord(key: GroupRecordFormat.groupKey(name), value: nil)], group: name,
-                purpose: .housekeeping)
+            context.append(group.tombstones(), group: name, purpose: .housekeeping)
             groups[name] = nil
         }
     }
@@ -306,7 +323,7 @@ package struct GroupCoordinator: Sendable {
         }
     }
 
-    private mutating func forgetIfUnused(_ name: String) {
+    mutating func forgetIfUnused(_ name: String) {
         if groups[name]?.isForgettable == true { groups[name] = nil }
     }
 
@@ -331,7 +348,17 @@ package struct GroupCoordinator: Sendable {
             // must not be lost.
             var group = ClassicGroup(id: name)
             group.offsets = offsets
-            groups[name] = offsets.isEmpty ? nil : group
+            group.consumer = groups[name]?.consumer
+            groups[name] = group
+            forgetIfUnused(name)
+        case .consumer(let record):
+            let name = record.group
+            if groups[name] == nil {
+                guard !record.isTombstone else { return }
+                groups[name] = ClassicGroup(id: name)
+            }
+            groups[name]?.replay(record)
+            forgetIfUnused(name)
         case .unknown:
             break
         }
@@ -340,7 +367,10 @@ package struct GroupCoordinator: Sendable {
     /// All partitions were replayed: members get a fresh session to report back.
     package mutating func finishReplay(now: Now) {
         context.now = now
-        for name in groups.keys.sorted() { groups[name]?.resume(&context) }
+        for name in groups.keys.sorted() {
+            groups[name]?.resume(&context)
+            forgetIfUnused(name)
+        }
         nextExpiryCheck = now.monotonic + context.configuration.offsetsRetentionCheckInterval
     }
 

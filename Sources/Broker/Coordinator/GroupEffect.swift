@@ -43,4 +43,21 @@ package enum GroupReply: Sendable, Equatable {
     case leave(LeaveAnswer)
     case commit(CommitAnswer)
     case delete(ErrorCode)
+    case consumerHeartbeat(ConsumerHeartbeatAnswer)
+    case offsetDelete(OffsetDeleteAnswer)
+
+    /// The same answer after the log refused what it rests on.
+    func failed(_ code: ErrorCode) -> GroupReply {
+        switch self {
+        case .join(let answer): .join(JoinAnswer(error: code, memberID: answer.memberID))
+        case .sync: .sync(SyncAnswer(error: code))
+        case .heartbeat: .heartbeat(code)
+        case .leave: .leave(LeaveAnswer(error: code))
+        case .commit(let answer): .commit(CommitAnswer(errors: answer.errors.map { _ in code }))
+        case .delete: .delete(code)
+        case .consumerHeartbeat: .consumerHeartbeat(ConsumerHeartbeatAnswer(error: code))
+        case .offsetDelete(let answer):
+            .offsetDelete(OffsetDeleteAnswer(error: code, errors: answer.errors))
+        }
+    }
 }

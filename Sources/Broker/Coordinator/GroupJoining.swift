@@ -9,6 +9,14 @@ extension ClassicGroup {
             context.reply(token, .join(JoinAnswer(error: error, memberID: call.memberID)))
         }
         if isDead { return refuse(.coordinatorNotAvailable, &context) }
+        if let consumer {
+            if !consumer.members.isEmpty { return joinEmulated(call, token, &context) }
+            // An empty group may change its protocol without anybody noticing.
+            if !call.memberID.isEmpty { return refuse(.unknownMemberId, &context) }
+            unwritten += consumer.tombstones()
+            self.consumer = nil
+            write(nil, &context)
+        }
         let isKnown =
             !call.memberID.isEmpty
             && (members.position(of: call.memberID) != nil || expected[call.memberID] != nil)

@@ -5,7 +5,7 @@ import WireProtocol
 
 extension ClassicGroup {
     mutating func commit(_ call: CommitCall, _ token: ReplyToken, _ context: inout GroupContext) {
-        if let error = refusal(ofCommit: call.claim) {
+        if let error = refusal(of: call) {
             let errors = [ErrorCode](repeating: error, count: call.offsets.count)
             return context.reply(token, .commit(CommitAnswer(errors: errors)))
         }
@@ -39,8 +39,10 @@ extension ClassicGroup {
             records, group: id, purpose: .commit(token, offsets: accepted, answer))
     }
 
-    private func refusal(ofCommit claim: MemberClaim) -> ErrorCode? {
+    private func refusal(of call: CommitCall) -> ErrorCode? {
+        let claim = call.claim
         if isDead { return .coordinatorNotAvailable }
+        if let consumer { return consumer.refusal(ofCommit: claim, call.knowsGroupIDNotFound) }
         if claim.generation < 0, isEmpty { return nil }
         if claim.generation < 0, claim.memberID.isEmpty, claim.instanceID == nil {
             // Someone from outside would overwrite the offsets of a group at work.
@@ -92,21 +94,28 @@ extension ClassicGroup {
     private func expiryBase(
         of offset: CommittedOffset, _ partition: TopicPartition
     ) -> Timestamp? {
+        if let consumer {
+            return consumer.isSubscribed(to: partition.topic) ? nil : offset.commitTimestamp
+        }
         guard protocolType != nil else { return offset.commitTimestamp }
         if isEmpty { return stateTimestamp ?? offset.commitTimestamp }
-        guard isStable, let subscribedTopics else { return nil }
+        guard isStable, subscribedTopics != nil else { return nil }
+        return isSubscribed(to: partition.topic) ? nil : offset.commitTimestamp
+    }
+
+    /// Whether members read the topic, as far as the group can know.
+    func isSubscribed(to topic: String) -> Bool {
+        if let consumer { return consumer.isSubscribed(to: topic) }
+        guard let topics = subscribedTopics else {
+            return !members.isEmpty && protocolType == ConsumerSubscription.protocolType
+        }
         var low = 0
-        var high = subscribedTopics.count
+        var high = topics.count
         while low < high {
             let middle = (low + high) / 2
-            if subscribedTopics[middle] < partition.topic {
-                low = middle + 1
-            } else {
-                high = middle
-            }
+            if topics[middle] < topic { low = middle + 1 } else { high = middle }
         }
-        let isSubscribed = low < subscribedTopics.count && subscribedTopics[low] == partition.topic
-        return isSubscribed ? nil : offset.commitTimestamp
+        return low < topics.count && topics[low] == topic
     }
 
     /// Tombstones for everything the log may know about the group.
@@ -119,6 +128,7 @@ extension ClassicGroup {
             GroupRecord(
                 key: GroupRecordFormat.offsetKey(group: id, partition: partition), value: nil)
         }
+        if let consumer { records += consumer.tombstones() }
         records.append(GroupRecord(key: GroupRecordFormat.groupKey(id), value: nil))
         return records
     }

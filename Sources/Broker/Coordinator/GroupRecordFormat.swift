@@ -40,6 +40,8 @@ import Base
 package enum GroupRecordContent: Equatable, Sendable {
     case offset(group: String, partition: TopicPartition, CommittedOffset?)
     case group(String, GroupSnapshot?)
+    /// Of a group of the newer protocol; see `ConsumerRecordFormat`.
+    case consumer(ConsumerRecord)
     /// A kind of record of newer coordinators that this one does not keep.
     case unknown(keyVersion: Int16)
 }
@@ -163,6 +165,9 @@ package enum GroupRecordFormat {
             let content = try value.map { value throws(DecodeFailure) in try group(value) }
             return .group(name, content)
         default:
+            if let record = try ConsumerRecordFormat.decode(key: key, value: value) {
+                return .consumer(record)
+            }
             return .unknown(keyVersion: version)
         }
     }

@@ -3,6 +3,7 @@ import Base
 extension ClassicGroup {
     /// Takes the state that a record of the log describes.
     mutating func restore(_ snapshot: GroupSnapshot) {
+        consumer = nil
         protocolType = snapshot.protocolType.isEmpty ? nil : snapshot.protocolType
         generation = max(snapshot.generation, 0)
         protocolName = snapshot.protocolName
@@ -31,6 +32,41 @@ extension ClassicGroup {
 
     /// Starts the clocks of a restored group.
     mutating func resume(_ context: inout GroupContext) {
+        resumeConsumers(&context)
         for position in members.indices { refreshSession(at: position, &context) }
+    }
+
+    /// Takes what a record of the newer protocol says.
+    mutating func replay(_ record: ConsumerRecord) {
+        if case .epoch(_, nil) = record {
+            consumer = nil
+            return
+        }
+        if consumer == nil {
+            guard !record.isTombstone else { return }
+            forgetClassicMembers()
+            consumer = ConsumerGroup(id: id)
+        }
+        consumer?.replay(record)
+    }
+
+    private mutating func resumeConsumers(_ context: inout GroupContext) {
+        consumer?.finishRestore()
+        if consumer?.epoch == 0, consumer?.members.isEmpty == true { consumer = nil }
+        guard let group = consumer else { return }
+        let now = context.now.monotonic
+        let session = context.timing(of: id).sessionTimeout
+        for member in group.members.values {
+            let own = member.classic.map {
+                Duration.milliseconds(max($0.sessionTimeoutMilliseconds, 0))
+            }
+            consumer?.setDeadlines(of: member.id) {
+                $0.session = now + (own ?? session)
+                if member.state == .unrevoked, member.classic == nil {
+                    $0.rebalance = now + member.rebalanceTimeout
+                }
+            }
+        }
+        if let group = consumer { arm(group.earliestDeadline, &context) }
     }
 }

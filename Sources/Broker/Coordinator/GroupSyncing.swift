@@ -11,6 +11,7 @@ extension ClassicGroup {
             context.reply(token, .sync(SyncAnswer(error: error)))
         }
         if isDead { return refuse(.coordinatorNotAvailable, &context) }
+        if consumer != nil { return syncEmulated(call, token, &context) }
         if let error = refusal(of: claim) { return refuse(error, &context) }
         if let type = call.protocolType, type != protocolType {
             return refuse(.inconsistentGroupProtocol, &context)
@@ -122,6 +123,7 @@ extension ClassicGroup {
 
     mutating func heartbeat(_ claim: MemberClaim, _ context: inout GroupContext) -> ErrorCode {
         if isDead { return .coordinatorNotAvailable }
+        if consumer != nil { return heartbeatEmulated(claim, &context) }
         if let error = refusal(of: claim) { return error }
         guard let position = members.position(of: claim.memberID) else { return .unknownMemberId }
         switch phase {
@@ -143,8 +145,14 @@ extension ClassicGroup {
 
     // MARK: Leaving
 
-    mutating func leave(_ call: LeaveCall, _ context: inout GroupContext) -> LeaveAnswer {
-        if isDead { return LeaveAnswer(error: .coordinatorNotAvailable) }
+    mutating func leave(
+        _ call: LeaveCall, _ token: ReplyToken, _ context: inout GroupContext
+    ) {
+        if isDead {
+            let answer = LeaveAnswer(error: .coordinatorNotAvailable)
+            return context.reply(token, .leave(answer))
+        }
+        if consumer != nil { return leaveEmulated(call, token, &context) }
         var answer = LeaveAnswer(error: .none)
         let before = members.count
         for member in call.members {
@@ -158,7 +166,7 @@ extension ClassicGroup {
         } else {
             completeJoinIfReady(&context)
         }
-        return answer
+        context.reply(token, .leave(answer))
     }
 
     private mutating func leave(

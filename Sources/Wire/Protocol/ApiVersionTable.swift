@@ -61,6 +61,7 @@ package struct ApiVersionTable: Hashable, Sendable {
         Entry(.incrementalAlterConfigs, 0...1),
         Entry(.alterPartitionReassignments, 0...1),
         Entry(.listPartitionReassignments, 0...0),
+        Entry(.offsetDelete, 0...0),
         Entry(.describeQuorum, 0...2),
         Entry(.updateFeatures, 0...2),
         Entry(.saslHandshake, 0...1),
@@ -74,6 +75,8 @@ package struct ApiVersionTable: Hashable, Sendable {
         Entry(.alterUserScramCredentials, 0...0),
         Entry(.describeCluster, 0...2),
         Entry(.unregisterBroker, 0...0),
+        Entry(.consumerGroupHeartbeat, 0...1),
+        Entry(.consumerGroupDescribe, 0...1),
         Entry(.listConfigResources, 0...1),
         Entry(.describeTopicPartitions, 0...0),
     ])

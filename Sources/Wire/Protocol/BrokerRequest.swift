@@ -36,6 +36,7 @@ package enum BrokerRequest: Sendable, Equatable {
     case alterClientQuotas(AlterClientQuotasRequest)
     case describeUserScramCredentials(DescribeUserScramCredentialsRequest)
     case alterUserScramCredentials(AlterUserScramCredentialsRequest)
+    case offsetDelete(OffsetDeleteRequest)
     case describeCluster(DescribeClusterRequest)
     case alterConfigs(AlterConfigsRequest)
     case alterReplicaLogDirs(AlterReplicaLogDirsRequest)
@@ -48,6 +49,8 @@ package enum BrokerRequest: Sendable, Equatable {
     case unregisterBroker(UnregisterBrokerRequest)
     case listConfigResources(ListConfigResourcesRequest)
     case describeTopicPartitions(DescribeTopicPartitionsRequest)
+    case consumerGroupHeartbeat(ConsumerGroupHeartbeatRequest)
+    case consumerGroupDescribe(ConsumerGroupDescribeRequest)
 
     /// Reads the body behind a request header. The version must be one that the layout covers:
     /// check it with an `ApiVersionTable` first.
@@ -124,6 +127,8 @@ package enum BrokerRequest: Sendable, Equatable {
         case .alterUserScramCredentials:
             self = .alterUserScramCredentials(
                 try AlterUserScramCredentialsRequest(from: &reader, version: version))
+        case .offsetDelete:
+            self = .offsetDelete(try OffsetDeleteRequest(from: &reader, version: version))
         case .describeCluster:
             self = .describeCluster(try DescribeClusterRequest(from: &reader, version: version))
         case .alterConfigs:
@@ -153,6 +158,12 @@ package enum BrokerRequest: Sendable, Equatable {
         case .describeTopicPartitions:
             self = .describeTopicPartitions(
                 try DescribeTopicPartitionsRequest(from: &reader, version: version))
+        case .consumerGroupHeartbeat:
+            self = .consumerGroupHeartbeat(
+                try ConsumerGroupHeartbeatRequest(from: &reader, version: version))
+        case .consumerGroupDescribe:
+            self = .consumerGroupDescribe(
+                try ConsumerGroupDescribeRequest(from: &reader, version: version))
         default: throw .unsupported(apiKey.publishedName)
         }
     }
@@ -192,6 +203,7 @@ package enum BrokerRequest: Sendable, Equatable {
         case .alterClientQuotas(let body): body.write(to: &writer, version: version)
         case .describeUserScramCredentials(let body): body.write(to: &writer, version: version)
         case .alterUserScramCredentials(let body): body.write(to: &writer, version: version)
+        case .offsetDelete(let body): body.write(to: &writer, version: version)
         case .describeCluster(let body): body.write(to: &writer, version: version)
         case .alterConfigs(let body): body.write(to: &writer, version: version)
         case .alterReplicaLogDirs(let body): body.write(to: &writer, version: version)
@@ -204,6 +216,8 @@ package enum BrokerRequest: Sendable, Equatable {
         case .unregisterBroker(let body): body.write(to: &writer, version: version)
         case .listConfigResources(let body): body.write(to: &writer, version: version)
         case .describeTopicPartitions(let body): body.write(to: &writer, version: version)
+        case .consumerGroupHeartbeat(let body): body.write(to: &writer, version: version)
+        case .consumerGroupDescribe(let body): body.write(to: &writer, version: version)
         }
     }
 }

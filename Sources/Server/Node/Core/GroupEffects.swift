@@ -41,6 +41,10 @@ extension BrokerNode {
             answerCommit(commit, response, places, context)
         case (.delete(let key, let place), .delete(let error)):
             groupDeleted(key, place: place, error)
+        case (.consumerHeartbeat(let context), .consumerHeartbeat(let heartbeat)):
+            answerHeartbeat(heartbeat, context)
+        case (.offsetDelete(let context, let response, let places), .offsetDelete(let deletion)):
+            answerOffsetDelete(deletion, response, places, context)
         default: preconditionFailure("the coordinator answers what was asked")
         }
     }

@@ -64,15 +64,18 @@ extension BrokerNode {
         case .topic(let topic):
             let old = image.topic(id: topic.id)
             image.apply(record)
+            coordinator.topicChanged(
+                topic.name, id: topic.id, partitionCount: topic.partitionCount)
             return follow(topic, from: old)
         case .topicRemoved(let id):
             let old = image.topic(id: id)
             image.apply(record)
             if let old { return remove(old) }
             return nil
-        case .settings:
+        case .settings(let owner, _):
             image.apply(record)
             refreshTopicDefaults()
+            configureGroup(owner)
             return nil
         case .cluster, .producerIDsReserved, .object, .objectRemoved, .leaderEpoch, .acl,
             .aclRemoved, .credential, .credentialRemoved, .quotas:

@@ -224,6 +224,13 @@ extension BrokerNode {
     /// Replays the topic of the groups. A record that can't be read is reported and left out: one
     /// group's state must not keep all others from starting.
     mutating func replayGroups() throws(Problem) {
+        for topic in image.topics.values {
+            coordinator.topicChanged(
+                topic.name, id: topic.id, partitionCount: topic.partitionCount)
+        }
+        for name in image.settingsOwners(kind: SettingsOwner.group("").kind) {
+            configureGroup(.group(name))
+        }
         guard let topic = image.topic(Self.offsetsTopic) else {
             return coordinator.finishReplay(now: now)
         }

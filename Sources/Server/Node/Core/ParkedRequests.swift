@@ -97,6 +97,9 @@ enum ParkedGroupRequest: Sendable {
     /// The answer, and where in it each entry given to the coordinator belongs.
     case commit(RequestContext, OffsetCommitResponse, places: [(topic: Int, partition: Int)])
     case delete(RequestKey, place: Int)
+    case consumerHeartbeat(RequestContext)
+    /// As for commits.
+    case offsetDelete(RequestContext, OffsetDeleteResponse, places: [(topic: Int, partition: Int)])
 }
 
 /// A DeleteGroups request with groups that are not deleted yet.

@@ -136,6 +136,7 @@ extension BrokerNode {
         case .createPartitions(let request): createPartitions(request, context)
         case .deleteGroups(let request): deleteGroups(request, context)
         case .incrementalAlterConfigs(let request): incrementalAlterConfigs(request, context)
+        case .offsetDelete(let request): offsetDelete(request, context)
         case .describeCluster(let request): describeCluster(request, context)
         case .alterConfigs(let request): alterConfigs(request, context)
         case .alterReplicaLogDirs(let request): alterReplicaLogDirs(request, context)
@@ -159,6 +160,9 @@ extension BrokerNode {
         case .describeAcls(let request): describeAcls(request, context)
         case .createAcls(let request): createAcls(request, context)
         case .deleteAcls(let request): deleteAcls(request, context)
+        case .consumerGroupHeartbeat(let request):
+            consumerGroupHeartbeat(request, context, frame)
+        case .consumerGroupDescribe(let request): consumerGroupDescribe(request, context)
         }
     }
 

@@ -13,9 +13,7 @@ extension BrokerNode {
                 response.groups.append(entry)
                 continue
             }
-            if name.isEmpty {
-                entry.errorCode = .invalidGroupId
-            } else if let group = coordinator.describe(name) {
+            if let group = coordinator.describe(name) {
                 entry.groupState = group.state
                 entry.protocolType = group.protocolType
                 entry.protocolData = group.protocolName
@@ -29,7 +27,7 @@ extension BrokerNode {
                 entry.groupState = "Dead"
                 if context.version >= 6 {
                     entry.errorCode = .groupIdNotFound
-                    entry.errorMessage = "there is no group \(name)"
+                    entry.errorMessage = "there is no group \(name) of the classic protocol"
                 }
             }
             if request.includeAuthorizedOperations {

@@ -47,10 +47,6 @@ extension BrokerNode {
                 errorMessage: "\(context.principal.text) may not describe \(key)")
         }
         switch kind {
-        case .group where key.isEmpty:
-            return .init(
-                key: key, nodeId: -1, port: -1, errorCode: .invalidGroupId,
-                errorMessage: "the group id is empty")
         case .group:
             let listener = listener(of: context)
             return .init(

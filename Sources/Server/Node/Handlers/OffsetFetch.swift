@@ -16,6 +16,13 @@ extension BrokerNode {
                     response.groups.append(result)
                     continue
                 }
+                if let refusal = coordinator.refusalOfFetch(
+                    group: group.groupId, memberID: group.memberId, epoch: group.memberEpoch)
+                {
+                    result.errorCode = refusal
+                    response.groups.append(result)
+                    continue
+                }
                 result.topics =
                     context.version >= 10
                     ? offsetsByID(of: group)

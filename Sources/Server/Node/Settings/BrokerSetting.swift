@@ -70,5 +70,7 @@ enum Inert {
     static let classes = "there is no Java to load classes into"
     static let sockets = "the system chooses"
     static let metrics = "metrics are at /metrics"
+    static let builtIn = "both are always there, and no others"
+    static let patterns = "patterns are looked up again when topics change"
     static let notYet = "not implemented in this version"
 }

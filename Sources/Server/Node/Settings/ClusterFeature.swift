@@ -17,7 +17,8 @@ struct ClusterFeature: Sendable {
 
     /// In order of their names. A feature is listed when it works.
     static let all = [
-        ClusterFeature("metadata.version", 7...29, level: 29)
+        ClusterFeature("group.version", 0...1, level: 1),
+        ClusterFeature("metadata.version", 7...29, level: 29),
     ]
 }
 

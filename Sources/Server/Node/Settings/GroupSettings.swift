@@ -1,4 +1,6 @@
 import Base
+import Coordinator
+import Quorum
 import WireProtocol
 
 /// The settings that a single group may have. Their defaults are the broker's.
@@ -54,6 +56,17 @@ enum GroupSettings {
         all.first { $0.name == name }
     }
 
+    /// What the settings of a group mean to its coordinator; nil for nothing.
+    static func timing(_ settings: OrderedMap<String, String>) -> GroupTiming? {
+        func milliseconds(_ name: String) -> Duration? {
+            settings[name].flatMap { Int64($0) }.map { .milliseconds($0) }
+        }
+        var timing = GroupTiming()
+        timing.sessionTimeout = milliseconds("consumer.session.timeout.ms")
+        timing.heartbeatInterval = milliseconds("consumer.heartbeat.interval.ms")
+        return timing == GroupTiming() ? nil : timing
+    }
+
     /// Why these settings can't be a group's; nil when they can. Times stay between the bounds
     /// that the broker was started with.
     static func complaint(
@@ -78,5 +91,13 @@ enum GroupSettings {
             }
         }
         return nil
+    }
+}
+
+extension BrokerNode {
+    /// Tells the coordinator what is set for a group, now that it is durable.
+    mutating func configureGroup(_ owner: SettingsOwner) {
+        guard owner.kind == SettingsOwner.group("").kind else { return }
+        coordinator.configure(owner.name, GroupSettings.timing(image.settings(of: owner)))
     }
 }

@@ -143,6 +143,39 @@ package struct ServerSettings: Sendable {
         whole("fetch.max.bytes", 1024...1_073_741_824, "the largest answer to a fetch") {
             $1.node.fetchBytesMax = Int($0)
         },
+        milliseconds(
+            "group.consumer.heartbeat.interval.ms", "how often members of the new protocol call"
+        ) { $1.node.groups.consumerHeartbeatInterval = $0 },
+        milliseconds(
+            "group.consumer.max.heartbeat.interval.ms", "the longest such interval of a group"
+        ) { $1.node.groups.consumerHeartbeatIntervalMax = $0 },
+        milliseconds(
+            "group.consumer.max.session.timeout.ms", "the longest session that a group may set"
+        ) { $1.node.groups.consumerSessionTimeoutMax = $0 },
+        whole("group.consumer.max.size", 1...1_000_000, "the most members in the new protocol") {
+            $1.node.groups.consumerMembersMax = Int($0)
+        },
+        Setting(
+            name: "group.consumer.migration.policy",
+            text: "which ways groups with members may change their protocol"
+        ) { value, settings in
+            guard let policy = GroupConfiguration.MigrationPolicy(rawValue: value.lowercased())
+            else {
+                let names = GroupConfiguration.MigrationPolicy.allCases.map(\.rawValue)
+                return names.joined(separator: ", ")
+            }
+            settings.node.groups.migrationPolicy = policy
+            return nil
+        },
+        milliseconds(
+            "group.consumer.min.heartbeat.interval.ms", "the shortest such interval of a group"
+        ) { $1.node.groups.consumerHeartbeatIntervalMin = $0 },
+        milliseconds(
+            "group.consumer.min.session.timeout.ms", "the shortest session that a group may set"
+        ) { $1.node.groups.consumerSessionTimeoutMin = $0 },
+        milliseconds(
+            "group.consumer.session.timeout.ms", "a silent member of the new protocol is gone"
+        ) { $1.node.groups.consumerSessionTimeout = $0 },
         whole(
             "group.initial.rebalance.delay.ms", 0...3_600_000,
             "how long an empty group waits for more members"

@@ -6,35 +6,56 @@ extension BrokerSettings {
     /// How groups and transactions are kept.
     static let groups: [BrokerSetting] = [
         .inert(
-            "group.consumer.assignors", .list, "uniform,range", Inert.notYet,
+            "group.consumer.assignors", .list, "uniform,range", Inert.builtIn,
             "Assignors of the consumer protocol."),
+        .live(
+            "group.consumer.heartbeat.interval.ms", .int, "5000",
+            "How often members of the consumer protocol call."
+        ) {
+            "\($0.groups.consumerHeartbeatInterval.wholeMilliseconds)"
+        },
+        .live(
+            "group.consumer.max.heartbeat.interval.ms", .int, "15000",
+            "The longest such interval of a group."
+        ) {
+            "\($0.groups.consumerHeartbeatIntervalMax.wholeMilliseconds)"
+        },
+        .live(
+            "group.consumer.max.session.timeout.ms", .int, "60000",
+            "The longest session of the consumer protocol."
+        ) {
+            "\($0.groups.consumerSessionTimeoutMax.wholeMilliseconds)"
+        },
+        .live("group.consumer.max.size", .int, "2147483647", "The most members it has.") {
+            "\($0.groups.consumerMembersMax)"
+        },
+        .live(
+            "group.consumer.migration.policy", .string, "bidirectional",
+            "Which ways groups may change their protocol."
+        ) {
+            "\($0.groups.migrationPolicy.rawValue)"
+        },
+        .live(
+            "group.consumer.min.heartbeat.interval.ms", .int, "5000",
+            "The shortest such interval of a group."
+        ) {
+            "\($0.groups.consumerHeartbeatIntervalMin.wholeMilliseconds)"
+        },
+        .live(
+            "group.consumer.min.session.timeout.ms", .int, "45000",
+            "The shortest session of the consumer protocol."
+        ) {
+            "\($0.groups.consumerSessionTimeoutMin.wholeMilliseconds)"
+        },
         .inert(
-            "group.consumer.heartbeat.interval.ms", .int, "5000", Inert.notYet,
-            "How often members of the consumer protocol call."),
-        .inert(
-            "group.consumer.max.heartbeat.interval.ms", .int, "15000", Inert.notYet,
-            "The longest such interval of a group."),
-        .inert(
-            "group.consumer.max.session.timeout.ms", .int, "60000", Inert.notYet,
-            "The longest session of the consumer protocol."),
-        .inert(
-            "group.consumer.max.size", .int, "2147483647", Inert.notYet,
-            "The most members it has."),
-        .inert(
-            "group.consumer.migration.policy", .string, "bidirectional", Inert.notYet,
-            "Which ways groups may change their protocol."),
-        .inert(
-            "group.consumer.min.heartbeat.interval.ms", .int, "5000", Inert.notYet,
-            "The shortest such interval of a group."),
-        .inert(
-            "group.consumer.min.session.timeout.ms", .int, "45000", Inert.notYet,
-            "The shortest session of the consumer protocol."),
-        .inert(
-            "group.consumer.regex.refresh.interval.ms", .int, "600000", Inert.notYet,
+            "group.consumer.regex.refresh.interval.ms", .int, "600000", Inert.patterns,
             "How often subscribed patterns are looked up again."),
-        .inert(
-            "group.consumer.session.timeout.ms", .int, "45000", Inert.notYet,
-            "After this silence such a member is gone."),
+        .live(
+            "group.consumer.session.timeout.ms", .int, "45000",
+            "After this silence such a member is gone."
+        ) {
+            "\($0.groups.consumerSessionTimeout.wholeMilliseconds)"
+        },
         .inert(
             "group.coordinator.append.linger.ms", .int, "5", Inert.journal,
             "How long records of groups wait for company."),
