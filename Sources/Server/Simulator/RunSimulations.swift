@@ -13,7 +13,8 @@ package func simulateOneNode(seed: UInt64, options: SimulationOptions) -> Simula
     return simulation.run()
 }
 
-/// Runs many seeds, each for the log alone and for a whole node, and reports what goes wrong. Returns how many seeds failed.
+/// Runs many seeds, each for the log alone, for a whole node and for groups, and reports what goes
+/// wrong. Returns how many seeds failed.
 package func runSimulations(
     seeds: Range<UInt64>, options: SimulationOptions, report: (String) -> Void
 ) -> Int {
@@ -21,7 +22,9 @@ package func runSimulations(
     var total = SimulationResult(seed: 0)
     for seed in seeds {
         var hasFailed = false
-        for (what, simulate) in [("log", simulateLog), ("node", simulateOneNode)] {
+        for (what, simulate) in [
+            ("log", simulateLog), ("node", simulateOneNode), ("groups", simulateGroups),
+        ] {
             let result = simulate(seed, options)
             total.add(result)
             guard !result.anomalies.isEmpty else { continue }
