@@ -65,6 +65,31 @@ import WireProtocol
         #expect(node.paused[id.value] != nil)
     }
 
+    @Test func `who takes too much of the time waits before the next request`() throws {
+        var node = try NodeHarness()
+        #expect(!node.node.measuresRequests)
+        try set(&node, "request_percentage", 1, clientID: "test")
+        #expect(node.node.measuresRequests)
+        let id = node.connect()
+        _ = try node.call(MetadataRequest(topics: []), version: 9, on: id)
+        func took(_ milliseconds: Int64) -> [NodeEffect] {
+            var effects: [NodeEffect] = []
+            node.node.requestTook(
+                .milliseconds(milliseconds), of: id, now: node.now, into: &effects)
+            return effects
+        }
+        // One percent of ten seconds is free.
+        #expect(took(90).isEmpty)
+        guard case .pause(let paused, let until)? = took(20).first else {
+            Issue.record("110 ms in ten seconds are more than one percent")
+            return
+        }
+        #expect(paused == id)
+        #expect(until.nanoseconds - node.now.monotonic.nanoseconds <= 1_000_000_000)
+        try set(&node, "request_percentage", 0, clientID: "test", remove: true)
+        #expect(!node.node.measuresRequests)
+    }
+
     @Test func `the most special quota counts, and is shared by whom it is for`() {
         var meters = QuotaMeters()
         let kind = QuotaKind.producerByteRate

@@ -22,8 +22,8 @@ package struct MetadataImage: Sendable {
     package private(set) var acls = AclSet()
     package private(set) var credentials: OrderedMap<ScramCredentialKey, ScramCredential> = [:]
     package private(set) var quotas: OrderedMap<QuotaEntity, OrderedMap<QuotaKind, Double>> = [:]
-    /// Rises when `quotas` changes.
-    package private(set) var quotaVersion = 0
+    /// Whether any of `quotas` is about the time of requests.
+    package private(set) var hasRequestQuotas = false
 
     /// Producer ids are handed out from blocks, so that one record serves a thousand producers.
     package static let producerIDBlock: Int64 = 1000
@@ -101,7 +101,7 @@ package struct MetadataImage: Sendable {
         case .credentialRemoved(let key): credentials[key] = nil
         case .quotas(let entity, let values):
             quotas[entity] = values.isEmpty ? nil : values
-            quotaVersion += 1
+            hasRequestQuotas = quotas.contains { $0.value[.requestPercentage] != nil }
         }
     }
 

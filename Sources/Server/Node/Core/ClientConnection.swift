@@ -53,6 +53,8 @@ struct ClientConnection: Sendable {
     let host: String
     let listener: Int
     var principal: Principal
+    /// What the last request called its client, where somebody wants to know.
+    var lastClientID = ""
     var authentication: Authentication
 
     init(peer: String, listener: Int, principal: Principal, mustSignOn: Bool) {

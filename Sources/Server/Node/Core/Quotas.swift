@@ -32,10 +32,33 @@ extension BrokerNode {
     }
 
     private mutating func pause(_ context: RequestContext, _ wait: Duration) -> Int32 {
-        guard wait > .zero else { return 0 }
-        counters.throttledRequests += 1
-        output.append(.pause(context.key.connection, until: now.monotonic + wait))
+        pause(context.key.connection, wait)
         return Int32(clamping: wait.wholeMilliseconds)
+    }
+
+    private mutating func pause(_ id: ConnectionID, _ wait: Duration) {
+        guard wait > .zero else { return }
+        counters.throttledRequests += 1
+        output.append(.pause(id, until: now.monotonic + wait))
+    }
+
+    /// Whether the driver is to say how long requests take.
+    package var measuresRequests: Bool { image.hasRequestQuotas }
+
+    /// Counts the time of a request against its client's quota. The answer is made already, so the
+    /// client is not told: its next request waits, at most a second.
+    package mutating func requestTook(
+        _ duration: Duration, of id: ConnectionID, now: Now, into effects: inout [NodeEffect]
+    ) {
+        guard let connection = connections[id] else { return }
+        self.now = now
+        let percentSeconds = Double(duration.wholeNanoseconds) / 1e7
+        let wait = quotaMeters.record(
+            .requestPercentage, percentSeconds, user: connection.principal.name,
+            clientID: connection.lastClientID, quotas: image.quotas, now: now.monotonic)
+        pause(id, min(wait, .seconds(1)))
+        effects.append(contentsOf: output)
+        output.removeAll(keepingCapacity: true)
     }
 
     static let tooManyChanges = "the quota for changes is used up; try again later"

@@ -89,6 +89,7 @@ extension BrokerNode {
                     + "version \(header.apiVersion): \(error)")
         }
         guard let begun = connections[id]?.beginRequest() else { return }
+        if measuresRequests { connections[id]?.lastClientID = header.clientId ?? "" }
         let context = RequestContext(
             key: RequestKey(connection: id, sequence: begun.sequence), version: header.apiVersion,
             correlationId: header.correlationId, clientID: header.clientId ?? "",

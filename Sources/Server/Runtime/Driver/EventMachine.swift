@@ -8,8 +8,22 @@ package protocol EventMachine {
     mutating func accept(_ event: NodeEvent, now: Now, into effects: inout [NodeEffect])
     /// Ends a round, after its last event.
     mutating func finishRound(now: Now, into effects: inout [NodeEffect])
+    /// Whether `requestTook` is wanted.
+    var measuresRequests: Bool { get }
+    /// How long `accept` took with the request that was given to it last.
+    mutating func requestTook(
+        _ duration: Duration, of connection: ConnectionID, now: Now,
+        into effects: inout [NodeEffect])
     /// Makes everything durable; no event follows.
     mutating func close(now: Now) throws(Problem)
+}
+
+extension EventMachine {
+    package var measuresRequests: Bool { false }
+    package mutating func requestTook(
+        _ duration: Duration, of connection: ConnectionID, now: Now,
+        into effects: inout [NodeEffect]
+    ) {}
 }
 
 /// How the loop ended.

@@ -540,7 +540,14 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private func deliver(_ connection: Connection) {
         for _ in 0..<settings.requestsPerRound {
             guard let request = connection.nextRequest() else { break }
+            guard machine.measuresRequests else {
+                accept(.request(connection.id, request))
+                continue
+            }
+            let began = SystemClock.monotonic
             accept(.request(connection.id, request))
+            machine.requestTook(
+                SystemClock.monotonic - began, of: connection.id, now: now, into: &effects)
         }
         if !connection.isBacklogDone(), !connection.isBacklogged {
             connection.isBacklogged = true
