@@ -107,3 +107,23 @@ def test_changes_beyond_the_quota_are_refused(server):
     other.create_topics([NewTopic("more", 1, 1)])
     admin.close()
     other.close()
+
+
+def test_a_client_that_keeps_the_broker_busy_waits(server):
+    def ask(client_id, count):
+        request = struct.pack(">hhi", 3, 1, 7) + text(client_id) + struct.pack(">i", -1)
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", server.kafka_port), timeout=30) as connection:
+            for _ in range(count):
+                connection.sendall(struct.pack(">i", len(request)) + request)
+                length = struct.unpack(">i", connection.recv(4, socket.MSG_WAITALL))[0]
+                assert len(connection.recv(length, socket.MSG_WAITALL)) == length
+        return time.monotonic() - began
+
+    # A thousandth of a percent of ten seconds is a tenth of a millisecond.
+    set_quota(server, "busy-reader", "request_percentage", 0.001)
+    ask("busy-reader", 20)
+    assert ask("busy-reader", 4) > 2
+    assert ask("idle-reader", 200) < 2
+    set_quota(server, "busy-reader", "request_percentage", 0, remove=True)
+    assert ask("busy-reader", 50) < 2
