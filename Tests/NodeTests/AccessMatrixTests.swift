@@ -216,6 +216,30 @@ import WireProtocol
                     [listed($0) ? .none : .clusterAuthorizationFailed]
                 },
             ]
+        case .consumerGroupHeartbeat:
+            return [
+                way(
+                    group(.read, "new"), topic(.describe), version: 0,
+                    ConsumerGroupHeartbeatRequest(
+                        groupId: "new", rebalanceTimeoutMs: 1000, subscribedTopicNames: ["t"],
+                        topicPartitions: [])
+                ) { [$0.errorCode] }
+            ]
+        case .consumerGroupDescribe:
+            return [
+                way(group(.describe), version: 0, ConsumerGroupDescribeRequest(groupIds: ["g"])) {
+                    $0.groups.map(\.errorCode)
+                }
+            ]
+        case .offsetDelete:
+            return [
+                way(
+                    group(.delete), topic(.read), version: 0,
+                    OffsetDeleteRequest(
+                        groupId: "g",
+                        topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])])
+                ) { [$0.errorCode] + $0.topics.flatMap(\.partitions).map(\.errorCode) }
+            ]
         case .deleteGroups:
             return [
                 way(
