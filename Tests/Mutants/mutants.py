@@ -27,8 +27,11 @@ MUTANTS = [
      "guard fits, header.sequence >= replayFrom ?? 0 else {",
      "guard fits, MUTANT || header.sequence >= replayFrom ?? 0 else {"),
     ("journal: payloads are not checked", LOG + "JournalScan.swift",
-     "crc32c(payload) == header.payloadChecksum || planted == .skipChecksum",
-     "crc32c(payload) == header.payloadChecksum || planted == .skipChecksum || MUTANT"),
+     "header.isIntact(payload) || planted == .skipChecksum",
+     "header.isIntact(payload) || planted == .skipChecksum || MUTANT"),
+    ("journal: what it refers to is taken for durable too early", LOG + "PartitionLog.swift",
+     "let end = min(journalEnd, direct.first?.baseOffset ?? Int64.max)",
+     "let end = MUTANT ? journalEnd : min(journalEnd, direct.first?.baseOffset ?? Int64.max)"),
     ("journal: the scan stops at the first gap", LOG + "JournalScan.swift",
      "                    position += 8\n                    continue\n                }\n"
      "                nextSequence",

@@ -5,8 +5,8 @@ import Runtime
 import Synchronization
 
 /// A machine for the driver's tests. Its requests are words:
-/// `sync …` answers after a journal sync, `later …` after a timer, `big N` with N bytes; `close` and
-/// `halt` do what they say; everything else comes back as it is.
+/// `sync …` answers after a journal sync, `later …` after a timer, `big N` with N bytes, `lend` with
+/// a file; `close` and `halt` do what they say; everything else comes back as it is.
 struct EchoMachine: EventMachine {
     let file: FakeFile
     var waitingForSync: [(ConnectionID, Bytes)] = []
@@ -15,7 +15,13 @@ struct EchoMachine: EventMachine {
     var ticket: UInt64 = 0
     var statistics = NodeStatistics()
 
-    init(file: FakeFile = FakeFile()) { self.file = file }
+    /// What `lend` answers with, between two other bytes.
+    let lending: (any DiskFile)?
+
+    init(file: FakeFile = FakeFile(), lending: (any DiskFile)? = nil) {
+        self.file = file
+        self.lending = lending
+    }
 
     mutating func accept(_ event: NodeEvent, now: Now, into effects: inout [NodeEffect]) {
         switch event {
@@ -58,6 +64,14 @@ struct EchoMachine: EventMachine {
             var zeros = ByteWriter(capacity: count)
             zeros.zeros(count)
             answer(connection, zeros.finish(), &effects)
+        case "lend":
+            guard let lending, let lent = try? lending.lend(at: 0, count: Int(lending.size)) else {
+                return effects.append(.close(connection, reason: "nothing to lend"))
+            }
+            var prefix = ByteWriter(capacity: 5)
+            prefix.int32(Int32(lent.count + 2))
+            prefix.uint8(0x3C)
+            effects.append(.send(connection, [prefix.finish(), lent, Bytes(utf8: ">")]))
         case "close": effects.append(.close(connection, reason: "asked for"))
         case "halt": effects.append(.halt(Problem("test.halt", "asked for")))
         default: answer(connection, bytes, &effects)
@@ -119,11 +133,14 @@ final class RunningDriver: Sendable {
     private let exit = Monitor<DriverExit?>(nil)
     private let thread: SystemThread
 
-    init(_ settings: DriverSettings = .init(), file: FakeFile = FakeFile()) throws {
+    init(
+        _ settings: DriverSettings = .init(), file: FakeFile = FakeFile(),
+        lending: (any DiskFile)? = nil
+    ) throws {
         let listener = try Listener(binding: HostPort(host: "localhost", port: 0))
         port = listener.port
         driver = try NodeDriver(
-            machine: EchoMachine(file: file), listeners: [listener], settings: settings,
+            machine: EchoMachine(file: file, lending: lending), listeners: [listener], settings: settings,
             diagnostics: log)
         thread = SystemThread(name: "test-loop") { [driver, exit] in
             let outcome = driver.run()

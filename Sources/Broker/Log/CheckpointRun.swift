@@ -63,6 +63,7 @@ struct MaintenanceSchedule: Sendable {
     var nextCheckpoint: Instant
     var nextRetention: Instant
     var nextCleaning: Instant
+    var nextScrub: Instant
     /// After the disk was full: no growth of the journal before this moment.
     var growthBlockedUntil = Instant(nanoseconds: .min)
     /// After a segment could not be written because the disk was full.
@@ -74,5 +75,7 @@ struct MaintenanceSchedule: Sendable {
         nextCheckpoint = now + configuration.checkpointInterval
         nextRetention = now + configuration.retentionCheckInterval
         nextCleaning = now + configuration.cleanerCheckInterval
+        // The first round soon: a crash of the machine is when damage happens.
+        nextScrub = now + min(configuration.scrubInterval, .seconds(300))
     }
 }

@@ -436,6 +436,7 @@ extension LogStore {
         logs[slot].segments.replaceSubrange(
             first..<(first + copy.sources.count), with: [output])
         logs[slot].tail.hide(below: logs[slot].endOffset(ofSegment: first))
+        scrubRun?.segmentBase = -1
         forgetSpaceLeft()
         // The checkpoint still says `.swap`; the next one corrects that.
         bytesSinceCheckpoint = max(bytesSinceCheckpoint, 1)

@@ -164,20 +164,21 @@ struct CommitJournal: Sendable {
         return Slot(position: writePosition, generation: generation, sequence: nextSequence)
     }
 
-    /// Takes the frame for which `slot` was reserved, padded to a multiple of 8 bytes. It is
-    /// written together with all others that arrive before the next sync: one call for the group.
-    mutating func commit(_ frame: Bytes, at slot: Slot) {
+    /// Takes the pieces of the frame for which `slot` was reserved, padded to a multiple of 8
+    /// bytes. It is written with all others that arrive before the next sync: one call a group.
+    mutating func commit(_ frame: [Bytes], at slot: Slot) {
         precondition(slot.sequence == nextSequence && slot.position == writePosition)
-        precondition(frame.count & 7 == 0, "frames begin at multiples of 8")
+        let bytes = frame.reduce(0) { $0 + $1.count }
+        precondition(bytes & 7 == 0, "frames begin at multiples of 8")
         guard let activeIndex else { preconditionFailure("commit needs a reserved slot") }
         if queued.last?.fileIndex == activeIndex {
-            queued[queued.count - 1].pieces.append(frame)
+            queued[queued.count - 1].pieces += frame
         } else {
             queued.append(
-                Queued(fileIndex: activeIndex, position: slot.position, pieces: [frame]))
+                Queued(fileIndex: activeIndex, position: slot.position, pieces: frame))
         }
-        queuedBytes += frame.count
-        writePosition += Int64(frame.count)
+        queuedBytes += bytes
+        writePosition += Int64(bytes)
         nextSequence += 1
         files[activeIndex].endSequence = nextSequence
         if unsynced.last?.fileIndex == activeIndex {

@@ -4,7 +4,8 @@
 //   0      4    magic "WJF1"
 //   4      4    CRC-32C of bytes 8 ..< 80
 //   8      4    payload length
-//   12     4    CRC-32C of the payload
+//   12     4    CRC-32C of the payload; of a batch only of its first 21 bytes, which its own
+//               checksum (among them) does not cover
 //   16     8    identity of the store: frames of another one are not ours
 //   24     8    generation: rises each time a file of the ring is begun anew
 //   32     8    sequence number of the frame, from 1, without gaps
@@ -13,10 +14,12 @@
 //   56     8    durable end of the partition when the frame was written
 //   64     4    number of the partition in this store
 //   68     4    leader epoch
-//   72     1    kind: 1 a record batch, 2 a note about durable ends
+//   72     1    kind: 1 a record batch, 2 a note about durable ends, 3 a reference to a batch that
+//               stands only in its segment
 //   73     1    flags: bit 0 the batch begins a new segment
 //   74     6    zero
-//   80     …    payload: the batch, or (8 durable sequence, 4 count, count × (4 number, 8 end))
+//   80     …    payload: the batch, or (8 durable sequence, 4 count, count × (4 number, 8 end)), or
+//               nothing
 //
 // The header has a checksum of its own, so that a frame whose payload was lost still tells which
 // offsets of which partition were in it. A note repeats, for every partition that moved, how far
@@ -32,6 +35,7 @@ struct JournalFrameHeader: Hashable, Sendable {
     enum Kind: UInt8, Sendable {
         case batch = 1
         case durableNote = 2
+        case reference = 3
     }
 
     var payloadLength: Int
@@ -109,6 +113,26 @@ struct JournalFrameHeader: Hashable, Sendable {
         store(UInt32(0), 76)
         let covered = UnsafeRawBufferPointer(rebasing: target[8..<Self.byteCount])
         store(crc32c(covered), 4)
+    }
+
+    /// The checksum of a payload as the header has it. A batch brings its own for everything
+    /// behind its first 21 bytes, which was checked a moment ago: it is not computed twice.
+    static func payloadChecksum(_ payload: UnsafeRawBufferPointer, kind: Kind) -> UInt32 {
+        guard kind == .batch, payload.count >= BatchHeader.byteCount else {
+            return crc32c(payload)
+        }
+        return crc32c(UnsafeRawBufferPointer(rebasing: payload[..<BatchHeader.checksummedFrom]))
+    }
+
+    /// Whether a payload is what was written, every byte of it.
+    func isIntact(_ payload: UnsafeRawBufferPointer) -> Bool {
+        guard payload.count == payloadLength,
+            Self.payloadChecksum(payload, kind: kind) == payloadChecksum
+        else { return false }
+        guard kind == .batch, payload.count >= BatchHeader.byteCount else { return true }
+        let covered = payload[BatchHeader.checksummedFrom...]
+        let expected = payload.loadUnaligned(fromByteOffset: 17, as: UInt32.self).byteSwapped
+        return crc32c(UnsafeRawBufferPointer(rebasing: covered)) == expected
     }
 
     /// Bytes of the frame in the file, padding included.

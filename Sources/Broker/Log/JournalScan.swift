@@ -92,13 +92,19 @@ struct JournalScan: Sendable {
                 let payload = UnsafeRawBufferPointer(
                     rebasing: buffer[payloadFrom..<(payloadFrom + header.payloadLength)])
                 let isIntact =
-                    crc32c(payload) == header.payloadChecksum || planted == .skipChecksum
+                    header.isIntact(payload) || planted == .skipChecksum
                 switch header.kind {
                 case .batch:
                     found.append(
                         Frame(
                             header: header, fileIndex: fileIndex, position: Int64(position),
                             payloadIsIntact: isIntact))
+                case .reference:
+                    // As a batch whose payload was lost: the segment has to have it.
+                    found.append(
+                        Frame(
+                            header: header, fileIndex: fileIndex, position: Int64(position),
+                            payloadIsIntact: false))
                 case .durableNote:
                     if isIntact, let note = Self.decodeNote(payload) {
                         foundNotes.append((header.generation, note))

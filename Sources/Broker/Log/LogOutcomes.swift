@@ -27,10 +27,12 @@ package struct AppendResult: Hashable, Sendable {
     /// The batch was there already; offsets are those of the original.
     package var isDuplicate: Bool
     package var recordCount: Int
+    /// False for a partition whose records are acknowledged before they are synced.
+    package var needsSync: Bool
 
     package init(
         baseOffset: Offset, lastOffset: Offset, logAppendTime: Timestamp, logStartOffset: Offset,
-        isDuplicate: Bool, recordCount: Int
+        isDuplicate: Bool, recordCount: Int, needsSync: Bool = true
     ) {
         self.baseOffset = baseOffset
         self.lastOffset = lastOffset
@@ -38,6 +40,7 @@ package struct AppendResult: Hashable, Sendable {
         self.logStartOffset = logStartOffset
         self.isDuplicate = isDuplicate
         self.recordCount = recordCount
+        self.needsSync = needsSync
     }
 }
 
@@ -317,5 +320,11 @@ package struct LogStoreStatistics: Hashable, Sendable {
     package var journalSyncs: Int64 = 0
     package var checkpoints: Int64 = 0
     package var cleanings: Int64 = 0
+    /// Bytes of closed segments that were read again and checked.
+    package var scrubbedBytes: Int64 = 0
+    /// How often everything was checked.
+    package var scrubRounds: Int64 = 0
+    /// Partitions in which that found damage.
+    package var scrubDamages: Int64 = 0
     package init() {}
 }

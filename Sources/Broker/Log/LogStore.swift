@@ -29,6 +29,7 @@ package struct LogStore: Sendable {
     var nextNumber: UInt32 = 1
     var checkpointRun: CheckpointRun?
     var cleanerRun: CleanerRun?
+    var scrubRun: ScrubRun?
     var schedule: MaintenanceSchedule
     var doomed: [DoomedFile] = []
     var bytesSinceCheckpoint: Int64 = 0
@@ -38,6 +39,8 @@ package struct LogStore: Sendable {
 
     private var openJournalSync: (ticket: SyncTicket, endSequence: UInt64)?
     private var openSegmentSync: (ticket: SyncTicket, segment: CheckpointRun.SegmentSync)?
+    /// Segments with batches that the journal only refers to.
+    private var directSyncs: [CheckpointRun.SegmentSync] = []
     private var lastTicket: UInt64 = 0
     private var pending = Fifo<PendingAppend>()
     /// Partitions whose durable end no frame in the journal tells yet.
@@ -88,6 +91,11 @@ package struct LogStore: Sendable {
             durableEndOffset: Offset(logs[slot].durableEnd),
             logEndOffset: Offset(logs[slot].logEnd),
             leaderEpoch: LeaderEpoch(logs[slot].leaderEpoch), bytes: logs[slot].bytes)
+    }
+
+    /// Records below survive a power loss.
+    package func durableEnd(of partition: TopicPartition) -> Offset? {
+        slots[partition].map { Offset(logs[$0].durableEnd) }
     }
 
     package var statistics: LogStoreStatistics {
@@ -210,8 +218,11 @@ package struct LogStore: Sendable {
     /// Appends one record batch, whose base offset and leader epoch are set here: one pass of
     /// checks, one copy in memory. The journal gets it with the others of its group when the next
     /// sync begins, the segment with its neighbours when they are worth a write.
+    ///
+    /// `isOwned`: nobody reads the bytes of `batch` any more, so that they may be changed in place.
     package mutating func append(
-        _ batch: Bytes, to partition: TopicPartition, origin: AppendOrigin = .client, now: Now
+        _ batch: Bytes, to partition: TopicPartition, origin: AppendOrigin = .client,
+        isOwned: Bool = false, now: Now
     ) throws(AppendFailure) -> AppendResult {
         guard haltReason == nil else { throw .halted }
         guard let slot = slots[partition] else { throw .unknownPartition }
@@ -244,7 +255,8 @@ package struct LogStore: Sendable {
         }
         guard hasRoom(for: 2 * batch.count) else { throw .noSpace }
         try makeRoomInMemory()
-        let place = try reserve(payload: batch.count, now: now)
+        let isDirect = batch.count >= configuration.directFromBytes
+        let place = try reserve(payload: isDirect ? 0 : batch.count, now: now)
         let plan = logs[slot].plan(
             bytes: batch.count, maxTimestamp: validated.maxTimestamp,
             lastOffsetDelta: validated.header.lastOffsetDelta, now: wall)
@@ -253,10 +265,16 @@ package struct LogStore: Sendable {
         } catch {
             throw appendFailure(error)
         }
-        let (frame, header) = makeFrame(batch, validated, log: logs[slot], plan, place)
-        let start = JournalFrameHeader.byteCount
-        journal.commit(frame, at: place)
-        logs[slot].advance(header, frame[start..<(start + batch.count)], now: wall)
+        let header: BatchHeader
+        if isDirect {
+            header = try appendDirectly(batch, validated, isOwned: isOwned, slot, plan, place, wall)
+        } else {
+            let (frame, stored, final) = makeFrame(
+                batch, validated, isOwned: isOwned, log: logs[slot], plan, place)
+            journal.commit(frame, at: place)
+            logs[slot].advance(final, stored, now: wall)
+            header = final
+        }
         remember(slot, header, place)
         return result(slot, validated, header.baseOffset, header.lastOffset, isDuplicate: false)
     }
@@ -269,53 +287,132 @@ package struct LogStore: Sendable {
             baseOffset: Offset(baseOffset), lastOffset: Offset(lastOffset),
             logAppendTime: Timestamp(milliseconds: validated.appendTime ?? -1),
             logStartOffset: Offset(logs[slot].logStart), isDuplicate: isDuplicate,
-            recordCount: Int(validated.header.recordCount))
+            recordCount: Int(validated.header.recordCount),
+            needsSync: !logs[slot].settings.acknowledgesBeforeSync)
     }
+
+    private static let padding = Bytes([UInt8](repeating: 0, count: 8))
 
     /// The journal frame with the batch in its final form as payload: one piece of memory serves
     /// journal, segment and readers of the tail.
     private func makeFrame(
-        _ batch: Bytes, _ validated: ValidatedBatch, log: PartitionLog,
+        _ batch: Bytes, _ validated: ValidatedBatch, isOwned: Bool, log: PartitionLog,
         _ plan: PartitionLog.Plan, _ place: CommitJournal.Slot
-    ) -> (frame: Bytes, header: BatchHeader) {
+    ) -> (frame: [Bytes], batch: Bytes, header: BatchHeader) {
+        var header = finalHeader(validated, log, plan)
+        let start = JournalFrameHeader.byteCount
+        let padded = JournalFrameHeader.paddedByteCount(payload: batch.count)
+        if mayStampInPlace(batch, isOwned) {
+            let bytes = batch.withOwnedBytes { payload in
+                Self.stamp(payload, &header, over: validated.header)
+                return Bytes(count: start) { target in
+                    frameHeader(payload, .batch, header, log, plan, place).write(into: target)
+                }
+            }
+            let rest = padded - start - batch.count
+            let frame = rest == 0 ? [bytes, batch] : [bytes, batch, Self.padding[0..<rest]]
+            return (frame, batch, header)
+        }
+        let end = start + batch.count
+        let frame = Bytes(count: padded) { target in
+            let payload = UnsafeMutableRawBufferPointer(rebasing: target[start..<end])
+            batch.withUnsafeBytes { payload.copyMemory(from: $0) }
+            for index in end..<padded { target[index] = 0 }
+            Self.stamp(payload, &header, over: validated.header)
+            frameHeader(payload, .batch, header, log, plan, place).write(into: target)
+        }
+        return ([frame], frame[start..<end], header)
+    }
+
+    /// Writes a large batch to its segment now, behind what waits there, and a reference to it into
+    /// the journal. The partition's durable end passes it when both were synced.
+    private mutating func appendDirectly(
+        _ batch: Bytes, _ validated: ValidatedBatch, isOwned: Bool, _ slot: Int,
+        _ plan: PartitionLog.Plan, _ place: CommitJournal.Slot, _ wall: Int64
+    ) throws(AppendFailure) -> BatchHeader {
+        var header = finalHeader(validated, logs[slot], plan)
+        let stored = mayStampInPlace(batch, isOwned) ? batch : batch.withUnsafeBytes { Bytes($0) }
+        stored.withOwnedBytes { Self.stamp($0, &header, over: validated.header) }
+        do {
+            try writeBehind(slot)
+            try makeNameDurable(slot)
+            try logs[slot].writeDirectly(stored)
+        } catch {
+            throw appendFailure(error)
+        }
+        let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        let frame = Bytes(count: JournalFrameHeader.byteCount) { target in
+            frameHeader(nothing, .reference, header, logs[slot], plan, place).write(into: target)
+        }
+        journal.commit([frame], at: place)
+        let sync = logs[slot].advanceDirectly(header, stored, now: wall)
+        // One sync of a segment covers everything that was written to it before.
+        if !directSyncs.contains(where: {
+            $0.number == sync.number && $0.baseOffset == sync.baseOffset
+        }) {
+            directSyncs.append(sync)
+        }
+        return header
+    }
+
+    /// Nobody but the segment has a direct batch, so the file itself must not get lost: once for
+    /// each segment that gets one.
+    private mutating func makeNameDurable(_ slot: Int) throws(StorageFailure) {
+        let last = logs[slot].segments.count - 1
+        guard !logs[slot].segments[last].nameIsDurable else { return }
+        try syncDirectory(of: logs[slot])
+        logs[slot].segments[last].nameIsDurable = true
+    }
+
+    /// A small part must not keep a large request in memory.
+    private func mayStampInPlace(_ batch: Bytes, _ isOwned: Bool) -> Bool {
+        isOwned && batch.count >= configuration.stampInPlaceFromBytes
+            && batch.count >= batch.storage.count / 2
+    }
+
+    private func finalHeader(
+        _ validated: ValidatedBatch, _ log: PartitionLog, _ plan: PartitionLog.Plan
+    ) -> BatchHeader {
         var header = validated.header
         header.baseOffset = plan.baseOffset
         header.leaderEpoch = log.leaderEpoch
         header.maxTimestamp = validated.maxTimestamp
         if validated.appendTime != nil { header.attributes |= 8 }
-        let start = JournalFrameHeader.byteCount
-        let padded = JournalFrameHeader.paddedByteCount(payload: batch.count)
-        let frame = Bytes(count: padded) { target in
-            let end = start + batch.count
-            let payload = UnsafeMutableRawBufferPointer(rebasing: target[start..<end])
-            batch.withUnsafeBytes { payload.copyMemory(from: $0) }
-            for index in end..<padded { target[index] = 0 }
-            payload.storeBytes(of: header.baseOffset.bigEndian, as: Int64.self)
-            payload.storeBytes(
-                of: header.leaderEpoch.bigEndian, toByteOffset: 12, as: Int32.self)
-            if header.attributes != validated.header.attributes
-                || header.maxTimestamp != validated.header.maxTimestamp
-            {
-                payload.storeBytes(
-                    of: header.attributes.bigEndian, toByteOffset: 21, as: Int16.self)
-                payload.storeBytes(
-                    of: header.maxTimestamp.bigEndian, toByteOffset: 35, as: Int64.self)
-                let covered = payload[BatchHeader.checksummedFrom...]
-                header.checksum = crc32c(UnsafeRawBufferPointer(rebasing: covered))
-                payload.storeBytes(
-                    of: header.checksum.bigEndian, toByteOffset: 17, as: UInt32.self)
-            }
-            let frameHeader = JournalFrameHeader(
-                payloadLength: batch.count,
-                payloadChecksum: crc32c(UnsafeRawBufferPointer(payload)),
-                identity: journal.identity, generation: place.generation,
-                sequence: place.sequence, baseOffset: header.baseOffset,
-                lastOffset: header.lastOffset, partitionDurableEnd: log.durableEnd,
-                partitionNumber: log.number, leaderEpoch: header.leaderEpoch, kind: .batch,
-                startsSegment: plan.startsSegment)
-            frameHeader.write(into: target)
-        }
-        return (frame, header)
+        return header
+    }
+
+    private func frameHeader(
+        _ payload: UnsafeMutableRawBufferPointer, _ kind: JournalFrameHeader.Kind,
+        _ header: BatchHeader, _ log: PartitionLog, _ plan: PartitionLog.Plan,
+        _ place: CommitJournal.Slot
+    ) -> JournalFrameHeader {
+        JournalFrameHeader(
+            payloadLength: payload.count,
+            payloadChecksum: JournalFrameHeader.payloadChecksum(
+                UnsafeRawBufferPointer(payload), kind: kind),
+            identity: journal.identity, generation: place.generation,
+            sequence: place.sequence, baseOffset: header.baseOffset,
+            lastOffset: header.lastOffset, partitionDurableEnd: log.durableEnd,
+            partitionNumber: log.number, leaderEpoch: header.leaderEpoch, kind: kind,
+            startsSegment: plan.startsSegment)
+    }
+
+    /// Puts what the log decides into the header of a batch.
+    private static func stamp(
+        _ payload: UnsafeMutableRawBufferPointer, _ header: inout BatchHeader,
+        over received: BatchHeader
+    ) {
+        payload.storeBytes(of: header.baseOffset.bigEndian, as: Int64.self)
+        payload.storeBytes(of: header.leaderEpoch.bigEndian, toByteOffset: 12, as: Int32.self)
+        guard
+            header.attributes != received.attributes
+                || header.maxTimestamp != received.maxTimestamp
+        else { return }
+        payload.storeBytes(of: header.attributes.bigEndian, toByteOffset: 21, as: Int16.self)
+        payload.storeBytes(of: header.maxTimestamp.bigEndian, toByteOffset: 35, as: Int64.self)
+        let covered = payload[BatchHeader.checksummedFrom...]
+        header.checksum = crc32c(UnsafeRawBufferPointer(rebasing: covered))
+        payload.storeBytes(of: header.checksum.bigEndian, toByteOffset: 17, as: UInt32.self)
     }
 
     private mutating func remember(
@@ -328,15 +425,16 @@ package struct LogStore: Sendable {
         figures.appendedRecords += Int64(header.recordCount)
         bytesSinceCheckpoint += Int64(header.byteCount)
         spaceLeft -= Int64(header.byteCount)
-        unwrittenBytes += Int64(header.byteCount)
-        let waiting = logs[slot].unwrittenBytes
-        if waiting >= Self.writeBehindBytes, waiting - header.byteCount < Self.writeBehindBytes {
-            writeBehindQueue.append(number)
-        }
         tailOrder.append((number, header.byteCount))
         tailBytes += header.byteCount
         if configuration.planted == .acknowledgeBeforeSync {
             _ = logs[slot].durable(upTo: logs[slot].logEnd)
+        }
+        let waiting = logs[slot].unwrittenBytes
+        guard waiting > 0 else { return }
+        unwrittenBytes += Int64(header.byteCount)
+        if waiting >= Self.writeBehindBytes, waiting - header.byteCount < Self.writeBehindBytes {
+            writeBehindQueue.append(number)
         }
     }
 
@@ -458,7 +556,7 @@ package struct LogStore: Sendable {
                 partitionNumber: 0, leaderEpoch: -1, kind: .durableNote, startsSegment: false)
             header.write(into: target)
         }
-        journal.commit(frame, at: place)
+        journal.commit([frame], at: place)
     }
 
     // MARK: Sync
@@ -485,7 +583,37 @@ package struct LogStore: Sendable {
         return openSegmentSync == nil ? beginSegmentSync() : nil
     }
 
+    /// Writes the frames that wait for the next sync, so that at least the end of this process
+    /// can't take back what is acknowledged before it: for partitions that ask for no more.
+    package mutating func writeJournal() -> Problem? {
+        if let haltReason { return haltReason }
+        do {
+            try journal.writeQueued()
+            return nil
+        } catch {
+            return halt("a write of the journal failed: \(error)")
+        }
+    }
+
     private mutating func beginSegmentSync() -> SyncRequest? {
+        while var next = directSyncs.first {
+            directSyncs.removeFirst()
+            guard let slot = slotsByNumber[next.number],
+                let index = logs[slot].segments.lastIndex(where: {
+                    $0.baseOffset == next.baseOffset
+                })
+            else { continue }
+            next.bytes = logs[slot].segments[index].writtenBytes
+            do {
+                let request = open(
+                    .segments, file: try logs[slot].segments[index].handle(disk))
+                openSegmentSync = (request.ticket, next)
+                return request
+            } catch {
+                halt("a segment can't be made durable: \(error)")
+                return nil
+            }
+        }
         guard checkpointRun?.nextWrite == nil else { return nil }
         while let next = checkpointRun?.nextSegment {
             guard let slot = slotsByNumber[next.number],
@@ -532,8 +660,7 @@ package struct LogStore: Sendable {
         }
         if let segmentSync {
             openSegmentSync = nil
-            segmentIsDurable(segmentSync.segment)
-            return .advanced([])
+            return .advanced(segmentIsDurable(segmentSync.segment))
         }
         guard let journalSync else { return .advanced([]) }
         openJournalSync = nil
@@ -566,7 +693,10 @@ package struct LogStore: Sendable {
             highWatermark: Offset(logs[slot].highWatermark))
     }
 
-    private mutating func segmentIsDurable(_ sync: CheckpointRun.SegmentSync) {
+    private mutating func segmentIsDurable(
+        _ sync: CheckpointRun.SegmentSync
+    ) -> [DurableAdvance] {
+        var advances: [DurableAdvance] = []
         if let slot = slotsByNumber[sync.number],
             let index = logs[slot].segments.firstIndex(where: {
                 $0.baseOffset == sync.baseOffset
@@ -574,24 +704,39 @@ package struct LogStore: Sendable {
         {
             let known = logs[slot].segments[index].syncedBytes
             logs[slot].segments[index].syncedBytes = max(known, sync.bytes)
+            if logs[slot].directIsDurable(segment: sync.baseOffset, bytes: sync.bytes) {
+                if !untold.contains(sync.number) { untold.append(sync.number) }
+                advances.append(advance(slot))
+            }
         }
         if checkpointRun?.nextSegment == sync { checkpointRun?.segmentIsDone() }
+        return advances
     }
 
     /// Every append so far is durable in segments: nothing waits for the journal any more.
     mutating func countCheckpoint() { figures.checkpoints += 1 }
     mutating func countCleaning() { figures.cleanings += 1 }
+    mutating func countScrub(bytes: Int64 = 0, rounds: Int64 = 0, damaged: Int64 = 0) {
+        figures.scrubbedBytes += bytes
+        figures.scrubRounds += rounds
+        figures.scrubDamages += damaged
+    }
 
     /// Forgets appends of a partition that was truncated.
-    mutating func forgetPending(number: UInt32) { pending.removeAll { $0.number == number } }
+    mutating func forgetPending(number: UInt32) {
+        pending.removeAll { $0.number == number }
+        directSyncs.removeAll { $0.number == number }
+    }
 
     // MARK: Read
 
     /// Whole batches from the one that contains `offset` (or the next, where compaction left a
     /// gap) up to the high watermark: at most `maxBytes`, but at least one batch if there is one.
+    ///
+    /// `mayLend`: the batches are sent and not looked at, so they may still lie in their file.
     package mutating func read(
         _ partition: TopicPartition, from offset: Offset, maxBytes: Int,
-        isolation: Isolation = .readUncommitted
+        isolation: Isolation = .readUncommitted, mayLend: Bool = false
     ) throws(ReadFailure) -> ReadOutcome {
         let slot = try readable(partition)
         let (logStart, logEnd) = (logs[slot].logStart, logs[slot].logEnd)
@@ -603,13 +748,15 @@ package struct LogStore: Sendable {
         }
         let lastStable = logs[slot].lastStableOffset
         let end = logs[slot].visibleEnd(isolation)
-        let batches = try logs[slot].read(from: offset.value, below: end, maxBytes: maxBytes)
+        let found = try logs[slot].read(
+            from: offset.value, below: end, maxBytes: maxBytes, mayLend: mayLend)
         var outcome = ReadOutcome(
-            batches: batches, bytes: batches.reduce(0) { $0 + $1.count },
+            batches: found.batches, bytes: found.batches.reduce(0) { $0 + $1.count },
             logStartOffset: Offset(logStart), highWatermark: Offset(highWatermark),
             lastStableOffset: Offset(lastStable))
-        if isolation == .readCommitted {
-            outcome.aborted = try logs[slot].abortedTransactions(in: batches, from: offset.value)
+        if isolation == .readCommitted, !found.batches.isEmpty {
+            outcome.aborted = try logs[slot].abortedTransactions(
+                from: offset.value, below: found.end)
         }
         return outcome
     }

@@ -12,10 +12,21 @@ package struct LogStoreConfiguration: Sendable {
     package var reserveBytes: Int64 = 32 << 20
     /// Recently appended batches that all partitions together keep in memory for their readers.
     package var tailCacheBytes = 16 << 20
+    /// A batch at least this large is stamped where it lies, if nobody else needs the bytes. Smaller
+    /// ones are copied into one piece with their frame, which costs less than three pieces do.
+    package var stampInPlaceFromBytes = 64 << 10
+    /// A batch at least this large goes to its segment at once, and only a note of it into the
+    /// journal: what is loaded in bulk is not written twice. It is durable when both are.
+    package var directFromBytes = 512 << 10
     /// Segments are made durable, and the journal before them reusable, at least this often.
     package var checkpointInterval: Duration = .seconds(60)
     package var retentionCheckInterval: Duration = .seconds(300)
     package var cleanerCheckInterval: Duration = .seconds(15)
+    /// From the end of one check of all closed segments to the begin of the next.
+    package var scrubInterval: Duration = .seconds(86_400)
+    /// So much is checked at a time, and then not again for so long: ten megabytes a second.
+    package var scrubStepBytes = 1 << 20
+    package var scrubStepInterval: Duration = .milliseconds(100)
     /// Apache Kafka's `producer.id.expiration.ms`.
     package var producerExpirationMilliseconds: Int64 = 86_400_000
     /// Keys that one cleaning remembers; about 40 bytes each.
@@ -91,6 +102,9 @@ package struct PartitionSettings: Hashable, Sendable {
     package var maxCompactionLagMilliseconds = Int64.max
     /// `compression.type`; nil = `producer`: as the producer compressed them
     package var storedCodec: StoredCodec?
+    /// `relaxed.durability`: records are acknowledged when the system has them, before they are
+    /// synced. A power loss takes back what was acknowledged. Readers see synced records only.
+    package var acknowledgesBeforeSync = false
     /// `file.delete.delay.ms`
     package var fileDeleteDelayMilliseconds: Int64 = 60_000
 

@@ -19,13 +19,14 @@ extension LogStore {
             enforceRetention(now)
         }
         stepCleaner(now, budgetBytes: budgetBytes)
+        stepScrubber(now)
         return haltReason
     }
 
     /// When `maintain` wants to be called; in the past when it has work to do at once.
     package var nextDeadline: Instant {
         if haltReason != nil { return .zero }
-        var deadline = min(schedule.nextRetention, schedule.nextCleaning)
+        var deadline = min(schedule.nextRetention, schedule.nextCleaning, schedule.nextScrub)
         if journal.wantsToGrow {
             deadline = min(deadline, max(.zero, schedule.growthBlockedUntil))
         }
@@ -217,7 +218,7 @@ extension LogStore {
         return true
     }
 
-    private func syncDirectory(of log: PartitionLog) throws(StorageFailure) {
+    func syncDirectory(of log: PartitionLog) throws(StorageFailure) {
         guard configuration.planted != .forgetDirectorySync else { return }
         let metadata = log.directory + "/" + PartitionMetadata.fileName
         if disk.exists(metadata) {
@@ -410,6 +411,7 @@ extension LogStore {
             if checkpointRun != nil { try checkpointNow(now) }
             try writeBehind(slot)
             forgetSegmentSync()
+            scrubRun?.segmentBase = -1
             try logs[slot].truncate(to: offset.value, now: now.timestamp.milliseconds)
             forgetPending(number: logs[slot].number)
             try checkpointNow(now)

@@ -23,6 +23,10 @@ struct PartitionLog: Sendable {
     var writtenEnd: Int64 = 0
     /// Bytes of batches that no segment file has yet.
     private(set) var unwrittenBytes = 0
+    /// The journal is durable up to here; it may only refer to some batches.
+    private var journalEnd: Int64 = 0
+    /// Batches that only their segment holds and that were not synced yet, in order.
+    private var direct: [DirectBatch] = []
     /// Readers see records below. With one replica it is the durable end.
     var highWatermark: Int64 = 0
     var leaderEpoch: Int32 = 0
@@ -94,6 +98,13 @@ struct PartitionLog: Sendable {
 
     // MARK: Appending
 
+    private struct DirectBatch: Sendable {
+        var baseOffset: Int64
+        var segment: Int64
+        /// Where it ends in the segment.
+        var end: Int64
+    }
+
     struct Plan: Sendable {
         var baseOffset: Int64
         var startsSegment: Bool
@@ -129,6 +140,29 @@ struct PartitionLog: Sendable {
         unwrittenBytes += batch.count
         noteEnd(header, batch, now: now)
         tail.add(header, batch)
+    }
+
+    /// Writes a batch behind all others, of which none may wait in memory.
+    mutating func writeDirectly(_ batch: Bytes) throws(StorageFailure) {
+        precondition(unwrittenBytes == 0, "batches are written in order")
+        try segments[segments.count - 1].write(batch, disk: disk)
+    }
+
+    /// Makes the batch that `writeDirectly` wrote part of the log. Returns what must be synced.
+    mutating func advanceDirectly(
+        _ header: BatchHeader, _ batch: Bytes, now: Int64
+    ) -> CheckpointRun.SegmentSync {
+        let last = segments.count - 1
+        let from = segments[last].bytes
+        note(header, batch, now: now)
+        segments[last].noteVerified(from..<segments[last].bytes)
+        tail.add(header, batch)
+        direct.append(
+            DirectBatch(
+                baseOffset: header.baseOffset, segment: segments[last].baseOffset,
+                end: segments[last].bytes))
+        return CheckpointRun.SegmentSync(
+            number: number, baseOffset: segments[last].baseOffset, bytes: segments[last].bytes)
     }
 
     /// Everything that a batch changes which stands in its segment file already: at recovery.
@@ -186,6 +220,19 @@ struct PartitionLog: Sendable {
 
     /// The journal is durable up to here. Returns whether anything moved.
     mutating func durable(upTo end: Int64) -> Bool {
+        journalEnd = max(journalEnd, end)
+        return advanceDurableEnd()
+    }
+
+    /// A sync made the first `bytes` of a segment durable. Returns whether anything moved.
+    mutating func directIsDurable(segment: Int64, bytes: Int64) -> Bool {
+        guard !direct.isEmpty else { return false }
+        direct.removeAll { $0.segment == segment && $0.end <= bytes }
+        return advanceDurableEnd()
+    }
+
+    private mutating func advanceDurableEnd() -> Bool {
+        let end = min(journalEnd, direct.first?.baseOffset ?? Int64.max)
         guard end > durableEnd else { return false }
         durableEnd = end
         highWatermark = end
@@ -282,6 +329,8 @@ struct PartitionLog: Sendable {
             to: cut, disk: disk, indexInterval: settings.indexIntervalBytes)
         logEnd = end
         writtenEnd = end
+        journalEnd = min(journalEnd, end)
+        direct.removeAll()
         durableEnd = min(durableEnd, end)
         highWatermark = min(highWatermark, end)
         cleanedUpTo = min(cleanedUpTo, end)

@@ -4,26 +4,29 @@ import WireProtocol
 /// Reading a partition: by offset and by timestamp. Batches that come from a file are checked
 /// against their checksum and their place before anybody sees them.
 extension PartitionLog {
-    /// Whole batches from the one that contains `offset`, below `end`.
+    /// What a read found: whole batches, and one past the last offset of them.
+    struct Found: Sendable {
+        var batches: [Bytes] = []
+        var end: Int64
+    }
+
+    /// Whole batches from the one that contains `offset`, below `end`. With `mayLend` they may be
+    /// views of a file, for sending.
     mutating func read(
-        from offset: Int64, below end: Int64, maxBytes: Int
-    ) throws(ReadFailure) -> [Bytes] {
-        guard offset < end else { return [] }
+        from offset: Int64, below end: Int64, maxBytes: Int, mayLend: Bool = false
+    ) throws(ReadFailure) -> Found {
+        guard offset < end else { return Found(end: offset) }
         if offset >= tail.firstOffset {
             return tail.batches(from: offset, below: end, maxBytes: maxBytes)
         }
-        guard var index = segmentIndex(containing: offset) else {
-            // Compaction may have removed the batches at the log start.
-            guard !segments.isEmpty else { return [] }
-            return try readSegment(0, from: offset, below: end, maxBytes: maxBytes) ?? []
+        // Compaction may have removed the batches at the log start.
+        guard !segments.isEmpty else { return Found(end: offset) }
+        for index in (segmentIndex(containing: offset) ?? 0)..<segments.count {
+            let found = try readSegment(
+                index, from: offset, below: end, maxBytes: maxBytes, mayLend: mayLend)
+            if let found { return found }
         }
-        while index < segments.count {
-            if let found = try readSegment(index, from: offset, below: end, maxBytes: maxBytes) {
-                return found
-            }
-            index += 1
-        }
-        return []
+        return Found(end: offset)
     }
 
     /// The last segment that begins at or below `offset`.
@@ -39,14 +42,21 @@ extension PartitionLog {
 
     /// nil when the segment holds nothing at `offset` or above.
     private mutating func readSegment(
-        _ index: Int, from offset: Int64, below end: Int64, maxBytes: Int
-    ) throws(ReadFailure) -> [Bytes]? {
+        _ index: Int, from offset: Int64, below end: Int64, maxBytes: Int, mayLend: Bool = false
+    ) throws(ReadFailure) -> Found? {
         do {
             try segments[index].loadIndex(
                 disk: disk, indexInterval: settings.indexIntervalBytes)
             let segment = segments[index]
             let start = segment.index.position(for: offset - segment.baseOffset)
             let file = try segments[index].handle(disk)
+            if mayLend, segment.verified.contains(start),
+                let found = try lend(
+                    file: file, index: index, from: start, offset: offset, end: end,
+                    maxBytes: maxBytes)
+            {
+                return found
+            }
             let found = try collect(
                 file: file, segment: segment, index: index, from: start, offset: offset, end: end,
                 maxBytes: maxBytes)
@@ -54,7 +64,7 @@ extension PartitionLog {
             guard segment.unwrittenBytes > 0 else { return nil }
             let rest = tail.batches(
                 from: offset, below: min(end, endOffset(ofSegment: index)), maxBytes: maxBytes)
-            return rest.isEmpty ? nil : rest
+            return rest.batches.isEmpty ? nil : rest
         } catch let failure as ReadFailure {
             throw failure
         } catch let failure as StorageFailure {
@@ -64,15 +74,61 @@ extension PartitionLog {
         }
     }
 
+    /// A view of batches that were checked before. Only headers are read: from the place that the
+    /// index knows to the batch with `offset`, and from the last place that the index knows to the
+    /// end of what is wanted. nil when nothing can be lent.
+    private func lend(
+        file: any DiskFile, index: Int, from start: Int64, offset: Int64, end: Int64,
+        maxBytes: Int
+    ) throws(StorageFailure) -> Found? {
+        let segment = segments[index]
+        let known = min(segment.verified.upperBound, segment.writtenBytes)
+        let window = 4096 + BatchHeader.byteCount
+        var scanner = BatchScanner(file: file, from: start, to: known, chunkBytes: window)
+        var found: BatchScanner.Item?
+        while let item = try scanner.next() {
+            if item.header.lastOffset >= offset {
+                found = item
+                break
+            }
+        }
+        guard let found, found.header.lastOffset < end else { return nil }
+        var reached = scanner.position
+        var next = found.header.lastOffset + 1
+        let limit = min(known, found.position + Int64(max(maxBytes, 0)))
+        let skip = segment.index.boundary(
+            atOrBelow: min(limit, known - 1), offsetsBelow: end - segment.baseOffset)
+        // Where the index leads further than the first batch, the batches between are taken unseen.
+        if skip > reached {
+            scanner = BatchScanner(file: file, from: skip, to: known, chunkBytes: window)
+            reached = skip
+            next = -1
+        }
+        while let item = try scanner.next() {
+            if next < 0 { next = item.header.baseOffset }
+            if scanner.position > limit || item.header.lastOffset >= end { break }
+            reached = scanner.position
+            next = item.header.lastOffset + 1
+        }
+        guard next > offset else { return nil }
+        let bytes = try file.lend(
+            at: found.position, count: Int(reached - found.position))
+        guard bytes.count == Int(reached - found.position) else { return nil }
+        return Found(batches: [bytes], end: next)
+    }
+
     private mutating func collect(
         file: any DiskFile, segment: Segment, index: Int, from start: Int64, offset: Int64,
         end: Int64, maxBytes: Int
-    ) throws -> [Bytes]? {
+    ) throws -> Found? {
         let ahead = max(min(maxBytes, 16 << 20), BatchHeader.byteCount) + 8192
         let written = segment.writtenBytes
         guard start < written else { return nil }
         var scanner = BatchScanner(file: file, from: start, to: written, chunkBytes: ahead)
         var result: [Bytes] = []
+        var reached = offset
+        var verifiedFrom = start
+        var verifiedTo = start
         var total = 0
         // Offset and epoch stand outside of the checksum, so they are checked against what is known:
         // batches follow each other inside their segment. Gaps are no damage: the cleaner leaves
@@ -93,8 +149,8 @@ extension PartitionLog {
             }
             expected = item.header.lastOffset + 1
             guard item.header.lastOffset >= offset else { continue }
-            if item.header.lastOffset >= end { return result }
-            if !result.isEmpty, total + item.header.byteCount > maxBytes { return result }
+            if item.header.lastOffset >= end { break }
+            if !result.isEmpty, total + item.header.byteCount > maxBytes { break }
             let batch = try scanner.bytes(of: item)
             if verifiesChecksums {
                 let isWhole = batch.count == item.header.byteCount
@@ -109,15 +165,20 @@ extension PartitionLog {
                                 + hex(item.header.checksum)))
                 }
             }
+            if result.isEmpty { verifiedFrom = item.position }
             result.append(batch)
             total += batch.count
-            if total >= maxBytes { return result }
+            reached = item.header.lastOffset + 1
+            verifiedTo = scanner.position
+            if total >= maxBytes { break }
         }
+        if verifiesChecksums { segments[index].noteVerified(verifiedFrom..<verifiedTo) }
         if case .broken(let position) = scanner.stop {
             throw ReadFailure.damaged(
                 damaged(segment, position, offset: expected, "no whole batch begins here"))
         }
-        return result.isEmpty ? nil : result
+        guard result.isEmpty else { return Found(batches: result, end: reached) }
+        return scanner.stop == .end ? nil : Found(end: offset)
     }
 
     /// Marks the partition as damaged from `offset` on.
@@ -153,10 +214,10 @@ extension PartitionLog {
         var next = offset
         let last = min(end, endOffset(ofSegment: index))
         while next < last,
-            let batches = try readSegment(index, from: next, below: end, maxBytes: 256 << 10),
-            !batches.isEmpty
+            let found = try readSegment(index, from: next, below: end, maxBytes: 256 << 10),
+            !found.batches.isEmpty
         {
-            for batch in batches {
+            for batch in found.batches {
                 guard let header = BatchHeader(batch) else { return true }
                 if try !body(header, batch) { return false }
                 next = header.lastOffset + 1

@@ -237,7 +237,7 @@ struct PartitionRecovery {
         guard frame.payloadIsIntact else { return nil }
         let payload = try scan.payload(of: frame)
         guard payload.count == frame.header.payloadLength,
-            crc32c(payload) == frame.header.payloadChecksum || !verifies,
+            payload.withUnsafeBytes({ frame.header.isIntact($0) }) || !verifies,
             let header = BatchHeader(payload), header.byteCount == payload.count,
             header.baseOffset == frame.header.baseOffset,
             header.lastOffset == frame.header.lastOffset

@@ -7,27 +7,8 @@ extension PartitionLog {
         isolation == .readCommitted ? lastStableOffset : highWatermark
     }
 
-    /// The aborted transactions with records in `batches`, which were read from `offset` on; by
-    /// first offset.
+    /// The aborted transactions with records from `offset` on, below `end`; by first offset.
     mutating func abortedTransactions(
-        in batches: [Bytes], from offset: Int64
-    ) throws(ReadFailure) -> [AbortedTransaction] {
-        guard let last = batches.last.flatMap({ lastHeader(in: $0) }) else { return [] }
-        return try abortedTransactions(from: offset, below: last.lastOffset + 1)
-    }
-
-    /// A piece that was read may hold several batches.
-    private func lastHeader(in batches: Bytes) -> BatchHeader? {
-        var position = 0
-        var last: BatchHeader?
-        while let header = BatchHeader(batches, at: position) {
-            last = header
-            position += header.byteCount
-        }
-        return last
-    }
-
-    private mutating func abortedTransactions(
         from offset: Int64, below end: Int64
     ) throws(ReadFailure) -> [AbortedTransaction] {
         let first = segments.lastIndex { $0.baseOffset <= offset } ?? 0

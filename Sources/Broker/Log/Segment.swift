@@ -12,6 +12,9 @@ struct Segment: Sendable {
     /// The last batches, which are in the journal and in memory but not in the file yet.
     private var unwritten: [Bytes] = []
     private(set) var unwrittenBytes = 0
+    /// The part of the file whose batches this process has checked: those that it wrote, for it
+    /// had checked them before, and those that it has read. They are lent to the network unread.
+    private(set) var verified: Range<Int64> = 0..<0
     /// Bytes known to be durable in this file.
     var syncedBytes: Int64 = 0
     private(set) var firstTimestamp: Int64 = -1
@@ -24,6 +27,8 @@ struct Segment: Sendable {
     var indexChecksum: UInt32?
     /// The checksum of index files that cover only the part before `index.knownFrom`.
     private var prefixChecksum: UInt32?
+    /// The file's name survives a power loss.
+    var nameIsDurable = false
     /// Written by the cleaner and perhaps still named `.swap` on disk.
     var isSwap = false
     private(set) var index: SegmentIndex
@@ -108,10 +113,28 @@ struct Segment: Sendable {
     /// Writes what waits, in one call. After a failure it waits still.
     mutating func writeBehind(_ disk: any Disk) throws(StorageFailure) {
         guard unwrittenBytes > 0 else { return }
-        try handle(disk).write(unwritten, at: writtenBytes)
+        let from = writtenBytes
+        try handle(disk).write(unwritten, at: from)
         unwritten = []
         unwrittenBytes = 0
+        noteVerified(from..<bytes)
     }
+
+    /// Adds checked bytes to the part that is known. Of two parts with a gap between them the
+    /// longer one is remembered.
+    mutating func noteVerified(_ range: Range<Int64>) {
+        if range.isEmpty { return }
+        if range.lowerBound <= verified.upperBound, range.upperBound >= verified.lowerBound {
+            verified =
+                min(range.lowerBound, verified.lowerBound)..<max(
+                    range.upperBound, verified.upperBound)
+        } else if range.count > verified.count {
+            verified = range
+        }
+    }
+
+    /// Everything is to be checked again.
+    mutating func forgetVerified() { verified = 0..<0 }
 
     /// Writes a batch behind the others. It is not part of the segment before `added` is called.
     mutating func write(_ batch: Bytes, disk: any Disk) throws(StorageFailure) {

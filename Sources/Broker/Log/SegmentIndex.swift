@@ -64,6 +64,23 @@ struct SegmentIndex: Sendable {
         return low == 0 ? 0 : Int64(offsets[low - 1].position)
     }
 
+    /// A place where a batch begins, at or below `limit`: all batches before it end below
+    /// `relativeOffset`. 0 when nothing is known.
+    func boundary(atOrBelow limit: Int64, offsetsBelow relativeOffset: Int64) -> Int64 {
+        var low = 0
+        var high = offsets.count
+        while low < high {
+            let middle = (low + high) / 2
+            let entry = offsets[middle]
+            if Int64(entry.position) <= limit, Int64(entry.relativeOffset) < relativeOffset {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low == 0 ? 0 : Int64(offsets[low - 1].position)
+    }
+
     /// All records up to and including this relative offset are older than `timestamp`; -1 when
     /// nothing is known.
     func relativeOffset(olderThan timestamp: Int64) -> Int64 {

@@ -65,14 +65,17 @@ struct TailCache: Sendable {
 
     /// Whole batches from the one that contains `offset`, all below `end`; at least one, further
     /// ones while they fit into `maxBytes`.
-    func batches(from offset: Int64, below end: Int64, maxBytes: Int) -> [Bytes] {
+    func batches(
+        from offset: Int64, below end: Int64, maxBytes: Int
+    ) -> PartitionLog.Found {
         var low = firstIndex { $0.lastOffset >= offset }
-        var result: [Bytes] = []
+        var result = PartitionLog.Found(end: offset)
         var total = 0
         while low < entries.count, entries[low].lastOffset < end {
             let batch = entries[low].batch
-            if !result.isEmpty, total + batch.count > maxBytes { break }
-            result.append(batch)
+            if !result.batches.isEmpty, total + batch.count > maxBytes { break }
+            result.batches.append(batch)
+            result.end = entries[low].lastOffset + 1
             total += batch.count
             low += 1
         }

@@ -45,6 +45,8 @@ package struct BrokerNode: Sendable {
     var durabilityWaits: [TopicPartition: Queue<DurabilityWait>] = [:]
     var produces: [RequestKey: ParkedProduce] = [:]
     var nextProduceCheck: Instant?
+    /// Answers that wait for the write of the journal at the end of the round, not for its sync.
+    var relaxedAnswers: [(context: RequestContext, response: ProduceResponse)] = []
     var fetches: [RequestKey: ParkedFetch] = [:]
     var fetchesByPartition: [TopicPartition: [RequestKey]] = [:]
     var fetchDeadlines = DeadlineQueue<RequestKey>()
@@ -144,6 +146,13 @@ package struct BrokerNode: Sendable {
     package mutating func finishRound(now: Now, into effects: inout [NodeEffect]) {
         if isHalted { return }
         self.now = now
+        if !relaxedAnswers.isEmpty {
+            answerRelaxed()
+            startRequests()
+            effects.append(contentsOf: output)
+            output.removeAll(keepingCapacity: true)
+            if isHalted { return }
+        }
         while let request = store.beginSync() {
             switch request.lane {
             case .journal: effects.append(.syncJournal(request.ticket, file: request.file))
@@ -216,7 +225,7 @@ package struct BrokerNode: Sendable {
     mutating func whenDurable(
         _ partition: TopicPartition, _ lastOffset: Offset, _ waiter: DurabilityWaiter
     ) {
-        if let end = store.offsets(of: partition)?.durableEndOffset, end > lastOffset {
+        if let end = store.durableEnd(of: partition), end > lastOffset {
             return settle(waiter)
         }
         durabilityWaits[partition, default: Queue()].append(
@@ -224,11 +233,15 @@ package struct BrokerNode: Sendable {
     }
 
     private mutating func settle(_ partition: TopicPartition, through end: Offset) {
-        while let wait = durabilityWaits[partition]?.first, wait.lastOffset < end {
-            _ = durabilityWaits[partition]?.popFirst()
-            settle(wait.waiter)
+        // Taken out first: what is settled may wait again, also for this partition.
+        guard var queue = durabilityWaits.removeValue(forKey: partition) else { return }
+        var due: [DurabilityWaiter] = []
+        while let wait = queue.first, wait.lastOffset < end {
+            _ = queue.popFirst()
+            due.append(wait.waiter)
         }
-        if durabilityWaits[partition]?.isEmpty == true { durabilityWaits[partition] = nil }
+        if !queue.isEmpty { durabilityWaits[partition] = queue }
+        for waiter in due where !isHalted { settle(waiter) }
     }
 
     private mutating func settle(_ waiter: DurabilityWaiter) {

@@ -154,5 +154,8 @@ package struct NodeStatistics: Sendable {
     package var partitions = 0
     package var logBytes: Int64 = 0
     package var groups = 0
+    package var damagedPartitions = 0
+    package var scrubbedBytes: Int64 = 0
+    package var scrubRounds: Int64 = 0
     package init() {}
 }

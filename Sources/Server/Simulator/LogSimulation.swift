@@ -61,6 +61,9 @@ struct LogSimulation {
         configuration.checkpointInterval = .milliseconds(Int64(shape.within(4...120)))
         configuration.retentionCheckInterval = .milliseconds(Int64(shape.within(10...200)))
         configuration.cleanerCheckInterval = .milliseconds(Int64(shape.within(2...40)))
+        configuration.scrubInterval = configuration.checkpointInterval
+        configuration.scrubStepInterval = .milliseconds(3)
+        configuration.scrubStepBytes = 8 << 10
         settings.segmentBytes = [3 << 10, 16 << 10, 1 << 20][shape.below(3)]
         settings.indexIntervalBytes = [64, 1024, 4096][shape.below(3)]
         settings.retentionBytes = [-1, -1, 20 << 10][shape.below(3)]
@@ -83,6 +86,9 @@ struct LogSimulation {
             producers[id].producerID = Int64(1000 + id)
         }
         checker.isIdempotent = producers.map(\.isIdempotent)
+        // Last, so that what is drawn before stays what it was.
+        configuration.stampInPlaceFromBytes = [Int.max, 0, 150][shape.below(3)]
+        configuration.directFromBytes = [Int.max, 0, 150, 400][shape.below(4)]
     }
 
     private func settings(of index: Int) -> PartitionSettings {
@@ -282,8 +288,9 @@ struct LogSimulation {
         store = nil
         defer { store = current }
         do throws(AppendFailure) {
-            let answer = try current.append(
-                producer.inFlight[position].bytes, to: name, now: now)
+            // A copy, as a request that is received again would be.
+            let copy = producer.inFlight[position].bytes.withUnsafeBytes { Bytes($0) }
+            let answer = try current.append(copy, to: name, isOwned: true, now: now)
             guard !diskIsDead else { return false }
             if answer.isDuplicate, !producer.isIdempotent {
                 anomaly("a batch without a producer id was taken for a duplicate")

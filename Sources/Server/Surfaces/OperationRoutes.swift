@@ -162,6 +162,15 @@ package struct OperationRoutes: Sendable {
             page.gauge("weir_partitions", "Partitions", Double(node.partitions))
             page.gauge("weir_log_bytes", "Bytes of all partition logs", Double(node.logBytes))
             page.gauge("weir_groups", "Consumer groups", Double(node.groups))
+            page.gauge(
+                "weir_partitions_damaged", "Partitions with damaged records",
+                Double(node.damagedPartitions))
+            page.counter(
+                "weir_scrubbed_bytes", "Bytes of closed segments read again and checked",
+                Double(node.scrubbedBytes))
+            page.counter(
+                "weir_scrub_rounds", "Times that all closed segments were checked",
+                Double(node.scrubRounds))
         }
         if let reports = try? lake.tables(layer: nil) { tableMetrics(reports, &page) }
         return .text(

@@ -11,6 +11,9 @@
 package final class ByteStorage: @unchecked Sendable {
     @usableFromInline package let base: UnsafeMutableRawPointer
     @usableFromInline package let count: Int
+    /// Set when the memory is a view of a part of a file, which the network can send without
+    /// touching it.
+    package let source: (any FileRange)?
 
     /// Uninitialised memory of `count` bytes, aligned to 64 bytes, with 64 readable bytes of slack
     /// behind the end so that vector code may over-read.
@@ -18,9 +21,25 @@ package final class ByteStorage: @unchecked Sendable {
         precondition(count >= 0, "storage size must not be negative")
         self.count = count
         base = .allocate(byteCount: count + 64, alignment: 64)
+        source = nil
     }
 
-    deinit { base.deallocate() }
+    /// Memory that belongs to `source` and is given back to it. It is never written.
+    package init(view base: UnsafeMutableRawPointer, count: Int, of source: any FileRange) {
+        self.base = base
+        self.count = count
+        self.source = source
+    }
+
+    deinit {
+        if let source { source.release(base, count: count) } else { base.deallocate() }
+    }
+}
+
+/// A part of a file whose bytes are there without having been read.
+package protocol FileRange: AnyObject, Sendable {
+    /// The memory is not used any more.
+    func release(_ base: UnsafeMutableRawPointer, count: Int)
 }
 
 /// A shared, immutable slice of bytes. Copying and slicing are O(1).
@@ -99,6 +118,15 @@ package struct Bytes: Sendable {
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(UnsafeRawBufferPointer(start: storage.base + start, count: count))
+    }
+
+    /// Calls `body` with the memory of this slice, to change it. Only for the one who was told that
+    /// nobody else reads these bytes, now or later.
+    package func withOwnedBytes<Result>(
+        _ body: (UnsafeMutableRawBufferPointer) -> Result
+    ) -> Result {
+        precondition(storage.source == nil, "views of files are not written")
+        return body(UnsafeMutableRawBufferPointer(start: storage.base + start, count: count))
     }
 
     /// A copy of the bytes as an array.

@@ -41,6 +41,10 @@ package protocol DiskFile: AnyObject, Sendable {
     /// Up to `count` bytes from `position`; fewer only at the end of the file.
     func read(at position: Int64, count: Int) throws(StorageFailure) -> Bytes
 
+    /// The same bytes as `read` gives, for sending: they may still be in the file, and are there
+    /// when they are looked at. Only for bytes that are not overwritten or cut any more.
+    func lend(at position: Int64, count: Int) throws(StorageFailure) -> Bytes
+
     /// Writes all of `pieces`, one after the other, from `position` on. A failure may leave any
     /// prefix written.
     func write(_ pieces: [Bytes], at position: Int64) throws(StorageFailure)
@@ -55,6 +59,10 @@ package protocol DiskFile: AnyObject, Sendable {
 }
 
 extension DiskFile {
+    package func lend(at position: Int64, count: Int) throws(StorageFailure) -> Bytes {
+        try read(at: position, count: count)
+    }
+
     package func write(_ bytes: Bytes, at position: Int64) throws(StorageFailure) {
         try write([bytes], at: position)
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -111,6 +112,18 @@ int64_t weir_read_at(int descriptor, void *bytes, size_t count, int64_t position
 
 int64_t weir_write_at(int descriptor, const struct iovec *pieces, int count, int64_t position) {
     REPEAT(int64_t, pwritev(descriptor, pieces, count, position));
+}
+
+void *weir_map(int descriptor, int64_t position, size_t count) {
+    size_t before = (size_t)position & ((size_t)sysconf(_SC_PAGESIZE) - 1);
+    void *base = mmap(
+        NULL, count + before, PROT_READ, MAP_SHARED, descriptor, position - (int64_t)before);
+    return base == MAP_FAILED ? NULL : (char *)base + before;
+}
+
+void weir_unmap(void *base, size_t count) {
+    size_t before = (uintptr_t)base & ((size_t)sysconf(_SC_PAGESIZE) - 1);
+    munmap((char *)base - before, count + before);
 }
 
 int64_t weir_read(int descriptor, void *bytes, size_t count) {

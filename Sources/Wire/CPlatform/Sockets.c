@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -149,9 +150,14 @@ int64_t weir_send(int descriptor, const void *bytes, size_t count) {
     REPEAT(int64_t, send(descriptor, bytes, count, MSG_NOSIGNAL));
 }
 
-int64_t weir_send_pieces(int descriptor, const struct iovec *pieces, int count) {
+int64_t weir_send_pieces(int descriptor, const struct iovec *pieces, int count, int more) {
     struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
-    REPEAT(int64_t, sendmsg(descriptor, &message, MSG_NOSIGNAL));
+    REPEAT(int64_t, sendmsg(descriptor, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
+}
+
+int64_t weir_send_file(int descriptor, int file, int64_t position, size_t count) {
+    off_t at = position;
+    REPEAT(int64_t, sendfile(descriptor, file, &at, count));
 }
 
 int weir_shutdown_writes(int descriptor) {

@@ -262,7 +262,11 @@ extension BrokerNode {
         result.connections = connections.count
         result.topics = image.topics.count
         result.partitions = image.partitionCount
-        result.logBytes = store.statistics.logBytes
+        let log = store.statistics
+        result.logBytes = log.logBytes
+        result.damagedPartitions = log.damagedPartitions
+        result.scrubbedBytes = log.scrubbedBytes
+        result.scrubRounds = log.scrubRounds
         result.groups = coordinator.groupCount
         return result
     }

@@ -31,6 +31,7 @@ struct ParkedProduce: Sendable {
     var response: ProduceResponse
     /// Places in the response that are not settled.
     var open: Int
+    /// By topic and partition; empty when there is only one place.
     var isOpen: [[Bool]]
     var deadline: Instant
 }

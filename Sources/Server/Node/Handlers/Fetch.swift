@@ -143,7 +143,9 @@ extension BrokerNode {
         do throws(ReadFailure) {
             let result = try store.read(
                 partition, from: Offset(wanted.fetchOffset), maxBytes: limit,
-                isolation: plan.isCommittedOnly ? .readCommitted : .readUncommitted)
+                isolation: plan.isCommittedOnly ? .readCommitted : .readUncommitted,
+                // Old versions are looked into below.
+                mayLend: version >= 10)
             if version < 10, result.batches.contains(where: { usesZstd($0) }) {
                 return fail(.unsupportedCompressionType)
             }
@@ -296,7 +298,7 @@ extension BrokerNode {
             do throws(ReadFailure) {
                 let bytes = try store.read(
                     partition, from: interest.offset, maxBytes: interest.maxBytes,
-                    isolation: isCommittedOnly ? .readCommitted : .readUncommitted
+                    isolation: isCommittedOnly ? .readCommitted : .readUncommitted, mayLend: true
                 ).bytes
                 let total = fetch.bytes + bytes - interest.bytes
                 fetches[key]?.partitions[place].bytes = bytes

@@ -5,7 +5,7 @@ import WireProtocol
 
 extension BrokerNode {
     /// Appends the batches and answers when all of them are durable, for acks=1 as for acks=all: on
-    /// this broker acknowledged means durable.
+    /// this broker acknowledged means durable, unless the topic says `relaxed.durability`.
     mutating func produce(_ request: ProduceRequest, _ context: RequestContext) {
         if request.acks == 0 { connections[context.key.connection]?.retract() }
         guard (-1...1).contains(request.acks) else {
@@ -24,6 +24,7 @@ extension BrokerNode {
     ) {
         var response = ProduceResponse()
         var waits: [(topic: Int, partition: Int, TopicPartition, Offset)] = []
+        var isRelaxed = false
         response.responses.reserveCapacity(request.topicData.count)
         for (topicPlace, topicData) in request.topicData.enumerated() {
             let topic =
@@ -40,7 +41,8 @@ extension BrokerNode {
                 if !(mayWrite ?? authorize(context, .write, .topic, topicData.name)) {
                     result.errorCode = .topicAuthorizationFailed
                 } else if let last = append(
-                    data, topic, of: request, refusal: refusal, version: context.version, &result)
+                    data, topic, of: request, refusal: refusal, version: context.version, &result,
+                    isRelaxed: &isRelaxed)
                 {
                     waits.append((topicPlace, place, last.0, last.1))
                 }
@@ -50,16 +52,19 @@ extension BrokerNode {
         }
         response.throttleTimeMs = throttle(.producerByteRate, request.recordBytes, context)
         if request.acks == 0 { return finishUnanswered(response, context) }
-        if waits.isEmpty { return answer(context, response) }
+        if waits.isEmpty {
+            if !isRelaxed { return answer(context, response) }
+            return relaxedAnswers.append((context, response))
+        }
         park(response, waits, timeoutMilliseconds: request.timeoutMs, context)
     }
 
     /// Appends one partition's batch. Returns what has to become durable; else `result` has the
-    /// error.
+    /// error, or the topic does not want to wait.
     private mutating func append(
         _ data: ProduceRequest.PartitionProduceData, _ topic: TopicMetadata?,
         of request: ProduceRequest, refusal: ErrorCode, version: Int16,
-        _ result: inout ProduceResponse.PartitionProduceResponse
+        _ result: inout ProduceResponse.PartitionProduceResponse, isRelaxed: inout Bool
     ) -> (TopicPartition, Offset)? {
         guard let topic, data.index >= 0, data.index < topic.partitionCount else {
             result.errorCode =
@@ -96,7 +101,9 @@ extension BrokerNode {
             }
         }
         do throws(AppendFailure) {
-            let appended = try store.append(batch, to: partition, origin: origin, now: now)
+            // The request is read once: its memory becomes the log's.
+            let appended = try store.append(
+                batch, to: partition, origin: origin, isOwned: true, now: now)
             if !appended.isDuplicate {
                 counters.producedBytes += Int64(batch.count)
                 counters.producedRecords += Int64(appended.recordCount)
@@ -104,7 +111,9 @@ extension BrokerNode {
             result.baseOffset = appended.baseOffset.value
             result.logAppendTimeMs = appended.logAppendTime.milliseconds
             result.logStartOffset = appended.logStartOffset.value
-            return (partition, appended.lastOffset)
+            if appended.needsSync { return (partition, appended.lastOffset) }
+            isRelaxed = true
+            return nil
         } catch {
             result.errorCode = self.error(error)
             result.errorMessage = error.description
@@ -147,15 +156,27 @@ extension BrokerNode {
 
     // MARK: Waiting
 
+    /// The records of topics with `relaxed.durability` go to the system's cache and are
+    /// acknowledged: they survive the end of this process, not a power loss.
+    mutating func answerRelaxed() {
+        if let problem = store.writeJournal() { return halt(problem) }
+        let ready = relaxedAnswers
+        relaxedAnswers.removeAll(keepingCapacity: true)
+        for (context, response) in ready { answer(context, response) }
+    }
+
     private mutating func park(
         _ response: ProduceResponse,
         _ waits: [(topic: Int, partition: Int, TopicPartition, Offset)],
         timeoutMilliseconds: Int32, _ context: RequestContext
     ) {
-        var isOpen = response.responses.map {
-            [Bool](repeating: false, count: $0.partitionResponses.count)
+        var isOpen: [[Bool]] = []
+        if response.responses.count != 1 || response.responses[0].partitionResponses.count != 1 {
+            isOpen = response.responses.map {
+                [Bool](repeating: false, count: $0.partitionResponses.count)
+            }
+            for wait in waits { isOpen[wait.topic][wait.partition] = true }
         }
-        for wait in waits { isOpen[wait.topic][wait.partition] = true }
         let timeout = Duration.milliseconds(max(timeoutMilliseconds, 0))
         produces[context.key] = ParkedProduce(
             context: context, response: response, open: waits.count, isOpen: isOpen,
@@ -172,14 +193,21 @@ extension BrokerNode {
     mutating func finishProduce(
         _ key: RequestKey, topic: Int, partition: Int, error: ErrorCode?
     ) {
-        guard produces[key]?.isOpen[topic][partition] == true else { return }
-        produces[key]?.isOpen[topic][partition] = false
-        if let error {
-            produces[key]?.response.responses[topic].partitionResponses[partition].errorCode = error
-            produces[key]?.response.responses[topic].partitionResponses[partition].baseOffset = -1
+        guard var parked = produces.removeValue(forKey: key) else { return }
+        if !parked.isOpen.isEmpty {
+            guard parked.isOpen[topic][partition] else {
+                produces[key] = parked
+                return
+            }
+            parked.isOpen[topic][partition] = false
         }
-        produces[key]?.open -= 1
-        guard produces[key]?.open == 0, let parked = produces.removeValue(forKey: key) else {
+        if let error {
+            parked.response.responses[topic].partitionResponses[partition].errorCode = error
+            parked.response.responses[topic].partitionResponses[partition].baseOffset = -1
+        }
+        parked.open -= 1
+        if parked.open > 0 {
+            produces[key] = parked
             return
         }
         if produces.isEmpty { nextProduceCheck = nil }
@@ -192,7 +220,8 @@ extension BrokerNode {
         guard let check = nextProduceCheck, check <= now.monotonic else { return }
         let late = produces.values.filter { $0.deadline <= now.monotonic }.map(\.context.key)
         for key in late.sorted() {
-            guard let isOpen = produces[key]?.isOpen else { continue }
+            guard var isOpen = produces[key]?.isOpen else { continue }
+            if isOpen.isEmpty { isOpen = [[true]] }
             for (topic, partitions) in isOpen.enumerated() {
                 for (partition, isOpen) in partitions.enumerated() where isOpen {
                     finishProduce(

@@ -101,6 +101,10 @@ enum TopicSettings {
             inert: "the journal is allocated ahead, segments grow",
             "Whether files get their full size when they are created."),
         SettingDefinition(
+            "relaxed.durability", .boolean, "false", .boolean,
+            "ACKNOWLEDGES RECORDS BEFORE THEY ARE SYNCED: A POWER LOSS TAKES BACK ACKNOWLEDGED "
+                + "RECORDS. For records that can be produced again."),
+        SettingDefinition(
             "remote.log.copy.disable", .boolean, "false", .boolean, inert: Inert.tiers,
             "Whether segments stop moving to remote storage."),
         SettingDefinition(
@@ -212,6 +216,7 @@ struct TopicValues: Sendable {
         result.maxCompactionLagMilliseconds = number("max.compaction.lag.ms")
         result.fileDeleteDelayMilliseconds = number("file.delete.delay.ms")
         result.storedCodec = storedCodec
+        result.acknowledgesBeforeSync = value("relaxed.durability") == "true"
         return result
     }
 

@@ -414,7 +414,11 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         if let stream = connection.stream { return receive(connection, through: stream) }
         for _ in 0..<4 {
             let own = connection.frames.room()
-            let room = own ?? buffer.room()
+            let room =
+                own
+                ?? (connection.frames.expectsLarge
+                    ? UnsafeMutableRawBufferPointer(rebasing: buffer.room().prefix(1024))
+                    : buffer.room())
             let count = weir_receive(connection.descriptor, room.baseAddress, room.count)
             if count == -Int64(EAGAIN) { return }
             if count <= 0 {

@@ -36,7 +36,7 @@ final class OpenFile: DiskFile {
         }
     }
 
-    private func leave() {
+    fileprivate func leave() {
         // The last to leave a closed file gives the descriptor back. Refused calls pass here too,
         // so this can happen again later; `giveBack` acts once.
         if users.subtract(2, ordering: .acquiringAndReleasing).newValue == 1 { giveBack() }
@@ -82,6 +82,34 @@ final class OpenFile: DiskFile {
         let bytes = Bytes(storage: storage, start: 0, count: filled)
         // A short read at the end must not keep a large buffer alive.
         return filled < wanted / 2 ? bytes.compacted() : bytes
+    }
+
+    /// Views smaller than this cost more than a copy.
+    private static let lentFrom = 16 << 10
+
+    func lend(at position: Int64, count: Int) throws(StorageFailure) -> Bytes {
+        guard count >= Self.lentFrom, position >= 0 else {
+            return try read(at: position, count: count)
+        }
+        try enter("map")
+        let size = weir_file_size(descriptor)
+        guard size >= position + Int64(count),
+            let base = weir_map(descriptor, position, count)
+        else {
+            // Too short or no address space: `read` says what is wrong or does without.
+            leave()
+            return try read(at: position, count: count)
+        }
+        // `leave` follows when the view ends.
+        let lent = LentRange(file: self, position: position)
+        let storage = ByteStorage(view: base, count: count, of: lent)
+        return Bytes(storage: storage, start: 0, count: count)
+    }
+
+    /// One attempt to send bytes of a view to a socket: the count, 0 when the file has become
+    /// shorter, or -errno.
+    fileprivate func send(to socket: Int32, at position: Int64, count: Int) -> Int64 {
+        weir_send_file(socket, descriptor, position, count)
     }
 
     func write(_ pieces: [Bytes], at position: Int64) throws(StorageFailure) {
@@ -155,5 +183,35 @@ final class OpenFile: DiskFile {
             syncFailure.store(-code, ordering: .releasing)
             throw failure(code, "sync", path)
         }
+    }
+}
+
+/// A part of a file as a view: mapped into memory, though the network sends it without looking
+/// there. It counts as a running call, so the descriptor stays while the view lives.
+///
+/// Touching a view whose page can't be read from the disk would end the process; therefore only
+/// `OutputQueue` gets views, and it does not touch them.
+final class LentRange: FileRange {
+    private let file: OpenFile
+    private let position: Int64
+
+    fileprivate init(file: OpenFile, position: Int64) {
+        self.file = file
+        self.position = position
+    }
+
+    /// Sends `count` bytes from `start` of the view on: as `OpenFile.send`.
+    func send(to socket: Int32, from start: Int, count: Int) -> Int64 {
+        file.send(to: socket, at: position + Int64(start), count: count)
+    }
+
+    /// A copy, read with a system call that can fail.
+    func read(from start: Int, count: Int) throws(StorageFailure) -> Bytes {
+        try file.read(at: position + Int64(start), count: count)
+    }
+
+    package func release(_ base: UnsafeMutableRawPointer, count: Int) {
+        weir_unmap(base, count)
+        file.leave()
     }
 }

@@ -34,6 +34,11 @@ struct FrameAssembler {
     /// Memory held for an unfinished request.
     var heldBytes: Int { storage?.count ?? 0 }
 
+    /// The last request was large, so the next may be, too: a small receive learns its length, and
+    /// the rest is received where it stays instead of being copied there.
+    var expectsLarge: Bool { length >= Self.largeFrom && storage == nil }
+    private static let largeFrom = 128 << 10
+
     /// Something has arrived that is not yet a request.
     var isInside: Bool { storage != nil || lengthCount > 0 }
 

@@ -37,6 +37,8 @@ struct OutputQueue {
     mutating func flush(to descriptor: Int32) -> Flush {
         while bytes > 0 {
             let result = sendSome(to: descriptor)
+            // A view whose file has become shorter: what was promised can't be sent.
+            if result == 0 { return .failed(EIO) }
             if result < 0 {
                 return result == -Int64(EAGAIN) ? .blocked : .failed(Int32(-result))
             }
@@ -54,7 +56,15 @@ struct OutputQueue {
         while left > 0, bytes > 0 {
             let piece = pieces[head]
             let count = min(piece.count - sent, left)
-            guard piece[sent..<(sent + count)].withUnsafeBytes(body) else { return false }
+            var next = piece[sent..<(sent + count)]
+            // A view of a file is read with a call that can fail, not by touching it.
+            if let lent = piece.storage.source as? LentRange {
+                guard let read = try? lent.read(from: next.start, count: count),
+                    read.count == count
+                else { return false }
+                next = read
+            }
+            guard next.withUnsafeBytes(body) else { return false }
             advance(by: count)
             left -= count
         }
@@ -62,8 +72,20 @@ struct OutputQueue {
         return true
     }
 
+    /// Sends the pieces at the head: those in memory together, one that lies in a file by itself.
     private func sendSome(to descriptor: Int32) -> Int64 {
-        let count = min(pieces.count - head, 256)
+        if let lent = pieces[head].storage.source as? LentRange {
+            let piece = pieces[head]
+            return lent.send(
+                to: descriptor, from: piece.start + sent, count: piece.count - sent)
+        }
+        var count = 1
+        while count < 256, head + count < pieces.count,
+            pieces[head + count].storage.source == nil
+        {
+            count += 1
+        }
+        let isMore = head + count < pieces.count
         return withUnsafeTemporaryAllocation(of: iovec.self, capacity: count) { vectors in
             for index in 0..<count {
                 let piece = pieces[head + index]
@@ -73,7 +95,7 @@ struct OutputQueue {
                     iov_len: piece.count - skip)
             }
             return withExtendedLifetime(pieces) {
-                weir_send_pieces(descriptor, vectors.baseAddress, Int32(count))
+                weir_send_pieces(descriptor, vectors.baseAddress, Int32(count), isMore ? 1 : 0)
             }
         }
     }

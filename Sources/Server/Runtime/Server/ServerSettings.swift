@@ -189,6 +189,10 @@ package struct ServerSettings: Sendable {
         milliseconds("group.min.session.timeout.ms", "the shortest session of a member") {
             $1.node.groups.sessionTimeoutMin = $0
         },
+        whole(
+            "journal.direct.bytes", 65_536...Int64.max,
+            "batches of this size and above go to their segment only"
+        ) { $1.node.log.directFromBytes = Int($0) },
         whole("journal.file.bytes", 1_048_576...1_073_741_824, "size of a journal file") {
             $1.node.log.journalFileBytes = Int($0)
         },
@@ -200,6 +204,9 @@ package struct ServerSettings: Sendable {
         },
         milliseconds("log.retention.check.interval.ms", "how often old segments are looked for") {
             $1.node.log.retentionCheckInterval = $0
+        },
+        milliseconds("log.scrub.interval.ms", "how often all closed segments are checked") {
+            $1.node.log.scrubInterval = $0
         },
         whole("max.connections", 1...1_000_000, "connections at the same time") {
             $1.driver.connections = Int($0)

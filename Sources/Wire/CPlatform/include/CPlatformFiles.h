@@ -39,6 +39,10 @@ int64_t weir_total_bytes_at(int directory);
 // One attempt each; a short count is not an error. Interrupted calls are repeated.
 int64_t weir_read_at(int descriptor, void *bytes, size_t count, int64_t position);
 int64_t weir_write_at(int descriptor, const struct iovec *pieces, int count, int64_t position);
+// A read-only view of `count` bytes from `position`, or NULL. Pages are read when they are touched.
+// `weir_unmap` takes what `weir_map` gave.
+void *weir_map(int descriptor, int64_t position, size_t count);
+void weir_unmap(void *base, size_t count);
 int64_t weir_read(int descriptor, void *bytes, size_t count);
 int64_t weir_write(int descriptor, const void *bytes, size_t count);
 

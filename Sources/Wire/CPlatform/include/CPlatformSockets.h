@@ -38,7 +38,10 @@ int weir_set_timeouts(int descriptor, int milliseconds);
 // One attempt each, without a signal when the peer is gone; interrupted calls are repeated.
 int64_t weir_receive(int descriptor, void *bytes, size_t count);
 int64_t weir_send(int descriptor, const void *bytes, size_t count);
-int64_t weir_send_pieces(int descriptor, const struct iovec *pieces, int count);
+// `more`: further bytes follow at once, so a last, partly filled packet may wait for them.
+int64_t weir_send_pieces(int descriptor, const struct iovec *pieces, int count, int more);
+// Sends bytes of a file without bringing them into this process; 0 = the file ends before.
+int64_t weir_send_file(int descriptor, int file, int64_t position, size_t count);
 int weir_shutdown_writes(int descriptor);
 
 // Waits until `descriptor` (or `other`, if not negative) has the events (WEIR_EPOLL_IN, _OUT; the
