@@ -12,6 +12,9 @@ extension ClassicGroup {
         if let position = members.position(of: call.claim.memberID) {
             signOfLife(at: position, &context)
         }
+        if let member = consumer?.members[call.claim.memberID], let classic = member.classic {
+            showLife(of: member, classic, &context)
+        }
         var answer = CommitAnswer(errors: [])
         var accepted: [(TopicPartition, CommittedOffset)] = []
         var records: [GroupRecord] = []
