@@ -37,7 +37,8 @@ struct GroupHarness {
             case .reply(let token, let reply):
                 #expect(replies[token.value] == nil, "a request is answered once")
                 replies[token.value] = reply
-            case .append(let token, _, let records):
+            case .append(let token, _, let records),
+                .appendInTransaction(let token, _, let records, _):
                 waitingAppends.append((token, records))
             }
         }

@@ -53,7 +53,7 @@ import WireProtocol
     /// nil = this test knows nothing of the kind.
     private static func ways(_ kind: ApiKey) -> [Way]? {
         dataWays(kind) ?? groupWays(kind) ?? topicWays(kind) ?? clusterWays(kind)
-            ?? securityWays(kind)
+            ?? securityWays(kind) ?? transactionWays(kind)
     }
 
     private static func dataWays(_ kind: ApiKey) -> [Way]? {
@@ -119,6 +119,76 @@ import WireProtocol
                     topic(.write), version: 4, InitProducerIdRequest(transactionalId: nil)
                 ) { [$0.errorCode == .none ? .none : .topicAuthorizationFailed] },
             ]
+        default: return nil
+        }
+    }
+
+    private static func transactionWays(_ kind: ApiKey) -> [Way]? {
+        switch kind {
+        case .addPartitionsToTxn:
+            let topics: [AddPartitionsToTxnRequest.AddPartitionsToTxnTopic] = [
+                .init(name: "t", partitions: [0])
+            ]
+            return [
+                way(
+                    transaction(.write), topic(.write), version: 3,
+                    AddPartitionsToTxnRequest(transactionalId: "x", topics: topics)
+                ) { $0.resultsByTopic.flatMap(\.resultsByPartition).map(\.partitionErrorCode) },
+                way(
+                    cluster(.clusterAction), version: 4,
+                    AddPartitionsToTxnRequest(
+                        transactions: [.init(transactionalId: "x", topics: topics)])
+                ) { [$0.errorCode] },
+            ]
+        case .addOffsetsToTxn:
+            return [
+                way(
+                    transaction(.write), group(.read), version: 3,
+                    AddOffsetsToTxnRequest(transactionalId: "x", groupId: "g")
+                ) { [$0.errorCode] }
+            ]
+        case .endTxn:
+            return [
+                way(transaction(.write), version: 3, EndTxnRequest(transactionalId: "x")) {
+                    [$0.errorCode]
+                }
+            ]
+        case .writeTxnMarkers:
+            return [AclOperation.alter, .clusterAction].map { operation in
+                way(
+                    cluster(operation), version: 1,
+                    WriteTxnMarkersRequest(markers: [
+                        .init(
+                            producerId: 99, topics: [.init(name: "t", partitionIndexes: [0])])
+                    ])
+                ) { $0.markers.flatMap(\.topics).flatMap(\.partitions).map(\.errorCode) }
+            }
+        case .txnOffsetCommit:
+            return [
+                way(
+                    transaction(.write), group(.read), topic(.read), version: 3,
+                    TxnOffsetCommitRequest(
+                        transactionalId: "x", groupId: "g",
+                        topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])])
+                ) { $0.topics.flatMap(\.partitions).map(\.errorCode) }
+            ]
+        case .describeProducers:
+            return [
+                way(
+                    topic(.read), version: 0,
+                    DescribeProducersRequest(topics: [.init(name: "t", partitionIndexes: [0])])
+                ) { $0.topics.flatMap(\.partitions).map(\.errorCode) }
+            ]
+        case .describeTransactions:
+            return [
+                way(
+                    transaction(.describe), version: 0,
+                    DescribeTransactionsRequest(transactionalIds: ["x"])
+                ) { $0.transactionStates.map(\.errorCode) }
+            ]
+        case .listTransactions:
+            // Leaves out what the client may not know of.
+            return [way(version: 1, ListTransactionsRequest()) { [$0.errorCode] }]
         default: return nil
         }
     }

@@ -82,7 +82,7 @@ import WireProtocol
             case .batches(let result) = try node.perform(
                 .read(TopicPartition(topic: "t", partition: 0), from: 0, maxBytes: 1 << 20))
         else { return }
-        #expect(result.highWatermark == 50)
+        #expect(result.lastStableOffset == 50)
     }
 
     @Test func `mistakes are explained`() throws {

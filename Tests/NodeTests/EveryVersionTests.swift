@@ -126,6 +126,59 @@ import WireProtocol
                     .init(topic: "t", partitions: [.init(partition: 0, leaderEpoch: 0)])
                 ])
             }) { $0.topics.first?.partitions.first?.errorCode }
+        case .addPartitionsToTxn:
+            let topics: [AddPartitionsToTxnRequest.AddPartitionsToTxnTopic] = [
+                .init(name: "t", partitions: [0])
+            ]
+            return with({ _, _ in
+                AddPartitionsToTxnRequest(
+                    transactions: [
+                        .init(transactionalId: "x", producerId: 1, topics: topics)
+                    ], transactionalId: "x", producerId: 1, topics: topics)
+            }) {
+                let results =
+                    $0.resultsByTransaction.first?.topicResults ?? $0.resultsByTopic
+                let error = results.first?.resultsByPartition.first?.partitionErrorCode
+                return error == .invalidProducerIdMapping ? $0.errorCode : nil
+            }
+        case .addOffsetsToTxn:
+            return with({ _, _ in
+                AddOffsetsToTxnRequest(transactionalId: "x", producerId: 1, groupId: "g")
+            }) { $0.errorCode == .invalidProducerIdMapping ? ErrorCode.none : nil }
+        case .endTxn:
+            return with({ _, _ in EndTxnRequest(transactionalId: "x", producerId: 1) }) {
+                $0.errorCode == .invalidProducerIdMapping ? ErrorCode.none : nil
+            }
+        case .writeTxnMarkers:
+            return with({ _, version in
+                WriteTxnMarkersRequest(markers: [
+                    .init(
+                        producerId: 77, producerEpoch: version,
+                        topics: [.init(name: "t", partitionIndexes: [0])])
+                ])
+            }) { $0.markers.first?.topics.first?.partitions.first?.errorCode }
+        case .txnOffsetCommit:
+            return with({ _, _ in
+                TxnOffsetCommitRequest(
+                    transactionalId: "x", groupId: "g", producerId: 1,
+                    topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])])
+            }) {
+                $0.topics.first?.partitions.first?.errorCode == .invalidProducerIdMapping
+                    ? ErrorCode.none : nil
+            }
+        case .describeProducers:
+            return with({ _, _ in
+                DescribeProducersRequest(topics: [.init(name: "t", partitionIndexes: [0])])
+            }) { $0.topics.first?.partitions.first?.errorCode }
+        case .describeTransactions:
+            return with({ _, _ in DescribeTransactionsRequest(transactionalIds: ["x"]) }) {
+                $0.transactionStates.first?.errorCode == .transactionalIdNotFound
+                    ? ErrorCode.none : nil
+            }
+        case .listTransactions:
+            return with({ _, _ in ListTransactionsRequest(stateFilters: ["Wet"]) }) {
+                $0.unknownStateFilters == ["Wet"] ? $0.errorCode : nil
+            }
         case .describeConfigs:
             return with({ _, _ in
                 DescribeConfigsRequest(

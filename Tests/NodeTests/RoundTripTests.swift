@@ -106,16 +106,6 @@ import WireProtocol
         }
     }
 
-    @Test func `transactions are refused with a code that ends the attempt`() throws {
-        var node = try NodeHarness()
-        let identity = try node.call(InitProducerIdRequest(transactionalId: "tx"), version: 4)
-        #expect(identity.errorCode == .transactionalIdAuthorizationFailed)
-        let found = try node.call(
-            FindCoordinatorRequest(keyType: 1, coordinatorKeys: ["tx"]), version: 4)
-        #expect(found.coordinators[0].errorCode == .transactionalIdAuthorizationFailed)
-        #expect(found.coordinators[0].errorMessage?.contains("not supported") == true)
-    }
-
     @Test func `bad batches are refused with the published codes`() throws {
         var node = try NodeHarness()
         try node.createTopic("t", [("max.message.bytes", "200"), ("cleanup.policy", "compact")])

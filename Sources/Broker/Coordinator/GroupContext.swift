@@ -44,13 +44,24 @@ struct GroupContext: Sendable {
 
     @discardableResult
     mutating func append(
-        _ records: [GroupRecord], group: String, purpose: PendingAppend.Purpose
+        _ records: [GroupRecord], group: String, purpose: PendingAppend.Purpose,
+        producer: GroupProducer? = nil
     ) -> AppendToken {
-        lastAppend += 1
-        let token = AppendToken(lastAppend)
+        let token = AppendToken(nextOrder())
         appends[token] = PendingAppend(group: group, purpose: purpose)
-        effects.append(.append(token, group: group, records: records))
+        if let producer {
+            effects.append(
+                .appendInTransaction(token, group: group, records: records, producer))
+        } else {
+            effects.append(.append(token, group: group, records: records))
+        }
         return token
+    }
+
+    /// Rises with each append, and with each record that is replayed.
+    mutating func nextOrder() -> UInt64 {
+        lastAppend += 1
+        return lastAppend
     }
 
     mutating func finishAppend(_ token: AppendToken) -> PendingAppend? {
@@ -71,6 +82,10 @@ struct PendingAppend: Sendable {
     enum Purpose: Sendable {
         /// Offsets that become visible, and the errors or successes to answer.
         case commit(ReplyToken, offsets: [(TopicPartition, CommittedOffset)], CommitAnswer)
+        /// Offsets that wait for the end of a transaction.
+        case transactionalCommit(
+            ReplyToken, offsets: [(TopicPartition, CommittedOffset)], CommitAnswer,
+            producerID: Int64)
         /// The leader's assignment of a generation.
         case assignment(generation: Int32)
         /// A static member that came back under a new id without a rebalance.

@@ -10,6 +10,8 @@ import WireProtocol
 package struct GroupCoordinator: Sendable {
     var groups: [String: ClassicGroup] = [:]
     var context: GroupContext
+    /// Offsets of transactions that have not ended.
+    var pendingOffsets = PendingOffsets()
     private var nextExpiryCheck: Instant?
 
     package init(configuration: GroupConfiguration = GroupConfiguration(), random: Random) {
@@ -19,7 +21,7 @@ package struct GroupCoordinator: Sendable {
     package var groupCount: Int { groups.count }
 
     /// The empty name is no group that one can join, but old clients keep offsets under it.
-    private func isAcceptable(group: String) -> Bool {
+    func isAcceptable(group: String) -> Bool {
         group.utf8.count <= context.configuration.nameBytesMax
     }
 
@@ -223,6 +225,7 @@ package struct GroupCoordinator: Sendable {
             for partition in partitions { groups[name]?.offsets[partition] = nil }
             appendTombstones(of: partitions, group: name)
         }
+        if !pendingOffsets.isEmpty { dropPendingOffsets(ofTopic: topic) }
         return context.takeEffects()
     }
 
@@ -239,8 +242,22 @@ package struct GroupCoordinator: Sendable {
         switch pending.purpose {
         case .commit(let reply, let offsets, var answer):
             groups[name]?.committed(offsets, failure: failure)
+            if failure == nil, !pendingOffsets.isEmpty {
+                for (partition, _) in offsets {
+                    pendingOffsets.supersede(partition, group: name, before: token.value)
+                }
+            }
             if let failure {
                 answer.errors = answer.errors.map { $0 == .none ? failure : $0 }
+            }
+            context.reply(reply, .commit(answer))
+        case .transactionalCommit(let reply, let offsets, var answer, let producerID):
+            groups[name]?.transactionalCommitEnded(offsets)
+            if let failure {
+                answer.errors = answer.errors.map { $0 == .none ? failure : $0 }
+            } else {
+                pendingOffsets.add(
+                    offsets, group: name, producerID: producerID, order: token.value)
             }
             context.reply(reply, .commit(answer))
         case .assignment(let generation):
@@ -252,6 +269,7 @@ package struct GroupCoordinator: Sendable {
         case .deletion(let reply):
             if failure == nil {
                 groups[name] = nil
+                pendingOffsets.remove(group: name)
             } else {
                 groups[name]?.phase = .empty
             }
@@ -301,18 +319,21 @@ package struct GroupCoordinator: Sendable {
         let retention = context.configuration.offsetsRetention
         let now = context.now.timestamp
         for name in groups.keys.sorted() {
-            guard groups[name]?.isDead == false else { continue }
+            guard groups[name]?.isDead == false, !pendingOffsets.contains(group: name) else {
+                continue
+            }
             let expired = groups[name]?.removeExpiredOffsets(now: now, retention: retention) ?? []
             if !expired.isEmpty { appendTombstones(of: expired, group: name) }
             guard let group = groups[name], group.hasNoMembers, group.offsets.isEmpty,
-                group.commitsInFlight.isEmpty, group.expected.isEmpty
+                group.commitsInFlight.isEmpty, group.expected.isEmpty,
+                !pendingOffsets.contains(group: name)
             else { continue }
             context.append(group.tombstones(), group: name, purpose: .housekeeping)
             groups[name] = nil
         }
     }
 
-    private mutating func appendTombstones(of partitions: [TopicPartition], group: String) {
+    mutating func appendTombstones(of partitions: [TopicPartition], group: String) {
         for start in stride(from: 0, to: partitions.count, by: Self.tombstonesPerBatch) {
             let end = min(start + Self.tombstonesPerBatch, partitions.count)
             let records = partitions[start..<end].map {
@@ -333,6 +354,9 @@ package struct GroupCoordinator: Sendable {
     package mutating func replay(key: Bytes, value: Bytes?) throws(DecodeFailure) {
         switch try GroupRecordFormat.decode(key: key, value: value) {
         case .offset(let name, let partition, let offset):
+            if !pendingOffsets.isEmpty {
+                pendingOffsets.supersede(partition, group: name, before: context.nextOrder())
+            }
             if groups[name] == nil {
                 guard offset != nil else { return }
                 groups[name] = ClassicGroup(id: name)
@@ -343,6 +367,7 @@ package struct GroupCoordinator: Sendable {
             if groups[name] == nil { groups[name] = ClassicGroup(id: name) }
             groups[name]?.restore(snapshot)
         case .group(let name, nil):
+            pendingOffsets.remove(group: name)
             guard let offsets = groups[name]?.offsets else { return }
             // Tombstones of the offsets come first, so nothing should be left; if something is, it
             // must not be lost.

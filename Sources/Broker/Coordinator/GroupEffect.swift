@@ -33,6 +33,9 @@ package enum GroupEffect: Sendable {
     /// Append `records` as one batch to the group's partition of `__consumer_offsets`, then call
     /// `GroupCoordinator.appended` once: when they are durable, or when they were refused.
     case append(AppendToken, group: String, records: [GroupRecord])
+    /// The same, as a batch of the producer's transaction.
+    case appendInTransaction(
+        AppendToken, group: String, records: [GroupRecord], GroupProducer)
 }
 
 /// The answer to a request that may have waited.

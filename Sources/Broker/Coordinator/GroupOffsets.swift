@@ -15,6 +15,17 @@ extension ClassicGroup {
         if let member = consumer?.members[call.claim.memberID], let classic = member.classic {
             showLife(of: member, classic, &context)
         }
+        let (accepted, records, answer) = accept(call, context)
+        guard !accepted.isEmpty else { return context.reply(token, .commit(answer)) }
+        for (partition, _) in accepted { commitsInFlight[partition, default: 0] += 1 }
+        context.append(
+            records, group: id, purpose: .commit(token, offsets: accepted, answer))
+    }
+
+    /// What of a commit is written, and what is answered to the rest.
+    func accept(
+        _ call: CommitCall, _ context: GroupContext
+    ) -> (accepted: [(TopicPartition, CommittedOffset)], [GroupRecord], CommitAnswer) {
         var answer = CommitAnswer(errors: [])
         var accepted: [(TopicPartition, CommittedOffset)] = []
         var records: [GroupRecord] = []
@@ -36,10 +47,7 @@ extension ClassicGroup {
                     key: GroupRecordFormat.offsetKey(group: id, partition: entry.partition),
                     value: GroupRecordFormat.offsetValue(offset)))
         }
-        guard !accepted.isEmpty else { return context.reply(token, .commit(answer)) }
-        for (partition, _) in accepted { commitsInFlight[partition, default: 0] += 1 }
-        context.append(
-            records, group: id, purpose: .commit(token, offsets: accepted, answer))
+        return (accepted, records, answer)
     }
 
     private func refusal(of call: CommitCall) -> ErrorCode? {

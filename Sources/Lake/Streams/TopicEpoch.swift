@@ -75,11 +75,13 @@ package struct TopicEpochReader: Sendable {
             position = slice.logStartOffset
             slice = try reader.read(partition, from: position, maxBytes: partitionBytes)
         }
+        var transactions = AbortedTransactions(slice.aborted)
         for bytes in slice.batches {
             do throws(DecodeFailure) {
                 let batch = try RecordBatchView(bytes)
                 let end = batch.header.lastOffset + 1
-                if !batch.header.isControl, end > position {
+                let isVisible = transactions.isVisible(batch.header)
+                if isVisible, end > position {
                     try decode(batch, from: position, partition, &builder, &epoch)
                 }
                 position = max(position, end)
@@ -109,6 +111,28 @@ package struct TopicEpochReader: Sendable {
             builder.append(record, partition: partition.partition)
             epoch.recordCount += 1
         }
+    }
+}
+
+/// Tells which batches of a slice hold committed records.
+private struct AbortedTransactions {
+    private var left: ArraySlice<TopicSlice.Aborted>
+    /// Producers whose records are skipped up to their next marker. Looked up only.
+    private var skipped: Set<Int64> = []
+
+    init(_ aborted: [TopicSlice.Aborted]) { left = aborted[...] }
+
+    /// Called with the batches in their order.
+    mutating func isVisible(_ header: RecordBatchHeader) -> Bool {
+        while let first = left.first, first.firstOffset <= header.lastOffset {
+            skipped.insert(first.producerID)
+            left.removeFirst()
+        }
+        if header.isControl {
+            skipped.remove(header.producerId)
+            return false
+        }
+        return !header.isTransactional || !skipped.contains(header.producerId)
     }
 }
 

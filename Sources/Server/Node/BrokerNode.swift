@@ -21,6 +21,7 @@ package struct BrokerNode: Sendable {
     var random: Random
     var store: LogStore
     var coordinator: GroupCoordinator
+    var transactions: TransactionCoordinator
 
     /// What is durable: what requests are answered from.
     var image: MetadataImage
@@ -51,6 +52,10 @@ package struct BrokerNode: Sendable {
     var appends: [CommandID: ParkedAppend] = [:]
     var groupRequests: [ReplyToken: ParkedGroupRequest] = [:]
     var groupDeletions: [RequestKey: ParkedGroupDeletion] = [:]
+    var transactionRequests: [ReplyToken: ParkedTransactionRequest] = [:]
+    var partitionAdditions: [RequestKey: ParkedPartitionAddition] = [:]
+    var parkedMarkers: [MarkerToken: ParkedMarkers] = [:]
+    var markerRequests: [RequestKey: ParkedMarkerRequest] = [:]
     var lastReplyToken: UInt64 = 0
     /// Producer ids that were reserved durably and not handed out yet.
     var producerIDs: Range<Int64> = 0..<0
@@ -98,7 +103,9 @@ package struct BrokerNode: Sendable {
         topicDefaults = start.topicDefaults
         fetchSessions = FetchSessions(countMax: configuration.fetchSessionsMax)
         coordinator = GroupCoordinator(configuration: configuration.groups, random: groupRandom)
+        transactions = TransactionCoordinator(configuration: configuration.transactions)
         try replayGroups()
+        try replayTransactions()
     }
 
     // MARK: Events
@@ -165,6 +172,7 @@ package struct BrokerNode: Sendable {
     private var nextDeadline: Instant {
         var next = store.nextDeadline
         if let groups = coordinator.nextDeadline { next = min(next, groups) }
+        if let due = transactions.nextDeadline { next = min(next, due) }
         if let fetch = fetchDeadlines.next { next = min(next, fetch) }
         if let produce = nextProduceCheck { next = min(next, produce) }
         if let signOn = saslDeadlines.next { next = min(next, signOn) }
@@ -176,6 +184,7 @@ package struct BrokerNode: Sendable {
             return halt(problem)
         }
         perform(coordinator.tick(now: now))
+        perform(transactions.tick(now: now))
         expireFetches()
         expireProduces()
         resumeSasl()
@@ -229,6 +238,9 @@ package struct BrokerNode: Sendable {
         case .change: applyChange()
         case .group(let token): perform(coordinator.appended(token, failure: nil, now: now))
         case .append(let id): finishAppend(id)
+        case .transaction(let token):
+            perform(transactions.appended(token, failure: nil, now: now))
+        case .marker(let wait): markerSettled(wait, error: nil)
         }
     }
 
@@ -246,6 +258,10 @@ package struct BrokerNode: Sendable {
             case .append(let id):
                 appends[id] = nil
                 output.append(.commandFinished(id, .failure(Self.unknownTopic(partition.topic))))
+            case .transaction(let token):
+                perform(
+                    transactions.appended(token, failure: .coordinatorNotAvailable, now: now))
+            case .marker(let wait): markerSettled(wait, error: .unknownTopicOrPartition)
             }
         }
         durabilityWaits[partition] = nil
@@ -259,6 +275,7 @@ package struct BrokerNode: Sendable {
     package func checkInvariants() {
         store.checkInvariants()
         coordinator.checkInvariants()
+        transactions.checkInvariants()
         image.checkInvariants()
         draft.checkInvariants()
         fetchSessions.checkInvariants()

@@ -1,4 +1,5 @@
 import Base
+import Log
 
 /// What the process itself asks of the node: the gateway, SQL statements, streaming tables.
 package enum NodeCommand: Sendable {
@@ -10,7 +11,7 @@ package enum NodeCommand: Sendable {
     case deleteTopic(name: String)
     /// All topics when nil.
     case describeTopics([String]?)
-    /// Whole record batches from the one that contains `from` up to the high watermark, at most
+    /// Whole record batches from the one that contains `from` up to the last stable offset, at most
     /// about `maxBytes`, at least one if there is one.
     case read(TopicPartition, from: Offset, maxBytes: Int)
     /// Stores a named object (catalog entry) durably in the cluster metadata; nil deletes it.
@@ -115,12 +116,19 @@ package struct ReadResult: Sendable {
     /// Record batches v2 as stored.
     package var batches: [Bytes]
     package var logStartOffset: Offset
-    package var highWatermark: Offset
+    /// One past the last offset that can be read: no transaction is open below.
+    package var lastStableOffset: Offset
+    /// Transactions whose records in these batches are to be skipped, by first offset.
+    package var aborted: [AbortedTransaction]
 
-    package init(batches: [Bytes], logStartOffset: Offset, highWatermark: Offset) {
+    package init(
+        batches: [Bytes], logStartOffset: Offset, lastStableOffset: Offset,
+        aborted: [AbortedTransaction]
+    ) {
         self.batches = batches
         self.logStartOffset = logStartOffset
-        self.highWatermark = highWatermark
+        self.lastStableOffset = lastStableOffset
+        self.aborted = aborted
     }
 }
 

@@ -53,7 +53,10 @@ package struct NodeConfiguration: Sendable {
     package var startedWith: OrderedMap<String, String> = [:]
     /// Who may do what; nil = everybody may do everything.
     package var authorizer: Authorizer?
+    /// `transaction.state.log.num.partitions`; fixed once the topic exists.
+    package var transactionsPartitions: Int32 = 50
     package var groups = GroupConfiguration()
+    package var transactions = TransactionConfiguration()
     package var log = LogStoreConfiguration()
 
     package init() {}

@@ -231,7 +231,8 @@ struct GroupSimulation {
         for effect in effects {
             switch effect {
             case .reply(let token, let reply): deliver(reply, token)
-            case .append(let token, _, let records):
+            case .append(let token, _, let records),
+                .appendInTransaction(let token, _, let records, _):
                 waiting.append(
                     Append(
                         token: token, records: records,

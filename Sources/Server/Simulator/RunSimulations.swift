@@ -13,8 +13,16 @@ package func simulateOneNode(seed: UInt64, options: SimulationOptions) -> Simula
     return simulation.run()
 }
 
-/// Runs many seeds, each for the log alone, for a whole node and for groups, and reports what goes
-/// wrong. Returns how many seeds failed.
+/// Runs one broker and its transactional producers over real frames from one seed.
+package func simulateTransactions(
+    seed: UInt64, options: SimulationOptions
+) -> SimulationResult {
+    var simulation = TransactionSimulation(seed: seed, options: options)
+    return simulation.run()
+}
+
+/// Runs many seeds, each for the log alone, for a whole node, for groups and for transactions, and
+/// reports what goes wrong. Returns how many seeds failed.
 package func runSimulations(
     seeds: Range<UInt64>, options: SimulationOptions, report: (String) -> Void
 ) -> Int {
@@ -24,6 +32,7 @@ package func runSimulations(
         var hasFailed = false
         for (what, simulate) in [
             ("log", simulateLog), ("node", simulateOneNode), ("groups", simulateGroups),
+            ("transactions", simulateTransactions),
         ] {
             let result = simulate(seed, options)
             total.add(result)

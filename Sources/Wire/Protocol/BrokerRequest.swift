@@ -23,6 +23,14 @@ package enum BrokerRequest: Sendable, Equatable {
     case deleteRecords(DeleteRecordsRequest)
     case initProducerId(InitProducerIdRequest)
     case offsetForLeaderEpoch(OffsetForLeaderEpochRequest)
+    case addPartitionsToTxn(AddPartitionsToTxnRequest)
+    case addOffsetsToTxn(AddOffsetsToTxnRequest)
+    case endTxn(EndTxnRequest)
+    case writeTxnMarkers(WriteTxnMarkersRequest)
+    case txnOffsetCommit(TxnOffsetCommitRequest)
+    case describeProducers(DescribeProducersRequest)
+    case describeTransactions(DescribeTransactionsRequest)
+    case listTransactions(ListTransactionsRequest)
     case describeConfigs(DescribeConfigsRequest)
     case createPartitions(CreatePartitionsRequest)
     case deleteGroups(DeleteGroupsRequest)
@@ -97,6 +105,24 @@ package enum BrokerRequest: Sendable, Equatable {
         case .offsetForLeaderEpoch:
             self = .offsetForLeaderEpoch(
                 try OffsetForLeaderEpochRequest(from: &reader, version: version))
+        case .addPartitionsToTxn:
+            self = .addPartitionsToTxn(
+                try AddPartitionsToTxnRequest(from: &reader, version: version))
+        case .addOffsetsToTxn:
+            self = .addOffsetsToTxn(try AddOffsetsToTxnRequest(from: &reader, version: version))
+        case .endTxn:
+            self = .endTxn(try EndTxnRequest(from: &reader, version: version))
+        case .writeTxnMarkers:
+            self = .writeTxnMarkers(try WriteTxnMarkersRequest(from: &reader, version: version))
+        case .txnOffsetCommit:
+            self = .txnOffsetCommit(try TxnOffsetCommitRequest(from: &reader, version: version))
+        case .describeProducers:
+            self = .describeProducers(try DescribeProducersRequest(from: &reader, version: version))
+        case .describeTransactions:
+            self = .describeTransactions(
+                try DescribeTransactionsRequest(from: &reader, version: version))
+        case .listTransactions:
+            self = .listTransactions(try ListTransactionsRequest(from: &reader, version: version))
         case .describeConfigs:
             self = .describeConfigs(try DescribeConfigsRequest(from: &reader, version: version))
         case .createPartitions:
@@ -190,6 +216,14 @@ package enum BrokerRequest: Sendable, Equatable {
         case .deleteRecords(let body): body.write(to: &writer, version: version)
         case .initProducerId(let body): body.write(to: &writer, version: version)
         case .offsetForLeaderEpoch(let body): body.write(to: &writer, version: version)
+        case .addPartitionsToTxn(let body): body.write(to: &writer, version: version)
+        case .addOffsetsToTxn(let body): body.write(to: &writer, version: version)
+        case .endTxn(let body): body.write(to: &writer, version: version)
+        case .writeTxnMarkers(let body): body.write(to: &writer, version: version)
+        case .txnOffsetCommit(let body): body.write(to: &writer, version: version)
+        case .describeProducers(let body): body.write(to: &writer, version: version)
+        case .describeTransactions(let body): body.write(to: &writer, version: version)
+        case .listTransactions(let body): body.write(to: &writer, version: version)
         case .describeConfigs(let body): body.write(to: &writer, version: version)
         case .createPartitions(let body): body.write(to: &writer, version: version)
         case .deleteGroups(let body): body.write(to: &writer, version: version)

@@ -118,6 +118,10 @@ struct ClientConnection: Sendable {
 
     mutating func block(on sequence: UInt64) { blocker = sequence }
 
+    mutating func unblock(_ sequence: UInt64) {
+        if blocker == sequence { blocker = nil }
+    }
+
     /// Takes an answer and returns everything that may be sent now, in order.
     mutating func answer(_ sequence: UInt64, _ pieces: [Bytes]) -> [[Bytes]] {
         guard sequence >= firstSequence, sequence < firstSequence + UInt64(slots.count) else {

@@ -135,7 +135,8 @@ extension BrokerNode {
             return fail(id, Self.unknownTopic("\(partition)", among: image.topics.keys))
         }
         do throws(ReadFailure) {
-            let result = try store.read(partition, from: offset, maxBytes: max(maxBytes, 0))
+            let result = try store.read(
+                partition, from: offset, maxBytes: max(maxBytes, 0), isolation: .readCommitted)
             counters.fetchedBytes += Int64(result.bytes)
             finish(
                 id,
@@ -143,7 +144,7 @@ extension BrokerNode {
                     .batches(
                         ReadResult(
                             batches: result.batches, logStartOffset: result.logStartOffset,
-                            highWatermark: result.highWatermark))))
+                            lastStableOffset: result.lastStableOffset, aborted: result.aborted))))
         } catch {
             switch error {
             case .offsetOutOfRange(let requested, let start, let end):

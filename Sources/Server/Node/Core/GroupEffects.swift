@@ -20,6 +20,8 @@ extension BrokerNode {
             switch effect {
             case .reply(let token, let reply): finish(token, reply)
             case .append(let token, let group, let records): append(records, of: group, token)
+            case .appendInTransaction(let token, let group, let records, let producer):
+                append(records, of: group, token, producer)
             }
         }
     }
@@ -39,6 +41,8 @@ extension BrokerNode {
         case (.leave(let context), .leave(let leave)): answerLeave(leave, context)
         case (.commit(let context, let response, let places), .commit(let commit)):
             answerCommit(commit, response, places, context)
+        case (.transactionalCommit(let context, let response, let places), .commit(let commit)):
+            answerTransactionalCommit(commit, response, places, context)
         case (.delete(let key, let place), .delete(let error)):
             groupDeleted(key, place: place, error)
         case (.consumerHeartbeat(let context), .consumerHeartbeat(let heartbeat)):
@@ -50,7 +54,8 @@ extension BrokerNode {
     }
 
     private mutating func append(
-        _ records: [GroupRecord], of group: String, _ token: AppendToken
+        _ records: [GroupRecord], of group: String, _ token: AppendToken,
+        _ producer: GroupProducer? = nil
     ) {
         guard let topic = image.topic(Self.offsetsTopic) else {
             return perform(
@@ -63,9 +68,15 @@ extension BrokerNode {
         for record in records {
             builder.append(key: record.key, value: record.value, timestamp: now.timestamp)
         }
+        var properties = RecordBatchBuilder.Properties()
+        if let producer {
+            properties.producerId = producer.producerID
+            properties.producerEpoch = producer.producerEpoch
+            properties.isTransactional = true
+        }
         do throws(AppendFailure) {
             let result = try store.append(
-                finishUncompressed(builder), to: partition, origin: .node, now: now)
+                finishUncompressed(builder, properties), to: partition, origin: .node, now: now)
             whenDurable(partition, result.lastOffset, .group(token))
         } catch {
             diagnostics.report(
@@ -78,6 +89,7 @@ extension BrokerNode {
     private func groupError(_ failure: AppendFailure) -> ErrorCode {
         switch failure {
         case .messageTooLarge, .recordListTooLarge, .invalidRecord: .unknownServerError
+        case .invalidProducerEpoch: .invalidProducerEpoch
         default: .coordinatorNotAvailable
         }
     }

@@ -176,9 +176,12 @@ struct NodeStart {
 }
 
 /// The batch of `builder`, which can't fail without compression.
-func finishUncompressed(_ builder: consuming RecordBatchBuilder) -> Bytes {
+func finishUncompressed(
+    _ builder: consuming RecordBatchBuilder,
+    _ properties: RecordBatchBuilder.Properties = RecordBatchBuilder.Properties()
+) -> Bytes {
     do {
-        return try builder.finish()
+        return try builder.finish(properties)
     } catch {
         preconditionFailure("a batch without compression has nothing that could fail: \(error)")
     }
@@ -188,6 +191,14 @@ extension LogStore {
     /// Hands every record of `partition` to `body`, in order.
     mutating func replay(
         _ partition: TopicPartition, _ body: (Record) throws(DecodeFailure) -> Void
+    ) throws(Problem) {
+        try replay(partition) { _, record throws(DecodeFailure) in try body(record) }
+    }
+
+    /// The same with the header of each record's batch.
+    mutating func replay(
+        _ partition: TopicPartition,
+        _ body: (RecordBatchHeader, Record) throws(DecodeFailure) -> Void
     ) throws(Problem) {
         guard let offsets = offsets(of: partition) else { return }
         var next = offsets.logStartOffset
@@ -206,7 +217,7 @@ extension LogStore {
                         try batch.checkChecksum()
                         var records = try batch.records()
                         while let record = try records.next() {
-                            if record.offset >= next { try body(record) }
+                            if record.offset >= next { try body(batch.header, record) }
                         }
                         next = max(next + 1, batch.header.nextOffset)
                     }
@@ -242,10 +253,21 @@ extension BrokerNode {
                 continue
             }
             do throws(Problem) {
-                try store.replay(partition) { record in
+                try store.replay(partition) { header, record in
                     guard let key = record.key else { return }
                     do throws(DecodeFailure) {
-                        try groups.replay(key: key, value: record.value)
+                        if header.isControl {
+                            guard let end = try ControlRecord(record) else { return }
+                            groups.transactionEnded(
+                                producerID: header.producerId, isCommit: end.kind == .commit,
+                                partition: partition.partition,
+                                partitionCount: topic.partitionCount)
+                        } else if header.isTransactional {
+                            try groups.replay(
+                                key: key, value: record.value, producerID: header.producerId)
+                        } else {
+                            try groups.replay(key: key, value: record.value)
+                        }
                     } catch {
                         diagnostics.report(
                             .error, "groups",
@@ -258,5 +280,34 @@ extension BrokerNode {
         }
         groups.finishReplay(now: now)
         coordinator = groups
+    }
+
+    /// Replays the topic of the transactional ids, and brings what was prepared to its end. The
+    /// groups must have been replayed.
+    mutating func replayTransactions() throws(Problem) {
+        let diagnostics = diagnostics
+        var coordinator = transactions
+        for partition in image.topic(Self.transactionsTopic)?.partitions ?? [] {
+            if let damage = store.damage(of: partition) {
+                diagnostics.report(.error, "transactions", damage.description)
+                continue
+            }
+            do throws(Problem) {
+                try store.replay(partition) { record in
+                    guard let key = record.key else { return }
+                    do throws(DecodeFailure) {
+                        try coordinator.replay(key: key, value: record.value)
+                    } catch {
+                        diagnostics.report(
+                            .error, "transactions",
+                            "offset \(record.offset) of \(partition) was left out: \(error)")
+                    }
+                }
+            } catch {
+                diagnostics.report(.error, "transactions", error.description)
+            }
+        }
+        transactions = coordinator
+        perform(transactions.finishReplay(now: now))
     }
 }

@@ -15,6 +15,9 @@ enum DurabilityWaiter: Sendable {
     case group(AppendToken)
     /// One batch of an append command.
     case append(CommandID)
+    /// A record of a transactional id.
+    case transaction(AppendToken)
+    case marker(MarkerWait)
 }
 
 struct DurabilityWait: Sendable {
@@ -96,6 +99,8 @@ enum ParkedGroupRequest: Sendable {
     case leave(RequestContext)
     /// The answer, and where in it each entry given to the coordinator belongs.
     case commit(RequestContext, OffsetCommitResponse, places: [(topic: Int, partition: Int)])
+    case transactionalCommit(
+        RequestContext, TxnOffsetCommitResponse, places: [(topic: Int, partition: Int)])
     case delete(RequestKey, place: Int)
     case consumerHeartbeat(RequestContext)
     /// As for commits.

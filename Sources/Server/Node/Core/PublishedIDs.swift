@@ -39,6 +39,6 @@ enum TopicName {
     /// Names that belong to the brokers themselves.
     static func isReserved(_ name: String) -> Bool {
         name == BrokerNode.metadataPartition.topic || name == BrokerNode.offsetsTopic
-            || name == "__transaction_state" || name == "__share_group_state"
+            || name == BrokerNode.transactionsTopic || name == "__share_group_state"
     }
 }

@@ -1,4 +1,5 @@
 import Base
+import Quorum
 import WireProtocol
 
 extension BrokerNode {
@@ -15,7 +16,9 @@ extension BrokerNode {
             return answer(context, ApiVersionsResponse(errorCode: .rebootstrapRequired))
         }
         var response = versions.response(version: context.version)
-        response.add(ClusterFeature.all, epoch: 0, version: context.version)
+        // Levels change with the version of the software, and a new one begins with a start.
+        response.add(
+            ClusterFeature.all, epoch: Int64(image.leaderEpoch.value), version: context.version)
         answer(context, response)
     }
 }

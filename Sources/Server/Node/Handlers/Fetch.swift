@@ -278,19 +278,22 @@ extension BrokerNode {
     /// More records of `partition` are visible: fetches that now have enough are answered.
     mutating func wakeFetches(of partition: TopicPartition) {
         guard let keys = fetchesByPartition[partition] else { return }
-        let highWatermark = store.offsets(of: partition)?.highWatermark
+        let offsets = store.offsets(of: partition)
         for key in keys {
             guard let fetch = fetches[key],
                 let place = fetch.partitions.firstIndex(where: { $0.topicPartition == partition })
             else { continue }
             let interest = fetch.partitions[place]
-            if let highWatermark, highWatermark <= interest.offset { continue }
-            if highWatermark == nil || fetch.plan.minBytes <= 1 {
+            let isCommittedOnly = fetch.plan.isCommittedOnly
+            if let offsets {
+                let end = isCommittedOnly ? offsets.lastStableOffset : offsets.highWatermark
+                if end <= interest.offset { continue }
+            }
+            if offsets == nil || fetch.plan.minBytes <= 1 {
                 completeFetch(key)
                 continue
             }
             do throws(ReadFailure) {
-                let isCommittedOnly = fetch.plan.isCommittedOnly
                 let bytes = try store.read(
                     partition, from: interest.offset, maxBytes: interest.maxBytes,
                     isolation: isCommittedOnly ? .readCommitted : .readUncommitted

@@ -7,16 +7,25 @@ extension BrokerNode {
     /// The topic that keeps the groups.
     static let offsetsTopic = "__consumer_offsets"
 
-    /// This broker coordinates every group.
+    /// This broker coordinates every group and every transactional id.
     mutating func findCoordinator(
         _ request: FindCoordinatorRequest, _ context: RequestContext, _ frame: Bytes
     ) {
         let keys = context.version >= 4 ? request.coordinatorKeys : [request.key]
-        if CoordinatorType(rawValue: request.keyType) == .group,
-            keys.contains(where: { authorize(context, .describe, .group, $0) }),
-            waitForOffsetsTopic(context, frame)
-        {
-            return
+        switch CoordinatorType(rawValue: request.keyType) {
+        case .group:
+            if keys.contains(where: { authorize(context, .describe, .group, $0) }),
+                waitForOffsetsTopic(context, frame)
+            {
+                return
+            }
+        case .transaction:
+            if keys.contains(where: { authorize(context, .describe, .transactionalId, $0) }),
+                waitForTransactionsTopic(context, frame)
+            {
+                return
+            }
+        default: break
         }
         let answers = keys.map { coordinator(of: $0, type: request.keyType, context) }
         var response = FindCoordinatorResponse()
@@ -47,23 +56,21 @@ extension BrokerNode {
                 errorMessage: "\(context.principal.text) may not describe \(key)")
         }
         switch kind {
-        case .group:
+        case .transaction where key.isEmpty:
+            return .init(
+                key: key, nodeId: -1, port: -1, errorCode: .invalidRequest,
+                errorMessage: "the transactional id is empty")
+        case .group, .transaction:
             let listener = listener(of: context)
             return .init(
                 key: key, nodeId: configuration.nodeID.value, host: listener.advertisedHost,
                 port: listener.advertisedPort, errorMessage: nil)
-        case .transaction:
-            return .init(
-                key: key, nodeId: -1, port: -1, errorCode: .transactionalIdAuthorizationFailed,
-                errorMessage: Self.noTransactions)
         default:
             return .init(
                 key: key, nodeId: -1, port: -1, errorCode: .invalidRequest,
                 errorMessage: "coordinators of type \(type) are not supported")
         }
     }
-
-    static let noTransactions = "transactions are not supported by this version"
 
     /// Makes sure that the offsets topic is there. True when the request has to wait for it.
     mutating func waitForOffsetsTopic(_ context: RequestContext, _ frame: Bytes) -> Bool {

@@ -50,6 +50,7 @@ extension BrokerNode {
             result.errorCode = .unsupportedVersion
             return result
         }
+        let isolation: Isolation = isCommittedOnly ? .readCommitted : .readUncommitted
         switch wanted.timestamp {
         case OffsetQuery.latest:
             let end = isCommittedOnly ? offsets.lastStableOffset : offsets.highWatermark
@@ -62,12 +63,13 @@ extension BrokerNode {
             break
         case OffsetQuery.maxTimestamp:
             search(&result) { store throws(ReadFailure) in
-                try store.offsetOfMaxTimestamp(in: partition)
+                try store.offsetOfMaxTimestamp(in: partition, isolation: isolation)
             }
         case 0...:
             search(&result) { store throws(ReadFailure) in
                 try store.firstOffset(
-                    in: partition, atOrAfter: Timestamp(milliseconds: wanted.timestamp))
+                    in: partition, atOrAfter: Timestamp(milliseconds: wanted.timestamp),
+                    isolation: isolation)
             }
         default:
             result.errorCode = .unsupportedVersion

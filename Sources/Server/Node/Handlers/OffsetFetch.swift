@@ -32,6 +32,22 @@ extension BrokerNode {
                             topics.map { (name: $0.name, partitions: $0.partitionIndexes) }
                         }
                     ).map { entry(name: $0.name, $0.partitions) }
+                if request.requireStable {
+                    for topic in result.topics.indices {
+                        let name = result.topics[topic].name
+                        for place in result.topics[topic].partitions.indices
+                        where isUnstable(
+                            group.groupId, name,
+                            result.topics[topic].partitions[place].partitionIndex)
+                        {
+                            let number = result.topics[topic].partitions[place].partitionIndex
+                            result.topics[topic].partitions[place] = .init(
+                                partitionIndex: number, committedOffset: -1,
+                                committedLeaderEpoch: -1, metadata: "",
+                                errorCode: .unstableOffsetCommit)
+                        }
+                    }
+                }
                 hideTopics(&result.topics, namesAll: group.topics == nil, context)
                 let entries = result.topics.reduce(1) { $0 + $1.partitions.count }
                 if !budget.take(entries: entries) {
@@ -52,7 +68,13 @@ extension BrokerNode {
             .init(
                 name: topic.name,
                 partitions: topic.partitions.map { partition, offset in
-                    .init(
+                    if request.requireStable, isUnstable(request.groupId, topic.name, partition) {
+                        return .init(
+                            partitionIndex: partition, committedOffset: -1,
+                            committedLeaderEpoch: -1, metadata: "",
+                            errorCode: .unstableOffsetCommit)
+                    }
+                    return .init(
                         partitionIndex: partition, committedOffset: offset?.offset ?? -1,
                         committedLeaderEpoch: offset?.leaderEpoch ?? -1,
                         metadata: offset?.metadata ?? "")
@@ -109,6 +131,12 @@ extension BrokerNode {
                     errorCode: .topicAuthorizationFailed)
             }
         }
+    }
+
+    /// Whether a transaction that has not ended may change the offset: the client asks again.
+    private func isUnstable(_ group: String, _ topic: String, _ partition: Int32) -> Bool {
+        coordinator.isUnstable(
+            group: group, partition: TopicPartition(topic: topic, partition: partition))
     }
 
     private func entry(

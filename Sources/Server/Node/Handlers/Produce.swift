@@ -11,9 +11,17 @@ extension BrokerNode {
         guard (-1...1).contains(request.acks) else {
             return refuse(request, context, .invalidRequiredAcks)
         }
-        guard request.transactionalId == nil else {
+        if let id = request.transactionalId, !authorize(context, .write, .transactionalId, id) {
             return refuse(request, context, .transactionalIdAuthorizationFailed)
         }
+        if joinTransaction(request, context) { return }
+        appendProduced(request, context, refusal: .none)
+    }
+
+    /// `refusal`: why partitions could not become part of the producer's transaction.
+    mutating func appendProduced(
+        _ request: ProduceRequest, _ context: RequestContext, refusal: ErrorCode
+    ) {
         var response = ProduceResponse()
         var waits: [(topic: Int, partition: Int, TopicPartition, Offset)] = []
         response.responses.reserveCapacity(request.topicData.count)
@@ -32,7 +40,7 @@ extension BrokerNode {
                 if !(mayWrite ?? authorize(context, .write, .topic, topicData.name)) {
                     result.errorCode = .topicAuthorizationFailed
                 } else if let last = append(
-                    data, topic, acks: request.acks, version: context.version, &result)
+                    data, topic, of: request, refusal: refusal, version: context.version, &result)
                 {
                     waits.append((topicPlace, place, last.0, last.1))
                 }
@@ -49,8 +57,9 @@ extension BrokerNode {
     /// Appends one partition's batch. Returns what has to become durable; else `result` has the
     /// error.
     private mutating func append(
-        _ data: ProduceRequest.PartitionProduceData, _ topic: TopicMetadata?, acks: Int16,
-        version: Int16, _ result: inout ProduceResponse.PartitionProduceResponse
+        _ data: ProduceRequest.PartitionProduceData, _ topic: TopicMetadata?,
+        of request: ProduceRequest, refusal: ErrorCode, version: Int16,
+        _ result: inout ProduceResponse.PartitionProduceResponse
     ) -> (TopicPartition, Offset)? {
         guard let topic, data.index >= 0, data.index < topic.partitionCount else {
             result.errorCode =
@@ -62,7 +71,7 @@ extension BrokerNode {
             result.errorMessage = "\(topic.name) belongs to the brokers"
             return nil
         }
-        if acks == -1,
+        if request.acks == -1,
             TopicValues(settings: topic.settings, defaults: topicDefaults).minInSyncReplicas > 1
         {
             result.errorCode = .notEnoughReplicas
@@ -76,8 +85,18 @@ extension BrokerNode {
         }
         let batch = data.records.count == 1 ? data.records[0] : Bytes.joined(data.records)
         let partition = TopicPartition(topic: topic.name, partition: data.index)
+        var origin = AppendOrigin.client
+        if let id = request.transactionalId, let claim = Self.transaction(of: batch, id) {
+            origin = .transaction(bumpsEpochs: version >= Self.firstBumpingProduce)
+            let error = verify(claim, partition, refusal: refusal, version: version)
+            guard error == .none else {
+                result.errorCode = error
+                result.errorMessage = "\(partition) is not part of an open transaction of \(id)"
+                return nil
+            }
+        }
         do throws(AppendFailure) {
-            let appended = try store.append(batch, to: partition, now: now)
+            let appended = try store.append(batch, to: partition, origin: origin, now: now)
             if !appended.isDuplicate {
                 counters.producedBytes += Int64(batch.count)
                 counters.producedRecords += Int64(appended.recordCount)

@@ -1,6 +1,7 @@
 // The node as the lake sees it: a place for catalog objects and a reader of topics.
 
 import Base
+import Log
 import Catalog
 import Streams
 
@@ -48,7 +49,10 @@ package final class NodeTopicReader: TopicReader {
         }
         return TopicSlice(
             batches: result.batches, logStartOffset: result.logStartOffset,
-            highWatermark: result.highWatermark)
+            highWatermark: result.lastStableOffset,
+            aborted: result.aborted.map {
+                TopicSlice.Aborted(producerID: $0.producerID, firstOffset: $0.firstOffset)
+            })
     }
 }
 

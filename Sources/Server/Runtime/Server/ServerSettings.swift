@@ -225,6 +225,26 @@ package struct ServerSettings: Sendable {
         whole("offsets.topic.num.partitions", 1...1000, "partitions of the topic of the groups") {
             $1.node.offsetsPartitions = Int32($0)
         },
+        whole(
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms", 1...86_400_000,
+            "how often late transactions are looked for"
+        ) { $1.node.transactions.timeoutCheckInterval = .milliseconds($0) },
+        whole(
+            "transaction.max.timeout.ms", 1...Int64(Int32.max),
+            "the longest time that a transaction may ask for"
+        ) { $1.node.transactions.timeoutMax = .milliseconds($0) },
+        whole(
+            "transaction.remove.expired.transaction.cleanup.interval.ms", 1...86_400_000,
+            "how often idle transactional ids are looked for"
+        ) { $1.node.transactions.idExpirationCheckInterval = .milliseconds($0) },
+        whole(
+            "transaction.state.log.num.partitions", 1...1000,
+            "partitions of the topic of the transactions"
+        ) { $1.node.transactionsPartitions = Int32($0) },
+        whole(
+            "transactional.id.expiration.ms", 1...31_536_000_000,
+            "how long a silent transactional id is remembered"
+        ) { $1.node.transactions.idExpiration = .milliseconds($0) },
         whole("socket.request.max.bytes", 1024...1_073_741_824, "the largest request") {
             $1.driver.requestBytes = Int($0)
         },

@@ -217,27 +217,32 @@ extension BrokerSettings {
         .inert(
             "share.coordinator.write.timeout.ms", .int, "5000", Inert.journal,
             "How long a state waits for replicas."),
-        .inert(
+        .live(
             "transaction.abort.timed.out.transaction.cleanup.interval.ms", .int, "10000",
-            Inert.notYet, "How often late transactions are looked for."),
-        .inert(
-            "transaction.max.timeout.ms", .int, "900000", Inert.notYet,
-            "The longest time that a transaction may ask for."),
-        .inert(
-            "transaction.partition.verification.enable", .boolean, "true", Inert.notYet,
-            "Whether appends are checked with the coordinator.", scope: .cluster),
-        .inert(
+            "How often late transactions are looked for."
+        ) { "\($0.transactions.timeoutCheckInterval.wholeMilliseconds)" },
+        .live(
+            "transaction.max.timeout.ms", .int, "900000",
+            "The longest time that a transaction may ask for."
+        ) { "\($0.transactions.timeoutMax.wholeMilliseconds)" },
+        .live(
+            "transaction.partition.verification.enable", .boolean, "true",
+            "Whether appends are checked with the coordinator: they always are."
+        ) { _ in "true" },
+        .live(
             "transaction.remove.expired.transaction.cleanup.interval.ms", .int, "3600000",
-            Inert.notYet, "How often idle transactional ids are looked for."),
+            "How often idle transactional ids are looked for."
+        ) { "\($0.transactions.idExpirationCheckInterval.wholeMilliseconds)" },
         .inert(
             "transaction.state.log.load.buffer.size", .int, "5242880", Inert.journal,
             "Bytes read at once when transactions are loaded."),
         .inert(
             "transaction.state.log.min.isr", .int, "2", Inert.oneBroker,
             "Replicas that must have a record of that topic."),
-        .inert(
-            "transaction.state.log.num.partitions", .int, "50", Inert.notYet,
-            "Partitions of the topic that keeps transactions."),
+        .live(
+            "transaction.state.log.num.partitions", .int, "50",
+            "Partitions of the topic that keeps transactions."
+        ) { "\($0.transactionsPartitions)" },
         .inert(
             "transaction.state.log.replication.factor", .short, "3", Inert.oneBroker,
             "Replicas of the topic that keeps transactions."),
@@ -247,8 +252,9 @@ extension BrokerSettings {
         .inert(
             "transaction.two.phase.commit.enable", .boolean, "false", Inert.notYet,
             "Whether transactions may outlive their time."),
-        .inert(
-            "transactional.id.expiration.ms", .int, "604800000", Inert.notYet,
-            "After this a silent transactional id is forgotten."),
+        .live(
+            "transactional.id.expiration.ms", .int, "604800000",
+            "After this a silent transactional id is forgotten."
+        ) { "\($0.transactions.idExpiration.wholeMilliseconds)" },
     ]
 }
