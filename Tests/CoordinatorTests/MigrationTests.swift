@@ -171,6 +171,21 @@ import WireProtocol
         #expect(a.partitions() == [0, 1, 2, 3])
     }
 
+    @Test func `a commit of a classic member is a sign of life`() throws {
+        var (group, id, _) = try classicGroup()
+        var a = TestConsumer("a")
+        group.join(&a)
+        let generation = group.join(member: id, protocols: cooperative([]))?.generation ?? -1
+        _ = group.startSync(member: id, generation: generation)
+        for _ in 0..<6 {
+            group.advance(4_000)
+            let commit = group.startCommit(member: id, generation: generation, [("t", 0, 1)])
+            #expect(group.commitErrors(commit) == [.none])
+            group.beat(&a)
+        }
+        #expect(group.coordinator.describeConsumerGroup("g")?.members.count == 2)
+    }
+
     @Test func `a policy can forbid the change`() throws {
         var (group, _, _) = try classicGroup { $0.migrationPolicy = .disabled }
         var a = TestConsumer("a")

@@ -304,9 +304,9 @@ import WireProtocol
         case .offsetDelete:
             return [
                 way(
-                    group(.delete), topic(.read), version: 0,
+                    group(.delete, "o"), topic(.read), version: 0,
                     OffsetDeleteRequest(
-                        groupId: "g",
+                        groupId: "o",
                         topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])])
                 ) { [$0.errorCode] + $0.topics.flatMap(\.partitions).map(\.errorCode) }
             ]
@@ -563,12 +563,14 @@ import WireProtocol
         #expect(created.topics.map(\.errorCode) == [.none, .none])
         let found = try node.call(FindCoordinatorRequest(key: "g"), version: 2, as: "admin")
         #expect(found.errorCode == .none)
-        let committed = try node.call(
-            OffsetCommitRequest(
-                groupId: "g",
-                topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])]),
-            version: 7, as: "admin")
-        #expect(committed.topics.flatMap(\.partitions).map(\.errorCode) == [.none])
+        for group in ["g", "o"] {
+            let committed = try node.call(
+                OffsetCommitRequest(
+                    groupId: group,
+                    topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])]),
+                version: 7, as: "admin")
+            #expect(committed.topics.flatMap(\.partitions).map(\.errorCode) == [.none])
+        }
         return node
     }
 

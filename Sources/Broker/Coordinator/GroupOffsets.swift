@@ -12,6 +12,9 @@ extension ClassicGroup {
         if let position = members.position(of: call.claim.memberID) {
             signOfLife(at: position, &context)
         }
+        if let member = consumer?.members[call.claim.memberID], let classic = member.classic {
+            showLife(of: member, classic, &context)
+        }
         let (accepted, records, answer) = accept(call, context)
         guard !accepted.isEmpty else { return context.reply(token, .commit(answer)) }
         for (partition, _) in accepted { commitsInFlight[partition, default: 0] += 1 }

@@ -24,6 +24,8 @@ struct GroupMemberModel {
     var pending: ReplyToken?
     /// It does nothing for a while, and may have lost everything without knowing.
     var isPaused = false
+    /// An answer was lost or an error: the next heartbeat says everything, and is told everything.
+    var isUnsure = false
     /// It was answered since it last was paused: what it believes counts.
     var isTrusted = false
 
@@ -48,8 +50,13 @@ struct GroupMemberModel {
                 group: group, memberID: id, memberEpoch: 0, clientID: name,
                 rebalanceTimeoutMilliseconds: 30_000, topics: Self.topics, owned: [])
         }
+        guard isUnsure else {
+            return ConsumerHeartbeatCall(
+                group: group, memberID: id, memberEpoch: epoch, clientID: name, owned: owned.all)
+        }
         return ConsumerHeartbeatCall(
-            group: group, memberID: id, memberEpoch: epoch, clientID: name, owned: owned.all)
+            group: group, memberID: id, memberEpoch: epoch, clientID: name,
+            rebalanceTimeoutMilliseconds: 30_000, topics: Self.topics, owned: owned.all)
     }
 
     func join(_ group: String) -> JoinCall {
@@ -104,8 +111,9 @@ struct GroupMemberModel {
             epoch = answer.memberEpoch
             if let assignment = answer.assignment { owned = assignment }
             place = .stable
+            isUnsure = false
         case .coordinatorNotAvailable:
-            break
+            isUnsure = true
         default:
             lose()
         }

@@ -142,6 +142,10 @@ struct GroupSimulation {
             let index = faults.below(2)
             counts[index].1 += 1
             tellTopics()
+            // Classic clients notice it in the metadata and have their leader assign anew.
+            for index in members.indices where members[index].isClassic {
+                if case .stable = members[index].place { members[index].lose() }
+            }
             queue.schedule(event, at: time + seconds(faults.within(60...300)))
         }
         coordinator.checkInvariants()
@@ -166,7 +170,9 @@ struct GroupSimulation {
     private mutating func step(_ index: Int) {
         let member = members[index]
         guard !member.isPaused, member.pending == nil else { return }
-        if case .stable = member.place, load.chance(1, in: 3) { return commit(index) }
+        if case .stable = member.place, !member.owned.isEmpty, load.chance(1, in: 3) {
+            return commit(index)
+        }
         let now = now
         switch member.place {
         case .stable where !isQuiet && load.chance(1, in: 60): leave(index)
@@ -225,7 +231,8 @@ struct GroupSimulation {
         for effect in effects {
             switch effect {
             case .reply(let token, let reply): deliver(reply, token)
-            case .append(let token, _, let records):
+            case .append(let token, _, let records),
+                .appendInTransaction(let token, _, let records, _):
                 waiting.append(
                     Append(
                         token: token, records: records,
@@ -249,6 +256,7 @@ struct GroupSimulation {
         // A paused client reads its answers when it wakes up; here it lost the connection.
         guard members[index].pending == token, !members[index].isPaused else {
             if members[index].pending == token { members[index].pending = nil }
+            members[index].isUnsure = true
             return
         }
         members[index].pending = nil
@@ -285,7 +293,10 @@ struct GroupSimulation {
         if faults.chance(1, in: 2) { compact() }
         callers = [:]
         commits = [:]
-        for index in members.indices { members[index].pending = nil }
+        for index in members.indices {
+            if members[index].pending != nil { members[index].isUnsure = true }
+            members[index].pending = nil
+        }
         coordinator = GroupCoordinator(
             configuration: configuration, random: Random(seed: faults.next()))
         tellTopics()

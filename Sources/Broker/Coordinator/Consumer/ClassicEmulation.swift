@@ -161,7 +161,8 @@ extension ClassicGroup {
         return (member, classic)
     }
 
-    private mutating func showLife(
+    /// A sign of life of a member of the classic protocol.
+    mutating func showLife(
         of member: ConsumerMember, _ classic: ConsumerMember.Classic, _ context: inout GroupContext
     ) {
         let deadline =
