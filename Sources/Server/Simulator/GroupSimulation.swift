@@ -239,8 +239,6 @@ struct GroupSimulation {
                         isRefused: !isQuiet && faults.chance(1, in: 50)))
                 queue.schedule(
                     .durable, at: time + Int64(faults.within(100...40_000)) * 1_000)
-            case .appendInTransaction:
-                anomaly("the coordinator began a transaction that nobody asked for")
             }
         }
     }
