@@ -88,7 +88,6 @@ struct LogSimulation {
         checker.isIdempotent = producers.map(\.isIdempotent)
         // Last, so that what is drawn before stays what it was.
         configuration.stampInPlaceFromBytes = [Int.max, 0, 150][shape.below(3)]
-        configuration.directFromBytes = [Int.max, 0, 150, 400][shape.below(4)]
     }
 
     private func settings(of index: Int) -> PartitionSettings {

@@ -189,10 +189,6 @@ package struct ServerSettings: Sendable {
         milliseconds("group.min.session.timeout.ms", "the shortest session of a member") {
             $1.node.groups.sessionTimeoutMin = $0
         },
-        whole(
-            "journal.direct.bytes", 65_536...Int64.max,
-            "batches of this size and above go to their segment only"
-        ) { $1.node.log.directFromBytes = Int($0) },
         whole("journal.file.bytes", 1_048_576...1_073_741_824, "size of a journal file") {
             $1.node.log.journalFileBytes = Int($0)
         },
