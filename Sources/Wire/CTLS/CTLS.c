@@ -1,6 +1,7 @@
 #include "CTLS.h"
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -8,6 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// The library must not take itself down at exit: threads of the client may still be freeing their
+// sessions then.
+__attribute__((constructor)) static void keep_library_until_the_end(void) {
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 struct weir_tls_context {
     SSL_CTX *ctx;
