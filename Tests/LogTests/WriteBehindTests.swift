@@ -150,9 +150,10 @@ import WireProtocol
             var position = 0
             var count = 0
             while position < joined.count {
-                let length = Int(joined[(position + 8)..<(position + 12)].array.reduce(0) {
-                    $0 << 8 | Int32($1)
-                })
+                let length = Int(
+                    joined[(position + 8)..<(position + 12)].array.reduce(0) {
+                        $0 << 8 | Int32($1)
+                    })
                 let view = try RecordBatchView(joined[position..<(position + 12 + length)])
                 try view.checkChecksum()
                 #expect(view.header.nextOffset > next)

@@ -19,7 +19,8 @@ import WireProtocol
         node.completeSync()
         #expect(try node.fetch("fast", from: 0) == ["x"])
         // What was acknowledged is with the system: the end of the process does not take it back.
-        node.request(id, node.produceRequest("fast", 0, batch(["y"], node.milliseconds)), version: 9)
+        node.request(
+            id, node.produceRequest("fast", 0, batch(["y"], node.milliseconds)), version: 9)
         #expect(try node.answer(id, ProduceResponse.self, version: 9) != nil)
         node.holdsSyncs = false
         try node.restart()
@@ -33,7 +34,8 @@ import WireProtocol
         node.holdsSyncs = true
         let id = node.connect()
         var request = node.produceRequest("fast", 0, batch(["x"], node.milliseconds))
-        request.topicData += node.produceRequest("safe", 0, batch(["y"], node.milliseconds))
+        request.topicData +=
+            node.produceRequest("safe", 0, batch(["y"], node.milliseconds))
             .topicData
         node.request(id, request, version: 9)
         #expect(node.sent[id.value] == nil)

@@ -140,7 +140,8 @@ final class RunningDriver: Sendable {
         let listener = try Listener(binding: HostPort(host: "localhost", port: 0))
         port = listener.port
         driver = try NodeDriver(
-            machine: EchoMachine(file: file, lending: lending), listeners: [listener], settings: settings,
+            machine: EchoMachine(file: file, lending: lending), listeners: [listener],
+            settings: settings,
             diagnostics: log)
         thread = SystemThread(name: "test-loop") { [driver, exit] in
             let outcome = driver.run()

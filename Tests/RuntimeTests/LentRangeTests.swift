@@ -3,7 +3,9 @@ import Runtime
 import Testing
 
 @Suite struct LentRangeTests {
-    @Test func `a lent part of a file is its bytes, also when the file was closed and removed`() throws {
+    @Test func `a lent part of a file is its bytes, also when the file was closed and removed`()
+        throws
+    {
         let directory = try TemporaryDirectory()
         let disk = try FileDisk(root: directory.path + "/data")
         let content = Bytes((0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 2) })

@@ -126,7 +126,8 @@ struct Segment: Sendable {
         if range.isEmpty { return }
         if range.lowerBound <= verified.upperBound, range.upperBound >= verified.lowerBound {
             verified =
-                min(range.lowerBound, verified.lowerBound)..<max(
+                min(
+                    range.lowerBound, verified.lowerBound)..<max(
                     range.upperBound, verified.upperBound)
         } else if range.count > verified.count {
             verified = range
