@@ -604,15 +604,7 @@ package struct LogStore: Sendable {
                 })
             else { continue }
             next.bytes = logs[slot].segments[index].writtenBytes
-            do {
-                let request = open(
-                    .segments, file: try logs[slot].segments[index].handle(disk))
-                openSegmentSync = (request.ticket, next)
-                return request
-            } catch {
-                halt("a segment can't be made durable: \(error)")
-                return nil
-            }
+            return begin(next, slot: slot, index: index)
         }
         guard checkpointRun?.nextWrite == nil else { return nil }
         while let next = checkpointRun?.nextSegment {
@@ -625,17 +617,22 @@ package struct LogStore: Sendable {
                 checkpointRun?.segmentIsDone()
                 continue
             }
-            do {
-                let request = open(
-                    .segments, file: try logs[slot].segments[index].handle(disk))
-                openSegmentSync = (request.ticket, next)
-                return request
-            } catch {
-                halt("a segment can't be made durable: \(error)")
-                return nil
-            }
+            return begin(next, slot: slot, index: index)
         }
         return nil
+    }
+
+    private mutating func begin(
+        _ sync: CheckpointRun.SegmentSync, slot: Int, index: Int
+    ) -> SyncRequest? {
+        do {
+            let request = open(.segments, file: try logs[slot].segments[index].handle(disk))
+            openSegmentSync = (request.ticket, sync)
+            return request
+        } catch {
+            halt("a segment can't be made durable: \(error)")
+            return nil
+        }
     }
 
     private mutating func open(_ lane: SyncLane, file: any DiskFile) -> SyncRequest {
