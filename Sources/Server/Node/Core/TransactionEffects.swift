@@ -216,27 +216,15 @@ extension BrokerNode {
         }
     }
 
-    /// Makes sure that the topic of the transactional ids is there, and that a producer id is at
-    /// hand. True when the request has to wait for it.
+    /// Makes sure that the topic of the transactional ids is there. True when the request has to
+    /// wait for it.
     mutating func waitForTransactionsTopic(_ context: RequestContext, _ frame: Bytes) -> Bool {
-        if image.topic(Self.transactionsTopic) != nil { return false }
-        if draft.topic(Self.transactionsTopic) == nil {
-            let topic = TopicMetadata(
-                id: newTopicID(), name: Self.transactionsTopic, isInternal: true,
-                partitionCount: configuration.transactionsPartitions,
-                settings: [
-                    "cleanup.policy": "compact", "segment.bytes": "104857600",
-                    // A transaction is one record, and large ones have many partitions.
-                    "max.message.bytes": "8388608",
-                ])
-            // A refusal is told by the answer of whatever needs the topic.
-            if change([.topic(topic)], .none) != nil { return false }
-        }
-        retryAfterChange(context, frame)
-        return true
+        waitForInternalTopic(
+            Self.transactionsTopic, partitionCount: configuration.transactionsPartitions, context,
+            frame)
     }
 
-    /// The names and numbers of partitions that exist, and whether all do.
+    /// Whether there is such a partition.
     func exists(_ partition: TopicPartition) -> Bool {
         guard let topic = image.topic(partition.topic) else { return false }
         return partition.partition >= 0 && partition.partition < topic.partitionCount

@@ -74,14 +74,22 @@ extension BrokerNode {
 
     /// Makes sure that the offsets topic is there. True when the request has to wait for it.
     mutating func waitForOffsetsTopic(_ context: RequestContext, _ frame: Bytes) -> Bool {
-        if image.topic(Self.offsetsTopic) != nil { return false }
-        if draft.topic(Self.offsetsTopic) == nil {
+        waitForInternalTopic(
+            Self.offsetsTopic, partitionCount: configuration.offsetsPartitions, context, frame)
+    }
+
+    /// Makes sure that a topic of a coordinator is there. True when the request has to wait for it.
+    mutating func waitForInternalTopic(
+        _ name: String, partitionCount: Int32, _ context: RequestContext, _ frame: Bytes
+    ) -> Bool {
+        if image.topic(name) != nil { return false }
+        if draft.topic(name) == nil {
             let topic = TopicMetadata(
-                id: newTopicID(), name: Self.offsetsTopic, isInternal: true,
-                partitionCount: configuration.offsetsPartitions,
+                id: newTopicID(), name: name, isInternal: true, partitionCount: partitionCount,
                 settings: [
                     "cleanup.policy": "compact", "segment.bytes": "104857600",
-                    // A group's state is one record, and large groups have large ones.
+                    // The state of a group, or of a transaction, is one record: members and
+                    // partitions make it large.
                     "max.message.bytes": "8388608",
                 ])
             // A refusal is told by the answer of whatever needs the topic.
