@@ -40,7 +40,55 @@ struct SettingAlteration: Sendable {
     var value: String?
 }
 
+/// What one resource is to become.
+struct ResourceAlteration: Sendable {
+    var type: Int8
+    var name: String
+    var alterations: [SettingAlteration]
+}
+
+/// What the client is told of one resource.
+struct ResourceAnswer: Sendable {
+    var type: Int8
+    var name: String
+    var error: ErrorCode
+    var message: String?
+}
+
 extension BrokerNode {
+    /// Changes resources and answers, when something was to be changed and is durable. With
+    /// `replaces`, what the changes leave out goes back to its default.
+    mutating func alter(
+        _ resources: [ResourceAlteration], replaces: Bool, validateOnly: Bool,
+        _ context: RequestContext, response: ([ResourceAnswer]) -> some WireResponse
+    ) {
+        var answers: [ResourceAnswer] = []
+        var records: [MetadataRecord] = []
+        let repeated = Repetitions(resources.lazy.map { "\($0.type) \($0.name)" })
+        for resource in resources {
+            let outcome =
+                repeated.contains("\(resource.type) \(resource.name)")
+                ? .refused(.invalidRequest, "the request names the resource twice")
+                : alteration(
+                    of: resource.type, resource.name, resource.alterations, replaces: replaces,
+                    context)
+            if case .change(let record) = outcome { records.append(record) }
+            answers.append(
+                ResourceAnswer(
+                    type: resource.type, name: resource.name, error: outcome.error,
+                    message: outcome.message))
+        }
+        if records.isEmpty || validateOnly { return answer(context, response(answers)) }
+        let frame = response(answers).frame(
+            version: context.version, correlationId: context.correlationId)
+        guard let failure = change(records, .answer(context.key, frame: frame)) else { return }
+        for place in answers.indices where answers[place].error == .none {
+            answers[place].error = error(failure)
+            answers[place].message = failure.description
+        }
+        answer(context, response(answers))
+    }
+
     /// Why the client may not do `operation` with the settings of a resource; nil when it may.
     func configRefusal(
         of type: Int8, _ name: String, _ operation: AclOperation, _ context: RequestContext

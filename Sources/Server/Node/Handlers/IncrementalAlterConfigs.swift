@@ -1,6 +1,3 @@
-import Base
-import Log
-import Quorum
 import WireProtocol
 
 extension BrokerNode {
@@ -8,37 +5,22 @@ extension BrokerNode {
     mutating func incrementalAlterConfigs(
         _ request: IncrementalAlterConfigsRequest, _ context: RequestContext
     ) {
-        var response = IncrementalAlterConfigsResponse()
-        var records: [MetadataRecord] = []
-        let repeated = Repetitions(
-            request.resources.lazy.map { "\($0.resourceType) \($0.resourceName)" })
-        for resource in request.resources {
-            let isRepeated = repeated.contains(
-                "\(resource.resourceType) \(resource.resourceName)")
-            let outcome =
-                isRepeated
-                ? .refused(.invalidRequest, "the request names the resource twice")
-                : alteration(
-                    of: resource.resourceType, resource.resourceName,
-                    resource.configs.map {
-                        SettingAlteration(
-                            name: $0.name, operation: $0.configOperation, value: $0.value)
-                    }, replaces: false, context)
-            if case .change(let record) = outcome { records.append(record) }
-            response.responses.append(
+        let resources = request.resources.map { resource in
+            ResourceAlteration(
+                type: resource.resourceType, name: resource.resourceName,
+                alterations: resource.configs.map {
+                    SettingAlteration(
+                        name: $0.name, operation: $0.configOperation, value: $0.value)
+                })
+        }
+        alter(resources, replaces: false, validateOnly: request.validateOnly, context) { answers in
+            var response = IncrementalAlterConfigsResponse()
+            response.responses = answers.map {
                 .init(
-                    errorCode: outcome.error, errorMessage: outcome.message,
-                    resourceType: resource.resourceType, resourceName: resource.resourceName))
+                    errorCode: $0.error, errorMessage: $0.message, resourceType: $0.type,
+                    resourceName: $0.name)
+            }
+            return response
         }
-        if records.isEmpty || request.validateOnly { return answer(context, response) }
-        let frame = response.frame(
-            version: context.version, correlationId: context.correlationId)
-        guard let failure = change(records, .answer(context.key, frame: frame)) else { return }
-        for place in response.responses.indices
-        where response.responses[place].errorCode == .none {
-            response.responses[place].errorCode = error(failure)
-            response.responses[place].errorMessage = failure.description
-        }
-        answer(context, response)
     }
 }
