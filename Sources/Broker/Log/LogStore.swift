@@ -90,7 +90,12 @@ package struct LogStore: Sendable {
             lastStableOffset: Offset(logs[slot].lastStableOffset),
             durableEndOffset: Offset(logs[slot].durableEnd),
             logEndOffset: Offset(logs[slot].logEnd),
-            leaderEpoch: LeaderEpoch(logs[slot].leaderEpoch), bytes: logs[slot].bytes)
+            leaderEpoch: LeaderEpoch(logs[slot].leaderEpoch))
+    }
+
+    /// The bytes of all segments: a sum over them.
+    package func bytes(of partition: TopicPartition) -> Int64? {
+        slots[partition].map { logs[$0].bytes }
     }
 
     /// Records below survive a power loss.
