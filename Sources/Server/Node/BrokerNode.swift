@@ -283,6 +283,9 @@ package struct BrokerNode: Sendable {
 
     // MARK: Invariants
 
+    /// What the log has done since it was opened.
+    package var logStatistics: LogStoreStatistics { store.statistics }
+
     /// The parts are in order, and nobody waits for a request of a connection that is gone in a
     /// way that would keep memory.
     package func checkInvariants() {
