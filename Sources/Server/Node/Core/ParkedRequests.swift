@@ -13,6 +13,8 @@ enum DurabilityWaiter: Sendable {
     case change
     /// Records of a group.
     case group(AppendToken)
+    /// Records of a share group.
+    case share(AppendToken)
     /// One batch of an append command.
     case append(CommandID)
     /// A record of a transactional id.
