@@ -21,8 +21,8 @@ package func simulateTransactions(
     return simulation.run()
 }
 
-/// Runs many seeds, each for the log alone, for a whole node, for groups and for transactions, and
-/// reports what goes wrong. Returns how many seeds failed.
+/// Runs many seeds, each for the log alone, for a whole node, for groups of both kinds and for
+/// transactions, and reports what goes wrong. Returns how many seeds failed.
 package func runSimulations(
     seeds: Range<UInt64>, options: SimulationOptions, report: (String) -> Void
 ) -> Int {
@@ -32,7 +32,7 @@ package func runSimulations(
         var hasFailed = false
         for (what, simulate) in [
             ("log", simulateLog), ("node", simulateOneNode), ("groups", simulateGroups),
-            ("transactions", simulateTransactions),
+            ("transactions", simulateTransactions), ("shares", simulateShares),
         ] {
             let result = simulate(seed, options)
             total.add(result)
