@@ -513,6 +513,111 @@ import WireProtocol
         #expect(ranges(try fetch(&node, &member, try node.topicID("t"))) == [[0, 0, 1]])
     }
 
+    /// Where each dead letter comes from, how often it was delivered, and what it holds.
+    private func letters(_ node: inout NodeHarness, _ topic: String) throws -> [String] {
+        let response = try node.call(node.fetchRequest(topic, from: 0), version: 12)
+        let data = try #require(response.responses.first?.partitions.first)
+        var found: [String] = []
+        var batches = RecordBatchSequence(Bytes.joined(data.records))
+        while let batch = try batches.next() {
+            var records = try batch.records()
+            while let record = try records.next() {
+                let headers = try record.headers()
+                func header(_ name: String) -> String {
+                    headers.first { $0.key == "__dlq.errors.\(name)" }?.value?.text ?? "?"
+                }
+                found.append(
+                    ["topic", "partition", "offset", "group", "delivery.count"].map(header)
+                        .joined(separator: " ") + " " + (record.value?.text ?? "-"))
+            }
+        }
+        return found
+    }
+
+    @Test func `what is given up goes to the dead-letter topic`() throws {
+        var (node, id) = try node()
+        try node.createTopic("dlq.t", [("errors.deadletterqueue.group.enable", "true")])
+        try node.configureGroup("g", "errors.deadletterqueue.topic.name", "dlq.t")
+        try node.configureGroup("g", "errors.deadletterqueue.copy.record.enable", "true")
+        try node.configureGroup("g", "share.delivery.count.limit", "2")
+        _ = try node.produce("t", 0, ["a", "b", "c"])
+        var member = try join(&node, "m1")
+        #expect(ranges(try fetch(&node, &member, id)) == [[0, 2, 1]])
+        _ = try acknowledge(&node, &member, id, [ack(0, 2, .reject, .accept, .release)])
+        #expect(try letters(&node, "dlq.t") == ["t 0 0 g 1 a"])
+        #expect(ranges(try fetch(&node, &member, id)) == [[2, 2, 2]])
+        // Its last lock runs out.
+        node.advance(30_000)
+        #expect(try letters(&node, "dlq.t") == ["t 0 0 g 1 a", "t 0 2 g 2 c"])
+        #expect(try describe(&node) == [3, 0])
+    }
+
+    @Test func `dead letters wait for a topic that takes them`() throws {
+        var (node, id) = try node()
+        try node.configureGroup("g", "errors.deadletterqueue.topic.name", "dlq.t")
+        _ = try node.produce("t", 0, ["a", "b"])
+        var member = try join(&node, "m1")
+        #expect(ranges(try fetch(&node, &member, id)) == [[0, 1, 1]])
+        _ = try acknowledge(&node, &member, id, [ack(0, 1, .reject, .accept)])
+        #expect(try describe(&node) == [0, 1])
+        // Also over a restart.
+        try node.restart()
+        #expect(try describe(&node) == [0, 1])
+        try node.createTopic("dlq.t")
+        node.advance(6000)
+        #expect(try letters(&node, "dlq.t").isEmpty)
+        _ = try node.call(
+            IncrementalAlterConfigsRequest(resources: [
+                .init(
+                    resourceType: 2, resourceName: "dlq.t",
+                    configs: [
+                        .init(
+                            name: "errors.deadletterqueue.group.enable", configOperation: 0,
+                            value: "true")
+                    ])
+            ]), version: 1)
+        node.advance(6000)
+        #expect(try letters(&node, "dlq.t") == ["t 0 0 g 1 -"])
+        #expect(try describe(&node) == [2, 0])
+    }
+
+    @Test func `without a wish for them dead letters are dropped`() throws {
+        var (node, id) = try node()
+        try node.configureGroup("g", "errors.deadletterqueue.topic.name", "dlq.t")
+        _ = try node.produce("t", 0, ["a"])
+        var member = try join(&node, "m1")
+        #expect(ranges(try fetch(&node, &member, id)) == [[0, 0, 1]])
+        _ = try acknowledge(&node, &member, id, [ack(0, 0, .reject)])
+        #expect(try describe(&node) == [0, 1])
+        try node.configureGroup("g", "errors.deadletterqueue.topic.name", "")
+        node.advance(6000)
+        #expect(try describe(&node) == [1, 0])
+        #expect(throws: (any Error).self) {
+            try node.configureGroup("g", "errors.deadletterqueue.topic.name", "orders")
+        }
+    }
+
+    @Test func `many dead letters, and large ones, all arrive`() throws {
+        var (node, id) = try node()
+        try node.createTopic(
+            "dlq.t",
+            [("errors.deadletterqueue.group.enable", "true"), ("max.message.bytes", "100000")])
+        try node.configureGroup("g", "errors.deadletterqueue.topic.name", "dlq.t")
+        try node.configureGroup("g", "errors.deadletterqueue.copy.record.enable", "true")
+        let large = String(repeating: "x", count: 150_000)
+        _ = try node.produce("t", 0, ["small", large])
+        for _ in 0..<3 { _ = try node.produce("t", 0, (0..<300).map { "v\($0)" }) }
+        var member = try join(&node, "m1")
+        #expect(ranges(try fetch(&node, &member, id, records: 2000)).last?[1] == 901)
+        _ = try acknowledge(&node, &member, id, [ack(0, 901, .reject)])
+        let found = try letters(&node, "dlq.t")
+        #expect(found.count == 902)
+        #expect(found[0] == "t 0 0 g 1 small")
+        #expect(found[1] == "t 0 1 g 1 -")
+        #expect(found.last == "t 0 901 g 1 v299")
+        #expect(try describe(&node) == [902, 0])
+    }
+
     @Test func `coordinators of shares are found by whole keys`() throws {
         var node = try NodeHarness()
         try node.createTopic("t")
@@ -531,7 +636,7 @@ import WireProtocol
         let versions = try node.call(
             ApiVersionsRequest(clientSoftwareName: "a", clientSoftwareVersion: "1"), version: 4)
         let feature = versions.finalizedFeatures.first { $0.name == "share.version" }
-        #expect(feature?.maxVersionLevel == 1)
+        #expect(feature?.maxVersionLevel == 2)
     }
 }
 

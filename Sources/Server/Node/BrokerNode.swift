@@ -57,6 +57,9 @@ package struct BrokerNode: Sendable {
     var shareFetchesByPartition: [TopicPartition: [RequestKey]] = [:]
     var shareFetchDeadlines = DeadlineQueue<RequestKey>()
     var shareRequests: [ReplyToken: ParkedShareRequest] = [:]
+    /// Where dead letters are being written, or wait to be tried again.
+    var deadLetterPlaces: Set<SharePlace> = []
+    var deadLetterRetries = DeadlineQueue<SharePlace>()
     var appends: [CommandID: ParkedAppend] = [:]
     var groupRequests: [ReplyToken: ParkedGroupRequest] = [:]
     var groupDeletions: [RequestKey: ParkedGroupDeletion] = [:]
@@ -194,6 +197,7 @@ package struct BrokerNode: Sendable {
         if let due = shares.nextDeadline { next = min(next, due) }
         if let fetch = fetchDeadlines.next { next = min(next, fetch) }
         if let fetch = shareFetchDeadlines.next { next = min(next, fetch) }
+        if let due = deadLetterRetries.next { next = min(next, due) }
         if let produce = nextProduceCheck { next = min(next, produce) }
         if let signOn = saslDeadlines.next { next = min(next, signOn) }
         return next
@@ -208,6 +212,7 @@ package struct BrokerNode: Sendable {
         perform(shares.tick(now: now))
         expireFetches()
         expireShareFetches()
+        retryDeadLetters()
         expireProduces()
         resumeSasl()
     }
@@ -264,6 +269,8 @@ package struct BrokerNode: Sendable {
         case .change: applyChange()
         case .group(let token): perform(coordinator.appended(token, failure: nil, now: now))
         case .share(let token): perform(shares.appended(token, failure: nil, now: now))
+        case .deadLetters(let place, let range):
+            deadLettersSettled(place, range, isWritten: true)
         case .append(let id): finishAppend(id)
         case .transaction(let token):
             perform(transactions.appended(token, failure: nil, now: now))
@@ -284,6 +291,8 @@ package struct BrokerNode: Sendable {
                     coordinator.appended(token, failure: .coordinatorNotAvailable, now: now))
             case .share(let token):
                 perform(shares.appended(token, failure: .coordinatorNotAvailable, now: now))
+            case .deadLetters(let place, let range):
+                deadLettersSettled(place, range, isWritten: false)
             case .append(let id):
                 appends[id] = nil
                 output.append(.commandFinished(id, .failure(Self.unknownTopic(partition.topic))))

@@ -59,6 +59,8 @@ package struct NodeConfiguration: Sendable {
     package var sharePartitions: Int32 = 50
     /// `group.share.max.share.sessions`
     package var shareSessionsMax = 2000
+    /// `errors.deadletterqueue.topic.name.prefix`
+    package var deadLetterPrefix = "dlq."
     package var groups = GroupConfiguration()
     package var shares = ShareConfiguration()
     package var transactions = TransactionConfiguration()

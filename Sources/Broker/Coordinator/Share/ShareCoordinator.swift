@@ -247,6 +247,9 @@ package struct ShareCoordinator: Sendable {
         let result = groups[group]?.places[key]?.partition.acquire(batch, terms) ?? []
         if !result.isEmpty { arm(terms.until, key, of: group) }
         noteChanges(key, of: group)
+        if groups[group]?.places[key]?.partition.hasArchiving == true {
+            effects.append(.deadLetters(group: group, key))
+        }
         return result
     }
 
@@ -332,7 +335,7 @@ package struct ShareCoordinator: Sendable {
         if hasFreed || partition.startOffset != startOffset {
             effects.append(.available(group: group, key))
         }
-        if partition.hasDeadLetters { effects.append(.deadLetters(group: group, key)) }
+        if partition.hasArchiving { effects.append(.deadLetters(group: group, key)) }
     }
 
     /// Writes what changed in the group; `token` is answered when all of it is durable, also what
@@ -722,6 +725,9 @@ package struct ShareCoordinator: Sendable {
                 groups[name]?.places[key]?.partition.hasDeadLetters = hasDeadLetters
                 groups[name]?.places[key]?.partition.finishReplay(deliveriesMax: limit)
                 noteChanges(key, of: name)
+                if groups[name]?.places[key]?.partition.hasArchiving == true {
+                    effects.append(.deadLetters(group: name, key))
+                }
             }
         }
         return takeEffects()

@@ -107,6 +107,9 @@ package struct SharePartition: Sendable {
         runs.reduce(0) { $0 + ($1.state.isDone ? $1.count : 0) }
     }
 
+    /// Whether records wait to be copied.
+    package var hasArchiving: Bool { runs.contains { $0.state == .archiving } }
+
     package var earliestDeadline: Instant {
         runs.reduce(.distantFuture) { earliest, run in
             if case .acquired(_, let until) = run.state { return min(earliest, until) }

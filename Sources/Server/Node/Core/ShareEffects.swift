@@ -36,7 +36,8 @@ extension BrokerNode {
             case .append(let token, let group, let records):
                 append(records, ofShareGroup: group, token)
             case .available(let group, let partition): wakeShareFetches(partition, of: group)
-            case .deadLetters: break
+            case .deadLetters(let group, let partition):
+                writeDeadLetters(SharePlace(group: group, partition: partition))
             }
         }
     }
@@ -121,6 +122,7 @@ extension BrokerNode {
     /// Tells the coordinator what is set for a group.
     mutating func configureShareGroup(_ name: String, _ settings: OrderedMap<String, String>) {
         shares.configure(name, GroupSettings.shareSettings(settings))
+        resumeDeadLetters(of: name)
     }
 
     /// Replays the topic of the share groups. A record that can't be read is reported and left out:

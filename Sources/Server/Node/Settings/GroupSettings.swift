@@ -14,6 +14,12 @@ enum GroupSettings {
             "consumer.session.timeout.ms", "45000",
             "After this silence a member of the consumer protocol is gone."),
         SettingDefinition(
+            "errors.deadletterqueue.copy.record.enable", .boolean, "false", .boolean,
+            "Whether dead letters have key and value of the record, beside where it is."),
+        SettingDefinition(
+            "errors.deadletterqueue.topic.name", .string, "", .text,
+            "Where records go that a share group has given up; empty = they are dropped."),
+        SettingDefinition(
             "share.auto.offset.reset", .string, "latest", .offsetReset,
             "Where a share group begins to read: latest, earliest, or by_duration: and a time."),
         number(
@@ -83,6 +89,10 @@ enum GroupSettings {
             own.offsetReset = reset
         }
         own.isCommittedOnly = settings["share.isolation.level"] == "read_committed"
+        if let topic = settings["errors.deadletterqueue.topic.name"], !topic.isEmpty {
+            own.deadLetterTopic = topic
+        }
+        own.copiesDeadLetters = settings["errors.deadletterqueue.copy.record.enable"] == "true"
         own.mayRenew = settings["share.renew.acknowledge.enable"] != "false"
         return own == ShareSettings() ? nil : own
     }
@@ -97,6 +107,13 @@ enum GroupSettings {
                 return "unknown group setting \"\(name)\""
             }
             if let complaint = definition.complaint(about: value) { return complaint }
+            if name == "errors.deadletterqueue.topic.name", !value.isEmpty {
+                let prefix = values.configuration.deadLetterPrefix
+                guard value.hasPrefix(prefix), !value.hasPrefix("__") else {
+                    return "\(name) is \"\(value)\", which does not begin with \"\(prefix)\" "
+                        + "(errors.deadletterqueue.topic.name.prefix)"
+                }
+            }
             guard let number = Int64(value), let dot = name.firstIndex(of: ".") else { continue }
             let kind = name[..<dot]
             let rest = name[name.index(after: dot)...]

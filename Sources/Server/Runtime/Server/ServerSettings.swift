@@ -140,6 +140,13 @@ package struct ServerSettings: Sendable {
             $1.driver.idle = $0
         },
         flag("delete.topic.enable", "topics may be deleted") { $1.node.deletesTopics = $0 },
+        Setting(
+            name: "errors.deadletterqueue.topic.name.prefix",
+            text: "what names of topics for dead letters begin with"
+        ) { value, settings in
+            settings.node.deadLetterPrefix = value
+            return nil
+        },
         whole("fetch.max.bytes", 1024...1_073_741_824, "the largest answer to a fetch") {
             $1.node.fetchBytesMax = Int($0)
         },

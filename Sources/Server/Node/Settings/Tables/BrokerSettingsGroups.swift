@@ -6,6 +6,13 @@ extension BrokerSettings {
     /// How groups and transactions are kept.
     static let groups: [BrokerSetting] = [
         .inert(
+            "errors.deadletterqueue.auto.create.topics.enable", .boolean, "false", Inert.byHand,
+            "Whether topics for dead letters are made when they are missing."),
+        .live(
+            "errors.deadletterqueue.topic.name.prefix", .string, "dlq.",
+            "What names of topics for dead letters begin with."
+        ) { $0.deadLetterPrefix },
+        .inert(
             "group.consumer.assignors", .list, "uniform,range", Inert.builtIn,
             "Assignors of the consumer protocol."),
         .live(
