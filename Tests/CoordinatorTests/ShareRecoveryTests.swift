@@ -1,5 +1,6 @@
 import Base
 import Coordinator
+import Foundation
 import Testing
 import WireProtocol
 
@@ -191,6 +192,17 @@ import WireProtocol
         #expect(harness.coordinator.locksMax(of: "g") == 2000)
     }
 
+    /// What the fuzzer begins with.
+    private func corpus() throws -> [Bytes] {
+        let root = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let folder = root.appendingPathComponent("Fuzz/FuzzShareRecord/corpus")
+        return try FileManager.default
+            .contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .sorted { $0.path < $1.path }
+            .map { Bytes([UInt8](try Data(contentsOf: $0))) }
+    }
+
     @Test func `records of the log, whole and damaged, break nothing`() throws {
         var harness = ShareHarness { $0.updatesPerSnapshot = 2 }
         _ = try harness.heartbeat("m", epoch: 0, ["t"])
@@ -200,10 +212,13 @@ import WireProtocol
             harness.commit()
         }
         var random = Random(seed: 3)
-        for record in harness.log {
-            let input = Bytes.joined([
-                Bytes([UInt8(record.key.count)]), record.key, record.value ?? .empty,
-            ])
+        let inputs =
+            harness.log.map { record in
+                Bytes.joined([
+                    Bytes([UInt8(record.key.count)]), record.key, record.value ?? .empty,
+                ])
+            } + (try corpus())
+        for input in inputs {
             exerciseShareRecord(input)
             for _ in 0..<200 {
                 var bytes = input.array
