@@ -286,6 +286,22 @@ import WireProtocol
         #expect(try describe(&node) == [1, 0])
     }
 
+    @Test func `nothing is locked for a member that said goodbye`() throws {
+        var (node, id) = try node()
+        var member = try join(&node, "m1")
+        node.request(member.connection, fetchRequest(&member, id, wait: 60_000), version: 2)
+        let closed = try node.call(
+            ShareAcknowledgeRequest(groupId: "g", memberId: "m1", shareSessionEpoch: -1),
+            version: 2)
+        #expect(closed.errorCode == .none)
+        _ = try node.produce("t", 0, ["a"])
+        let answer = try #require(
+            try node.answer(member.connection, ShareFetchResponse.self, version: 2))
+        #expect(answer.errorCode == .shareSessionNotFound)
+        var other = try join(&node, "m2")
+        #expect(ranges(try fetch(&node, &other, id)) == [[0, 0, 1]])
+    }
+
     @Test func `requests that make no sense are refused`() throws {
         var (node, id) = try node()
         var member = try join(&node, "m1")

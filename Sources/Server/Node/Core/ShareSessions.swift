@@ -41,6 +41,8 @@ struct ShareSessions: Sendable {
 
     var count: Int { sessions.count }
 
+    func contains(_ member: ShareMember) -> Bool { sessions[member] != nil }
+
     enum Failure: Error {
         case notFound
         case wrongEpoch(expected: Int32)

@@ -426,6 +426,13 @@ extension BrokerNode {
     private mutating func resumeShareFetch(_ key: RequestKey) {
         guard let fetch = shareFetches[key] else { return }
         removeShareFetch(key)
+        // Nothing is locked for a member that has said goodbye meanwhile.
+        guard shareSessions.contains(fetch.plan.member) else {
+            let failure = ShareSessions.Failure.notFound
+            return answer(
+                fetch.context,
+                ShareFetchResponse(errorCode: failure.code, errorMessage: failure.message))
+        }
         serve(fetch.plan, fetch.context, until: fetch.deadline)
     }
 
