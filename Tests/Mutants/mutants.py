@@ -170,9 +170,6 @@ MUTANTS = [
      "            writer.int16(run.deliveryCount)\n",
      "            writer.int16(MUTANT && !run.state.isDone ? max(run.deliveryCount - 1, 0) "
      ": run.deliveryCount)\n"),
-    ("shares: changes of another snapshot count", GROUPS + "Share/ShareCoordinator.swift",
-     "            guard content.snapshotEpoch == place.snapshotEpoch else { return }\n",
-     "            guard MUTANT || content.snapshotEpoch == place.snapshotEpoch else { return }\n"),
     ("shares: what the log refused is not written again", GROUPS + "Share/ShareCoordinator.swift",
      "            groups[name]?.writeAgain(pending.partitions)\n",
      "            if !(MUTANT) { groups[name]?.writeAgain(pending.partitions) }\n"),

@@ -36,6 +36,7 @@ struct ShareSimulation {
         var id: String
         var epoch: Int32 = 0
         var isSilent = false
+        var nextHeartbeat = Instant.zero
         /// What it holds, as far as it knows, and until when.
         var held: OrderedMap<Int64, Instant> = [:]
         var waiting: ReplyToken?
@@ -184,7 +185,8 @@ struct ShareSimulation {
     private mutating func step(_ index: Int) {
         let member = members[index]
         guard !member.isSilent, member.waiting == nil else { return }
-        if member.epoch == 0 || load.chance(1, in: 6) {
+        if member.epoch == 0 || now.monotonic >= member.nextHeartbeat {
+            members[index].nextHeartbeat = now.monotonic + .seconds(5)
             let token = token(index, .heartbeat)
             let call = ShareHeartbeatCall(
                 group: Self.group, memberID: member.id, memberEpoch: member.epoch,

@@ -568,6 +568,13 @@ package struct ShareCoordinator: Sendable {
         guard let pending = appends.removeValue(forKey: token) else { return [] }
         let name = pending.group
         if groups[name]?.writing == token { groups[name]?.writing = nil }
+        var failure = failure
+        if failure != nil {
+            groups[name]?.refusedThrough = AppendToken(lastAppend)
+        } else if let refused = groups[name]?.refusedThrough, token <= refused {
+            // Changes behind a refused snapshot are in the log and mean nothing.
+            failure = .coordinatorNotAvailable
+        }
         if pending.isDeletion {
             if failure == nil { groups[name] = nil } else { groups[name]?.isDead = false }
         }

@@ -48,6 +48,8 @@ struct ShareGroup: Sendable {
     var changed: Set<AssignedPartition> = []
     /// The newest append that is not durable yet.
     var writing: AppendToken?
+    /// Up to here appends may rest on one that the log refused.
+    var refusedThrough: AppendToken?
     /// The entry of the deadline queue that stands for the members.
     var armedAt: Instant?
 
