@@ -218,6 +218,10 @@ package struct ServerSettings: Sendable {
         milliseconds(
             "group.share.session.timeout.ms", "a silent member of a share group is gone"
         ) { $1.node.shares.sessionTimeout = $0 },
+        whole(
+            "journal.direct.batch.bytes", 0...9_223_372_036_854_775_807,
+            "batches at least this large go straight to their segment"
+        ) { $1.node.log.directFromBytes = Int($0) },
         whole("journal.file.bytes", 1_048_576...1_073_741_824, "size of a journal file") {
             $1.node.log.journalFileBytes = Int($0)
         },
