@@ -91,7 +91,7 @@ import WireProtocol
         #expect(harness.available.contains(ShareHarness.key))
     }
 
-    @Test func `a member that leaves gives back what it had`() throws {
+    @Test func `a member that leaves keeps what it had until its session ends`() throws {
         var harness = ShareHarness()
         _ = try harness.heartbeat("a", epoch: 0, ["t"])
         _ = try harness.heartbeat("b", epoch: 0, ["t"])
@@ -99,6 +99,9 @@ import WireProtocol
         let left = try harness.heartbeat("a", epoch: -1)
         #expect(left.error == .none)
         #expect(left.memberEpoch == -1)
+        #expect(harness.runs.map(\.state.owner) == ["a"])
+        harness.coordinator.release("a", of: "g", isUndone: false, now: harness.now)
+        harness.commit()
         #expect(harness.runs.map(\.state) == [.available])
         #expect(partitions(try harness.heartbeat("b", epoch: 2)) == [0, 1])
     }

@@ -286,6 +286,37 @@ import WireProtocol
         #expect(try describe(&node) == [1, 0])
     }
 
+    @Test func `a member may leave before it says what became of its records`() throws {
+        var (node, id) = try node()
+        _ = try node.produce("t", 0, ["a", "b"])
+        var member = try join(&node, "m1")
+        #expect(ranges(try fetch(&node, &member, id)) == [[0, 1, 1]])
+        let left = try node.call(
+            ShareGroupHeartbeatRequest(groupId: "g", memberId: "m1", memberEpoch: -1), version: 1)
+        #expect(left.errorCode == .none)
+        member.epoch = -1
+        let closing = try acknowledge(&node, &member, id, [ack(0, 0, .accept)])
+        #expect(closing.responses[0].partitions[0].errorCode == .none)
+        // Without a session there is nothing to wait for.
+        var other = try join(&node, "m2")
+        #expect(ranges(try fetch(&node, &other, id)) == [[1, 1, 1]])
+        node.send(.connectionClosed(other.connection))
+        _ = try node.call(
+            ShareGroupHeartbeatRequest(groupId: "g", memberId: "m2", memberEpoch: -1), version: 1)
+        var last = try join(&node, "m3")
+        #expect(ranges(try fetch(&node, &last, id)) == [[1, 1, 2]])
+    }
+
+    @Test func `no bytes are no records`() throws {
+        var (node, id) = try node()
+        _ = try node.produce("t", 0, ["a"])
+        var member = try join(&node, "m1")
+        var request = fetchRequest(&member, id)
+        request.maxBytes = 0
+        #expect(ranges(try node.call(request, version: 2, on: member.connection)).isEmpty)
+        #expect(ranges(try fetch(&node, &member, id)) == [[0, 0, 1]])
+    }
+
     @Test func `nothing is locked for a member that said goodbye`() throws {
         var (node, id) = try node()
         var member = try join(&node, "m1")

@@ -57,6 +57,7 @@ struct ShareSimulation {
         /// Acquisitions, also those that no member heard of.
         var attempts = 0
         var deliveries = 0
+        var hasReached = false
     }
 
     private static let group = "g"
@@ -280,6 +281,19 @@ struct ShareSimulation {
         members[index].epoch = 0
         let call = ShareHeartbeatCall(group: Self.group, memberID: member.id, memberEpoch: -1)
         apply(coordinator.heartbeat(call, token, now: now))
+        let isUndone = load.chance(1, in: 2)
+        if isUndone {
+            // Also what it has lost track of.
+            let runs = coordinator.partition(Self.key, of: Self.group)?.runs ?? []
+            for run in runs where run.state.owner == member.id {
+                for offset in run.first...run.last {
+                    let known = fates[offset]?.deliveries ?? 0
+                    fates[offset]?.deliveries = max(known - 1, 0)
+                }
+            }
+        }
+        coordinator.release(member.id, of: Self.group, isUndone: isUndone, now: now)
+        apply(coordinator.commit(Self.group, nil, now: now))
     }
 
     // MARK: Effects
@@ -311,6 +325,7 @@ struct ShareSimulation {
                 for offset in range.first...range.last {
                     guard var fate = fates[offset] else { continue }
                     fate.deliveries += 1
+                    fate.hasReached = true
                     fates[offset] = fate
                     if fate.deliveries > Int(configuration.deliveriesMax) {
                         anomaly("offset \(offset) has reached members \(fate.deliveries) times")
@@ -392,7 +407,7 @@ struct ShareSimulation {
         for (offset, fate) in fates where !fate.isAccepted {
             if fate.isRejected || fate.attempts >= Int(configuration.deliveriesMax) { continue }
             // The answer to an acknowledgement may be lost, but not the record.
-            if fate.deliveries == 0 { anomaly("offset \(offset) has never reached a member") }
+            if !fate.hasReached { anomaly("offset \(offset) has never reached a member") }
         }
     }
 }

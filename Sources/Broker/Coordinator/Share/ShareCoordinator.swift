@@ -136,18 +136,13 @@ package struct ShareCoordinator: Sendable {
         guard group.members[call.memberID] != nil else {
             throw GroupRefusal(.unknownMemberId, "the group has no member \(call.memberID)")
         }
-        drop([call.memberID], of: call.group)
+        // What it has stays with it until its share session ends: clients say what became of records
+        // and that they leave at the same time, on two connections.
+        groups[call.group]?.remove(call.memberID)
+        groups[call.group]?.assign(topics)
         var answer = ShareHeartbeatAnswer(error: .none, memberID: call.memberID)
         answer.memberEpoch = -1
         return answer
-    }
-
-    private mutating func drop(_ members: [String], of name: String) {
-        for member in members {
-            groups[name]?.remove(member)
-            free(member, of: name, isUndone: false)
-        }
-        groups[name]?.assign(topics)
     }
 
     private mutating func armMembers(_ group: inout ShareGroup) {
@@ -622,7 +617,11 @@ package struct ShareCoordinator: Sendable {
     private mutating func expireMembers(of name: String) {
         let late = groups[name]?.members.values.filter { $0.deadline <= now.monotonic } ?? []
         if !late.isEmpty {
-            drop(late.map(\.id), of: name)
+            for member in late {
+                groups[name]?.remove(member.id)
+                free(member.id, of: name, isUndone: false)
+            }
+            groups[name]?.assign(topics)
             write(name, nil)
         }
         if var group = groups[name] {

@@ -244,7 +244,7 @@ extension BrokerNode {
         var position: Int64 = 0
         while outcome.records < plan.maxRecords {
             let left = plan.maxBytes - outcome.bytes
-            guard left > 0 || outcome.bytes == 0,
+            guard left > 0 || outcome.bytes == 0 && plan.maxBytes > 0,
                 let next = shares.nextAcquirable(target, of: group, from: position)
             else { return }
             guard let end = visibleEnd(of: partition, isolation), next < end else { return }

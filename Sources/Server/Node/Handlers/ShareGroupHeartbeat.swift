@@ -32,6 +32,12 @@ extension BrokerNode {
             topics: request.subscribedTopicNames)
         let token = park(ParkedShareRequest.heartbeat(context))
         perform(shares.heartbeat(call, token, now: now))
+        let member = ShareMember(group: request.groupId, member: request.memberId)
+        if request.memberEpoch == -1, !shareSessions.contains(member) {
+            // Nothing more will be heard of what it had.
+            shares.release(member.member, of: member.group, isUndone: false, now: now)
+            perform(shares.commit(member.group, nil, now: now))
+        }
     }
 
     mutating func answerHeartbeat(_ heartbeat: ShareHeartbeatAnswer, _ context: RequestContext) {
