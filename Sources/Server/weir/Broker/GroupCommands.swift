@@ -54,14 +54,14 @@ private func listGroups(_ context: CommandContext) throws(Problem) -> ExitCode {
         let numbers = context.numbers
         let table = TextTable(
             [
-                .init("GROUP"), .init("TYPE"), .init("STATE"), .init("MEMBERS", isNumber: true),
-                .init("LAG", isNumber: true), .init("TOPICS"),
+                .init("GROUP"), .init("STATE"), .init("MEMBERS", isNumber: true),
+                .init("LAG", isNumber: true), .init("TOPICS"), .init("TYPE"),
             ],
             rows: zip(types, reports).map { type, report in
                 [
-                    report.info.groupId, type, report.info.state,
+                    report.info.groupId, report.info.state,
                     numbers.count(Int64(report.info.members.count)),
-                    numbers.count(report.totalLag), report.topics.joined(separator: ","),
+                    numbers.count(report.totalLag), report.topics.joined(separator: ","), type,
                 ]
             })
         context.printTable(table, json: ["groups": .array(json)])
