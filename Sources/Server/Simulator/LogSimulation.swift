@@ -16,6 +16,7 @@ struct LogSimulation {
         case deleteRecords(Int)
         case crash
         case diskSpace
+        case rot
     }
 
     let options: SimulationOptions
@@ -125,6 +126,9 @@ struct LogSimulation {
         queue.schedule(.crash, at: time + Int64(faults.within(5_000_000...60_000_000)))
         queue.schedule(.deleteRecords(0), at: time + 70_000_000)
         queue.schedule(.diskSpace, at: time + 50_000_000)
+        if rotOneIn > 0 {
+            queue.schedule(.rot, at: time + Int64(faults.within(20_000_000...300_000_000)))
+        }
         while result.events < options.eventCount, checker.anomalies.isEmpty,
             let next = queue.next()
         {
@@ -181,6 +185,10 @@ struct LogSimulation {
             } else {
                 crash()
             }
+        case .rot:
+            // While the cleaner, the scrubber and readers work on it.
+            let closed = closedCompactedSegments
+            rot { closed.contains($0) }
         case .diskSpace:
             isFull.toggle()
             let used = (1 << 40) - disk.freeBytes
@@ -433,12 +441,21 @@ struct LogSimulation {
                 producers[index].inFlight = []
             }
         }
-        if rotOneIn > 0, faults.chance(1, in: rotOneIn) { rot() }
+        if rotOneIn > 0, faults.chance(1, in: rotOneIn) { rot { _ in true } }
     }
 
-    /// Damages one file while nobody looks.
-    private mutating func rot() {
-        let files = disk.files().filter { $0.file.size > 0 }
+    /// The first segment files of compacted partitions that have another behind it.
+    private var closedCompactedSegments: [String] {
+        let paths = disk.files().map(\.path).filter { $0.hasSuffix(".log") }
+        return partitions.filter(\.isCompacted).compactMap { partition in
+            let all = paths.filter { $0.hasPrefix(partition.name.description + "/") }.sorted()
+            return all.count > 1 ? all[0] : nil
+        }
+    }
+
+    /// Damages one of the files that may be damaged, while nobody looks.
+    private mutating func rot(_ mayRot: (String) -> Bool) {
+        let files = disk.files().filter { $0.file.size > 0 && mayRot($0.path) }
         guard !files.isEmpty else { return }
         let victim = files[faults.below(files.count)]
         let size = Int(victim.file.size)

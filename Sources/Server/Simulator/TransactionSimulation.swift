@@ -147,7 +147,10 @@ struct TransactionSimulation {
             guard !isDraining else { break }
             queue.schedule(.crash, at: time + Int64(faults.within(10_000_000...90_000_000)))
             if faults.chance(1, in: 3) {
+                // Readers just before and just after: what one saw must still be there.
+                observeAll()
                 crash()
+                observeAll()
             } else if disk.crashAtOperation == nil {
                 disk.crashAtOperation = disk.operations + faults.within(1...150)
             }
@@ -371,6 +374,16 @@ struct TransactionSimulation {
             let before = next
             checker.take(data, of: index, from: &next, into: &found)
             if next == before { return found }
+        }
+    }
+
+    /// Reads what was added to each partition since it was last looked at.
+    private mutating func observeAll() {
+        guard topicExists, node != nil, !diskIsDead else { return }
+        for index in 0..<partitionCount {
+            for record in committed(index, from: checker.lastStable[index]) ?? [] {
+                checker.seen(record.text, partition: index)
+            }
         }
     }
 

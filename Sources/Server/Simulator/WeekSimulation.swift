@@ -61,6 +61,9 @@ package struct WeekSimulation {
     private var valueCount = 0
 
     private static let keyCount = 400
+    /// So many of them are deleted after a day and never written again.
+    private static let forgottenKeys = 50
+    private static let forgetAt = 1440
     private static let segmentBytes: Int64 = 32 << 10
     private static let segmentHours: Int64 = 6
     private static let deleteRetentionMinutes = 24 * 60
@@ -151,10 +154,7 @@ package struct WeekSimulation {
         for index in partitions.indices where (index + minute) % 3 == 0 {
             let isKeyed = topics[partitions[index].topic].retentionDays == nil
             var builder = RecordBatchBuilder()
-            for _ in 0..<random.within(1...3) {
-                let key = random.below(Self.keyCount)
-                valueCount += 1
-                let value = isKeyed && random.chance(1, in: 8) ? nil : valueCount
+            for (key, value) in rows(isKeyed: isKeyed) {
                 builder.append(
                     key: Bytes(utf8: "key-\(key)"), value: value.map(Self.text),
                     timestamp: now.timestamp)
@@ -170,6 +170,21 @@ package struct WeekSimulation {
             }
         }
         sync()
+    }
+
+    /// What goes into one batch: keys with their values, nil for a tombstone.
+    private mutating func rows(isKeyed: Bool) -> [(key: Int, value: Int?)] {
+        let living = Self.keyCount - Self.forgottenKeys
+        // Each partition has its turn once in three minutes.
+        if isKeyed, (Self.forgetAt..<Self.forgetAt + 3).contains(minute) {
+            return (living..<Self.keyCount).map { ($0, nil) }
+        }
+        let count = minute < Self.forgetAt ? Self.keyCount : living
+        return (0..<random.within(1...3)).map { _ in
+            valueCount += 1
+            let key = random.below(count)
+            return (key, isKeyed && random.chance(1, in: 8) ? nil : valueCount)
+        }
     }
 
     private static func text(_ value: Int) -> Bytes {
