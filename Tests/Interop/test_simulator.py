@@ -47,6 +47,6 @@ def test_a_week_of_retention_and_compaction_keeps_what_the_policies_promise():
     ["acknowledge-before-sync", "ignore-sync-error", "skip-checksum", "cut-below-durable-end",
      "forget-directory-sync"])
 def test_a_planted_bug_is_found(bug):
-    code, answer = run("run", "--bug", bug, "--count", "80")
+    code, answer = run("run", "--bug", bug, "--count", "30")
     assert code == 1
     assert answer["failed"] > 0
