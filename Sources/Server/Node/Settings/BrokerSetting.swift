@@ -71,6 +71,5 @@ enum Inert {
     static let sockets = "the system chooses"
     static let metrics = "metrics are at /metrics"
     static let builtIn = "both are always there, and no others"
-    static let patterns = "patterns are looked up again when topics change"
     static let notYet = "not implemented in this version"
 }
