@@ -6,6 +6,23 @@ import Testing
         #expect(crc32c(Bytes(utf8: "123456789")) == 0xE306_9283)
     }
 
+    @Test func `CRC-32C of any length is what its definition says`() {
+        var random = Random(seed: 32)
+        let bytes = (0..<3000).map { _ in UInt8(random.below(256)) }
+        for count in [Int](0...600) + [767, 768, 1023, 1024, 1025, 2047, 2999] {
+            let start = count % 3
+            var expected = ~UInt32(0)
+            for byte in bytes[start..<min(start + count, bytes.count)] {
+                expected ^= UInt32(byte)
+                for _ in 0..<8 {
+                    expected = expected >> 1 ^ (expected & 1 == 1 ? 0x82F6_3B78 : 0)
+                }
+            }
+            let piece = Bytes(bytes)[start..<min(start + count, bytes.count)]
+            #expect(crc32c(piece) == ~expected, "\(count) bytes")
+        }
+    }
+
     @Test func `varints of every length come back`() throws {
         for shift in 0..<64 {
             let value = Int64(bitPattern: 1 << UInt64(shift))

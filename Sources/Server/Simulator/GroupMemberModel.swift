@@ -28,6 +28,11 @@ struct GroupMemberModel {
     var isUnsure = false
     /// It was answered since it last was paused: what it believes counts.
     var isTrusted = false
+    /// When it sent the heartbeat that it waits for.
+    var asked: Int64 = 0
+    /// When it may have been asked first to give up what it still has. The coordinator waits for
+    /// the rebalance timeout from then on, even if the member never saw that answer.
+    var revokesSince: Int64?
 
     init(name: String, isClassic: Bool) {
         self.name = name
@@ -38,7 +43,23 @@ struct GroupMemberModel {
     mutating func lose() {
         owned = PartitionSet()
         place = .out
+        revokesSince = nil
     }
+
+    /// The answer was lost, or said that what it tells could not be written down.
+    mutating func missAnswer() {
+        isUnsure = true
+        if case .stable = place, revokesSince == nil { revokesSince = asked }
+    }
+
+    /// Whether the coordinator may still believe that it has what it believes to have.
+    func mayOwn(at time: Int64) -> Bool {
+        guard isTrusted, !isPaused else { return false }
+        guard let revokesSince else { return true }
+        return time - revokesSince < Int64(Self.rebalanceTimeoutMilliseconds) * 1_000_000
+    }
+
+    static let rebalanceTimeoutMilliseconds: Int32 = 30_000
 
     // MARK: What it sends
 
@@ -48,7 +69,8 @@ struct GroupMemberModel {
         guard case .stable = place else {
             return ConsumerHeartbeatCall(
                 group: group, memberID: id, memberEpoch: 0, clientID: name,
-                rebalanceTimeoutMilliseconds: 30_000, topics: Self.topics, owned: [])
+                rebalanceTimeoutMilliseconds: Self.rebalanceTimeoutMilliseconds,
+                topics: Self.topics, owned: [])
         }
         guard isUnsure else {
             return ConsumerHeartbeatCall(
@@ -56,7 +78,8 @@ struct GroupMemberModel {
         }
         return ConsumerHeartbeatCall(
             group: group, memberID: id, memberEpoch: epoch, clientID: name,
-            rebalanceTimeoutMilliseconds: 30_000, topics: Self.topics, owned: owned.all)
+            rebalanceTimeoutMilliseconds: Self.rebalanceTimeoutMilliseconds, topics: Self.topics,
+            owned: owned.all)
     }
 
     func join(_ group: String) -> JoinCall {
@@ -108,12 +131,15 @@ struct GroupMemberModel {
     private mutating func take(_ answer: ConsumerHeartbeatAnswer) {
         switch answer.error {
         case .none:
+            let hadAll = owned.all
             epoch = answer.memberEpoch
             if let assignment = answer.assignment { owned = assignment }
+            let mustRevoke = hadAll.contains { !owned.all.contains($0) }
+            revokesSince = mustRevoke ? revokesSince ?? asked : nil
             place = .stable
             isUnsure = false
         case .coordinatorNotAvailable:
-            isUnsure = true
+            missAnswer()
         default:
             lose()
         }

@@ -115,6 +115,10 @@ struct GroupSimulation {
         return result
     }
 
+    private func narrate(_ text: @autoclosure () -> String) {
+        options.narrate?("groups at \(time / 1_000_000) ms: \(text())")
+    }
+
     private func seconds(_ count: Int) -> Int64 { Int64(count) * 1_000_000_000 }
 
     private mutating func handle(_ at: Int64, _ event: Event) {
@@ -135,6 +139,7 @@ struct GroupSimulation {
         case .pause(let index):
             if isQuiet { return }
             members[index].isPaused.toggle()
+            narrate("\(members[index].name) is \(members[index].isPaused ? "silent" : "back")")
             members[index].isTrusted = false
             queue.schedule(event, at: time + seconds(faults.within(3...90)))
         case .topics:
@@ -164,6 +169,7 @@ struct GroupSimulation {
         let token = ReplyToken(lastToken)
         callers[token] = index
         members[index].pending = token
+        members[index].asked = time
         return token
     }
 
@@ -178,12 +184,16 @@ struct GroupSimulation {
         case .stable where !isQuiet && load.chance(1, in: 60): leave(index)
         case _ where !member.isClassic:
             let token = token(index)
-            apply(coordinator.heartbeat(member.heartbeat(Self.group), token, now: now))
+            let call = member.heartbeat(Self.group)
+            narrate("\(member.name) heartbeat \(call.memberEpoch) owns \(member.owned)")
+            apply(coordinator.heartbeat(call, token, now: now))
         case .out:
             let token = token(index)
+            narrate("\(member.name) joins as '\(member.id)'")
             apply(coordinator.join(member.join(Self.group), token, now: now))
         case .joined(let ids):
             let token = token(index)
+            narrate("\(member.name) syncs in \(member.epoch), leads \(ids)")
             let call = member.sync(Self.group, members: ids, counts: counts)
             apply(coordinator.sync(call, token, now: now))
         case .stable:
@@ -194,6 +204,7 @@ struct GroupSimulation {
 
     private mutating func leave(_ index: Int) {
         let member = members[index]
+        narrate("\(member.name) leaves")
         members[index].lose()
         members[index].isTrusted = false
         // Nobody waits for the answer.
@@ -254,11 +265,14 @@ struct GroupSimulation {
         // A paused client reads its answers when it wakes up; here it lost the connection.
         guard members[index].pending == token, !members[index].isPaused else {
             if members[index].pending == token { members[index].pending = nil }
-            members[index].isUnsure = true
+            members[index].missAnswer()
             return
         }
         members[index].pending = nil
         members[index].take(reply, ids: Self.ids)
+        narrate(
+            "\(members[index].name) is told \(reply): epoch \(members[index].epoch), "
+                + "owns \(members[index].owned)")
         if case .commit = reply { return }
         members[index].isTrusted = true
         trace.mix(index)
@@ -281,6 +295,7 @@ struct GroupSimulation {
     // MARK: Crashes
 
     private mutating func crash() {
+        narrate("the coordinator crashes")
         result.crashes += 1
         // What was not synced may be there or not, but in order.
         for append in waiting.prefix(faults.below(waiting.count + 1)) where !append.isRefused {
@@ -292,7 +307,7 @@ struct GroupSimulation {
         callers = [:]
         commits = [:]
         for index in members.indices {
-            if members[index].pending != nil { members[index].isUnsure = true }
+            if members[index].pending != nil { members[index].missAnswer() }
             members[index].pending = nil
         }
         coordinator = GroupCoordinator(
@@ -326,7 +341,7 @@ struct GroupSimulation {
 
     private mutating func check() {
         var owners: [AssignedPartition: String] = [:]
-        for member in members where member.isTrusted && !member.isPaused {
+        for member in members where member.mayOwn(at: time) {
             for partition in member.owned.all {
                 if let other = owners.updateValue(member.name, forKey: partition) {
                     anomaly(

@@ -36,8 +36,11 @@ struct LogSimulation {
         _modify { yield &checker.partitions }
     }
     private var producers: [ProducerModel] = []
-    private var openSyncs: [(request: SyncRequest, flush: SimulatedFile.Flush)] = []
+    private var openSyncs: [(request: SyncRequest, flush: SimulatedFile.Flush, begun: Int)] = []
     private var syncsCompleted = 0
+    /// Promises from this sync on are proven by no frame of the journal yet: the next one that
+    /// begins tells of them.
+    private var firstUntoldSync = 0
     private var crashOneIn = 0
     private var rotOneIn = 0
     private var isFull = false
@@ -88,6 +91,7 @@ struct LogSimulation {
         checker.isIdempotent = producers.map(\.isIdempotent)
         // Last, so that what is drawn before stays what it was.
         configuration.stampInPlaceFromBytes = [Int.max, 0, 150][shape.below(3)]
+        configuration.directFromBytes = [Int.max, 0, 150, 400][shape.below(4)]
     }
 
     private func settings(of index: Int) -> PartitionSettings {
@@ -203,7 +207,7 @@ struct LogSimulation {
             if openSyncs.contains(where: { $0.request.lane == request.lane }) {
                 anomaly("two syncs of one lane are open at once")
             }
-            openSyncs.append((request, flush))
+            openSyncs.append((request, flush, syncsCompleted))
             queue.schedule(
                 .syncDone(request.ticket), at: time + Int64(faults.within(100_000...4_000_000)))
         }
@@ -222,6 +226,7 @@ struct LogSimulation {
         switch outcome {
         case .halt: restartAfterHalt()
         case .advanced(let advances):
+            if open.request.lane == .journal { firstUntoldSync = open.begun + 1 }
             if !advances.isEmpty { syncsCompleted += 1 }
             for advance in advances { acknowledge(advance) }
         }
@@ -444,6 +449,10 @@ struct LogSimulation {
                 victim.path.hasPrefix($0.name.description + "/")
             }) {
                 partitions[index].wasRotted = true
+                if configuration.directFromBytes < Int.max {
+                    // The journal has no copy of large batches.
+                    partitions[index].unprovenSync = firstUntoldSync
+                }
             }
             if faults.chance(1, in: 2) {
                 victim.file.shorten(to: faults.below(size))
@@ -456,7 +465,7 @@ struct LogSimulation {
         if victim.path.hasSuffix(".journal") {
             for index in partitions.indices {
                 partitions[index].wasRotted = true
-                partitions[index].unprovenSync = syncsCompleted
+                partitions[index].unprovenSync = firstUntoldSync
             }
         }
         victim.file.flip(bit: faults.below(8), at: faults.below(size))
@@ -512,6 +521,8 @@ struct LogSimulation {
     // MARK: Checks
 
     private mutating func check(_ report: RecoveryReport) {
+        // The checkpoint that recovery made proves everything before.
+        firstUntoldSync = syncsCompleted + 1
         if let narrate = options.narrate {
             narrate("recovered: \(report)")
             for partition in partitions {

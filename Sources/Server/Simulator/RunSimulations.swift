@@ -21,25 +21,37 @@ package func simulateTransactions(
     return simulation.run()
 }
 
-/// Runs many seeds, each for the log alone, for a whole node, for groups and for transactions, and
-/// reports what goes wrong. Returns how many seeds failed.
+/// What one seed is run for.
+package enum SimulationKind: String, CaseIterable {
+    case log, node, groups, transactions
+
+    func run(seed: UInt64, options: SimulationOptions) -> SimulationResult {
+        switch self {
+        case .log: simulateLog(seed: seed, options: options)
+        case .node: simulateOneNode(seed: seed, options: options)
+        case .groups: simulateGroups(seed: seed, options: options)
+        case .transactions: simulateTransactions(seed: seed, options: options)
+        }
+    }
+}
+
+/// Runs many seeds, each for the log alone, for a whole node, for groups and for transactions (or
+/// for some of them), and reports what goes wrong. Returns how many seeds failed.
 package func runSimulations(
-    seeds: Range<UInt64>, options: SimulationOptions, report: (String) -> Void
+    seeds: Range<UInt64>, kinds: [SimulationKind] = SimulationKind.allCases,
+    options: SimulationOptions, report: (String) -> Void
 ) -> Int {
     var failed = 0
     var total = SimulationResult(seed: 0)
     for seed in seeds {
         var hasFailed = false
-        for (what, simulate) in [
-            ("log", simulateLog), ("node", simulateOneNode), ("groups", simulateGroups),
-            ("transactions", simulateTransactions),
-        ] {
-            let result = simulate(seed, options)
+        for kind in kinds {
+            let result = kind.run(seed: seed, options: options)
             total.add(result)
             guard !result.anomalies.isEmpty else { continue }
             hasFailed = true
             report(
-                "seed \(seed), \(what) (trace \(hex(result.traceHash))): "
+                "seed \(seed), \(kind.rawValue) (trace \(hex(result.traceHash))): "
                     + result.anomalies.joined(separator: "; "))
         }
         if hasFailed { failed += 1 }

@@ -12,6 +12,9 @@ let simulationCommands: [RegisteredCommand] = [
                 FlagSpec("seed", "s", value: "N", "The first seed", fallback: "1"),
                 FlagSpec("count", "n", value: "N", "How many seeds", fallback: "100"),
                 FlagSpec(
+                    "only", nil, value: "PART", "Only this part of each seed",
+                    choices: SimulationKind.allCases.map(\.rawValue)),
+                FlagSpec(
                     "bug", nil, value: "NAME", "Plants a bug, to see that it is found",
                     fallback: "none", choices: PlantedBug.allCases.map(\.rawValue)),
                 FlagSpec("trace", "t", "Tells what happens, line by line, on the error output"),
@@ -28,8 +31,12 @@ let simulationCommands: [RegisteredCommand] = [
             var options = SimulationOptions()
             options.planted = bug
             if call.isSet("trace") { options.narrate = { standardError($0 + "\n") } }
+            let only = call.string("only").flatMap(SimulationKind.init(rawValue:))
             var lines: [String] = []
-            let failed = runSimulations(seeds: seed..<(seed + count), options: options) { line in
+            let failed = runSimulations(
+                seeds: seed..<(seed + count), kinds: only.map { [$0] } ?? SimulationKind.allCases,
+                options: options
+            ) { line in
                 if context.isJSON { lines.append(line) } else { context.print(line + "\n") }
             }
             if context.isJSON {

@@ -107,8 +107,27 @@ package struct ByteReader: Sendable {
     }
 
     /// Seven bits a byte, least significant first, at most 10 bytes.
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func unsignedVarlong() throws(DecodeFailure) -> UInt64 {
+        // Nearly all have one or two bytes.
+        if remaining >= 2 {
+            let at = bytes.storage.base + bytes.start + cursor
+            let first = at.load(as: UInt8.self)
+            let second = at.load(fromByteOffset: 1, as: UInt8.self)
+            if first < 0x80 {
+                cursor += 1
+                return UInt64(first)
+            }
+            if second < 0x80 {
+                cursor += 2
+                return UInt64(first & 0x7F) | UInt64(second) << 7
+            }
+        }
+        return try longVarlong()
+    }
+
+    @inlinable @inline(never)
+    package mutating func longVarlong() throws(DecodeFailure) -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {

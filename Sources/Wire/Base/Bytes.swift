@@ -15,12 +15,16 @@ package final class ByteStorage: @unchecked Sendable {
     /// touching it.
     package let source: (any FileRange)?
 
-    /// Uninitialised memory of `count` bytes, aligned to 64 bytes, with 64 readable bytes of slack
-    /// behind the end so that vector code may over-read.
+    /// From so many bytes on memory is aligned to 64 of them. For less that costs the allocator
+    /// more than it brings.
+    private static let alignsFrom = 4096
+
+    /// Uninitialised memory of `count` bytes, aligned to 64 bytes when it is large and to 16 when it
+    /// is small, with 64 readable bytes of slack behind the end so that vector code may over-read.
     package init(count: Int) {
         precondition(count >= 0, "storage size must not be negative")
         self.count = count
-        base = .allocate(byteCount: count + 64, alignment: 64)
+        base = .allocate(byteCount: count + 64, alignment: count < Self.alignsFrom ? 16 : 64)
         source = nil
     }
 

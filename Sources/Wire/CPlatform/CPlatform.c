@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #if defined(__x86_64__)
-#include <nmmintrin.h>
+#include <immintrin.h>
 
-__attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(
+__attribute__((target("sse4.2"))) static uint32_t crc32c_words(
     uint32_t crc, const uint8_t *p, size_t n) {
     uint64_t c = crc;
     while (n >= 8) {
@@ -29,6 +29,78 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(
     }
     while (n--) c = _mm_crc32_u8((uint32_t)c, *p++);
     return (uint32_t)c;
+}
+
+// Long inputs are folded: 128 bits that stand D bits before others may be replaced by the product
+// of each of their halves with x^D modulo the polynomial, added to those others. Four registers of
+// 512 bits go over the input side by side; what is left of them in the end, 128 bits, has the
+// checksum of everything. The factors of a distance are {for the low half, for the high half} in
+// the reflected order of bits that this checksum uses.
+static uint64_t fold_2048[2], fold_512[2], fold_128[2];
+static int can_fold;
+
+// x^n modulo the polynomial, as a factor of a product without carries.
+static uint64_t power_of_x(unsigned n) {
+    uint32_t r = 0x80000000u;
+    while (n--) r = r & 1 ? (r >> 1) ^ 0x82F63B78u : r >> 1;
+    return (uint64_t)r << 1;
+}
+
+static void set_fold(uint64_t fold[2], unsigned distance) {
+    fold[0] = power_of_x(distance + 32);
+    fold[1] = power_of_x(distance - 32);
+}
+
+__attribute__((constructor)) static void prepare_folds(void) {
+    set_fold(fold_2048, 2048);
+    set_fold(fold_512, 512);
+    set_fold(fold_128, 128);
+    __builtin_cpu_init();
+    can_fold = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("vpclmulqdq") &&
+               __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.2");
+}
+
+#define WITH_FOLDING __attribute__((target("sse4.2,pclmul,avx512f,avx512vl,avx512dq,vpclmulqdq")))
+
+WITH_FOLDING static inline __m512i fold_wide(__m512i x, __m512i factors, __m512i next) {
+    __m512i low = _mm512_clmulepi64_epi128(x, factors, 0x00);
+    __m512i high = _mm512_clmulepi64_epi128(x, factors, 0x11);
+    return _mm512_ternarylogic_epi64(low, high, next, 0x96);
+}
+
+WITH_FOLDING static inline __m128i fold_narrow(__m128i x, __m128i factors, __m128i next) {
+    __m128i low = _mm_clmulepi64_si128(x, factors, 0x00);
+    __m128i high = _mm_clmulepi64_si128(x, factors, 0x11);
+    return _mm_xor_si128(_mm_xor_si128(low, high), next);
+}
+
+// Needs 256 bytes at least.
+WITH_FOLDING static uint32_t crc32c_folded(uint32_t crc, const uint8_t *p, size_t n) {
+    __m512i a = _mm512_loadu_si512(p), b = _mm512_loadu_si512(p + 64);
+    __m512i c = _mm512_loadu_si512(p + 128), d = _mm512_loadu_si512(p + 192);
+    a = _mm512_xor_si512(a, _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)crc)));
+    p += 256;
+    n -= 256;
+    __m512i factors = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)fold_2048));
+    while (n >= 256) {
+        a = fold_wide(a, factors, _mm512_loadu_si512(p));
+        b = fold_wide(b, factors, _mm512_loadu_si512(p + 64));
+        c = fold_wide(c, factors, _mm512_loadu_si512(p + 128));
+        d = fold_wide(d, factors, _mm512_loadu_si512(p + 192));
+        p += 256;
+        n -= 256;
+    }
+    factors = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)fold_512));
+    d = fold_wide(fold_wide(fold_wide(a, factors, b), factors, c), factors, d);
+    __m128i narrow = _mm_loadu_si128((const __m128i *)fold_128);
+    __m128i x = fold_narrow(
+        _mm512_extracti32x4_epi32(d, 0), narrow, _mm512_extracti32x4_epi32(d, 1));
+    x = fold_narrow(x, narrow, _mm512_extracti32x4_epi32(d, 2));
+    x = fold_narrow(x, narrow, _mm512_extracti32x4_epi32(d, 3));
+    uint64_t rest = _mm_crc32_u64(0, (uint64_t)_mm_extract_epi64(x, 0));
+    rest = _mm_crc32_u64(rest, (uint64_t)_mm_extract_epi64(x, 1));
+    return crc32c_words((uint32_t)rest, p, n);
 }
 #endif
 
@@ -46,7 +118,8 @@ uint32_t weir_crc32c(uint32_t crc, const void *bytes, size_t length) {
     const uint8_t *p = bytes;
     uint32_t c = ~crc;
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("sse4.2")) return ~crc32c_hardware(c, p, length);
+    if (length >= 512 && can_fold) return ~crc32c_folded(c, p, length);
+    if (__builtin_cpu_supports("sse4.2")) return ~crc32c_words(c, p, length);
 #endif
     while (length--) c = crc32c_table[(c ^ *p++) & 0xFF] ^ (c >> 8);
     return ~c;

@@ -12,7 +12,8 @@ struct Authentication: Sendable {
         /// The listener asks nobody; also after everything was proved.
         case open
         case expectsHandshake
-        case exchanging(SaslServer)
+        /// Apart, so that connections stay small: they are moved with each request.
+        indirect case exchanging(SaslServer)
         /// An answer is held back; nothing else is read.
         case deciding
     }
@@ -31,6 +32,11 @@ struct Authentication: Sendable {
         stage = required ? .expectsHandshake : .open
         isAdmitted = !required
     }
+
+    /// Whether any request may come: the client is known, and its sign-on has not expired.
+    func isOpen(_ now: Instant) -> Bool {
+        isAdmitted && expires.map { $0 > now } != false
+    }
 }
 
 /// What a connection waits for that is not there yet because time has to pass.
@@ -42,12 +48,14 @@ enum DelayedSaslWork: Sendable {
 extension BrokerNode {
     /// Whether a request of `kind` may be looked at. Closes the connection when not.
     mutating func admits(_ kind: ApiKey, bytes: Int, from id: ConnectionID) -> Bool {
+        guard let isOpen = connections[id]?.authentication.isOpen(now.monotonic) else {
+            return false
+        }
+        if isOpen { return true }
         guard let authentication = connections[id]?.authentication else { return false }
         let isSignOn = kind == .saslHandshake || kind == .saslAuthenticate
         if authentication.isAdmitted {
-            guard let expires = authentication.expires, expires <= now.monotonic, !isSignOn,
-                kind != .apiVersions
-            else { return true }
+            if isSignOn || kind == .apiVersions { return true }
             close(id, "its sign-on has expired and it did not sign on again")
             return false
         }

@@ -80,6 +80,11 @@ struct ClientConnection: Sendable {
     var mayStart: Bool { blocker == nil && !waitsForChange && !queue.isEmpty }
     var isIdle: Bool { blocker == nil && !waitsForChange && queue.isEmpty }
 
+    /// Whether another request may wait here; one may always.
+    func mayQueue(_ request: Bytes, requests: Int, bytes: Int) -> Bool {
+        queue.isEmpty || queue.count < requests && queuedBytes + request.count <= bytes
+    }
+
     mutating func enqueue(_ request: Bytes) {
         queuedBytes += request.count
         queue.append(request)
@@ -122,24 +127,28 @@ struct ClientConnection: Sendable {
         if blocker == sequence { blocker = nil }
     }
 
-    /// Takes an answer and returns everything that may be sent now, in order.
-    mutating func answer(_ sequence: UInt64, _ pieces: [Bytes]) -> [[Bytes]] {
+    /// Takes an answer and sends everything that may go now, in order. Returns whether another
+    /// request may start.
+    mutating func answer(
+        _ key: RequestKey, _ pieces: [Bytes], into output: inout [NodeEffect]
+    ) -> Bool {
+        let sequence = key.sequence
         guard sequence >= firstSequence, sequence < firstSequence + UInt64(slots.count) else {
-            return []
+            return mayStart
         }
         if blocker == sequence { blocker = nil }
-        if sequence == firstSequence, slots.count == 1 {
-            _ = slots.popFirst()
-            firstSequence += 1
-            return [pieces]
+        guard sequence == firstSequence else {
+            slots[Int(sequence - firstSequence)] = .answered(pieces)
+            return mayStart
         }
-        slots[Int(sequence - firstSequence)] = .answered(pieces)
-        var ready: [[Bytes]] = []
+        output.append(.send(key.connection, pieces))
+        _ = slots.popFirst()
+        firstSequence += 1
         while case .answered(let pieces)? = slots.first {
-            ready.append(pieces)
+            output.append(.send(key.connection, pieces))
             _ = slots.popFirst()
             firstSequence += 1
         }
-        return ready
+        return mayStart
     }
 }

@@ -39,14 +39,16 @@ extension BrokerNode {
     }
 
     mutating func receive(_ request: Bytes, from id: ConnectionID) {
-        guard let connection = connections[id] else { return }
+        // Whoever holds the connection while a request starts makes that copy its slots.
+        guard let isIdle = connections[id]?.isIdle else { return }
         guard request.count <= Limits.requestBytes else {
             return close(id, "a request of \(request.count) bytes")
         }
-        if connection.isIdle { return start(request, of: id) }
-        guard connection.queue.count < configuration.queuedRequestsMax,
-            connection.queuedBytes + request.count <= configuration.queuedBytesMax
-                || connection.queue.isEmpty,
+        if isIdle { return start(request, of: id) }
+        guard
+            connections[id]?.mayQueue(
+                request, requests: configuration.queuedRequestsMax,
+                bytes: configuration.queuedBytesMax) == true,
             queuedBytes + request.count <= configuration.queuedBytesOfAllMax
         else { return close(id, "too many requests wait behind an unanswered one") }
         queuedBytes += request.count
@@ -197,10 +199,8 @@ extension BrokerNode {
     }
 
     mutating func send(_ frame: [Bytes], to key: RequestKey) {
-        guard connections[key.connection] != nil else { return }
-        let ready = connections[key.connection]?.answer(key.sequence, frame) ?? []
-        for pieces in ready { output.append(.send(key.connection, pieces)) }
-        if connections[key.connection]?.mayStart == true { runnable.append(key.connection) }
+        let mayStart = connections[key.connection]?.answer(key, frame, into: &output)
+        if mayStart == true { runnable.append(key.connection) }
     }
 
     /// Puts the request back to the front of its connection, to be started again when the change

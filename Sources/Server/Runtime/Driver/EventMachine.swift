@@ -45,8 +45,11 @@ package struct DriverSettings: Sendable {
     /// Unsent answers of one connection from which on no more of its requests are read; half of
     /// it lets reading go on. So a slow reader slows itself down long before it is closed.
     package var outputPauseBytes = 8 << 20
-    /// Requests of one connection that reach the node before their answers are carried out.
-    package var requestsPerRound = 8
+    /// Requests of one connection that reach the node before their answers are carried out: so many
+    /// share what a round costs.
+    package var requestsPerRound = 64
+    /// Nor do more follow in a round once their answers have so many bytes.
+    package var answerBytesPerRound = 1 << 20
     /// Memory for requests that have not arrived completely, of all connections together.
     package var partialBytes = 1 << 30
     /// A connection on which nothing happened for so long is closed; Apache Kafka's

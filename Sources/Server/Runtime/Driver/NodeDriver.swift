@@ -41,6 +41,11 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private var backlogged: [Connection] = []
 
     private var effects: [NodeEffect] = []
+    /// Empty, with room for the effects of the next round.
+    private var spareEffects: [NodeEffect] = []
+    /// What the machine said at the last begin of a round. Asking it for each request would copy
+    /// all of it.
+    private var measuresRequests = false
     /// Events went into the machine since its last `finishRound`.
     private var isRoundOpen = false
     private var commands: [UInt64: CommandPort.Completion] = [:]
@@ -118,6 +123,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         while true {
             let count = weir_epoll_wait(epoll, &events, 256, timeoutMilliseconds())
             now = SystemClock.now
+            measuresRequests = machine.measuresRequests
             // Taken in every round, not only when the event is there: it is one mutex, and mail
             // that came meanwhile shares this round.
             takeMail()
@@ -245,12 +251,15 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
                 isRoundOpen = false
                 machine.finishRound(now: now, into: &effects)
             }
-            var batch: [NodeEffect] = []
+            var batch = spareEffects
+            spareEffects = []
             swap(&batch, &effects)
             for effect in batch {
                 carryOut(effect)
                 if halted != nil { return }
             }
+            batch.removeAll(keepingCapacity: true)
+            spareEffects = batch
             let flushing = dirty
             dirty.removeAll(keepingCapacity: true)
             for connection in flushing { flush(connection) }
@@ -538,20 +547,26 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             isFirst: connection.requests == 0, budget: &partialBudget, into: &connection.backlog)
     }
 
-    /// Hands a few requests of the connection to the machine. The others wait for the next round,
+    /// Hands some requests of the connection to the machine. The others wait for the next round,
     /// when it is known how large the answers are: thousands of small requests for large answers
     /// fit into one receive.
     private func deliver(_ connection: Connection) {
-        for _ in 0..<settings.requestsPerRound {
+        var seen = effects.count
+        var answerBytes = 0
+        for _ in 0..<settings.requestsPerRound where answerBytes < settings.answerBytesPerRound {
             guard let request = connection.nextRequest() else { break }
-            guard machine.measuresRequests else {
+            if measuresRequests {
+                let began = SystemClock.monotonic
                 accept(.request(connection.id, request))
-                continue
+                machine.requestTook(
+                    SystemClock.monotonic - began, of: connection.id, now: now, into: &effects)
+            } else {
+                accept(.request(connection.id, request))
             }
-            let began = SystemClock.monotonic
-            accept(.request(connection.id, request))
-            machine.requestTook(
-                SystemClock.monotonic - began, of: connection.id, now: now, into: &effects)
+            while seen < effects.count {
+                answerBytes += effects[seen].answerBytes
+                seen += 1
+            }
         }
         if !connection.isBacklogDone(), !connection.isBacklogged {
             connection.isBacklogged = true
@@ -656,5 +671,13 @@ private func describe(_ violation: FrameViolation) -> String {
         "it announced a request of \(length) bytes, the limit is \(limit)"
     case .noMemory(let length):
         "no memory is left for its unfinished request of \(length) bytes"
+    }
+}
+
+extension NodeEffect {
+    /// Bytes that a client will get.
+    fileprivate var answerBytes: Int {
+        guard case .send(_, let pieces) = self else { return 0 }
+        return pieces.reduce(0) { $0 + $1.count }
     }
 }

@@ -193,6 +193,10 @@ package struct ServerSettings: Sendable {
         milliseconds("group.min.session.timeout.ms", "the shortest session of a member") {
             $1.node.groups.sessionTimeoutMin = $0
         },
+        whole(
+            "journal.direct.batch.bytes", 0...9_223_372_036_854_775_807,
+            "batches at least this large go straight to their segment"
+        ) { $1.node.log.directFromBytes = Int($0) },
         whole("journal.file.bytes", 1_048_576...1_073_741_824, "size of a journal file") {
             $1.node.log.journalFileBytes = Int($0)
         },
