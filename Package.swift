@@ -89,7 +89,8 @@ let server: [Target] = [
     .executableTarget(
         name: "weir",
         dependencies: [
-            "Base", "Compression", "WireProtocol", "WeirClient", "Node", "Runtime", "Simulator",
+            "Base", "Compression", "WireProtocol", "WeirClient", "Log", "Node", "Runtime",
+            "Simulator",
             "Surfaces", "Connectors",
             "CEdit", "CPlatform", "SQL", "Engine", "Columns", "Catalog", "Streams", "Delta",
             "Parquet",

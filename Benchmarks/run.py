@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import shlex
 import shutil
 import statistics
@@ -64,12 +65,12 @@ def idle(options) -> dict:
 
 # Produce and consume
 
-def record_file(folder: str, megabytes: int) -> str:
-    """Records of 1 KiB, one a line, of letters that do not compress to nothing."""
+def record_file(folder: str, megabytes: int, size: int = 1024) -> str:
+    """Records of `size` bytes, one a line, of letters that do not compress to nothing."""
     path = os.path.join(folder, "records")
     source = random.Random(1)
     block = b"".join(
-        bytes(source.choices(b"abcdefghijklmnopqrstuvwxyz0123456789", k=1023)) + b"\n"
+        bytes(source.choices(b"abcdefghijklmnopqrstuvwxyz0123456789", k=size - 1)) + b"\n"
         for _ in range(1024))
     with open(path, "wb") as file:
         for _ in range(megabytes * 1_000_000 // len(block) + 1):
@@ -88,6 +89,12 @@ def create_topic(server: Server, name: str, partitions: int) -> None:
 KCAT_PRODUCE = ["-X", "acks=all", "-X", "linger.ms=5", "-X", "batch.size=1000000",
                 "-X", "batch.num.messages=100000", "-X", "queue.buffering.max.messages=200000",
                 "-X", "queue.buffering.max.kbytes=262144", "-X", "message.timeout.ms=120000"]
+
+
+def child_cpu() -> float:
+    """CPU seconds of all processes that this one started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def kcat_produce(server: Server, topic: str, path: str, *extra: str) -> float:
@@ -203,6 +210,59 @@ def produce(options) -> dict:
         "ratio_produce_to_loopback": round(best / raw["loopback_mb_s"], 3),
         "ratio_produce_to_memcpy": round(best / raw["memcpy_mb_s"], 3),
         "ratio_consume_to_loopback": round(best_read / raw["loopback_mb_s"], 3)}
+
+
+CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+
+
+def codecs(options) -> dict:
+    """librdkafka's producer with each codec, 100 B and 1 KiB: who is busy, the client or the broker."""
+    results = {"records": "acks=all, 6 partitions, one kcat", "megabytes": options.megabytes // 4}
+    with Server() as server:
+        server.start()
+        for size in (100, 1024):
+            path = record_file(server.folder, options.megabytes // 4, size)
+            total = os.path.getsize(path)
+            for codec in CODECS:
+                topic = f"bench-{codec}-{size}"
+                create_topic(server, topic, 6)
+                broker, client = server.cpu(), child_cpu()
+                seconds = kcat_produce(server, topic, path, "-z", codec)
+                broker, client = server.cpu() - broker, child_cpu() - client
+                results[f"{codec}_{size}"] = {
+                    "records_s": round(total / size / seconds),
+                    "mb_s": round(total / 1e6 / seconds, 1),
+                    "client_cores": round(client / seconds, 2),
+                    "broker_cores": round(broker / seconds, 2),
+                    "broker_cpu_s_per_gb": round(broker / total * 1e9, 2)}
+        server.stop()
+    return results
+
+
+BROKER_RUNS = {
+    "produce 1 MB batches": ["produce", "--warm-up", "3"],
+    "one-record requests": ["produce", "-n", "1", "-r", "100", "-f", "256", "--warm-up", "2"],
+    "acks": ["acks"], "fetch": ["fetch"], "latency at 1,000 records/s": ["latency"],
+    "5,000 connections": ["connections"], "10,000 partitions": ["partitions"],
+    "journal": ["journal"], "compaction": ["compaction"],
+}
+
+
+def broker(options) -> dict:
+    """`weir bench`, each against a new server; what the machine does raw is part of each run."""
+    results = {}
+    for name, words in BROKER_RUNS.items():
+        with Server() as server:
+            server.start()
+            command = [harness.WEIR, "bench", *words, "-o", "json", "--directory", server.folder]
+            if words[0] not in ("journal", "compaction"):
+                command += ["--broker", server.kafka]
+            answer = subprocess.run(command, capture_output=True, text=True)
+            if answer.returncode:
+                raise RuntimeError(f"{' '.join(words)}: {answer.stderr}")
+            results[name] = json.loads(answer.stdout)
+            server.stop()
+    return results
 
 
 # Tables
@@ -386,8 +446,8 @@ def demo(options) -> dict:
             "data_mb": round(int(size.split()[0]) / 1e6, 1)}
 
 
-BENCHMARKS = {"start": start, "idle": idle, "produce": produce, "stream": stream,
-              "query": query, "demo": demo}
+BENCHMARKS = {"start": start, "idle": idle, "produce": produce, "codecs": codecs,
+              "broker": broker, "stream": stream, "query": query, "demo": demo}
 
 
 def main() -> int:

@@ -35,9 +35,10 @@ def make_certificates(folder: str):
         run("openssl", "x509", "-req", "-days", "2", "-in", path(f"{name}.csr"),
             "-CA", path(f"{authority}.pem"), "-CAkey", path(f"{authority}.key"),
             "-CAcreateserial", "-extfile", path(f"{name}.ext"), "-out", path(f"{name}.pem"))
-    # The server's key is encrypted, its password in a file.
-    run("openssl", "rsa", "-aes256", "-passout", "pass:canary-key-password",
-        "-in", path("server.key"), "-out", path("server-encrypted.key"))
+    # The server's key is encrypted, its password in a file; a client may have the same.
+    for name in ("server", "alice"):
+        run("openssl", "rsa", "-aes256", "-passout", "pass:canary-key-password",
+            "-in", path(f"{name}.key"), "-out", path(f"{name}-encrypted.key"))
     with open(path("key-password"), "w") as file:
         file.write("canary-key-password\n")
 

@@ -53,10 +53,13 @@ def test_sign_on(secured, listener, mechanism):
 
 def test_large_records_over_tls(secured):
     on(secured, "topic", "create", "large-tls", "-c", "max.message.bytes=10000000")
-    lines = [letter * 1_000_000 for letter in "abcdef"]
+    # One is beyond the default of topics, another beyond what this topic takes.
+    lines = [letter * 1_000_000 for letter in "abcde"] + ["f" * 3_000_000]
     on(secured, "produce", "large-tls", input="".join(line + "\n" for line in lines))
     out, _ = on(secured, "consume", "large-tls", "--exit")
     assert out.splitlines() == lines
+    _, error = on(secured, "produce", "large-tls", input="g" * 11_000_000 + "\n", check=1)
+    assert "error[record.tooLarge]" in error and "max.message.bytes is 10000000" in error
 
 
 def test_a_client_with_a_certificate(secured):
@@ -67,6 +70,13 @@ def test_a_client_with_a_certificate(secured):
     on(secured, "acl", "create", "-u", "alice", "-O", "read", "-O", "describe",
        "--topic", "certified")
     on(secured, "consume", "certified", "--exit", listener="SSL", **more)
+    more["ssl_key_location"] = secured.path("alice-encrypted.key")
+    on(secured, "consume", "certified", "--exit", listener="SSL",
+       ssl_key_password="canary-key-password", **more)
+    for password in ({}, {"ssl_key_password": "canary-wrong"}):
+        _, error = on(secured, "consume", "certified", "--exit", listener="SSL", check=1,
+                      **password, **more)
+        assert "alice-encrypted.key" in error and "canary" not in error
 
 
 def test_a_broker_that_can_not_be_trusted(secured):

@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from conftest import eventually, new_server, remove
+from conftest import eventually, new_server, remove, weir
 
 
 def create_topic(server, partitions=1, **config):
@@ -321,6 +321,23 @@ def test_hanging_transaction_is_found_and_aborted(server):
     assert values(server, topic) == ["free"]
     assert wire.write_marker(topic, found[0], coordinator=0) == 52
     assert wire.write_marker("missing", found[0], coordinator=1) == 3
+
+
+def test_the_command_line_aborts_a_hanging_transaction(server):
+    topic = create_topic(server)
+    producer = new_producer(server, "hanging-too")
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, "stuck", partition=0)
+    producer.flush(20)
+    number = next(p["id"] for p in Wire(server).describe_producers(topic) if p["start"] >= 0)
+    place = ["txn", "abort", "--yes", "-b", server.kafka, "--topic", topic, "--partition", "0"]
+    _, _, error = weir(*place, "--producer-id", str(number + 1000), check=1)
+    assert f"open there: producer {number}" in error
+    weir(*place, "--producer-id", str(number))
+    assert values(server, topic) == []
+    _, _, error = weir(*place, "--producer-id", str(number), check=1)
+    assert "txn.notOpen" in error
 
 
 # kafka-python

@@ -28,7 +28,7 @@ import Testing
     @Test func `size retention removes whole segments and keeps enough`() throws {
         var fixture = try filled { $0.retentionBytes = 3000 }
         _ = fixture.store.maintain(now: at(1000))
-        let bytes = try #require(fixture.store.offsets(of: orders)?.bytes)
+        let bytes = try #require(fixture.store.bytes(of: orders))
         #expect(bytes >= 3000 && bytes < 4200)
         let first = try #require(start(fixture))
         #expect(first > 0)

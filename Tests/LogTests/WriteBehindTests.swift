@@ -38,7 +38,7 @@ import WireProtocol
             if number % 7 == 0 { fixture.sync() }
         }
         fixture.sync()
-        let bytes = try #require(fixture.store.offsets(of: orders)).bytes
+        let bytes = try #require(fixture.store.bytes(of: orders))
         #expect(try size(fixture) > bytes - 2000)
         #expect(try fixture.texts() == (0..<200).map { "value \($0)" })
         #expect(try fixture.texts(from: 150) == (150..<200).map { "value \($0)" })
@@ -54,7 +54,7 @@ import WireProtocol
             fixture.sync()
             fixture.store.checkInvariants()
         }
-        #expect(try size(fixture) == fixture.store.offsets(of: orders)?.bytes)
+        #expect(try size(fixture) == fixture.store.bytes(of: orders))
         #expect(fixture.store.statistics.checkpoints > 0)
     }
 

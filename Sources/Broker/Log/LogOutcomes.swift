@@ -228,7 +228,6 @@ package struct PartitionOffsets: Hashable, Sendable {
     package var durableEndOffset: Offset
     package var logEndOffset: Offset
     package var leaderEpoch: LeaderEpoch
-    package var bytes: Int64
 }
 
 package enum DeleteRecordsFailure: Error, Equatable, Sendable {

@@ -90,7 +90,12 @@ package struct LogStore: Sendable {
             lastStableOffset: Offset(logs[slot].lastStableOffset),
             durableEndOffset: Offset(logs[slot].durableEnd),
             logEndOffset: Offset(logs[slot].logEnd),
-            leaderEpoch: LeaderEpoch(logs[slot].leaderEpoch), bytes: logs[slot].bytes)
+            leaderEpoch: LeaderEpoch(logs[slot].leaderEpoch))
+    }
+
+    /// The bytes of all segments: a sum over them.
+    package func bytes(of partition: TopicPartition) -> Int64? {
+        slots[partition].map { logs[$0].bytes }
     }
 
     /// Records below survive a power loss.
@@ -265,15 +270,16 @@ package struct LogStore: Sendable {
         } catch {
             throw appendFailure(error)
         }
-        let header: BatchHeader
+        var header: BatchHeader
         if isDirect {
             header = try appendDirectly(batch, validated, isOwned: isOwned, slot, plan, place, wall)
         } else {
-            let (frame, stored, final) = makeFrame(
-                batch, validated, isOwned: isOwned, log: logs[slot], plan, place)
+            header = finalHeader(validated, slot, plan)
+            let (frame, stored) = Self.makeFrame(
+                batch, &header, over: validated.header, framing(slot, plan, place),
+                inPlace: mayStampInPlace(batch, isOwned))
             journal.commit(frame, at: place)
-            logs[slot].advance(final, stored, now: wall)
-            header = final
+            logs[slot].advance(header, stored, now: wall)
         }
         remember(slot, header, place)
         return result(slot, validated, header.baseOffset, header.lastOffset, isDuplicate: false)
@@ -293,35 +299,65 @@ package struct LogStore: Sendable {
 
     private static let padding = Bytes([UInt8](repeating: 0, count: 8))
 
+    /// What a frame says beside its batch. A value of its own: closures that hold the store make
+    /// a copy of all of it.
+    private struct Framing {
+        var identity: UInt64
+        var place: CommitJournal.Slot
+        var number: UInt32
+        var durableEnd: Int64
+        var startsSegment: Bool
+
+        func header(
+            _ kind: JournalFrameHeader.Kind, _ batch: BatchHeader,
+            payload: UnsafeMutableRawBufferPointer
+        ) -> JournalFrameHeader {
+            JournalFrameHeader(
+                payloadLength: payload.count,
+                payloadChecksum: JournalFrameHeader.payloadChecksum(
+                    UnsafeRawBufferPointer(payload), kind: kind),
+                identity: identity, generation: place.generation, sequence: place.sequence,
+                baseOffset: batch.baseOffset, lastOffset: batch.lastOffset,
+                partitionDurableEnd: durableEnd, partitionNumber: number,
+                leaderEpoch: batch.leaderEpoch, kind: kind, startsSegment: startsSegment)
+        }
+    }
+
+    private func framing(
+        _ slot: Int, _ plan: PartitionLog.Plan, _ place: CommitJournal.Slot
+    ) -> Framing {
+        Framing(
+            identity: journal.identity, place: place, number: logs[slot].number,
+            durableEnd: logs[slot].durableEnd, startsSegment: plan.startsSegment)
+    }
+
     /// The journal frame with the batch in its final form as payload: one piece of memory serves
     /// journal, segment and readers of the tail.
-    private func makeFrame(
-        _ batch: Bytes, _ validated: ValidatedBatch, isOwned: Bool, log: PartitionLog,
-        _ plan: PartitionLog.Plan, _ place: CommitJournal.Slot
-    ) -> (frame: [Bytes], batch: Bytes, header: BatchHeader) {
-        var header = finalHeader(validated, log, plan)
+    private static func makeFrame(
+        _ batch: Bytes, _ header: inout BatchHeader, over received: BatchHeader,
+        _ framing: Framing, inPlace: Bool
+    ) -> (frame: [Bytes], batch: Bytes) {
         let start = JournalFrameHeader.byteCount
         let padded = JournalFrameHeader.paddedByteCount(payload: batch.count)
-        if mayStampInPlace(batch, isOwned) {
+        if inPlace {
             let bytes = batch.withOwnedBytes { payload in
-                Self.stamp(payload, &header, over: validated.header)
+                stamp(payload, &header, over: received)
                 return Bytes(count: start) { target in
-                    frameHeader(payload, .batch, header, log, plan, place).write(into: target)
+                    framing.header(.batch, header, payload: payload).write(into: target)
                 }
             }
             let rest = padded - start - batch.count
-            let frame = rest == 0 ? [bytes, batch] : [bytes, batch, Self.padding[0..<rest]]
-            return (frame, batch, header)
+            return (rest == 0 ? [bytes, batch] : [bytes, batch, padding[0..<rest]], batch)
         }
         let end = start + batch.count
         let frame = Bytes(count: padded) { target in
             let payload = UnsafeMutableRawBufferPointer(rebasing: target[start..<end])
             batch.withUnsafeBytes { payload.copyMemory(from: $0) }
             for index in end..<padded { target[index] = 0 }
-            Self.stamp(payload, &header, over: validated.header)
-            frameHeader(payload, .batch, header, log, plan, place).write(into: target)
+            stamp(payload, &header, over: received)
+            framing.header(.batch, header, payload: payload).write(into: target)
         }
-        return ([frame], frame[start..<end], header)
+        return ([frame], frame[start..<end])
     }
 
     /// Writes a large batch to its segment now, behind what waits there, and a reference to it into
@@ -330,7 +366,7 @@ package struct LogStore: Sendable {
         _ batch: Bytes, _ validated: ValidatedBatch, isOwned: Bool, _ slot: Int,
         _ plan: PartitionLog.Plan, _ place: CommitJournal.Slot, _ wall: Int64
     ) throws(AppendFailure) -> BatchHeader {
-        var header = finalHeader(validated, logs[slot], plan)
+        var header = finalHeader(validated, slot, plan)
         let stored = mayStampInPlace(batch, isOwned) ? batch : batch.withUnsafeBytes { Bytes($0) }
         stored.withOwnedBytes { Self.stamp($0, &header, over: validated.header) }
         do {
@@ -341,9 +377,8 @@ package struct LogStore: Sendable {
             throw appendFailure(error)
         }
         let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-        let frame = Bytes(count: JournalFrameHeader.byteCount) { target in
-            frameHeader(nothing, .reference, header, logs[slot], plan, place).write(into: target)
-        }
+        let reference = framing(slot, plan, place).header(.reference, header, payload: nothing)
+        let frame = Bytes(count: JournalFrameHeader.byteCount) { reference.write(into: $0) }
         journal.commit([frame], at: place)
         let sync = logs[slot].advanceDirectly(header, stored, now: wall)
         // One sync of a segment covers everything that was written to it before.
@@ -371,30 +406,14 @@ package struct LogStore: Sendable {
     }
 
     private func finalHeader(
-        _ validated: ValidatedBatch, _ log: PartitionLog, _ plan: PartitionLog.Plan
+        _ validated: ValidatedBatch, _ slot: Int, _ plan: PartitionLog.Plan
     ) -> BatchHeader {
         var header = validated.header
         header.baseOffset = plan.baseOffset
-        header.leaderEpoch = log.leaderEpoch
+        header.leaderEpoch = logs[slot].leaderEpoch
         header.maxTimestamp = validated.maxTimestamp
         if validated.appendTime != nil { header.attributes |= 8 }
         return header
-    }
-
-    private func frameHeader(
-        _ payload: UnsafeMutableRawBufferPointer, _ kind: JournalFrameHeader.Kind,
-        _ header: BatchHeader, _ log: PartitionLog, _ plan: PartitionLog.Plan,
-        _ place: CommitJournal.Slot
-    ) -> JournalFrameHeader {
-        JournalFrameHeader(
-            payloadLength: payload.count,
-            payloadChecksum: JournalFrameHeader.payloadChecksum(
-                UnsafeRawBufferPointer(payload), kind: kind),
-            identity: journal.identity, generation: place.generation,
-            sequence: place.sequence, baseOffset: header.baseOffset,
-            lastOffset: header.lastOffset, partitionDurableEnd: log.durableEnd,
-            partitionNumber: log.number, leaderEpoch: header.leaderEpoch, kind: kind,
-            startsSegment: plan.startsSegment)
     }
 
     /// Puts what the log decides into the header of a batch.

@@ -215,7 +215,7 @@ package struct WeekSimulation {
             let topic = partitions[index].topic
             topics[topic].produced += partitions[index].sent.count
             topics[topic].kept += found.count
-            topics[topic].bytes += store?.offsets(of: partitions[index].name)?.bytes ?? 0
+            topics[topic].bytes += store?.bytes(of: partitions[index].name) ?? 0
         }
         for topic in topics.indices {
             topics[topic].bytesMax = max(topics[topic].bytesMax, topics[topic].bytes)

@@ -21,22 +21,27 @@ public struct ClientTLS: Sendable {
     /// The certificate that we show, and its key.
     public var certificate: String?
     public var key: String?
+    /// What decrypts the key, where it is encrypted.
+    public var keyPassword: String?
     /// Whether the broker's certificate has to be valid and for its name. Without that anybody can
     /// play the broker.
     public var verifiesBroker: Bool
 
     public init(
         authorities: String? = nil, certificate: String? = nil, key: String? = nil,
-        verifiesBroker: Bool = true
+        keyPassword: String? = nil, verifiesBroker: Bool = true
     ) {
         self.authorities = authorities
         self.certificate = certificate
         self.key = key
+        self.keyPassword = keyPassword
         self.verifiesBroker = verifiesBroker
     }
 
     func context() throws(ClientFailure) -> TLSContext {
-        let files = TLSFiles(certificate: certificate, key: key, authorities: authorities)
+        let files = TLSFiles(
+            certificate: certificate, key: key, keyPassword: keyPassword.map { Secret($0) },
+            authorities: authorities)
         do throws(Problem) {
             return try TLSContext(client: files, verifies: verifiesBroker)
         } catch {

@@ -40,7 +40,7 @@ extension BrokerNode {
     private func logSize(
         _ topic: String, _ partition: Int32
     ) -> DescribeLogDirsResponse.DescribeLogDirsPartition {
-        let offsets = store.offsets(of: TopicPartition(topic: topic, partition: partition))
-        return .init(partitionIndex: partition, partitionSize: offsets?.bytes ?? 0)
+        let bytes = store.bytes(of: TopicPartition(topic: topic, partition: partition))
+        return .init(partitionIndex: partition, partitionSize: bytes ?? 0)
     }
 }

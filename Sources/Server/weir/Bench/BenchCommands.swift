@@ -18,6 +18,12 @@ private let commonFlags = [
     brokerFlag,
 ]
 
+private let storeFlags = [
+    FlagSpec(
+        "directory", nil, value: "DIR", "Where a store is made, and removed", fallback: "."),
+    FlagSpec("no-raw", nil, "Leaves out what the machine does by itself"),
+]
+
 private let topicFlags = [
     FlagSpec("topic", "t", value: "TOPIC", "An existing topic (default: a new one, deleted later)"),
     FlagSpec(
@@ -126,6 +132,25 @@ let benchCommands: [RegisteredCommand] = [
                 FlagSpec("keep", nil, "Does not delete the topics"),
             ] + commonFlags),
         run: benchPartitions),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "bench journal", "Measures durable appends of the log store, without a network",
+            details:
+                "So many appends of one record share each sync of the commit journal; 1, 16 and 256.",
+            flags: [
+                FlagSpec("record-bytes", "r", value: "N", "Bytes of a value", fallback: "1024"),
+                FlagSpec("seconds", "s", value: "N", "How long for each", fallback: "3"),
+            ] + storeFlags),
+        run: benchJournal),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "bench compaction", "Measures the cleaner of compacted topics, without a network",
+            flags: [
+                FlagSpec("megabytes", "m", value: "N", "How much is cleaned", fallback: "512"),
+                FlagSpec("keys", "k", value: "N", "Different keys", fallback: "100000"),
+                FlagSpec("record-bytes", "r", value: "N", "Bytes of a value", fallback: "1024"),
+            ] + storeFlags),
+        run: benchCompaction),
     RegisteredCommand(
         spec: CommandSpec(
             "bench raw", "Measures the machine itself: memory, checksums, loopback, disk",

@@ -134,7 +134,7 @@ extension CommandContext {
     }
 }
 
-private func drawnNumber() -> UInt64 {
+func drawnNumber() -> UInt64 {
     var random = systemRandom()
     return random.next()
 }

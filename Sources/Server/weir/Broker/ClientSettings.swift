@@ -14,6 +14,7 @@ struct ClientSettings {
         ("ssl.ca.location", "authorities to believe (PEM); default: the system's"),
         ("ssl.certificate.location", "our own certificate (PEM)"),
         ("ssl.key.location", "its key (PEM)"),
+        ("ssl.key.password", "decrypts the key; better in the file than on the command line"),
         ("enable.ssl.certificate.verification", "false believes every broker"),
         ("client.id", "the name that brokers see"),
     ]
@@ -68,6 +69,7 @@ struct ClientSettings {
             security.tls = ClientTLS(
                 authorities: values["ssl.ca.location"],
                 certificate: values["ssl.certificate.location"], key: values["ssl.key.location"],
+                keyPassword: values["ssl.key.password"],
                 verifiesBroker: values["enable.ssl.certificate.verification"] != "false")
         }
         if protocolName.hasPrefix("sasl") { security.signOn = try signOn() }

@@ -56,7 +56,8 @@ private func produce(_ context: CommandContext) throws(Problem) -> ExitCode {
             onDelivery: { delivery in delivered.withLock { $0.add(delivery) } }))
     var problem: Problem?
     do throws(Problem) {
-        var lines = LineReader(descriptor: 0, limit: Limits.recordBatchBytes)
+        // How large a record may be is the topic's affair (`max.message.bytes`); the broker says so.
+        var lines = LineReader(descriptor: 0, limit: Limits.requestBytes)
         var number = 0
         while let line = try lines.next() {
             number += 1
