@@ -125,7 +125,10 @@ let fuzzing = ProcessInfo.processInfo.environment["WEIR_FUZZ"] != nil
 let fuzzTargets: [Target] =
     !fuzzing
     ? []
-    : ["FuzzRecordBatch", "FuzzRequest", "FuzzParquet", "FuzzSQL", "FuzzJSON", "FuzzSignOn"].map {
+    : [
+        "FuzzRecordBatch", "FuzzRequest", "FuzzParquet", "FuzzSQL", "FuzzJSON", "FuzzSignOn",
+        "FuzzShareRecord",
+    ].map {
         .executableTarget(
             name: $0,
             dependencies: everythingBelowNode.map { .init(stringLiteral: $0) },

@@ -443,6 +443,7 @@ WORKER = r"""
 import sys, time
 from confluent_kafka import Producer, KafkaException
 bootstrap, topic, log = sys.argv[1:4]
+KEYS = 7
 out = open(log, "a", buffering=1)
 def connect():
     while True:
@@ -463,7 +464,8 @@ while True:
     try:
         producer.begin_transaction()
         for index in range(8):
-            producer.produce(topic, f"{number}:{index}", partition=index % 3)
+            producer.produce(topic, f"{number}:{index}", key=f"{number % KEYS}:{index}",
+                             partition=index % 3)
         if aborts:
             producer.flush(60)
             out.write(f"aborting {number}\n")
@@ -485,10 +487,36 @@ while True:
 """
 
 
-def test_kill_nine_in_the_middle_of_transactions(tmp_path):
-    server = new_server().start()
+def check_compacted(server, topic, committed, committing, aborted):
+    """Of each key the last record is of the last transaction that was committed, for all its parts
+    alike, and records were cleaned away."""
+    records = read_all(server, topic, partitions=3)
+    assert not {int(value.split(":")[0]) for _, _, value in records} & (aborted - committing)
+    last = {}
+    for _, _, value in records:
+        number, index = map(int, value.split(":"))
+        last[number % 7, index] = number
+    for residue in range(7):
+        newest = max((number for number in committed if number % 7 == residue), default=None)
+        if newest is None:
+            continue
+        parts = {last.get((residue, index)) for index in range(8)}
+        assert len(parts) == 1, f"half a transaction: {parts}"
+        assert parts.pop() >= newest, "a committed value is lost"
+    assert len(records) < 8 * len(committed), "nothing was cleaned"
+    print(f"{len(committed)} committed, {len(records)} records left")
+
+
+CLEANS_OFTEN = ["-X", "log.cleaner.backoff.ms=100", "-X", "checkpoint.interval.ms=200"]
+COMPACTED = {"cleanup.policy": "compact", "segment.bytes": "4096",
+             "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "100"}
+
+
+@pytest.mark.parametrize("policy", ["delete", "compact"])
+def test_kill_nine_in_the_middle_of_transactions(tmp_path, policy):
+    server = new_server().start(*CLEANS_OFTEN)
     try:
-        topic = create_topic(server, partitions=3)
+        topic = create_topic(server, 3, **(COMPACTED if policy == "compact" else {}))
         script, log = tmp_path / "worker.py", tmp_path / "log"
         script.write_text(WORKER)
         log.touch()
@@ -502,7 +530,7 @@ def test_kill_nine_in_the_middle_of_transactions(tmp_path):
             for _ in range(int(os.environ.get("WEIR_KILLS", "12"))):
                 time.sleep(generator.uniform(0.05, 1.0))
                 server.kill()
-                server.start()
+                server.start(*CLEANS_OFTEN)
                 assert worker.poll() is None, "the producer gave up"
             before = log.read_text().count("committed")
             eventually(lambda: log.read_text().count("committed") > before + 3, timeout=90,
@@ -519,6 +547,8 @@ def test_kill_nine_in_the_middle_of_transactions(tmp_path):
             word, number = line.split()
             {"committed": committed, "committing": committing, "aborting": aborted}[word].add(
                 int(number))
+        if policy == "compact":
+            return check_compacted(server, topic, committed, committing, aborted)
         found = collections.Counter(values(server, topic, partitions=3))
         assert not [value for value, count in found.items() if count > 1], "a record twice"
         parts = collections.Counter(int(value.split(":")[0]) for value in found)

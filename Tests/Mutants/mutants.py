@@ -150,4 +150,30 @@ MUTANTS = [
     ("groups: a failed commit is remembered", GROUPS + "GroupOffsets.swift",
      "            if failure == nil { offsets[partition] = offset }\n",
      "            if failure == nil || MUTANT { offsets[partition] = offset }\n"),
+    # Share groups
+    ("shares: an acknowledgement is answered before it is durable",
+     GROUPS + "Share/ShareCoordinator.swift",
+     "        if !records.records.isEmpty {\n            append(\n",
+     "        if MUTANT, let answer { effects.append(.reply(answer.0, answer.1)) }\n"
+     "        let answer = MUTANT ? nil : answer\n"
+     "        if !records.records.isEmpty {\n            append(\n"),
+    ("shares: acceptances are not written", GROUPS + "Share/SharePartition.swift",
+     "        case .accept: change(range) { $0.state = .acknowledged }\n",
+     "        case .accept:\n            if MUTANT {\n"
+     "                update(range) { $0.state = .acknowledged }\n            } else {\n"
+     "                change(range) { $0.state = .acknowledged }\n            }\n"),
+    ("shares: locks never run out", GROUPS + "Share/SharePartition.swift",
+     "            if case .acquired(_, let until) = state { return until <= now }\n",
+     "            if case .acquired(_, let until) = state { return until <= now && !(MUTANT) }\n"),
+    ("shares: the last delivery is forgotten by a restart",
+     GROUPS + "Share/ShareRecordFormat.swift",
+     "            writer.int16(run.deliveryCount)\n",
+     "            writer.int16(MUTANT && !run.state.isDone ? max(run.deliveryCount - 1, 0) "
+     ": run.deliveryCount)\n"),
+    ("shares: what the log refused is not written again", GROUPS + "Share/ShareCoordinator.swift",
+     "            groups[name]?.writeAgain(pending.partitions)\n",
+     "            if !(MUTANT) { groups[name]?.writeAgain(pending.partitions) }\n"),
+    ("shares: records of others can be acknowledged", GROUPS + "Share/SharePartition.swift",
+     "            guard runs[index].state.owner == member else { return false }\n",
+     "            guard MUTANT || runs[index].state.owner == member else { return false }\n"),
 ]

@@ -53,7 +53,7 @@ import WireProtocol
     /// nil = this test knows nothing of the kind.
     private static func ways(_ kind: ApiKey) -> [Way]? {
         dataWays(kind) ?? groupWays(kind) ?? topicWays(kind) ?? clusterWays(kind)
-            ?? securityWays(kind) ?? transactionWays(kind)
+            ?? securityWays(kind) ?? transactionWays(kind) ?? shareWays(kind)
     }
 
     private static func dataWays(_ kind: ApiKey) -> [Way]? {
@@ -549,6 +549,79 @@ import WireProtocol
                     ])
                 ) { $0.entries.map(\.errorCode) }
             ]
+        default: return nil
+        }
+    }
+
+    private static func shareWays(_ kind: ApiKey) -> [Way]? {
+        /// The same with the id of the topic, which only a broker knows.
+        func way<Request: WireRequest>(
+            _ needs: (Permission, ErrorCode)..., version: Int16,
+            _ request: @escaping (UUID128) -> Request,
+            _ errors: @escaping (Request.Response) -> [ErrorCode]
+        ) -> [Way] {
+            [
+                Way(needs: needs) { node, id in
+                    let metadata = try node.call(
+                        MetadataRequest(topics: [.init(name: "t")]), version: 12, as: "admin")
+                    return errors(
+                        try node.call(request(metadata.topics[0].topicId), version: version, on: id)
+                    )
+                }
+            ]
+        }
+        switch kind {
+        case .shareGroupHeartbeat:
+            return way(group(.read, "s"), topic(.describe), version: 1) { _ in
+                ShareGroupHeartbeatRequest(
+                    groupId: "s", memberId: "m", subscribedTopicNames: ["t"])
+            } _: {
+                [$0.errorCode]
+            }
+        case .shareGroupDescribe:
+            return way(group(.describe, "s"), version: 1) { _ in
+                ShareGroupDescribeRequest(groupIds: ["s"])
+            } _: {
+                $0.groups.map(\.errorCode)
+            }
+        case .shareFetch:
+            return way(group(.read, "s"), topic(.read), version: 2) { id in
+                ShareFetchRequest(
+                    groupId: "s", memberId: "m", maxRecords: 1,
+                    topics: [.init(topicId: id, partitions: [.init(partitionIndex: 0)])])
+            } _: {
+                [$0.errorCode] + $0.responses.flatMap(\.partitions).map(\.errorCode)
+            }
+        case .shareAcknowledge:
+            // Without a session nothing is looked at but the group.
+            return way(group(.read, "s"), version: 2) { _ in
+                ShareAcknowledgeRequest(groupId: "s", memberId: "m", shareSessionEpoch: 1)
+            } _: {
+                [$0.errorCode]
+            }
+        case .describeShareGroupOffsets:
+            return way(group(.describe, "s"), topic(.describe), version: 1) { _ in
+                DescribeShareGroupOffsetsRequest(groups: [
+                    .init(groupId: "s", topics: [.init(topicName: "t", partitions: [0])])
+                ])
+            } _: {
+                $0.groups.map(\.errorCode)
+                    + $0.groups.flatMap(\.topics).flatMap(\.partitions).map(\.errorCode)
+            }
+        case .alterShareGroupOffsets:
+            return way(group(.read, "moved"), topic(.read), version: 0) { _ in
+                AlterShareGroupOffsetsRequest(
+                    groupId: "moved",
+                    topics: [.init(topicName: "t", partitions: [.init(startOffset: 0)])])
+            } _: {
+                [$0.errorCode] + $0.responses.flatMap(\.partitions).map(\.errorCode)
+            }
+        case .deleteShareGroupOffsets:
+            return way(group(.delete, "moved"), topic(.read), version: 0) { _ in
+                DeleteShareGroupOffsetsRequest(groupId: "moved", topics: [.init(topicName: "t")])
+            } _: {
+                [$0.errorCode] + $0.responses.map(\.errorCode)
+            }
         default: return nil
         }
     }

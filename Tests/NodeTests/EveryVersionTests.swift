@@ -276,6 +276,46 @@ import WireProtocol
             return with({ _, _ in ConsumerGroupDescribeRequest(groupIds: ["new-1"]) }) {
                 $0.groups.first?.members.isEmpty == false ? $0.groups.first?.errorCode : nil
             }
+        case .shareGroupHeartbeat:
+            return with({ _, _ in
+                ShareGroupHeartbeatRequest(
+                    groupId: "shared", memberId: "m", subscribedTopicNames: ["t"])
+            }) { $0.assignment?.topicPartitions.isEmpty == false ? $0.errorCode : nil }
+        case .shareGroupDescribe:
+            return with({ _, _ in ShareGroupDescribeRequest(groupIds: ["shared"]) }) {
+                $0.groups.first?.members.isEmpty == false ? $0.groups.first?.errorCode : nil
+            }
+        case .shareFetch:
+            return with({ _, _ in
+                ShareFetchRequest(
+                    groupId: "shared", memberId: "m", maxRecords: 10, batchSize: 10,
+                    topics: [.init(topicId: topicID, partitions: [.init(partitionIndex: 0)])])
+            }) { $0.acquisitionLockTimeoutMs == 30_000 ? $0.errorCode : nil }
+        case .shareAcknowledge:
+            // The session ended with the connection that had it.
+            return with({ _, _ in
+                ShareAcknowledgeRequest(groupId: "shared", memberId: "m", shareSessionEpoch: 1)
+            }) { $0.errorCode == .shareSessionNotFound ? ErrorCode.none : $0.errorCode }
+        case .describeShareGroupOffsets:
+            return with({ _, _ in
+                DescribeShareGroupOffsetsRequest(groups: [
+                    .init(groupId: "shared", topics: [.init(topicName: "t", partitions: [0])])
+                ])
+            }) { $0.groups.first?.topics.first?.partitions.first?.errorCode }
+        case .alterShareGroupOffsets:
+            return with({ _, _ in
+                AlterShareGroupOffsetsRequest(
+                    groupId: "moved",
+                    topics: [
+                        .init(
+                            topicName: "t",
+                            partitions: [.init(partitionIndex: 0, startOffset: 0)])
+                    ])
+            }) { $0.responses.first?.partitions.first?.errorCode }
+        case .deleteShareGroupOffsets:
+            return with({ _, _ in
+                DeleteShareGroupOffsetsRequest(groupId: "moved", topics: [.init(topicName: "t")])
+            }) { $0.responses.first?.errorCode }
         case .listConfigResources:
             return with({ _, _ in ListConfigResourcesRequest() }) { $0.errorCode }
         case .describeTopicPartitions:

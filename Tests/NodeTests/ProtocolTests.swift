@@ -208,7 +208,8 @@ import WireProtocol
     }
 
     /// Frames of real requests to be damaged.
-    private func samples(_ node: NodeHarness) -> [Bytes] {
+    private func samples(_ node: inout NodeHarness) throws -> [Bytes] {
+        let id = try node.topicID("t")
         func frame(_ request: some WireRequest, _ version: Int16) -> Bytes {
             let whole = Bytes.joined(
                 request.frame(version: version, correlationId: 5, clientId: "fuzz"))
@@ -273,6 +274,51 @@ import WireProtocol
                     serverAssignor: "range", topicPartitions: []), 1),
             frame(ConsumerGroupDescribeRequest(groupIds: ["new"]), 1),
             frame(
+                ShareGroupHeartbeatRequest(
+                    groupId: "shared", memberId: "m", rackId: "r", subscribedTopicNames: ["t"]), 1),
+            frame(
+                ShareFetchRequest(
+                    groupId: "shared", memberId: "m", maxWaitMs: 1, minBytes: 1, maxRecords: 5,
+                    batchSize: 5,
+                    topics: [
+                        .init(
+                            topicId: id,
+                            partitions: [
+                                .init(
+                                    partitionIndex: 0,
+                                    acknowledgementBatches: [
+                                        .init(
+                                            firstOffset: 0, lastOffset: 2,
+                                            acknowledgeTypes: [1, 2, 3])
+                                    ])
+                            ])
+                    ], forgottenTopicsData: [.init(topicId: id, partitions: [0])]), 2),
+            frame(
+                ShareAcknowledgeRequest(
+                    groupId: "shared", memberId: "m", shareSessionEpoch: -1, isRenewAck: true,
+                    topics: [
+                        .init(
+                            topicId: id,
+                            partitions: [
+                                .init(
+                                    acknowledgementBatches: [
+                                        .init(
+                                            firstOffset: 0, lastOffset: 0, acknowledgeTypes: [4])
+                                    ])
+                            ])
+                    ]), 2),
+            frame(
+                AlterShareGroupOffsetsRequest(
+                    groupId: "moved",
+                    topics: [.init(topicName: "t", partitions: [.init(startOffset: 0)])]), 0),
+            frame(ShareGroupDescribeRequest(groupIds: ["shared"]), 1),
+            frame(
+                DescribeShareGroupOffsetsRequest(groups: [.init(groupId: "shared", topics: nil)]),
+                1),
+            frame(
+                DeleteShareGroupOffsetsRequest(groupId: "moved", topics: [.init(topicName: "t")]),
+                0),
+            frame(
                 OffsetDeleteRequest(
                     groupId: "g",
                     topics: [.init(name: "t", partitions: [.init(partitionIndex: 0)])]), 0),
@@ -282,7 +328,7 @@ import WireProtocol
     @Test func `no truncated frame does harm`() throws {
         var node = try NodeHarness { $0.partitionsMax = 50 }
         try node.createTopic("t")
-        for sample in samples(node) {
+        for sample in try samples(&node) {
             for count in 0..<sample.count {
                 let id = node.connect()
                 node.send(.request(id, sample[0..<count].compacted()))
@@ -297,7 +343,7 @@ import WireProtocol
         var node = try NodeHarness { $0.partitionsMax = 50 }
         try node.createTopic("t")
         var random = Random(seed: 2024)
-        let samples = samples(node)
+        let samples = try samples(&node)
         for round in 0..<3000 {
             let id = node.connect()
             var bytes: [UInt8]

@@ -5,7 +5,7 @@ import Testing
 import WireProtocol
 
 /// A transactional producer over frames. `version` 11 asks for each partition, 12 just writes.
-private struct Producer {
+struct Producer {
     let id: String
     let version: Int16
     var producerID: Int64 = -1

@@ -64,6 +64,20 @@ private enum Examples {
         try await transfers.sendOffsetsToTransaction(offsets, group: try source.groupMetadata())
         try await transfers.commitTransaction()
     }
+
+    static func sharing(_ client: ClientConfiguration) async throws {
+        let worker = ShareConsumer(
+            ShareConsumerConfiguration(
+                client: client, groupId: "jobs", acknowledgementMode: .explicit))
+        worker.subscribe(["orders"])
+        for job in try await worker.poll(timeout: .seconds(1)) {
+            try worker.acknowledge(job, job.deliveryCount < 3 ? .accept : .reject)
+        }
+        for result in try await worker.commit() where result.failure != nil {
+            print("\(result.partition): may come again")
+        }
+        await worker.close()
+    }
 }
 
 @Suite struct DocumentationTests {

@@ -33,6 +33,24 @@ import WireProtocol
         }
     }
 
+    @Test func `the corpus has requests of share groups that can be read`() throws {
+        var kinds: Set<ApiKey> = []
+        for input in try corpus("FuzzRequest") {
+            var reader = ByteReader(input)
+            guard let header = try? RequestHeader(from: &reader, table: .all),
+                let kind = header.kind,
+                ApiVersionTable.all.serves(kind, version: header.apiVersion),
+                (try? BrokerRequest(from: &reader, apiKey: kind, version: header.apiVersion)) != nil
+            else { continue }
+            kinds.insert(kind)
+        }
+        let wanted: Set<ApiKey> = [
+            .shareGroupHeartbeat, .shareGroupDescribe, .shareFetch, .shareAcknowledge,
+            .describeShareGroupOffsets, .alterShareGroupOffsets, .deleteShareGroupOffsets,
+        ]
+        #expect(kinds.isSuperset(of: wanted))
+    }
+
     private func damaged(_ input: Bytes, _ random: inout Random) -> Bytes {
         var bytes = input.array
         for _ in 0...random.below(4) {

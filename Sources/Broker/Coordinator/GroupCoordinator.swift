@@ -20,6 +20,9 @@ package struct GroupCoordinator: Sendable {
 
     package var groupCount: Int { groups.count }
 
+    /// Whether there is a group of this name, in either protocol.
+    package func contains(_ name: String) -> Bool { groups[name].map { !$0.isDead } ?? false }
+
     /// The empty name is no group that one can join, but old clients keep offsets under it.
     func isAcceptable(group: String) -> Bool {
         group.utf8.count <= context.configuration.nameBytesMax

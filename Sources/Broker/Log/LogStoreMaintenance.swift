@@ -26,7 +26,9 @@ extension LogStore {
     /// When `maintain` wants to be called; in the past when it has work to do at once.
     package var nextDeadline: Instant {
         if haltReason != nil { return .zero }
-        var deadline = min(schedule.nextRetention, schedule.nextCleaning, schedule.nextScrub)
+        var deadline = min(schedule.nextRetention, schedule.nextScrub)
+        // Cleaning waits for a checkpoint; asking again and again would not help it.
+        if checkpointRun == nil { deadline = min(deadline, schedule.nextCleaning) }
         if journal.wantsToGrow {
             deadline = min(deadline, max(.zero, schedule.growthBlockedUntil))
         }

@@ -22,6 +22,7 @@ package struct BrokerNode: Sendable {
     var store: LogStore
     var coordinator: GroupCoordinator
     var transactions: TransactionCoordinator
+    var shares: ShareCoordinator
 
     /// What is durable: what requests are answered from.
     var image: MetadataImage
@@ -51,6 +52,14 @@ package struct BrokerNode: Sendable {
     var fetchesByPartition: [TopicPartition: [RequestKey]] = [:]
     var fetchDeadlines = DeadlineQueue<RequestKey>()
     var fetchSessions: FetchSessions
+    var shareSessions: ShareSessions
+    var shareFetches: [RequestKey: ParkedShareFetch] = [:]
+    var shareFetchesByPartition: [TopicPartition: [RequestKey]] = [:]
+    var shareFetchDeadlines = DeadlineQueue<RequestKey>()
+    var shareRequests: [ReplyToken: ParkedShareRequest] = [:]
+    /// Where dead letters are being written, or wait to be tried again.
+    var deadLetterPlaces: Set<SharePlace> = []
+    var deadLetterRetries = DeadlineQueue<SharePlace>()
     var appends: [CommandID: ParkedAppend] = [:]
     var groupRequests: [ReplyToken: ParkedGroupRequest] = [:]
     var groupDeletions: [RequestKey: ParkedGroupDeletion] = [:]
@@ -104,10 +113,13 @@ package struct BrokerNode: Sendable {
         draft = start.image
         topicDefaults = start.topicDefaults
         fetchSessions = FetchSessions(countMax: configuration.fetchSessionsMax)
+        shareSessions = ShareSessions(countMax: configuration.shareSessionsMax)
         coordinator = GroupCoordinator(configuration: configuration.groups, random: groupRandom)
         transactions = TransactionCoordinator(configuration: configuration.transactions)
+        shares = ShareCoordinator(configuration: configuration.shares)
         try replayGroups()
         try replayTransactions()
+        try replayShares()
     }
 
     // MARK: Events
@@ -182,7 +194,10 @@ package struct BrokerNode: Sendable {
         var next = store.nextDeadline
         if let groups = coordinator.nextDeadline { next = min(next, groups) }
         if let due = transactions.nextDeadline { next = min(next, due) }
+        if let due = shares.nextDeadline { next = min(next, due) }
         if let fetch = fetchDeadlines.next { next = min(next, fetch) }
+        if let fetch = shareFetchDeadlines.next { next = min(next, fetch) }
+        if let due = deadLetterRetries.next { next = min(next, due) }
         if let produce = nextProduceCheck { next = min(next, produce) }
         if let signOn = saslDeadlines.next { next = min(next, signOn) }
         return next
@@ -194,7 +209,10 @@ package struct BrokerNode: Sendable {
         }
         perform(coordinator.tick(now: now))
         perform(transactions.tick(now: now))
+        perform(shares.tick(now: now))
         expireFetches()
+        expireShareFetches()
+        retryDeadLetters()
         expireProduces()
         resumeSasl()
     }
@@ -250,6 +268,9 @@ package struct BrokerNode: Sendable {
             finishProduce(key, topic: topic, partition: partition, error: nil)
         case .change: applyChange()
         case .group(let token): perform(coordinator.appended(token, failure: nil, now: now))
+        case .share(let token): perform(shares.appended(token, failure: nil, now: now))
+        case .deadLetters(let place, let range):
+            deadLettersSettled(place, range, isWritten: true)
         case .append(let id): finishAppend(id)
         case .transaction(let token):
             perform(transactions.appended(token, failure: nil, now: now))
@@ -268,6 +289,10 @@ package struct BrokerNode: Sendable {
             case .group(let token):
                 perform(
                     coordinator.appended(token, failure: .coordinatorNotAvailable, now: now))
+            case .share(let token):
+                perform(shares.appended(token, failure: .coordinatorNotAvailable, now: now))
+            case .deadLetters(let place, let range):
+                deadLettersSettled(place, range, isWritten: false)
             case .append(let id):
                 appends[id] = nil
                 output.append(.commandFinished(id, .failure(Self.unknownTopic(partition.topic))))
@@ -283,16 +308,24 @@ package struct BrokerNode: Sendable {
 
     // MARK: Invariants
 
+    /// What the log has done since it was opened.
+    package var logStatistics: LogStoreStatistics { store.statistics }
+
     /// The parts are in order, and nobody waits for a request of a connection that is gone in a
     /// way that would keep memory.
     package func checkInvariants() {
         store.checkInvariants()
         coordinator.checkInvariants()
         transactions.checkInvariants()
+        shares.checkInvariants()
         image.checkInvariants()
         draft.checkInvariants()
         fetchSessions.checkInvariants()
+        shareSessions.checkInvariants()
         for key in fetches.keys {
+            precondition(connections[key.connection] != nil, "a parked fetch has a connection")
+        }
+        for key in shareFetches.keys {
             precondition(connections[key.connection] != nil, "a parked fetch has a connection")
         }
         precondition(queuedBytes >= 0, "queued bytes are a sum")

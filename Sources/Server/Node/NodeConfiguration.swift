@@ -55,7 +55,14 @@ package struct NodeConfiguration: Sendable {
     package var authorizer: Authorizer?
     /// `transaction.state.log.num.partitions`; fixed once the topic exists.
     package var transactionsPartitions: Int32 = 50
+    /// `share.coordinator.state.topic.num.partitions`; fixed once the topic exists.
+    package var sharePartitions: Int32 = 50
+    /// `group.share.max.share.sessions`
+    package var shareSessionsMax = 2000
+    /// `errors.deadletterqueue.topic.name.prefix`
+    package var deadLetterPrefix = "dlq."
     package var groups = GroupConfiguration()
+    package var shares = ShareConfiguration()
     package var transactions = TransactionConfiguration()
     package var log = LogStoreConfiguration()
 

@@ -6,14 +6,15 @@ import Log
 import Node
 import WireProtocol
 
-/// A simulated node that real frames go in and out of: producers, readers and a consumer group that
-/// commits offsets. Crashes and power losses come at any call to the disk; after each restart
+/// A simulated node that real frames go in and out of: producers, readers, a consumer group that
+/// commits offsets and a member of a share group. Crashes and power losses come at any call to the disk; after each restart
 /// everything that was answered must be true.
 struct NodeSimulation {
     enum Event {
         case produce(Int)
         case read(Int)
         case commit
+        case share
         case syncDone(SyncTicket)
         case wake(Int)
         case crash
@@ -26,6 +27,7 @@ struct NodeSimulation {
         case producer(Int)
         case reader
         case group
+        case sharer
         case checker
     }
 
@@ -70,6 +72,7 @@ struct NodeSimulation {
     private var committed: Int64?
     private var maybeCommitted: [Int64] = []
     private var commitInFlight: Int64?
+    private var sharer = SharerModel(topic: NodeSimulation.topic)
     private var rotOneIn = 0
     private var isDraining = false
     private var isOver = false
@@ -85,6 +88,8 @@ struct NodeSimulation {
         disk = SimulatedDisk(random: random.fork(), sectorBytes: [64, 512, 4096][shape.below(3)])
         configuration.offsetsPartitions = Int32(shape.within(1...2))
         configuration.groups.initialRebalanceDelay = .zero
+        configuration.sharePartitions = 1
+        configuration.shares.updatesPerSnapshot = [0, 3, 50][shape.below(3)]
         var log = LogStoreConfiguration()
         log.journalFileBytes = [32 << 10, 64 << 10][shape.below(2)]
         log.journalFileCountMax = shape.within(2...4)
@@ -131,6 +136,7 @@ struct NodeSimulation {
         }
         queue.schedule(.read(0), at: time + 5_000_000)
         queue.schedule(.commit, at: time + 9_000_000)
+        queue.schedule(.share, at: time + 7_000_000)
         queue.schedule(.crash, at: time + Int64(faults.within(5_000_000...60_000_000)))
         queue.schedule(.diskSpace, at: time + 50_000_000)
         while result.events < options.eventCount, step() {}
@@ -140,6 +146,7 @@ struct NodeSimulation {
             restart()
         }
         trace.mix(disk.trace.value)
+        result.acknowledged += sharer.acceptedCount
         trace.mix(result.acknowledged)
         result.traceHash = trace.value
         result.anomalies = checker.anomalies
@@ -199,6 +206,9 @@ struct NodeSimulation {
         case .commit:
             commitOffset()
             queue.schedule(event, at: time + Int64(load.within(5_000_000...20_000_000)))
+        case .share:
+            share()
+            queue.schedule(event, at: time + Int64(load.within(1_000_000...10_000_000)))
         case .syncDone(let ticket): finishSync(ticket)
         case .wake(let generation):
             if generation == wakeGeneration { deliver(.timer) }
@@ -283,6 +293,7 @@ struct NodeSimulation {
         case .producer(let index): takeProduceAnswers(index)
         case .admin: takeAdminAnswers()
         case .group: takeCommitAnswers()
+        case .sharer: takeShareAnswer()
         case .reader, .checker: break
         }
     }
@@ -611,6 +622,36 @@ struct NodeSimulation {
         maybeCommitted = []
     }
 
+    // MARK: Share group
+
+    private mutating func share() {
+        guard topicExists, node != nil, !checker.partitions[0].wasRotted,
+            let request = sharer.nextRequest(&load)
+        else { return }
+        switch request {
+        case .metadata(let request): send(.sharer, request, version: 12)
+        case .begin(let request): send(.sharer, request, version: 0)
+        case .fetch(let request): send(.sharer, request, version: 2)
+        }
+    }
+
+    private mutating func takeShareAnswer() {
+        switch sharer.question {
+        case .topicID:
+            if let found = answer(.sharer, MetadataResponse.self, version: 12) {
+                sharer.take(found.response)
+            }
+        case .begin:
+            if let found = answer(.sharer, AlterShareGroupOffsetsResponse.self, version: 0) {
+                sharer.take(found.response)
+            }
+        case .fetch:
+            guard let found = answer(.sharer, ShareFetchResponse.self, version: 2) else { return }
+            for text in sharer.take(found.response) { anomaly(text) }
+        case nil: anomaly("the sharer got an answer that it did not ask for")
+        }
+    }
+
     // MARK: Crashes
 
     private mutating func crash() {
@@ -635,6 +676,7 @@ struct NodeSimulation {
         openSyncs = []
         wakeGeneration += 1
         commitInFlight = nil
+        sharer.loseNode()
         connections = [:]
         byClient = [:]
         queue.removeAll {

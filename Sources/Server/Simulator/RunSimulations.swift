@@ -23,7 +23,7 @@ package func simulateTransactions(
 
 /// What one seed is run for.
 package enum SimulationKind: String, CaseIterable {
-    case log, node, groups, transactions
+    case log, node, groups, transactions, shares
 
     func run(seed: UInt64, options: SimulationOptions) -> SimulationResult {
         switch self {
@@ -31,12 +31,13 @@ package enum SimulationKind: String, CaseIterable {
         case .node: simulateOneNode(seed: seed, options: options)
         case .groups: simulateGroups(seed: seed, options: options)
         case .transactions: simulateTransactions(seed: seed, options: options)
+        case .shares: simulateShares(seed: seed, options: options)
         }
     }
 }
 
-/// Runs many seeds, each for the log alone, for a whole node, for groups and for transactions (or
-/// for some of them), and reports what goes wrong. Returns how many seeds failed.
+/// Runs many seeds, each for the log alone, for a whole node, for groups, for transactions and for
+/// share groups (or for some of them), and reports what goes wrong. Returns how many seeds failed.
 package func runSimulations(
     seeds: Range<UInt64>, kinds: [SimulationKind] = SimulationKind.allCases,
     options: SimulationOptions, report: (String) -> Void

@@ -10,9 +10,18 @@ struct TransactionChecker {
         case aborted
     }
 
+    struct Written {
+        var partition: Int
+        var text: String
+        /// The key that other records have, too; nil where no later one may replace this record.
+        var sharedKey: String?
+        /// Where it was written, once that was answered.
+        var offset: Int64?
+    }
+
     struct Transaction {
         var client: Int
-        var records: [(partition: Int, text: String)] = []
+        var records: [Written] = []
         /// The offset that is committed with it.
         var offset: Int64?
         var outcome = Outcome.unknown
@@ -33,9 +42,22 @@ struct TransactionChecker {
         return transactions.count - 1
     }
 
-    mutating func add(_ text: String, partition: Int, to transaction: Int) {
-        transactions[transaction].records.append((partition, text))
+    mutating func add(
+        _ text: String, sharedKey: String?, partition: Int, to transaction: Int
+    ) {
+        transactions[transaction].records.append(
+            Written(partition: partition, text: text, sharedKey: sharedKey))
         owners[text] = transaction
+    }
+
+    /// A batch of these records was acknowledged at `baseOffset`.
+    mutating func written(_ texts: [String], at baseOffset: Int64) {
+        for (index, text) in texts.enumerated() {
+            guard let owner = owners[text],
+                let place = transactions[owner].records.firstIndex(where: { $0.text == text })
+            else { continue }
+            transactions[owner].records[place].offset = baseOffset + Int64(index)
+        }
     }
 
     mutating func add(offset: Int64, to transaction: Int) {
@@ -125,15 +147,20 @@ struct TransactionChecker {
                     anomalies.append("a record is there twice: \(record.text)")
                 }
                 guard let owner = owners[record.text] else { continue }
-                counts[owner] += 1
-                let isRight = transactions[owner].records.contains {
-                    $0.partition == partition && $0.text == record.text
+                let sent = transactions[owner].records.first { $0.text == record.text }
+                guard let sent, sent.partition == partition else {
+                    anomalies.append("\(record.text) is in partition \(partition)")
+                    continue
                 }
-                if !isRight { anomalies.append("\(record.text) is in partition \(partition)") }
+                if sent.sharedKey == nil { counts[owner] += 1 }
+                if let offset = sent.offset, offset != record.offset {
+                    anomalies.append("\(record.text) moved from \(offset) to \(record.offset)")
+                }
             }
         }
         for (number, transaction) in transactions.enumerated() {
-            let (count, all) = (counts[number], transaction.records.count)
+            let all = transaction.records.count { $0.sharedKey == nil }
+            let count = counts[number]
             switch transaction.outcome {
             case .committed where count != all:
                 anomalies.append("\(count) of \(all) records of committed \(number) are there")
@@ -145,6 +172,29 @@ struct TransactionChecker {
                 // From now on it is known.
                 transactions[number].outcome = count == all && all > 0 ? .committed : .aborted
             default: break
+            }
+        }
+        verifyKeys(visible)
+    }
+
+    /// A record whose key others have, too, is there unless a later one has replaced it.
+    private mutating func verifyKeys(_ visible: [[(offset: Int64, text: String)]]) {
+        for (partition, records) in visible.enumerated() {
+            var lastFound: [String: Int64] = [:]
+            for record in records {
+                let sent = owners[record.text].flatMap { owner in
+                    transactions[owner].records.first { $0.text == record.text }
+                }
+                if let key = sent?.sharedKey { lastFound[key] = record.offset }
+            }
+            for transaction in transactions where transaction.outcome == .committed {
+                for record in transaction.records where record.partition == partition {
+                    guard let key = record.sharedKey, let offset = record.offset,
+                        lastFound[key] ?? -1 < offset
+                    else { continue }
+                    anomalies.append(
+                        "key \(key) of partition \(partition) lost its value at \(offset)")
+                }
             }
         }
     }

@@ -34,6 +34,9 @@ struct TransactionSimulation {
     var checker = TransactionChecker()
     var clients: [TransactionalClient] = []
     let partitionCount: Int
+    /// The cleaner replaces records with the same key, between and in the middle of transactions.
+    let isCompacted: Bool
+    let topicSettings: [(name: String, value: String)]
     var topicExists = false
     var isDraining = false
 
@@ -75,6 +78,20 @@ struct TransactionSimulation {
         for id in 0..<shape.within(1...3) {
             clients.append(TransactionalClient(id: id, bumpsEpochs: shape.chance(1, in: 2)))
         }
+        // Last, so that what is drawn before stays what it was.
+        isCompacted = shape.chance(1, in: 2)
+        var settings = [
+            (name: "segment.bytes", value: "4096"),
+            (name: "retention.ms", value: "-1"),
+        ]
+        if isCompacted {
+            settings.append((name: "cleanup.policy", value: "compact"))
+            settings.append((name: "min.cleanable.dirty.ratio", value: "0.01"))
+            settings.append(
+                (name: "delete.retention.ms", value: ["5", "86400000"][shape.below(2)]))
+            configuration.log.cleanerCheckInterval = .milliseconds(Int64(shape.within(2...20)))
+        }
+        topicSettings = settings
     }
 
     var now: Now {
@@ -102,6 +119,7 @@ struct TransactionSimulation {
             // Whatever was decided before stays decided.
             if topicExists, checker.anomalies.isEmpty { verify() }
         }
+        countCleanings()
         trace.mix(disk.trace.value)
         trace.mix(checker.committedCount)
         result.traceHash = trace.value
@@ -156,6 +174,10 @@ struct TransactionSimulation {
             stateFilters: ["Ongoing", "PrepareCommit", "PrepareAbort"])
         let listed = ask(request, version: 1)
         return listed?.transactionStates.isEmpty ?? false
+    }
+
+    private mutating func countCleanings() {
+        result.cleanings += Int(node?.logStatistics.cleanings ?? 0)
     }
 
     mutating func anomaly(_ text: String) {
@@ -267,6 +289,7 @@ struct TransactionSimulation {
     }
 
     private mutating func forgetProcess() {
+        countCleanings()
         node = nil
         openSyncs = []
         wakeGeneration += 1

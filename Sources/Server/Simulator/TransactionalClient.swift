@@ -27,7 +27,7 @@ struct TransactionalClient {
     /// The transaction in the books of the checker.
     var transaction: Int?
     /// The batches that were not written yet, in order.
-    var batches: [(partition: Int, bytes: Bytes, count: Int32)] = []
+    var batches: [(partition: Int, bytes: Bytes, texts: [String])] = []
     var isWaiting = false
     var commits = true
     var nextOffset: Int64 = 0
@@ -91,10 +91,7 @@ extension TransactionSimulation {
         let request = CreateTopicsRequest(topics: [
             .init(
                 name: Self.topic, numPartitions: Int32(partitionCount), replicationFactor: 1,
-                configs: [
-                    .init(name: "segment.bytes", value: "4096"),
-                    .init(name: "retention.ms", value: "-1"),
-                ])
+                configs: topicSettings.map { .init(name: $0.name, value: $0.value) })
         ])
         clients[0].isWaiting = true
         send(0, request, version: 7)
@@ -115,12 +112,21 @@ extension TransactionSimulation {
             let partition = load.below(partitionCount)
             var builder = RecordBatchBuilder()
             let count = load.within(1...3)
+            var texts: [String] = []
             for record in 0..<count {
                 let length = load.below(load.chance(1, in: 6) ? 900 : 60)
                 let text =
                     "t\(number) b\(batch) r\(record) " + String(repeating: "x", count: length)
-                checker.add(text, partition: partition, to: number)
-                builder.append(key: nil, value: Bytes(utf8: text), timestamp: now.timestamp)
+                // The first record of each transaction stays, whatever the cleaner does: by it a
+                // transaction is known.
+                let isShared = isCompacted && batch + record > 0 && load.chance(2, in: 3)
+                let sharedKey = isShared ? "k\(load.below(4))" : nil
+                checker.add(text, sharedKey: sharedKey, partition: partition, to: number)
+                let key = isCompacted ? sharedKey ?? "t\(number) b\(batch) r\(record)" : nil
+                builder.append(
+                    key: key.map { Bytes(utf8: $0) }, value: Bytes(utf8: text),
+                    timestamp: now.timestamp)
+                texts.append(text)
             }
             var properties = RecordBatchBuilder.Properties()
             properties.producerId = clients[index].producerID
@@ -130,7 +136,7 @@ extension TransactionSimulation {
             sequences[partition, default: 0] += Int32(count)
             do throws(CodecFailure) {
                 clients[index].batches.append(
-                    (partition, try builder.finish(properties), Int32(count)))
+                    (partition, try builder.finish(properties), texts))
             } catch {
                 return anomaly("a batch could not be built")
             }
@@ -220,7 +226,8 @@ extension TransactionSimulation {
             else { return }
             clients[index].isWaiting = false
             let error = response.responses.first?.partitionResponses.first?.errorCode
-            if settle(index, error ?? .unknownServerError) { hasWritten(index) }
+            let offset = response.responses.first?.partitionResponses.first?.baseOffset
+            if settle(index, error ?? .unknownServerError) { hasWritten(index, at: offset ?? -1) }
         case .addingGroup:
             guard let response = answer(index, AddOffsetsToTxnResponse.self, version: 3) else {
                 return
@@ -285,10 +292,12 @@ extension TransactionSimulation {
         beginTransaction(index)
     }
 
-    private mutating func hasWritten(_ index: Int) {
+    private mutating func hasWritten(_ index: Int, at baseOffset: Int64) {
         guard !clients[index].batches.isEmpty else { return }
         let batch = clients[index].batches.removeFirst()
-        clients[index].sequences[batch.partition, default: 0] += batch.count
+        // A batch that was there already is answered with -1 when it is too old to be known.
+        if baseOffset >= 0 { checker.written(batch.texts, at: baseOffset) }
+        clients[index].sequences[batch.partition, default: 0] += Int32(batch.texts.count)
         guard clients[index].batches.isEmpty else { return }
         if !clients[index].commitsOffsets {
             clients[index].phase = .ending(commit: clients[index].commits)

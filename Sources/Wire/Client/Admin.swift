@@ -275,9 +275,9 @@ public final class Admin: Sendable {
                 throw ClientFailure(found.errorCode, "describe group '\(group)'")
             }
             // Groups of the newer protocol are described by a request of their own.
-            if found.groupState == "Dead", let newer = try describeConsumerGroup(group, coordinator)
-            {
-                return newer
+            if found.groupState == "Dead" {
+                if let newer = try describeConsumerGroup(group, coordinator) { return newer }
+                if let share = try describeShareGroup(group, coordinator) { return share }
             }
             return GroupInfo(
                 groupId: found.groupId, state: found.groupState,

@@ -61,6 +61,9 @@ package enum ApiKey: Int16, CaseIterable, Hashable, Sendable {
     case shareGroupDescribe = 77
     case shareFetch = 78
     case shareAcknowledge = 79
+    case describeShareGroupOffsets = 90
+    case alterShareGroupOffsets = 91
+    case deleteShareGroupOffsets = 92
 }
 
 extension ApiKey: Comparable {
@@ -81,7 +84,9 @@ extension ApiKey {
         case .describeCluster, .alterPartitionReassignments, .listPartitionReassignments,
             .describeQuorum, .updateFeatures, .unregisterBroker, .listConfigResources,
             .describeTopicPartitions, .describeUserScramCredentials, .alterUserScramCredentials,
-            .consumerGroupHeartbeat, .consumerGroupDescribe:
+            .consumerGroupHeartbeat, .consumerGroupDescribe, .shareGroupHeartbeat,
+            .shareGroupDescribe, .shareFetch, .shareAcknowledge, .describeShareGroupOffsets,
+            .alterShareGroupOffsets, .deleteShareGroupOffsets:
             0
         case .describeProducers, .describeTransactions, .listTransactions: 0
         case .writeTxnMarkers: 1

@@ -87,6 +87,13 @@ package struct ApiVersionTable: Hashable, Sendable {
         Entry(.consumerGroupDescribe, 0...1),
         Entry(.listConfigResources, 0...1),
         Entry(.describeTopicPartitions, 0...0),
+        Entry(.shareGroupHeartbeat, 1...1),
+        Entry(.shareGroupDescribe, 1...1),
+        Entry(.shareFetch, 1...2),
+        Entry(.shareAcknowledge, 1...2),
+        Entry(.describeShareGroupOffsets, 0...1),
+        Entry(.alterShareGroupOffsets, 0...0),
+        Entry(.deleteShareGroupOffsets, 0...0),
     ])
 
     /// The same without kinds that are not in `kinds`.

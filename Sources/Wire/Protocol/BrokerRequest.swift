@@ -59,6 +59,13 @@ package enum BrokerRequest: Sendable, Equatable {
     case describeTopicPartitions(DescribeTopicPartitionsRequest)
     case consumerGroupHeartbeat(ConsumerGroupHeartbeatRequest)
     case consumerGroupDescribe(ConsumerGroupDescribeRequest)
+    case shareGroupHeartbeat(ShareGroupHeartbeatRequest)
+    case shareGroupDescribe(ShareGroupDescribeRequest)
+    case shareFetch(ShareFetchRequest)
+    case shareAcknowledge(ShareAcknowledgeRequest)
+    case describeShareGroupOffsets(DescribeShareGroupOffsetsRequest)
+    case alterShareGroupOffsets(AlterShareGroupOffsetsRequest)
+    case deleteShareGroupOffsets(DeleteShareGroupOffsetsRequest)
 
     /// Reads the body behind a request header. The version must be one that the layout covers:
     /// check it with an `ApiVersionTable` first.
@@ -190,6 +197,25 @@ package enum BrokerRequest: Sendable, Equatable {
         case .consumerGroupDescribe:
             self = .consumerGroupDescribe(
                 try ConsumerGroupDescribeRequest(from: &reader, version: version))
+        case .shareGroupHeartbeat:
+            self = .shareGroupHeartbeat(
+                try ShareGroupHeartbeatRequest(from: &reader, version: version))
+        case .shareGroupDescribe:
+            self = .shareGroupDescribe(
+                try ShareGroupDescribeRequest(from: &reader, version: version))
+        case .shareFetch:
+            self = .shareFetch(try ShareFetchRequest(from: &reader, version: version))
+        case .shareAcknowledge:
+            self = .shareAcknowledge(try ShareAcknowledgeRequest(from: &reader, version: version))
+        case .describeShareGroupOffsets:
+            self = .describeShareGroupOffsets(
+                try DescribeShareGroupOffsetsRequest(from: &reader, version: version))
+        case .alterShareGroupOffsets:
+            self = .alterShareGroupOffsets(
+                try AlterShareGroupOffsetsRequest(from: &reader, version: version))
+        case .deleteShareGroupOffsets:
+            self = .deleteShareGroupOffsets(
+                try DeleteShareGroupOffsetsRequest(from: &reader, version: version))
         default: throw .unsupported(apiKey.publishedName)
         }
     }
@@ -252,6 +278,13 @@ package enum BrokerRequest: Sendable, Equatable {
         case .describeTopicPartitions(let body): body.write(to: &writer, version: version)
         case .consumerGroupHeartbeat(let body): body.write(to: &writer, version: version)
         case .consumerGroupDescribe(let body): body.write(to: &writer, version: version)
+        case .shareGroupHeartbeat(let body): body.write(to: &writer, version: version)
+        case .shareGroupDescribe(let body): body.write(to: &writer, version: version)
+        case .shareFetch(let body): body.write(to: &writer, version: version)
+        case .shareAcknowledge(let body): body.write(to: &writer, version: version)
+        case .describeShareGroupOffsets(let body): body.write(to: &writer, version: version)
+        case .alterShareGroupOffsets(let body): body.write(to: &writer, version: version)
+        case .deleteShareGroupOffsets(let body): body.write(to: &writer, version: version)
         }
     }
 }

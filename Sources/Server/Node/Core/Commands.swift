@@ -232,7 +232,8 @@ extension BrokerNode {
                 return TopicDescription.PartitionDescription(
                     partition: partition.partition,
                     logStartOffset: offsets?.logStartOffset ?? -1,
-                    highWatermark: offsets?.highWatermark ?? -1, bytes: store.bytes(of: partition) ?? 0)
+                    highWatermark: offsets?.highWatermark ?? -1,
+                    bytes: store.bytes(of: partition) ?? 0)
             })
     }
 

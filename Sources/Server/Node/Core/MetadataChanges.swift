@@ -66,6 +66,7 @@ extension BrokerNode {
             image.apply(record)
             coordinator.topicChanged(
                 topic.name, id: topic.id, partitionCount: topic.partitionCount)
+            shares.topicChanged(topic.name, id: topic.id, partitionCount: topic.partitionCount)
             return follow(topic, from: old)
         case .topicRemoved(let id):
             let old = image.topic(id: id)
@@ -123,6 +124,7 @@ extension BrokerNode {
         roundRobin[topic.name] = nil
         for partition in topic.partitions { abandon(partition) }
         perform(coordinator.topicDeleted(topic.name, now: now))
+        perform(shares.topicDeleted(topic.name, id: topic.id, now: now))
         return nil
     }
 

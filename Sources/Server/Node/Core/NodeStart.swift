@@ -238,6 +238,7 @@ extension BrokerNode {
         for topic in image.topics.values {
             coordinator.topicChanged(
                 topic.name, id: topic.id, partitionCount: topic.partitionCount)
+            shares.topicChanged(topic.name, id: topic.id, partitionCount: topic.partitionCount)
         }
         for name in image.settingsOwners(kind: SettingsOwner.group("").kind) {
             configureGroup(.group(name))

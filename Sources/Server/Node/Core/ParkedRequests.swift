@@ -13,6 +13,10 @@ enum DurabilityWaiter: Sendable {
     case change
     /// Records of a group.
     case group(AppendToken)
+    /// Records of a share group.
+    case share(AppendToken)
+    /// Copies of records that a share group has given up.
+    case deadLetters(SharePlace, ClosedRange<Int64>)
     /// One batch of an append command.
     case append(CommandID)
     /// A record of a transactional id.

@@ -26,9 +26,11 @@ extension BrokerNode {
         if let blocker = connection.blocker {
             let key = RequestKey(connection: id, sequence: blocker)
             removeFetch(key)
+            removeShareFetch(key)
             delayedSasl[key] = nil
         }
         if connection.waitsForChange { waitingForChange.removeAll { $0 == id } }
+        closeShareSessions(of: id)
     }
 
     mutating func close(_ id: ConnectionID, _ reason: String) {
@@ -174,6 +176,13 @@ extension BrokerNode {
         case .consumerGroupHeartbeat(let request):
             consumerGroupHeartbeat(request, context, frame)
         case .consumerGroupDescribe(let request): consumerGroupDescribe(request, context)
+        case .shareGroupHeartbeat(let request): shareGroupHeartbeat(request, context, frame)
+        case .shareGroupDescribe(let request): shareGroupDescribe(request, context)
+        case .shareFetch(let request): shareFetch(request, context, frame)
+        case .shareAcknowledge(let request): shareAcknowledge(request, context)
+        case .describeShareGroupOffsets(let request): describeShareGroupOffsets(request, context)
+        case .alterShareGroupOffsets(let request): alterShareGroupOffsets(request, context, frame)
+        case .deleteShareGroupOffsets(let request): deleteShareGroupOffsets(request, context)
         }
     }
 

@@ -19,6 +19,13 @@ extension BrokerNode {
             return answer(
                 context, ConsumerGroupHeartbeatResponse(errorCode: .topicAuthorizationFailed))
         }
+        if shares.contains(request.groupId) {
+            return answer(
+                context,
+                ConsumerGroupHeartbeatResponse(
+                    errorCode: .groupIdNotFound,
+                    errorMessage: "\(request.groupId) is a share group"))
+        }
         if request.memberEpoch == 0, waitForOffsetsTopic(context, frame) { return }
         let call = ConsumerHeartbeatCall(
             group: request.groupId, memberID: request.memberId, memberEpoch: request.memberEpoch,

@@ -14,7 +14,12 @@ extension BrokerNode {
                 groupDeleted(context.key, place: place, .groupAuthorizationFailed)
                 continue
             }
-            let token = park(.delete(context.key, place: place))
+            if shares.contains(name) {
+                let token = park(ParkedShareRequest.delete(context.key, place: place))
+                perform(shares.delete(name, token, now: now))
+                continue
+            }
+            let token = park(ParkedGroupRequest.delete(context.key, place: place))
             perform(coordinator.delete(name, token, now: now))
         }
     }

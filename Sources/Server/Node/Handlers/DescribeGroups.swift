@@ -27,7 +27,10 @@ extension BrokerNode {
                 entry.groupState = "Dead"
                 if context.version >= 6 {
                     entry.errorCode = .groupIdNotFound
-                    entry.errorMessage = "there is no group \(name) of the classic protocol"
+                    entry.errorMessage =
+                        shares.contains(name)
+                        ? "\(name) is a share group: describe it as one"
+                        : "there is no group \(name) of the classic protocol"
                 }
             }
             if request.includeAuthorizedOperations {

@@ -279,6 +279,7 @@ extension BrokerNode {
 
     /// More records of `partition` are visible: fetches that now have enough are answered.
     mutating func wakeFetches(of partition: TopicPartition) {
+        if !shareFetches.isEmpty { wakeShareFetches(of: partition) }
         guard let keys = fetchesByPartition[partition] else { return }
         let offsets = store.offsets(of: partition)
         for key in keys {

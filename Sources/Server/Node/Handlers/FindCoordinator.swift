@@ -45,7 +45,8 @@ extension BrokerNode {
         of key: String, type: Int8, _ context: RequestContext
     ) -> FindCoordinatorResponse.Coordinator {
         let kind = CoordinatorType(rawValue: type)
-        if kind == .group || kind == .share, !authorize(context, .describe, .group, key) {
+        if kind == .share { return shareCoordinator(of: key, context) }
+        if kind == .group, !authorize(context, .describe, .group, key) {
             return .init(
                 key: key, nodeId: -1, port: -1, errorCode: .groupAuthorizationFailed,
                 errorMessage: "\(context.principal.text) may not describe group \(key)")
@@ -70,6 +71,41 @@ extension BrokerNode {
                 key: key, nodeId: -1, port: -1, errorCode: .invalidRequest,
                 errorMessage: "coordinators of type \(type) are not supported")
         }
+    }
+
+    /// Who keeps the state of a partition for a share group: asked by brokers, with a key of group,
+    /// topic id and partition, joined by colons.
+    private func shareCoordinator(
+        of key: String, _ context: RequestContext
+    ) -> FindCoordinatorResponse.Coordinator {
+        func refuse(
+            _ error: ErrorCode, _ message: String
+        ) -> FindCoordinatorResponse.Coordinator {
+            .init(key: key, nodeId: -1, port: -1, errorCode: error, errorMessage: message)
+        }
+        guard context.version >= 6 else {
+            return refuse(
+                .invalidRequest, "coordinators of type 2 can be asked for from version 6 on")
+        }
+        guard authorizeCluster(context, .clusterAction) else {
+            return refuse(
+                .clusterAuthorizationFailed,
+                "\(context.principal.text) may not ask where share groups are kept")
+        }
+        let parts = key.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count >= 3, UUID128(text: String(parts[parts.count - 2])) != nil,
+            Int32(parts[parts.count - 1]).map({ $0 >= 0 }) == true,
+            !parts.dropLast(2).joined(separator: ":").isEmpty
+        else {
+            return refuse(
+                .invalidRequest,
+                "\(key) is not a group, a topic id and a partition, "
+                    + "joined by colons")
+        }
+        let listener = listener(of: context)
+        return .init(
+            key: key, nodeId: configuration.nodeID.value, host: listener.advertisedHost,
+            port: listener.advertisedPort, errorMessage: nil)
     }
 
     /// Makes sure that the offsets topic is there. True when the request has to wait for it.

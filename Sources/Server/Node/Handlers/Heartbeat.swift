@@ -6,7 +6,7 @@ extension BrokerNode {
         let claim = MemberClaim(
             group: request.groupId, generation: request.generationId, memberID: request.memberId,
             instanceID: request.groupInstanceId)
-        let token = park(.heartbeat(context))
+        let token = park(ParkedGroupRequest.heartbeat(context))
         perform(coordinator.heartbeat(claim, token, now: now))
     }
 }

@@ -6,6 +6,13 @@ extension BrokerNode {
     mutating func joinGroup(
         _ request: JoinGroupRequest, _ context: RequestContext, _ frame: Bytes
     ) {
+        if shares.contains(request.groupId) {
+            return answer(
+                context,
+                JoinGroupResponse(
+                    errorCode: .inconsistentGroupProtocol,
+                    protocolName: context.version >= 7 ? nil : "", memberId: request.memberId))
+        }
         if waitForOffsetsTopic(context, frame) { return }
         // Version 0 knows one time limit for both.
         let rebalance =

@@ -7,7 +7,11 @@ extension BrokerNode {
         var response = ListGroupsResponse()
         let types = request.typesFilter.map { $0.lowercased() }
         let seesAll = authorizeCluster(context, .describe)
-        for group in coordinator.list(states: request.statesFilter) {
+        // A name is one kind of group, so that no two of these are equal.
+        let all =
+            (coordinator.list(states: request.statesFilter)
+            + shares.list(states: request.statesFilter)).sorted { $0.group < $1.group }
+        for group in all {
             if !seesAll, !authorize(context, .describe, .group, group.group) { continue }
             if !types.isEmpty, !types.contains(group.type) { continue }
             response.groups.append(

@@ -9,18 +9,11 @@ extension BrokerNode {
         _ request: OffsetCommitRequest, _ context: RequestContext, _ frame: Bytes
     ) {
         guard authorize(context, .read, .group, request.groupId) else {
-            return answer(
-                context,
-                OffsetCommitResponse(
-                    topics: request.topics.map { topic in
-                        .init(
-                            name: topic.name, topicId: topic.topicId,
-                            partitions: topic.partitions.map {
-                                .init(
-                                    partitionIndex: $0.partitionIndex,
-                                    errorCode: .groupAuthorizationFailed)
-                            })
-                    }))
+            return answer(context, refusal(of: request, .groupAuthorizationFailed))
+        }
+        // What a share group has done is not an offset.
+        if shares.contains(request.groupId) {
+            return answer(context, refusal(of: request, .groupIdNotFound))
         }
         if waitForOffsetsTopic(context, frame) { return }
         var response = OffsetCommitResponse()
@@ -67,6 +60,19 @@ extension BrokerNode {
             retentionMilliseconds: request.retentionTimeMs)
         let token = park(.commit(context, response, places: places))
         perform(coordinator.commit(call, token, now: now))
+    }
+
+    private func refusal(
+        of request: OffsetCommitRequest, _ error: ErrorCode
+    ) -> OffsetCommitResponse {
+        OffsetCommitResponse(
+            topics: request.topics.map { topic in
+                .init(
+                    name: topic.name, topicId: topic.topicId,
+                    partitions: topic.partitions.map {
+                        .init(partitionIndex: $0.partitionIndex, errorCode: error)
+                    })
+            })
     }
 
     mutating func answerCommit(

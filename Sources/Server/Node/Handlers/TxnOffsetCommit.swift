@@ -16,6 +16,9 @@ extension BrokerNode {
         guard authorize(context, .read, .group, request.groupId) else {
             return commitOffsets(request, context, refusal: .groupAuthorizationFailed)
         }
+        if shares.contains(request.groupId) {
+            return commitOffsets(request, context, refusal: .groupIdNotFound)
+        }
         if waitForOffsetsTopic(context, frame) { return }
         guard context.version >= 5, let partition = offsetsPartition(of: request.groupId),
             transactions.verify(claim(of: request), partition) != .none

@@ -71,5 +71,7 @@ enum Inert {
     static let sockets = "the system chooses"
     static let metrics = "metrics are at /metrics"
     static let builtIn = "both are always there, and no others"
+    static let byHand = "operators make these topics and allow their use"
+    static let compaction = "compaction keeps the topic small"
     static let notYet = "not implemented in this version"
 }

@@ -19,6 +19,8 @@ struct ClusterFeature: Sendable {
     static let all = [
         ClusterFeature("group.version", 0...1, level: 1),
         ClusterFeature("metadata.version", 7...29, level: 29),
+        // 2: records that are given up can go to a dead-letter topic.
+        ClusterFeature("share.version", 0...2, level: 2),
         // 2: a producer takes a new epoch for each transaction.
         ClusterFeature("transaction.version", 0...2, level: 2),
     ]

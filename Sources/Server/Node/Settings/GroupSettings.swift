@@ -14,8 +14,14 @@ enum GroupSettings {
             "consumer.session.timeout.ms", "45000",
             "After this silence a member of the consumer protocol is gone."),
         SettingDefinition(
-            "share.auto.offset.reset", .string, "latest", .text,
-            "Where a share group begins to read."),
+            "errors.deadletterqueue.copy.record.enable", .boolean, "false", .boolean,
+            "Whether dead letters have key and value of the record, beside where it is."),
+        SettingDefinition(
+            "errors.deadletterqueue.topic.name", .string, "", .text,
+            "Where records go that a share group has given up; empty = they are dropped."),
+        SettingDefinition(
+            "share.auto.offset.reset", .string, "latest", .offsetReset,
+            "Where a share group begins to read: latest, earliest, or by_duration: and a time."),
         number(
             "share.delivery.count.limit", "5",
             "How often a record is handed out at most."),
@@ -31,6 +37,9 @@ enum GroupSettings {
             "Records of a partition that may be locked."),
         number(
             "share.record.lock.duration.ms", "30000", "How long a record stays locked."),
+        SettingDefinition(
+            "share.renew.acknowledge.enable", .boolean, "true", .boolean,
+            "Whether members of a share group may lock records for longer."),
         number(
             "share.session.timeout.ms", "45000",
             "After this silence a member of a share group is gone."),
@@ -67,6 +76,27 @@ enum GroupSettings {
         return timing == GroupTiming() ? nil : timing
     }
 
+    /// What the settings of a share group mean to its coordinator; nil for nothing.
+    static func shareSettings(_ settings: OrderedMap<String, String>) -> ShareSettings? {
+        func number(_ name: String) -> Int64? { settings[name].flatMap { Int64($0) } }
+        var own = ShareSettings()
+        own.sessionTimeout = number("share.session.timeout.ms").map { .milliseconds($0) }
+        own.heartbeatInterval = number("share.heartbeat.interval.ms").map { .milliseconds($0) }
+        own.lockDuration = number("share.record.lock.duration.ms").map { .milliseconds($0) }
+        own.deliveriesMax = number("share.delivery.count.limit").map { Int16(clamping: $0) }
+        own.locksMax = number("share.partition.max.record.locks")
+        if let reset = settings["share.auto.offset.reset"].flatMap({ ShareOffsetReset($0) }) {
+            own.offsetReset = reset
+        }
+        own.isCommittedOnly = settings["share.isolation.level"] == "read_committed"
+        if let topic = settings["errors.deadletterqueue.topic.name"], !topic.isEmpty {
+            own.deadLetterTopic = topic
+        }
+        own.copiesDeadLetters = settings["errors.deadletterqueue.copy.record.enable"] == "true"
+        own.mayRenew = settings["share.renew.acknowledge.enable"] != "false"
+        return own == ShareSettings() ? nil : own
+    }
+
     /// Why these settings can't be a group's; nil when they can. Times stay between the bounds
     /// that the broker was started with.
     static func complaint(
@@ -77,6 +107,13 @@ enum GroupSettings {
                 return "unknown group setting \"\(name)\""
             }
             if let complaint = definition.complaint(about: value) { return complaint }
+            if name == "errors.deadletterqueue.topic.name", !value.isEmpty {
+                let prefix = values.configuration.deadLetterPrefix
+                guard value.hasPrefix(prefix), !value.hasPrefix("__") else {
+                    return "\(name) is \"\(value)\", which does not begin with \"\(prefix)\" "
+                        + "(errors.deadletterqueue.topic.name.prefix)"
+                }
+            }
             guard let number = Int64(value), let dot = name.firstIndex(of: ".") else { continue }
             let kind = name[..<dot]
             let rest = name[name.index(after: dot)...]
@@ -98,6 +135,8 @@ extension BrokerNode {
     /// Tells the coordinator what is set for a group, now that it is durable.
     mutating func configureGroup(_ owner: SettingsOwner) {
         guard owner.kind == SettingsOwner.group("").kind else { return }
-        coordinator.configure(owner.name, GroupSettings.timing(image.settings(of: owner)))
+        let settings = image.settings(of: owner)
+        coordinator.configure(owner.name, GroupSettings.timing(settings))
+        configureShareGroup(owner.name, settings)
     }
 }

@@ -1,4 +1,5 @@
 import Base
+import Coordinator
 import WireProtocol
 
 /// What values a setting may have.
@@ -13,6 +14,8 @@ enum SettingRule: Sendable {
     case list([String], mayBeEmpty: Bool)
     /// Published values that this version can't honour yet are refused with the reason.
     case only([String], reason: String)
+    /// Where a share group begins.
+    case offsetReset
     case text
 
     /// What is wrong with `value` for the setting `name`; nil when it is fine.
@@ -48,6 +51,10 @@ enum SettingRule: Sendable {
         case .only(let words, let reason):
             if words.contains(value) { return nil }
             return "\(name) can't be \"\(value)\": \(reason)"
+        case .offsetReset:
+            if ShareOffsetReset(value) != nil { return nil }
+            return "\(name) is latest, earliest, or by_duration: and a time as ISO 8601 writes it "
+                + "(by_duration:PT1H), not \"\(value)\""
         case .text:
             return nil
         }

@@ -36,6 +36,9 @@ enum TopicSettings {
             broker: "log.cleaner.delete.retention.ms",
             "How long deletions stay visible in a compacted topic."),
         SettingDefinition(
+            "errors.deadletterqueue.group.enable", .boolean, "false", .boolean,
+            "Whether groups may put records there that they have given up."),
+        SettingDefinition(
             "file.delete.delay.ms", .long, "60000", .whole(notNegative),
             broker: "log.segment.delete.delay.ms",
             "How long files are kept after their records were deleted."),

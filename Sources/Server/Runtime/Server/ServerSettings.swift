@@ -140,6 +140,13 @@ package struct ServerSettings: Sendable {
             $1.driver.idle = $0
         },
         flag("delete.topic.enable", "topics may be deleted") { $1.node.deletesTopics = $0 },
+        Setting(
+            name: "errors.deadletterqueue.topic.name.prefix",
+            text: "what names of topics for dead letters begin with"
+        ) { value, settings in
+            settings.node.deadLetterPrefix = value
+            return nil
+        },
         whole("fetch.max.bytes", 1024...1_073_741_824, "the largest answer to a fetch") {
             $1.node.fetchBytesMax = Int($0)
         },
@@ -193,6 +200,28 @@ package struct ServerSettings: Sendable {
         milliseconds("group.min.session.timeout.ms", "the shortest session of a member") {
             $1.node.groups.sessionTimeoutMin = $0
         },
+        whole(
+            "group.share.delivery.count.limit", 2...100, "how often a record is handed out at most"
+        ) { $1.node.shares.deliveriesMax = Int16($0) },
+        milliseconds(
+            "group.share.heartbeat.interval.ms", "how often members of share groups call"
+        ) { $1.node.shares.heartbeatInterval = $0 },
+        whole("group.share.max.share.sessions", 0...100_000, "share sessions at the same time") {
+            $1.node.shareSessionsMax = Int($0)
+        },
+        whole("group.share.max.size", 1...10_000, "the most members of a share group") {
+            $1.node.shares.membersMax = Int($0)
+        },
+        whole(
+            "group.share.partition.max.record.locks", 1...100_000,
+            "records of a partition that may be locked"
+        ) { $1.node.shares.locksMax = $0 },
+        milliseconds("group.share.record.lock.duration.ms", "how long a record stays locked") {
+            $1.node.shares.lockDuration = $0
+        },
+        milliseconds(
+            "group.share.session.timeout.ms", "a silent member of a share group is gone"
+        ) { $1.node.shares.sessionTimeout = $0 },
         whole(
             "journal.direct.batch.bytes", 0...9_223_372_036_854_775_807,
             "batches at least this large go straight to their segment"
@@ -265,6 +294,14 @@ package struct ServerSettings: Sendable {
         whole("tail.cache.bytes", 0...68_719_476_736, "recent batches kept in memory") {
             $1.node.log.tailCacheBytes = Int($0)
         },
+        whole(
+            "share.coordinator.snapshot.update.records.per.snapshot", 0...100_000,
+            "changes of a share state before it is summed up"
+        ) { $1.node.shares.updatesPerSnapshot = Int32($0) },
+        whole(
+            "share.coordinator.state.topic.num.partitions", 1...1000,
+            "partitions of the topic of the share groups"
+        ) { $1.node.sharePartitions = Int32($0) },
         whole("workers", 1...1024, "threads for queries and tables") { $1.workers = Int($0) },
     ]
 }

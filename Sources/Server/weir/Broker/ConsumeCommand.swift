@@ -26,6 +26,9 @@ let consumeCommands: [RegisteredCommand] = [
                     "Who assigns partitions: a member (classic) or the broker (consumer)",
                     fallback: "classic", choices: ["classic", "consumer"]),
                 FlagSpec(
+                    "share", "s", value: "GROUP",
+                    "As a member of a share group: each record goes to one member", kind: .group),
+                FlagSpec(
                     "partition", "p", value: "N", "Only these partitions", isRepeatable: true),
                 FlagSpec(
                     "key-separator", "k", value: "TEXT", "Writes the key, this, then the value"),
@@ -35,6 +38,7 @@ let consumeCommands: [RegisteredCommand] = [
             examples: [
                 ("weir consume orders --from -10 --exit", "the last ten records of each partition"),
                 ("weir consume orders -g audit -o ndjson", "everything new, with keys and headers"),
+                ("weir consume orders --share jobs", "records that no other member of jobs gets"),
             ]),
         run: consume),
     RegisteredCommand(
@@ -72,6 +76,9 @@ private func consume(_ context: CommandContext) throws(Problem) -> ExitCode {
         throw Problem(
             "usage.value", "-o json is one object and needs an end: --exit or --count",
             hint: "-o ndjson writes one object a record")
+    }
+    if !isTail, let group = call.string("share") {
+        return try consumeShared(context, group, form: form, limit: limit)
     }
     // Before the client makes its threads.
     let signals = try ProcessSignals()

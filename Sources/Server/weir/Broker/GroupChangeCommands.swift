@@ -70,17 +70,21 @@ private func seekGroup(_ context: CommandContext) throws(Problem) -> ExitCode {
     let isDry = call.isSet("dry-run")
     return try context.withAdmin { (admin) throws(Problem) in
         let info = try calling { () throws(ClientFailure) in try admin.describeGroup(name) }
-        let moves = try planMoves(call, name, admin)
+        let moves = try planMoves(call, info, admin)
         if !info.members.isEmpty { throw activeGroup(info, "its offsets can't be moved") }
         var problem: Problem?
         if !isDry {
-            var offsets: [PartitionAddress: CommittedOffset] = [:]
-            for move in moves where move.committed != move.place.offset {
-                offsets[move.address] = CommittedOffset(move.place.offset)
+            var offsets: [PartitionAddress: Int64] = [:]
+            for move in moves where move.committed != move.place.offset || info.isShare {
+                offsets[move.address] = move.place.offset
             }
             let changed = offsets
             do throws(ClientFailure) {
-                try admin.setCommittedOffsets(name, changed)
+                if info.isShare {
+                    try admin.setShareOffsets(name, changed)
+                } else {
+                    try admin.setCommittedOffsets(name, changed.mapValues { CommittedOffset($0) })
+                }
             } catch {
                 problem = Problem(error)
             }
@@ -103,14 +107,14 @@ private func activeGroup(_ info: GroupInfo, _ what: String) -> Problem {
 
 /// Where each partition goes.
 private func planMoves(
-    _ call: Invocation, _ name: String, _ admin: Admin
+    _ call: Invocation, _ info: GroupInfo, _ admin: Admin
 ) throws(Problem) -> [Move] {
-    let committed = try calling { () throws(ClientFailure) in
-        try admin.committedOffsets(name)
-    }
-    var source: [PartitionAddress: CommittedOffset] = [:]
+    let name = info.groupId
+    let committed = try GroupOffsets(info, admin).offsets
+    var source: [PartitionAddress: Int64] = [:]
     if let other = call.string("copy-from") {
-        source = try calling { () throws(ClientFailure) in try admin.committedOffsets(other) }
+        let from = try calling { () throws(ClientFailure) in try admin.describeGroup(other) }
+        source = try GroupOffsets(from, admin).offsets
         if source.isEmpty { throw unknownGroup(other, admin) }
     }
     var addresses: [PartitionAddress] = []
@@ -145,18 +149,18 @@ private func planMoves(
         places = try Places(place, addresses, admin)
     } else if let shift = try call.integer("by", in: -Int64.max...Int64.max) {
         places = try Places(addresses, admin) { address, place in
-            let from = committed[address]?.offset ?? place.begin
+            let from = committed[address] ?? place.begin
             let (sum, overflow) = from.addingReportingOverflow(shift)
             return overflow ? (shift < 0 ? place.begin : place.end) : sum
         }
     } else {
         places = try Places(addresses, admin) { address, place in
-            source[address]?.offset ?? place.begin
+            source[address] ?? place.begin
         }
     }
     return addresses.compactMap { address in
         places[address].map {
-            Move(address: address, committed: committed[address]?.offset, place: $0)
+            Move(address: address, committed: committed[address], place: $0)
         }
     }
 }
@@ -232,7 +236,8 @@ private func delete(
     let listed = try calling { () throws(ClientFailure) in try admin.listGroups() }
     guard listed.contains(where: { $0.groupId == name }) else { throw unknownGroup(name, admin) }
     if !topics.isEmpty {
-        let stored = try calling { () throws(ClientFailure) in try admin.committedOffsets(name) }
+        let info = try calling { () throws(ClientFailure) in try admin.describeGroup(name) }
+        let stored = try GroupOffsets(info, admin).offsets
         for topic in topics where !stored.keys.contains(where: { $0.topic == topic }) {
             let near = nearestName(to: topic, among: Set(stored.keys.map(\.topic)).sorted())
             throw Problem(
@@ -240,6 +245,11 @@ private func delete(
                 hint: near.map { "did you mean \"\($0)\"?" })
         }
         if isDry { return }
+        if info.isShare {
+            return try calling { () throws(ClientFailure) in
+                try admin.deleteShareOffsets(name, topics)
+            }
+        }
         let wanted = stored.keys.filter { topics.contains($0.topic) }
         try calling { () throws(ClientFailure) in
             try admin.deleteCommittedOffsets(name, wanted)

@@ -6,7 +6,8 @@ let groupCommands: [RegisteredCommand] =
     [
         RegisteredCommand(
             spec: CommandSpec(
-                "group list", "Lists consumer groups with their lag", flags: [brokerFlag]),
+                "group list", "Lists groups, also share groups, with their lag",
+                flags: [brokerFlag]),
             run: listGroups),
         RegisteredCommand(
             spec: CommandSpec(
@@ -41,9 +42,11 @@ private func listGroups(_ context: CommandContext) throws(Problem) -> ExitCode {
         let listed = try calling { () throws(ClientFailure) in try admin.listGroups() }
         var reports: [GroupReport] = []
         for group in listed { reports.append(try GroupReport(group.groupId, admin)) }
-        let json = reports.map { report -> JSONValue in
+        let types = listed.map(\.type)
+        let json = zip(types, reports).map { type, report -> JSONValue in
             [
-                "group": .string(report.info.groupId), "state": .string(report.info.state),
+                "group": .string(report.info.groupId), "type": .string(type),
+                "state": .string(report.info.state),
                 "members": .int(report.info.members.count), "lag": .int(report.totalLag),
                 "topics": .array(report.topics.map { .string($0) }),
             ]
@@ -52,12 +55,13 @@ private func listGroups(_ context: CommandContext) throws(Problem) -> ExitCode {
         let table = TextTable(
             [
                 .init("GROUP"), .init("STATE"), .init("MEMBERS", isNumber: true),
-                .init("LAG", isNumber: true), .init("TOPICS"),
+                .init("LAG", isNumber: true), .init("TOPICS"), .init("TYPE"),
             ],
-            rows: reports.map {
+            rows: zip(types, reports).map { type, report in
                 [
-                    $0.info.groupId, $0.info.state, numbers.count(Int64($0.info.members.count)),
-                    numbers.count($0.totalLag), $0.topics.joined(separator: ","),
+                    report.info.groupId, report.info.state,
+                    numbers.count(Int64(report.info.members.count)),
+                    numbers.count(report.totalLag), report.topics.joined(separator: ","), type,
                 ]
             })
         context.printTable(table, json: ["groups": .array(json)])
@@ -188,14 +192,17 @@ private func json(
         ]
     }
     return [
-        "group": .string(report.info.groupId), "state": .string(report.info.state),
+        "group": .string(report.info.groupId), "share": .bool(report.info.isShare),
+        "state": .string(report.info.state),
         "strategy": .string(report.info.strategy), "lag": .int(report.totalLag),
         "members": .array(members), "partitions": .array(partitions),
     ]
 }
 
 private func head(of report: GroupReport, _ numbers: NumberStyle) -> String {
-    var text = "group     \(printable(report.info.groupId))\nstate     \(report.info.state)\n"
+    var text = "group     \(printable(report.info.groupId))\n"
+    if report.info.isShare { text += "type      share\n" }
+    text += "state     \(report.info.state)\n"
     if !report.info.strategy.isEmpty { text += "strategy  \(printable(report.info.strategy))\n" }
     return text + "members   \(numbers.count(Int64(report.info.members.count)))\n"
 }

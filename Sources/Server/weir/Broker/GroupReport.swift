@@ -9,9 +9,12 @@ struct GroupReport {
         var committed: Int64?
         var end: Int64?
         var member: GroupInfo.Member?
+        /// What the broker says, where offsets do not say it: in share groups.
+        var toldLag: Int64?
 
         /// Records that the group has not read; nil when it has stored no offset.
         var lag: Int64? {
+            if let toldLag { return toldLag }
             guard let committed, let end else { return nil }
             return max(0, end - committed)
         }
@@ -31,14 +34,12 @@ struct GroupReport {
 
     init(_ group: String, _ admin: Admin) throws(Problem) {
         info = try calling { () throws(ClientFailure) in try admin.describeGroup(group) }
-        let committed = try calling { () throws(ClientFailure) in
-            try admin.committedOffsets(group)
-        }
+        let committed = try GroupOffsets(info, admin)
         var owners: [PartitionAddress: GroupInfo.Member] = [:]
         for member in info.members {
             for address in member.partitions { owners[address] = member }
         }
-        let addresses = Set(committed.keys).union(owners.keys).sorted()
+        let addresses = Set(committed.offsets.keys).union(owners.keys).sorted()
         // A topic may be gone while the group still has offsets for it: then its end is unknown.
         let known = try calling { () throws(ClientFailure) in try admin.listTopics() }
         let existing = Set(
@@ -55,8 +56,8 @@ struct GroupReport {
             : try calling { () throws(ClientFailure) in try admin.listOffsets(asked) }
         partitions = addresses.map {
             Partition(
-                address: $0, committed: committed[$0].map(\.offset), end: ends[$0]?.offset,
-                member: owners[$0])
+                address: $0, committed: committed.offsets[$0], end: ends[$0]?.offset,
+                member: owners[$0], toldLag: committed.lags[$0])
         }
     }
 
@@ -68,6 +69,30 @@ struct GroupReport {
         }
         return report
     }
+}
+
+/// Where a group stands, whatever kind of group it is.
+struct GroupOffsets {
+    var offsets: [PartitionAddress: Int64] = [:]
+    /// What the broker counts, for share groups: records behind the offset may be done already.
+    var lags: [PartitionAddress: Int64] = [:]
+
+    init(_ info: GroupInfo, _ admin: Admin) throws(Problem) {
+        let name = info.groupId
+        guard info.isShare else {
+            offsets = try calling { () throws(ClientFailure) in
+                try admin.committedOffsets(name)
+            }.mapValues(\.offset)
+            return
+        }
+        let found = try calling { () throws(ClientFailure) in try admin.shareOffsets(name) }
+        offsets = found.mapValues(\.startOffset)
+        lags = found.compactMapValues(\.lag)
+    }
+}
+
+extension GroupInfo {
+    var isShare: Bool { protocolType == "share" }
 }
 
 func unknownGroup(_ name: String, _ admin: Admin) -> Problem {

@@ -6,6 +6,13 @@ extension BrokerSettings {
     /// How groups and transactions are kept.
     static let groups: [BrokerSetting] = [
         .inert(
+            "errors.deadletterqueue.auto.create.topics.enable", .boolean, "false", Inert.byHand,
+            "Whether topics for dead letters are made when they are missing."),
+        .live(
+            "errors.deadletterqueue.topic.name.prefix", .string, "dlq.",
+            "What names of topics for dead letters begin with."
+        ) { $0.deadLetterPrefix },
+        .inert(
             "group.consumer.assignors", .list, "uniform,range", Inert.builtIn,
             "Assignors of the consumer protocol."),
         .live(
@@ -79,56 +86,64 @@ extension BrokerSettings {
         .live("group.min.session.timeout.ms", .int, "6000", "The shortest session of a member.") {
             "\($0.groups.sessionTimeoutMin.wholeMilliseconds)"
         },
-        .inert(
-            "group.share.delivery.count.limit", .int, "5", Inert.notYet,
-            "How often a record is handed out at most."),
-        .inert(
-            "group.share.heartbeat.interval.ms", .int, "5000", Inert.notYet,
-            "How often members of share groups call."),
-        .inert(
-            "group.share.max.delivery.count.limit", .int, "10", Inert.notYet,
+        .live(
+            "group.share.delivery.count.limit", .int, "5",
+            "How often a record is handed out at most."
+        ) { "\($0.shares.deliveriesMax)" },
+        .live(
+            "group.share.heartbeat.interval.ms", .int, "5000",
+            "How often members of share groups call."
+        ) { "\($0.shares.heartbeatInterval.wholeMilliseconds)" },
+        .live(
+            "group.share.max.delivery.count.limit", .int, "10",
             "The highest such number of a group."),
-        .inert(
-            "group.share.max.heartbeat.interval.ms", .int, "15000", Inert.notYet,
+        .live(
+            "group.share.max.heartbeat.interval.ms", .int, "15000",
             "The longest such interval of a group."),
-        .inert(
-            "group.share.max.partition.max.record.locks", .int, "4000", Inert.notYet,
+        .live(
+            "group.share.max.partition.max.record.locks", .int, "4000",
             "The highest bound of locked records of a group."),
-        .inert(
-            "group.share.max.record.lock.duration.ms", .int, "60000", Inert.notYet,
+        .live(
+            "group.share.max.record.lock.duration.ms", .int, "60000",
             "The longest lock of a group."),
-        .inert(
-            "group.share.max.session.timeout.ms", .int, "60000", Inert.notYet,
+        .live(
+            "group.share.max.session.timeout.ms", .int, "60000",
             "The longest session of share groups."),
-        .inert(
-            "group.share.max.share.sessions", .int, "2000", Inert.notYet,
-            "Share sessions at the same time."),
-        .inert(
-            "group.share.max.size", .int, "200", Inert.notYet, "The most members it has."),
-        .inert(
-            "group.share.min.delivery.count.limit", .int, "2", Inert.notYet,
+        .live(
+            "group.share.max.share.sessions", .int, "2000",
+            "Share sessions at the same time."
+        ) { "\($0.shareSessionsMax)" },
+        .live(
+            "group.share.max.size", .int, "200",
+            "The most members it has."
+        ) { "\($0.shares.membersMax)" },
+        .live(
+            "group.share.min.delivery.count.limit", .int, "2",
             "The lowest such number of a group."),
-        .inert(
-            "group.share.min.heartbeat.interval.ms", .int, "5000", Inert.notYet,
+        .live(
+            "group.share.min.heartbeat.interval.ms", .int, "5000",
             "The shortest such interval of a group."),
-        .inert(
-            "group.share.min.partition.max.record.locks", .int, "100", Inert.notYet,
+        .live(
+            "group.share.min.partition.max.record.locks", .int, "100",
             "The lowest bound of locked records of a group."),
-        .inert(
-            "group.share.min.record.lock.duration.ms", .int, "15000", Inert.notYet,
+        .live(
+            "group.share.min.record.lock.duration.ms", .int, "15000",
             "The shortest lock of a group."),
-        .inert(
-            "group.share.min.session.timeout.ms", .int, "45000", Inert.notYet,
+        .live(
+            "group.share.min.session.timeout.ms", .int, "45000",
             "The shortest session of share groups."),
-        .inert(
-            "group.share.partition.max.record.locks", .int, "2000", Inert.notYet,
-            "Records of a partition that may be locked."),
-        .inert(
-            "group.share.record.lock.duration.ms", .int, "30000", Inert.notYet,
-            "How long a record stays locked."),
-        .inert(
-            "group.share.session.timeout.ms", .int, "45000", Inert.notYet,
-            "After this silence such a member is gone."),
+        .live(
+            "group.share.partition.max.record.locks", .int, "2000",
+            "Records of a partition that may be locked."
+        ) { "\($0.shares.locksMax)" },
+        .live(
+            "group.share.record.lock.duration.ms", .int, "30000",
+            "How long a record stays locked."
+        ) { "\($0.shares.lockDuration.wholeMilliseconds)" },
+        .live(
+            "group.share.session.timeout.ms", .int, "45000",
+            "After this silence such a member is gone."
+        ) { "\($0.shares.sessionTimeout.wholeMilliseconds)" },
         .inert(
             "group.streams.heartbeat.interval.ms", .int, "5000", Inert.notYet,
             "How often members of streams groups call."),
@@ -189,25 +204,28 @@ extension BrokerSettings {
             "share.coordinator.append.linger.ms", .int, "5", Inert.journal,
             "How long states of shares wait for company."),
         .inert(
-            "share.coordinator.cold.partition.snapshot.interval.ms", .int, "300000", Inert.notYet,
+            "share.coordinator.cold.partition.snapshot.interval.ms", .int, "300000",
+            Inert.compaction,
             "How often quiet states are summed up."),
         .inert(
-            "share.coordinator.load.buffer.size", .int, "5242880", Inert.notYet,
+            "share.coordinator.load.buffer.size", .int, "5242880", Inert.journal,
             "Bytes read at once when states are loaded."),
-        .inert(
-            "share.coordinator.snapshot.update.records.per.snapshot", .int, "500", Inert.notYet,
-            "Changes of a state before it is summed up."),
+        .live(
+            "share.coordinator.snapshot.update.records.per.snapshot", .int, "500",
+            "Changes of a state before it is summed up."
+        ) { "\($0.shares.updatesPerSnapshot)" },
         .inert(
             "share.coordinator.state.topic.compression.codec", .int, "0", Inert.notYet,
             "Compression of the topic that keeps shares."),
         .inert(
             "share.coordinator.state.topic.min.isr", .short, "2", Inert.oneBroker,
             "Replicas that must have a record of that topic."),
+        .live(
+            "share.coordinator.state.topic.num.partitions", .int, "50",
+            "Partitions of the topic that keeps shares."
+        ) { "\($0.sharePartitions)" },
         .inert(
-            "share.coordinator.state.topic.num.partitions", .int, "50", Inert.notYet,
-            "Partitions of the topic that keeps shares."),
-        .inert(
-            "share.coordinator.state.topic.prune.interval.ms", .int, "300000", Inert.notYet,
+            "share.coordinator.state.topic.prune.interval.ms", .int, "300000", Inert.compaction,
             "How often old states are looked for."),
         .inert(
             "share.coordinator.state.topic.replication.factor", .short, "3", Inert.oneBroker,
