@@ -266,6 +266,55 @@ import WireProtocol
         #expect(members[0].owned.count == 1)
     }
 
+    @Test func `a pattern finds only topics that its member may describe`() {
+        var group = GroupHarness()
+        group.makeTopic("orders.eu", 1)
+        group.makeTopic("orders.us", 1)
+        var members = [TestConsumer("a")]
+        members[0].topics = []
+        members[0].regex = "orders\\..*"
+        members[0].mayDescribe = { $0 != "orders.us" }
+        group.join(&members[0])
+        #expect(members[0].partitions("orders.eu") == [0])
+        #expect(members[0].partitions("orders.us").isEmpty)
+        // New permissions count when topics change, and every ten minutes.
+        members[0].mayDescribe = { $0 != "orders.eu" }
+        group.settle(&members)
+        #expect(members[0].partitions("orders.eu") == [0])
+        group.makeTopic("orders.asia", 2)
+        group.settle(&members)
+        #expect(members[0].partitions("orders.eu").isEmpty)
+        #expect(members[0].partitions("orders.us") == [0])
+        #expect(members[0].partitions("orders.asia") == [0, 1])
+        members[0].mayDescribe = { $0 == "orders.eu" }
+        for _ in 0..<29 {
+            group.advance(20_000)
+            group.beat(&members[0])
+        }
+        #expect(members[0].owned.count == 3, "not yet")
+        group.advance(20_000)
+        group.settle(&members)
+        #expect(members[0].partitions("orders.eu") == [0])
+        #expect(members[0].owned.count == 1)
+    }
+
+    @Test func `a classic member leaves patterns to the others`() {
+        var group = GroupHarness()
+        group.makeTopic("orders.eu", 2)
+        var a = TestConsumer("a")
+        a.topics = []
+        a.regex = "orders\\..*"
+        group.join(&a)
+        #expect(a.partitions("orders.eu") == [0, 1])
+        let token = group.startJoin(protocols: [subscription("range", ["other"])])
+        #expect(group.joinAnswer(token)?.error == .memberIdRequired)
+        group.makeTopic("orders.us", 1)
+        let id = group.joinAnswer(token)?.memberID ?? ""
+        _ = group.startJoin(member: id, protocols: [subscription("range", ["other"])])
+        #expect(group.beat(&a)?.error == ErrorCode.none)
+        #expect(a.partitions("orders.us") == [0])
+    }
+
     // MARK: Static members
 
     @Test func `a static member that goes for a moment keeps its place`() throws {

@@ -14,6 +14,8 @@ struct TestConsumer {
     var regex: String?
     var assignor: String?
     var rebalance: Int32 = 60_000
+    /// Which topics it may know of; nil: all.
+    var mayDescribe: (@Sendable (String) -> Bool)?
 
     init(_ id: String, instance: String? = nil) {
         self.id = id
@@ -55,7 +57,8 @@ extension GroupHarness {
                 group: group, memberID: consumer.id, memberEpoch: 0,
                 instanceID: consumer.instance, clientID: "app", clientHost: "/127.0.0.1",
                 rebalanceTimeoutMilliseconds: consumer.rebalance, topics: consumer.topics,
-                regex: consumer.regex, assignor: consumer.assignor, owned: []))
+                regex: consumer.regex, assignor: consumer.assignor, owned: [],
+                mayDescribe: consumer.mayDescribe))
         if let answer, answer.error == .none { consumer.take(answer) }
         return answer
     }
@@ -69,7 +72,7 @@ extension GroupHarness {
             ConsumerHeartbeatCall(
                 group: group, memberID: consumer.id, memberEpoch: consumer.epoch,
                 instanceID: consumer.instance, clientID: "app", clientHost: "/127.0.0.1",
-                owned: reports ? consumer.owned.all : nil))
+                owned: reports ? consumer.owned.all : nil, mayDescribe: consumer.mayDescribe))
         if let answer, answer.error == .none { consumer.take(answer) }
         return answer
     }

@@ -157,7 +157,8 @@ struct GroupHarness {
 
     mutating func startCommit(
         in group: String = "g", member: String = "", generation: Int32 = -1,
-        _ offsets: [(String, Int32, Int64)], metadata: String = "", newCodes: Bool = true
+        _ offsets: [(String, Int32, Int64)], metadata: String = "", newCodes: Bool = true,
+        retention: Int64 = -1
     ) -> ReplyToken {
         let token = token()
         let call = CommitCall(
@@ -166,7 +167,7 @@ struct GroupHarness {
                 CommitCall.Entry(
                     partition: TopicPartition(topic: $0.0, partition: $0.1), offset: $0.2,
                     leaderEpoch: 3, metadata: metadata)
-            }, knowsGroupIDNotFound: newCodes)
+            }, knowsGroupIDNotFound: newCodes, retentionMilliseconds: retention)
         apply(coordinator.commit(call, token, now: now))
         return token
     }

@@ -86,6 +86,27 @@ import WireProtocol
         #expect(try group.restarted().coordinator.groupCount == 0)
     }
 
+    @Test func `commits of old versions say how long they are kept`() throws {
+        var group = GroupHarness { $0.offsetsRetention = .seconds(3600) }
+        _ = group.startCommit([("short", 0, 1)], retention: 60_000)
+        _ = group.startCommit([("usual", 0, 2)])
+        _ = group.startCommit([("long", 0, 3)], retention: 7_200_000)
+        _ = group.startCommit([("forever", 0, 4)], retention: .max)
+        #expect(group.offset("short", 0)?.expireTimestamp?.milliseconds == 1_060_000)
+        for var group in [group, try group.restarted()] {
+            #expect(group.offset("short", 0)?.offset == 1)
+            for _ in 0..<4 { group.advance(300_000) }
+            #expect(group.offset("short", 0) == nil)
+            #expect(group.offset("usual", 0)?.offset == 2)
+            group.advance(4_000_000)
+            #expect(group.offset("usual", 0) == nil)
+            #expect(group.offset("long", 0)?.offset == 3)
+            group.advance(4_000_000)
+            #expect(group.offset("long", 0) == nil)
+            #expect(group.offset("forever", 0)?.offset == 4)
+        }
+    }
+
     @Test func `a stable group keeps what it reads and loses what it stopped reading`() throws {
         var group = GroupHarness { $0.offsetsRetention = .seconds(3600) }
         let (members, generation) = try group.stableGroup(1, session: 1_800_000)

@@ -445,6 +445,37 @@ def test_a_denial_wins(secured):
     assert [f.code() for f in failures] == [KafkaError.TOPIC_AUTHORIZATION_FAILED]
 
 
+def test_a_subscribed_pattern_finds_what_the_member_may_describe(secured):
+    from confluent_kafka import Consumer, KafkaError, KafkaException
+    secured.set_password("pat", "pat-password")
+    seen = secured.topic("pattern.seen")
+    secured.topic("pattern.hidden")
+    secured.allow("pat", "TOPIC", seen, "READ")
+    secured.allow("pat", "GROUP", "pattern-group", "READ")
+    config = secured.confluent(user="pat", password="pat-password")
+    member = Consumer({**config, "group.id": "pattern-group", "group.protocol": "consumer"})
+    member.subscribe(["^pattern\\..*"])
+    deadline = time.monotonic() + 30
+    while not member.assignment() and time.monotonic() < deadline:
+        member.poll(0.1)
+    assert [part.topic for part in member.assignment()] == [seen]
+    # A client drops what it can't look up: what it was given says the broker.
+    root = secured.admin()
+    group = root.describe_consumer_groups(["pattern-group"])["pattern-group"].result(20)
+    assert [part.topic for part in group.members[0].assignment.topic_partitions] == [seen]
+    # Names of topics are not learned from a group either.
+    secured.set_password("pia", "pia-password")
+    secured.allow("pia", "GROUP", "pattern-group", "DESCRIBE")
+    admin = secured.admin(user="pia", password="pia-password")
+    with pytest.raises(KafkaException) as refused:
+        admin.describe_consumer_groups(["pattern-group"])["pattern-group"].result(20)
+    assert refused.value.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    secured.allow("pia", "TOPIC", seen, "DESCRIBE")
+    group = admin.describe_consumer_groups(["pattern-group"])["pattern-group"].result(20)
+    assert len(group.members) == 1
+    member.close()
+
+
 def test_admin_calls_need_their_rules(secured):
     from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import ConfigResource, NewPartitions, NewTopic

@@ -157,4 +157,34 @@ import WireProtocol
             version: 10, as: "alice")
         #expect(made.topics.map(\.errorCode) == [.none])
     }
+
+    @Test func `a subscribed pattern finds what the member may describe`() throws {
+        var node = try NodeHarness.secured()
+        let created = try node.call(
+            CreateTopicsRequest(topics: [
+                .init(name: "pay.eu", numPartitions: 1, replicationFactor: 1),
+                .init(name: "pay.us", numPartitions: 1, replicationFactor: 1),
+            ]), version: 7, as: "admin")
+        try node.allow("alice", .all, .group, "g")
+        try node.allow("alice", .read, .topic, "pay.eu")
+        let join = ConsumerGroupHeartbeatRequest(
+            groupId: "g", memberId: "m", rebalanceTimeoutMs: 1000, subscribedTopicNames: [],
+            subscribedTopicRegex: "pay.*", topicPartitions: [])
+        let joined = try node.call(join, version: 1, as: "alice")
+        #expect(joined.errorCode == .none)
+        #expect(joined.assignment?.topicPartitions.map(\.topicId) == [created.topics[0].topicId])
+        // Nobody learns names of topics from a group.
+        try node.allow("bob", .describe, .group, "g")
+        func describe(_ user: String) throws -> ConsumerGroupDescribeResponse.DescribedGroup {
+            try node.call(
+                ConsumerGroupDescribeRequest(groupIds: ["g"]), version: 1, as: user
+            ).groups[0]
+        }
+        #expect(try describe("alice").members.count == 1)
+        let refused = try describe("bob")
+        #expect(refused.errorCode == .topicAuthorizationFailed)
+        #expect(refused.members.isEmpty)
+        try node.allow("bob", .describe, .topic, "pay.eu")
+        #expect(try describe("bob").members.count == 1)
+    }
 }

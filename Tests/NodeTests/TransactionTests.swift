@@ -236,6 +236,14 @@ extension NodeHarness {
         let open = try node.call(
             ListTransactionsRequest(stateFilters: ["Ongoing"], durationFilter: -1), version: 1)
         #expect(open.transactionStates.map(\.transactionalId) == ["x"])
+        for (pattern, ids) in [("x", ["x"]), ("x.+", []), ("y|x", ["x"]), ("", ["x"])] {
+            let matched = try node.call(
+                ListTransactionsRequest(transactionalIdPattern: pattern), version: 2)
+            #expect(matched.errorCode == .none)
+            #expect(matched.transactionStates.map(\.transactionalId) == ids, "\(pattern)")
+        }
+        let bad = try node.call(ListTransactionsRequest(transactionalIdPattern: "("), version: 2)
+        #expect(bad.errorCode == .invalidRegularExpression)
         node.advance(20_000)
         #expect(try node.committed().aborted == 1)
         #expect(try producer.end(&node, commit: true) == .producerFenced)

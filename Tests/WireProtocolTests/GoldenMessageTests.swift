@@ -74,12 +74,28 @@ import WireProtocol
             try reencode(ListConfigResourcesResponse.self, bytes, version)
         case .describeTopicPartitions:
             try reencode(DescribeTopicPartitionsResponse.self, bytes, version)
+        case .addPartitionsToTxn:
+            try reencode(AddPartitionsToTxnResponse.self, bytes, version)
+        case .addOffsetsToTxn:
+            try reencode(AddOffsetsToTxnResponse.self, bytes, version)
+        case .endTxn: try reencode(EndTxnResponse.self, bytes, version)
+        case .writeTxnMarkers:
+            try reencode(WriteTxnMarkersResponse.self, bytes, version)
+        case .txnOffsetCommit:
+            try reencode(TxnOffsetCommitResponse.self, bytes, version)
+        case .describeProducers:
+            try reencode(DescribeProducersResponse.self, bytes, version)
+        case .describeTransactions:
+            try reencode(DescribeTransactionsResponse.self, bytes, version)
+        case .listTransactions:
+            try reencode(ListTransactionsResponse.self, bytes, version)
         default: Bytes.empty
         }
     }
 
     @Test(arguments: [
         ("messages/kafka-python.hex", 316), ("messages/kafka-python-admin.hex", 59),
+        ("messages/kafka-python-transactions.hex", 60),
     ])
     func `every request and response survives reading and writing`(
         file: String, count: Int

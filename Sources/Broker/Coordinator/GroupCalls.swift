@@ -178,7 +178,7 @@ package struct CommittedOffset: Hashable, Sendable {
     /// Free text of the client; comes back as it was.
     package var metadata: String
     package var commitTimestamp: Timestamp
-    /// Set only by records of old versions.
+    /// When it may be forgotten, set by commits that say how long they want to be kept.
     package var expireTimestamp: Timestamp?
 
     package init(
@@ -197,6 +197,9 @@ package struct CommitCall: Sendable {
     package var claim: MemberClaim
     /// Version 9 and later tell an unknown group by a code of its own.
     package var knowsGroupIDNotFound: Bool
+    /// How long the offsets are kept, in milliseconds, as versions 2 to 4 say it; -1 = as long as
+    /// those of everybody else.
+    package var retentionMilliseconds: Int64
     package var offsets: [Entry]
 
     package struct Entry: Sendable {
@@ -214,10 +217,22 @@ package struct CommitCall: Sendable {
         }
     }
 
-    package init(claim: MemberClaim, offsets: [Entry], knowsGroupIDNotFound: Bool = true) {
+    package init(
+        claim: MemberClaim, offsets: [Entry], knowsGroupIDNotFound: Bool = true,
+        retentionMilliseconds: Int64 = -1
+    ) {
         self.claim = claim
         self.offsets = offsets
         self.knowsGroupIDNotFound = knowsGroupIDNotFound
+        self.retentionMilliseconds = retentionMilliseconds
+    }
+
+    /// When offsets that are committed at `now` may be forgotten; nil when nothing is said.
+    func expiry(now: Timestamp) -> Timestamp? {
+        guard retentionMilliseconds != -1 else { return nil }
+        let (end, overflows) = now.milliseconds.addingReportingOverflow(retentionMilliseconds)
+        // Records can't hold times before 1970.
+        return Timestamp(milliseconds: overflows ? .max : max(0, end))
     }
 }
 

@@ -44,6 +44,9 @@ package struct GroupConfiguration: Sendable {
     package var consumerMembersMax = 10_000
     /// Patterns are matched against changed topics at most this often.
     package var patternInterval: Duration = .seconds(10)
+    /// `group.consumer.regex.refresh.interval.ms`: they are matched anew after this even when no
+    /// topic changed.
+    package var patternRefreshInterval: Duration = .seconds(600)
     /// `group.consumer.migration.policy`
     package var migrationPolicy = MigrationPolicy.bidirectional
 

@@ -29,6 +29,7 @@ extension ClassicGroup {
         var answer = CommitAnswer(errors: [])
         var accepted: [(TopicPartition, CommittedOffset)] = []
         var records: [GroupRecord] = []
+        let expiry = call.expiry(now: context.now.timestamp)
         for entry in call.offsets {
             var error = ErrorCode.none
             if entry.partition.topic.utf8.count > Limits.topicNameBytes {
@@ -40,7 +41,7 @@ extension ClassicGroup {
             guard error == .none else { continue }
             let offset = CommittedOffset(
                 offset: entry.offset, leaderEpoch: entry.leaderEpoch, metadata: entry.metadata,
-                commitTimestamp: context.now.timestamp)
+                commitTimestamp: context.now.timestamp, expireTimestamp: expiry)
             accepted.append((entry.partition, offset))
             records.append(
                 GroupRecord(

@@ -32,7 +32,7 @@
 //     subscription         bytes            0+
 //     assignment           bytes            0+
 //
-// Written: offset keys 1, offset values 3, group values 3. Read: everything above.
+// Written: offset keys 1, offset values 3 (1 with an expireTimestamp), group values 3. Read: everything above.
 
 import Base
 
@@ -106,11 +106,13 @@ package enum GroupRecordFormat {
 
     package static func offsetValue(_ offset: CommittedOffset) -> Bytes {
         var writer = ByteWriter(capacity: 48)
-        writer.int16(3)
+        // Only version 1 has an end; those who set one don't know leader epochs.
+        writer.int16(offset.expireTimestamp == nil ? 3 : 1)
         writer.int64(offset.offset)
-        writer.int32(offset.leaderEpoch)
+        if offset.expireTimestamp == nil { writer.int32(offset.leaderEpoch) }
         writer.shortString(offset.metadata)
         writer.int64(offset.commitTimestamp.milliseconds)
+        if let end = offset.expireTimestamp { writer.int64(end.milliseconds) }
         return writer.finish()
     }
 

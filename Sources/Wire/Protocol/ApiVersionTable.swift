@@ -58,7 +58,7 @@ package struct ApiVersionTable: Hashable, Sendable {
         Entry(.txnOffsetCommit, 0...5),
         Entry(.describeProducers, 0...0),
         Entry(.describeTransactions, 0...0),
-        Entry(.listTransactions, 0...1),
+        Entry(.listTransactions, 0...2),
         Entry(.describeConfigs, 1...4),
         Entry(.alterConfigs, 0...2),
         Entry(.alterReplicaLogDirs, 1...2),

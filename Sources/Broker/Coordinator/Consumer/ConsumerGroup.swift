@@ -41,8 +41,10 @@ struct ConsumerGroup: Sendable {
     var writing: AppendToken?
     /// The topics changed since the subscription was last evaluated.
     var hasStaleTopics = false
-    /// When patterns were last evaluated.
+    /// When patterns were last evaluated because topics had changed.
     var patternsEvaluatedAt: Instant?
+    /// When they are evaluated even if none did: permissions may have changed.
+    var patternsDueAt: Instant?
 
     init(id: String) { self.id = id }
 

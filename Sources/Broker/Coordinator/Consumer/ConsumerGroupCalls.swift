@@ -33,12 +33,15 @@ package struct ConsumerHeartbeatCall: Sendable {
     package var owned: [AssignedPartition]?
     /// Version 1 and later: the member makes its id.
     package var bringsItsID: Bool
+    /// Which topics the sender may know of, for patterns; nil: all.
+    package var mayDescribe: (@Sendable (String) -> Bool)?
 
     package init(
         group: String, memberID: String, memberEpoch: Int32, instanceID: String? = nil,
         rackID: String? = nil, clientID: String = "", clientHost: String = "",
         rebalanceTimeoutMilliseconds: Int32 = -1, topics: [String]? = nil, regex: String? = nil,
-        assignor: String? = nil, owned: [AssignedPartition]? = nil, bringsItsID: Bool = true
+        assignor: String? = nil, owned: [AssignedPartition]? = nil, bringsItsID: Bool = true,
+        mayDescribe: (@Sendable (String) -> Bool)? = nil
     ) {
         self.group = group
         self.memberID = memberID
@@ -53,6 +56,14 @@ package struct ConsumerHeartbeatCall: Sendable {
         self.assignor = assignor
         self.owned = owned
         self.bringsItsID = bringsItsID
+        self.mayDescribe = mayDescribe
+    }
+
+    /// The topics that `pattern` finds for the sender.
+    func names(matching pattern: RegularExpression, in topics: GroupTopics) -> [String] {
+        let names = topics.names(matching: pattern)
+        guard let mayDescribe else { return names }
+        return names.filter(mayDescribe)
     }
 
     /// A member sends everything when it joins and after an error, else only what changed.

@@ -50,13 +50,17 @@ extension ClassicGroup {
             group.setPattern(
                 pattern.pattern,
                 ConsumerGroup.ResolvedPattern(
-                    topics: context.topics.names(matching: pattern),
+                    topics: call.names(matching: pattern, in: context.topics),
                     timestamp: context.now.timestamp, pattern: pattern))
+            if group.patternsDueAt == nil {
+                group.patternsDueAt =
+                    context.now.monotonic + context.configuration.patternRefreshInterval
+            }
         }
         let isNew = sender.known == nil && sender.replaced == nil
         member = group.settle(
             member, after: before, hasChanged: isNew || !member.wantsTheSame(as: before),
-            reported: call.owned.map { PartitionSet($0) }, &context)
+            reported: call.owned.map { PartitionSet($0) }, patternsFor: call, &context)
         let timing = context.timing(of: id)
         let deadline = context.now.monotonic + timing.sessionTimeout
         group.setDeadlines(of: member.id) { $0.session = deadline }
@@ -284,14 +288,17 @@ extension ConsumerGroup {
     }
 
     /// Brings the group up to date after `member` came or changed: epoch, target, and the member's
-    /// next step towards it.
+    /// next step towards it. Patterns are looked at again only for a `call` of the newer protocol,
+    /// with the permissions of its sender, as the published coordinator does.
     mutating func settle(
         _ member: ConsumerMember, after before: ConsumerMember, hasChanged: Bool,
-        reported: PartitionSet?, _ context: inout GroupContext
+        reported: PartitionSet?, patternsFor call: ConsumerHeartbeatCall? = nil,
+        _ context: inout GroupContext
     ) -> ConsumerMember {
         put(member)
-        if hasChanged || hasStaleTopics {
-            let topicsChanged = refreshSubscription(context)
+        let isDue = patternsDueAt.map { $0 <= context.now.monotonic } ?? false
+        if hasChanged || hasStaleTopics || isDue {
+            let topicsChanged = refreshSubscription(call, context)
             if hasChanged || topicsChanged { raiseEpoch() }
         }
         if epoch > assignmentEpoch { updateTarget(context.topics) }
@@ -309,22 +316,23 @@ extension ConsumerGroup {
     }
 
     /// Looks again at what the members read. True when that changes what there is to assign.
-    private mutating func refreshSubscription(_ context: GroupContext) -> Bool {
-        let now = context.now.monotonic
+    private mutating func refreshSubscription(
+        _ call: ConsumerHeartbeatCall?, _ context: GroupContext
+    ) -> Bool {
         dropUnusedPatterns()
-        if hasStaleTopics {
-            let interval = context.configuration.patternInterval
-            let isDue = patternsEvaluatedAt.map { $0 + interval <= now } ?? true
-            if patterns.isEmpty || isDue {
-                hasStaleTopics = false
-                patternsEvaluatedAt = now
-                for (text, resolved) in patterns {
-                    guard let pattern = resolved.pattern else { continue }
-                    var resolved = resolved
-                    resolved.topics = context.topics.names(matching: pattern)
-                    resolved.timestamp = context.now.timestamp
-                    setPattern(text, resolved)
-                }
+        if patterns.isEmpty {
+            hasStaleTopics = false
+            patternsDueAt = nil
+        } else if let call, arePatternsDue(context) {
+            hasStaleTopics = false
+            patternsEvaluatedAt = context.now.monotonic
+            patternsDueAt = context.now.monotonic + context.configuration.patternRefreshInterval
+            for (text, resolved) in patterns {
+                guard let pattern = resolved.pattern else { continue }
+                var resolved = resolved
+                resolved.topics = call.names(matching: pattern, in: context.topics)
+                resolved.timestamp = context.now.timestamp
+                setPattern(text, resolved)
             }
         }
         let before = subscribedTopics
@@ -334,6 +342,13 @@ extension ConsumerGroup {
         let hasChanged = fingerprint != topicFingerprint
         topicFingerprint = fingerprint
         return hasChanged
+    }
+
+    private func arePatternsDue(_ context: GroupContext) -> Bool {
+        let now = context.now.monotonic
+        if let due = patternsDueAt, due <= now { return true }
+        guard hasStaleTopics else { return false }
+        return patternsEvaluatedAt.map { $0 + context.configuration.patternInterval <= now } ?? true
     }
 }
 

@@ -20,6 +20,12 @@ extension BrokerNode {
                 entry.errorCode = .invalidGroupId
                 entry.errorMessage = "the group id is empty"
             } else if let group = coordinator.describeConsumerGroup(name) {
+                guard maySeeTopics(of: group, context) else {
+                    entry.errorCode = .topicAuthorizationFailed
+                    entry.errorMessage = "the group reads topics that the client may not describe"
+                    response.groups.append(entry)
+                    continue
+                }
                 entry.groupState = group.state
                 entry.groupEpoch = group.epoch
                 entry.assignmentEpoch = group.assignmentEpoch
@@ -35,6 +41,14 @@ extension BrokerNode {
             response.groups.append(entry)
         }
         answer(context, response)
+    }
+
+    private func maySeeTopics(
+        of group: ConsumerGroupDescription, _ context: RequestContext
+    ) -> Bool {
+        guard configuration.authorizer != nil else { return true }
+        let topics = group.members.flatMap { $0.assigned + $0.target }.map(\.name)
+        return Set(topics).allSatisfy { authorize(context, .describe, .topic, $0) }
     }
 
     private func member(

@@ -1,5 +1,6 @@
 import Base
 import Coordinator
+import Quorum
 import Security
 import WireProtocol
 
@@ -39,9 +40,19 @@ extension BrokerNode {
                         AssignedPartition(topicID: topic.topicId, partition: $0)
                     }
                 }
-            }, bringsItsID: context.version >= 1)
+            }, bringsItsID: context.version >= 1, mayDescribe: topicVisibility(context))
         let token = park(.consumerHeartbeat(context))
         perform(coordinator.heartbeat(call, token, now: now))
+    }
+
+    /// Which topics the client may know of, as things are now; nil for all.
+    private func topicVisibility(_ context: RequestContext) -> (@Sendable (String) -> Bool)? {
+        guard let authorizer = configuration.authorizer else { return nil }
+        let rules = image.acls
+        return { name in
+            authorizer.allows(
+                context.principal, at: context.host, .describe, .topic, name, by: rules)
+        }
     }
 
     mutating func answerHeartbeat(_ heartbeat: ConsumerHeartbeatAnswer, _ context: RequestContext) {

@@ -18,6 +18,15 @@ extension BrokerNode {
                 response.unknownStateFilters.append(name)
             }
         }
+        var pattern: RegularExpression?
+        if let text = request.transactionalIdPattern, !text.isEmpty {
+            do throws(RegularExpressionFailure) {
+                pattern = try RegularExpression(text)
+            } catch {
+                return answer(
+                    context, ListTransactionsResponse(errorCode: .invalidRegularExpression))
+            }
+        }
         let producers = Set(request.producerIdFilters)
         let wall = now.timestamp.milliseconds
         let found = transactions.list { state in
@@ -26,8 +35,9 @@ extension BrokerNode {
             let age = wall &- state.startTimestamp
             return request.durationFilter < 0 || age > request.durationFilter
         }
-        let visible = found.filter {
-            authorize(context, .describe, .transactionalId, $0.transactionalID)
+        let visible = found.filter { found in
+            pattern?.matches(found.transactionalID) ?? true
+                && authorize(context, .describe, .transactionalId, found.transactionalID)
         }
         response.transactionStates = visible.map { id, state in
             .init(

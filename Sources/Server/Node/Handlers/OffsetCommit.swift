@@ -56,7 +56,8 @@ extension BrokerNode {
             claim: MemberClaim(
                 group: request.groupId, generation: request.generationIdOrMemberEpoch,
                 memberID: request.memberId, instanceID: request.groupInstanceId),
-            offsets: entries, knowsGroupIDNotFound: context.version >= 9)
+            offsets: entries, knowsGroupIDNotFound: context.version >= 9,
+            retentionMilliseconds: request.retentionTimeMs)
         let token = park(.commit(context, response, places: places))
         perform(coordinator.commit(call, token, now: now))
     }

@@ -73,6 +73,5 @@ enum Inert {
     static let builtIn = "both are always there, and no others"
     static let byHand = "operators make these topics and allow their use"
     static let compaction = "compaction keeps the topic small"
-    static let patterns = "patterns are looked up again when topics change"
     static let notYet = "not implemented in this version"
 }

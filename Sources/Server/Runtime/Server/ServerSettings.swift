@@ -180,6 +180,10 @@ package struct ServerSettings: Sendable {
         milliseconds(
             "group.consumer.min.session.timeout.ms", "the shortest session that a group may set"
         ) { $1.node.groups.consumerSessionTimeoutMin = $0 },
+        whole(
+            "group.consumer.regex.refresh.interval.ms", 10_000...2_147_483_647,
+            "how often subscribed patterns are matched anew"
+        ) { $1.node.groups.patternRefreshInterval = .milliseconds($0) },
         milliseconds(
             "group.consumer.session.timeout.ms", "a silent member of the new protocol is gone"
         ) { $1.node.groups.consumerSessionTimeout = $0 },

@@ -2,7 +2,7 @@
 
 import Base
 
-/// The request, versions 0 to 1. Flexible.
+/// The request, versions 0 to 2. Flexible.
 package struct ListTransactionsRequest: WireRequest, Equatable {
     package static let apiKey = ApiKey.listTransactions
     package typealias Response = ListTransactionsResponse
@@ -14,21 +14,27 @@ package struct ListTransactionsRequest: WireRequest, Equatable {
     package var producerIdFilters: [Int64] = []
     /// List only what is open for longer, in milliseconds; all when negative. From version 1.
     package var durationFilter: Int64 = -1
+    /// List only ids that this RE2 pattern matches as a whole; all when nil or empty. From
+    /// version 2.
+    package var transactionalIdPattern: String? = nil
 
     package init(
         stateFilters: [String] = [],
         producerIdFilters: [Int64] = [],
-        durationFilter: Int64 = -1
+        durationFilter: Int64 = -1,
+        transactionalIdPattern: String? = nil
     ) {
         self.stateFilters = stateFilters
         self.producerIdFilters = producerIdFilters
         self.durationFilter = durationFilter
+        self.transactionalIdPattern = transactionalIdPattern
     }
 
     package init(from reader: inout ByteReader, version: Int16) throws(DecodeFailure) {
         stateFilters = try reader.stringArray(flexible: true)
         producerIdFilters = try reader.int64Array(flexible: true)
         if version >= 1 { durationFilter = try reader.int64() }
+        if version >= 2 { transactionalIdPattern = try reader.nullableStringField(flexible: true) }
         try reader.skipTaggedFields()
     }
 
@@ -36,11 +42,12 @@ package struct ListTransactionsRequest: WireRequest, Equatable {
         writer.stringArray(stateFilters, flexible: true)
         writer.int64Array(producerIdFilters, flexible: true)
         if version >= 1 { writer.int64(durationFilter) }
+        if version >= 2 { writer.nullableStringField(transactionalIdPattern, flexible: true) }
         writer.noTaggedFields()
     }
 }
 
-/// The answer, versions 0 to 1. Flexible.
+/// The answer, versions 0 to 2. Flexible.
 package struct ListTransactionsResponse: WireResponse, Equatable {
     package static let apiKey = ApiKey.listTransactions
     package static let minimumWireBytes = 8

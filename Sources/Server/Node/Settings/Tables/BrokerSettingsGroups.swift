@@ -54,9 +54,12 @@ extension BrokerSettings {
         ) {
             "\($0.groups.consumerSessionTimeoutMin.wholeMilliseconds)"
         },
-        .inert(
-            "group.consumer.regex.refresh.interval.ms", .int, "600000", Inert.patterns,
-            "How often subscribed patterns are looked up again."),
+        .live(
+            "group.consumer.regex.refresh.interval.ms", .int, "600000",
+            "How often subscribed patterns are looked up again."
+        ) {
+            "\($0.groups.patternRefreshInterval.wholeMilliseconds)"
+        },
         .live(
             "group.consumer.session.timeout.ms", .int, "45000",
             "After this silence such a member is gone."
