@@ -240,7 +240,7 @@ def codecs(options) -> dict:
 
 
 BROKER_RUNS = {
-    "produce 1 MB batches": ["produce", "--warm-up", "3"],
+    "produce 1 MB batches": ["produce", "--warm-up", "1"],
     "one-record requests": ["produce", "-n", "1", "-r", "100", "-f", "256", "--warm-up", "2"],
     "acks": ["acks"], "fetch": ["fetch"], "latency at 1,000 records/s": ["latency"],
     "5,000 connections": ["connections"], "10,000 partitions": ["partitions"],
@@ -254,12 +254,13 @@ def broker(options) -> dict:
     for name, words in BROKER_RUNS.items():
         with Server() as server:
             server.start()
+            harness.warm_memory(server.folder)
             command = [harness.WEIR, "bench", *words, "-o", "json", "--directory", server.folder]
             if words[0] not in ("journal", "compaction"):
-                command += ["--broker", server.kafka]
+                command += ["-b", server.kafka]
             answer = subprocess.run(command, capture_output=True, text=True)
             if answer.returncode:
-                raise RuntimeError(f"{' '.join(words)}: {answer.stderr}")
+                raise RuntimeError(f"{words}: {answer.stdout}{answer.stderr}")
             results[name] = json.loads(answer.stdout)
             server.stop()
     return results
