@@ -100,7 +100,7 @@ import WireProtocol
         #expect(left.error == .none)
         #expect(left.memberEpoch == -1)
         #expect(harness.runs.map(\.state.owner) == ["a"])
-        harness.coordinator.release("a", of: "g", isUndone: false, now: harness.now)
+        harness.coordinator.release("a", of: "g", now: harness.now)
         harness.commit()
         #expect(harness.runs.map(\.state) == [.available])
         #expect(partitions(try harness.heartbeat("b", epoch: 2)) == [0, 1])

@@ -161,11 +161,11 @@ import WireProtocol
     @Test func `a member that goes gives everything back`() {
         var partition = acquired()
         #expect(partition.acquire(10...19, terms("n")).count == 1)
-        #expect(partition.release("m", deliveriesMax: Self.limit, isUndone: false) == true)
+        #expect(partition.release("m", deliveriesMax: Self.limit) == true)
         #expect(states(partition) == ["0-9 available 1", "10-19 acquired 1"])
-        #expect(partition.release("n", deliveriesMax: Self.limit, isUndone: true) == true)
-        #expect(states(partition) == ["0-9 available 1", "10-19 available 0"])
-        #expect(partition.release("n", deliveriesMax: Self.limit, isUndone: true) == false)
+        #expect(partition.release("n", deliveriesMax: Self.limit) == true)
+        #expect(states(partition) == ["0-19 available 1"])
+        #expect(partition.release("n", deliveriesMax: Self.limit) == false)
         partition.checkInvariants()
     }
 
@@ -283,7 +283,7 @@ import WireProtocol
                     model[offset] = (nil, type != .release || count >= Self.limit, count)
                 }
             default:
-                guard partition.release(member, deliveriesMax: Self.limit, isUndone: false) else {
+                guard partition.release(member, deliveriesMax: Self.limit) else {
                     break
                 }
                 for (offset, known) in model where known.owner == member {

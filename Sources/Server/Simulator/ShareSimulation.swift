@@ -281,18 +281,7 @@ struct ShareSimulation {
         members[index].epoch = 0
         let call = ShareHeartbeatCall(group: Self.group, memberID: member.id, memberEpoch: -1)
         apply(coordinator.heartbeat(call, token, now: now))
-        let isUndone = load.chance(1, in: 2)
-        if isUndone {
-            // Also what it has lost track of.
-            let runs = coordinator.partition(Self.key, of: Self.group)?.runs ?? []
-            for run in runs where run.state.owner == member.id {
-                for offset in run.first...run.last {
-                    let known = fates[offset]?.deliveries ?? 0
-                    fates[offset]?.deliveries = max(known - 1, 0)
-                }
-            }
-        }
-        coordinator.release(member.id, of: Self.group, isUndone: isUndone, now: now)
+        coordinator.release(member.id, of: Self.group, now: now)
         apply(coordinator.commit(Self.group, nil, now: now))
     }
 

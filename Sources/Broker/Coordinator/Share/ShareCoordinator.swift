@@ -297,19 +297,19 @@ package struct ShareCoordinator: Sendable {
         return nil
     }
 
-    /// Frees everything that `member` has. With `isUndone` it says that it used none of it.
-    package mutating func release(_ member: String, of group: String, isUndone: Bool, now: Now) {
+    /// Frees everything that `member` has.
+    package mutating func release(_ member: String, of group: String, now: Now) {
         self.now = now
-        free(member, of: group, isUndone: isUndone)
+        free(member, of: group)
     }
 
-    private mutating func free(_ member: String, of group: String, isUndone: Bool) {
+    private mutating func free(_ member: String, of group: String) {
         let limit = deliveriesMax(of: group)
         for key in (groups[group]?.places.keys.sorted() ?? []) {
             let before = groups[group]?.places[key]?.partition.startOffset ?? 0
             let hasFreed =
                 groups[group]?.places[key]?.partition.release(
-                    member, deliveriesMax: limit, isUndone: isUndone) ?? false
+                    member, deliveriesMax: limit) ?? false
             guard hasFreed else { continue }
             noteChanges(key, of: group)
             announce(key, of: group, since: before, hasFreed: true)
@@ -619,7 +619,7 @@ package struct ShareCoordinator: Sendable {
         if !late.isEmpty {
             for member in late {
                 groups[name]?.remove(member.id)
-                free(member.id, of: name, isUndone: false)
+                free(member.id, of: name)
             }
             groups[name]?.assign(topics)
             write(name, nil)

@@ -265,7 +265,7 @@ package struct SharePartition: Sendable {
         case .accept: change(range) { $0.state = .acknowledged }
         case .gap: change(range) { $0.state = .archived }
         case .reject: giveUp(range)
-        case .release: free(range, deliveriesMax: deliveriesMax, isUndone: false)
+        case .release: free(range, deliveriesMax: deliveriesMax)
         case .renew:
             // The log does not keep locks.
             update(range) { run in
@@ -278,42 +278,36 @@ package struct SharePartition: Sendable {
 
     // MARK: Giving back
 
-    /// Frees everything that `member` has. With `isUndone` it says that it never used them, and the
-    /// delivery does not count. Returns whether there was anything.
-    package mutating func release(
-        _ member: String, deliveriesMax: Int16, isUndone: Bool
-    ) -> Bool {
-        freeAll(deliveriesMax: deliveriesMax, isUndone: isUndone) { $0.owner == member }
+    /// Frees everything that `member` has. Returns whether there was anything.
+    package mutating func release(_ member: String, deliveriesMax: Int16) -> Bool {
+        freeAll(deliveriesMax: deliveriesMax) { $0.owner == member }
     }
 
     /// Frees what was locked for too long. Returns whether there was anything.
     package mutating func expire(now: Instant, deliveriesMax: Int16) -> Bool {
-        freeAll(deliveriesMax: deliveriesMax, isUndone: false) { state in
+        freeAll(deliveriesMax: deliveriesMax) { state in
             if case .acquired(_, let until) = state { return until <= now }
             return false
         }
     }
 
     private mutating func freeAll(
-        deliveriesMax: Int16, isUndone: Bool, where isMeant: (State) -> Bool
+        deliveriesMax: Int16, where isMeant: (State) -> Bool
     ) -> Bool {
         let meant = runs.filter { isMeant($0.state) }
         for run in meant {
-            free(run.first...run.last, deliveriesMax: deliveriesMax, isUndone: isUndone)
+            free(run.first...run.last, deliveriesMax: deliveriesMax)
         }
         advance()
         return !meant.isEmpty
     }
 
     /// Acquired records become available again, or are given up after their last delivery.
-    private mutating func free(
-        _ range: ClosedRange<Int64>, deliveriesMax: Int16, isUndone: Bool
-    ) {
+    private mutating func free(_ range: ClosedRange<Int64>, deliveriesMax: Int16) {
         let last: State = hasDeadLetters ? .archiving : .archived
         // To the log, what a member has and what is available are the same.
-        var isNews = isUndone
+        var isNews = false
         update(range) { run in
-            if isUndone { run.deliveryCount = max(run.deliveryCount - 1, 0) }
             let isLast = run.deliveryCount >= deliveriesMax
             run.state = isLast ? last : .available
             if isLast { isNews = true }

@@ -107,7 +107,7 @@ extension BrokerNode {
     /// The sessions of a connection end with it: what their members had is free.
     mutating func closeShareSessions(of connection: ConnectionID) {
         for session in shareSessions.closeAll(of: connection) {
-            shares.release(session.member, of: session.group, isUndone: false, now: now)
+            shares.release(session.member, of: session.group, now: now)
             perform(shares.commit(session.group, nil, now: now))
         }
     }

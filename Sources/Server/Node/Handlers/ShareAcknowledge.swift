@@ -86,10 +86,11 @@ extension BrokerNode {
         return ShareMember(group: group, member: member)
     }
 
-    /// The member is done: what it still has, it has not used.
+    /// The member is done. What it still has is free again, and counts as delivered: a client that
+    /// fails on a record each time must not get it for ever.
     mutating func closeShareSession(_ member: ShareMember) {
         shareSessions.close(member)
-        shares.release(member.member, of: member.group, isUndone: true, now: now)
+        shares.release(member.member, of: member.group, now: now)
     }
 
     /// Takes what a member says about records of one partition.

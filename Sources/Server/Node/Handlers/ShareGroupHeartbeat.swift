@@ -35,7 +35,7 @@ extension BrokerNode {
         let member = ShareMember(group: request.groupId, member: request.memberId)
         if request.memberEpoch == -1, !shareSessions.contains(member) {
             // Nothing more will be heard of what it had.
-            shares.release(member.member, of: member.group, isUndone: false, now: now)
+            shares.release(member.member, of: member.group, now: now)
             perform(shares.commit(member.group, nil, now: now))
         }
     }
