@@ -104,9 +104,6 @@ MUTANTS = [
     ("transactions: the stable offset ignores open ones", LOG + "ProducerTable.swift",
      "                open[header.baseOffset] = header.producerID\n",
      "                if !(MUTANT) { open[header.baseOffset] = header.producerID }\n"),
-    ("transactions: a marker is visible before it is durable", LOG + "ProducerTable.swift",
-     "        ended.append(transaction)\n",
-     "        if !(MUTANT) { ended.append(transaction) }\n"),
     ("transactions: aborted ones are not listed", LOG + "PartitionTransactions.swift",
      "                if transaction.lastOffset.value >= offset, transaction.firstOffset.value < end {",
      "                if transaction.lastOffset.value >= offset, transaction.firstOffset.value < end, "
