@@ -324,11 +324,7 @@ struct GroupSimulation {
     }
 
     private mutating func compact() {
-        var last: [Bytes: Int] = [:]
-        for (index, record) in durable.enumerated() { last[record.key] = index }
-        durable = durable.enumerated().filter { index, record in
-            last[record.key] == index && record.value != nil
-        }.map(\.element)
+        durable = durable.compacted()
         result.cleanings += 1
     }
 

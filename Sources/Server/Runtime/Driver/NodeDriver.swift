@@ -553,15 +553,15 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private func deliver(_ connection: Connection) {
         var seen = effects.count
         var answerBytes = 0
-        for _ in 0..<settings.requestsPerRound where answerBytes < settings.answerBytesPerRound {
-            guard let request = connection.nextRequest() else { break }
-            if measuresRequests {
-                let began = SystemClock.monotonic
-                accept(.request(connection.id, request))
+        for _ in 0..<settings.requestsPerRound {
+            guard answerBytes < settings.answerBytesPerRound,
+                let request = connection.nextRequest()
+            else { break }
+            let began = measuresRequests ? SystemClock.monotonic : nil
+            accept(.request(connection.id, request))
+            if let began {
                 machine.requestTook(
                     SystemClock.monotonic - began, of: connection.id, now: now, into: &effects)
-            } else {
-                accept(.request(connection.id, request))
             }
             while seen < effects.count {
                 answerBytes += effects[seen].answerBytes
