@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from conftest import WEIR, new_server, remove, weir
-from test_security import PASSWORD, Secured
+from security_setup import PASSWORD, Secured
 
 ENVIRONMENT = {**os.environ, "SWIFT_BACKTRACE": "enable=no", "NO_COLOR": "1"}
 

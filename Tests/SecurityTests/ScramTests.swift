@@ -25,6 +25,8 @@ struct ScramClient {
     var user = "user"
     var password = "pencil"
     var nonce = "clientnonce"
+    /// What is put in front of the nonce of the last message.
+    var noncePrefix = ""
 
     var first: String { "n,,n=\(user),r=\(nonce)" }
 
@@ -35,7 +37,7 @@ struct ScramClient {
             iterations: Int32(fields[2]) ?? 1)
         let clientKey = mechanism.digest.authenticate(Bytes(utf8: "Client Key"), key: salted)
         let bare = first.dropFirst(3)
-        let withoutProof = "c=biws,r=\(fields[0])"
+        let withoutProof = "c=biws,r=\(noncePrefix)\(fields[0])"
         let signature = mechanism.digest.authenticate(
             Bytes(utf8: "\(bare),\(serverFirst),\(withoutProof)"),
             key: mechanism.digest.hash(clientKey))
@@ -86,6 +88,18 @@ struct ScramClient {
         let step = server()
         _ = step(Printed.clientFirst)
         #expect(isFailure(step(beginning + ",p=" + Printed.proof)))
+    }
+
+    /// librdkafka before 2.6.1 sends its part of the nonce twice.
+    @Test(arguments: [("", true), ("clientnonce", true), ("clientnoncE", false), ("x", false)])
+    func `the client's own part may stand in front twice`(prefix: String, isTaken: Bool) {
+        let step = server()
+        let client = ScramClient(noncePrefix: prefix)
+        guard case .challenge(let first) = step(client.first) else {
+            Issue.record("no challenge")
+            return
+        }
+        #expect(isFailure(step(client.final(after: first.text))) == !isTaken)
     }
 
     @Test func `a proof with one bit changed, cut or longer is refused`() throws {

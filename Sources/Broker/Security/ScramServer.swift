@@ -21,6 +21,7 @@ package struct ScramServer: Sendable {
     private struct Exchange: Sendable {
         var user: String
         var header: String
+        var clientNonce: String
         var nonce: String
         var credential: ScramCredential
         var isKnown: Bool
@@ -96,8 +97,9 @@ package struct ScramServer: Sendable {
         let credential = known ?? decoy
         let nonce = theirs + ours
         return Exchange(
-            user: user, header: "\(parts[0]),\(parts[1]),", nonce: String(nonce),
-            credential: credential, isKnown: known != nil, clientFirstBare: bare,
+            user: user, header: "\(parts[0]),\(parts[1]),", clientNonce: String(theirs),
+            nonce: String(nonce), credential: credential, isKnown: known != nil,
+            clientFirstBare: bare,
             serverFirst: "r=\(nonce),s=\(Base64.encode(credential.salt)),"
                 + "i=\(credential.iterations)")
     }
@@ -112,9 +114,9 @@ package struct ScramServer: Sendable {
             value("c", attributes[0]) == Base64.encode(Bytes(utf8: exchange.header))[...]
         else { throw Refusal(reason: "the last message repeats another header") }
         // The nonce binds the proof to this exchange: without it a recorded one could be replayed.
-        guard let nonce = value("r", attributes[1]),
-            areEqualInConstantTime(Bytes(utf8: String(nonce)), Bytes(utf8: exchange.nonce))
-        else { throw Refusal(reason: "the last message has another nonce") }
+        guard let nonce = value("r", attributes[1]), Self.repeats(nonce, exchange) else {
+            throw Refusal(reason: "the last message has another nonce")
+        }
         let digest = mechanism.digest
         let proof = Base64.decode(text[proofStart.upperBound...].utf8)
         let authenticated = Bytes(
@@ -135,6 +137,15 @@ package struct ScramServer: Sendable {
         let answer = digest.authenticate(authenticated, key: exchange.credential.serverKey)
         return .success(
             user: exchange.user, message: Bytes(utf8: "v=" + Base64.encode(answer)), expires: nil)
+    }
+
+    /// Whether a nonce is the exchange's. librdkafka before 2.6.1 puts its own part in front once
+    /// more; the proof covers the text as it was sent, so that is as fresh.
+    private static func repeats(_ nonce: Substring, _ exchange: Exchange) -> Bool {
+        let sent = Bytes(utf8: String(nonce))
+        return areEqualInConstantTime(sent, Bytes(utf8: exchange.nonce))
+            || areEqualInConstantTime(
+                sent, Bytes(utf8: exchange.clientNonce + exchange.nonce))
     }
 
     /// The part behind `name=`.
