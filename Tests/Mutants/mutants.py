@@ -44,6 +44,13 @@ MUTANTS = [
      "for run in queued { try files[run.fileIndex].file.write(run.pieces, at: run.position) }",
      "for run in queued {\n            do { try files[run.fileIndex].file.write(run.pieces, at: "
      "run.position) } catch { if !(MUTANT) { throw error } }\n        }"),
+    # Checkpoints
+    ("checkpoint: partitions that changed are left out", LOG + "LogStoreMaintenance.swift",
+     "if logs[slot].isCheckpointed { continue }",
+     "if logs[slot].isCheckpointed || (MUTANT && slot % 2 == 1) { continue }"),
+    ("checkpoint: what was encoded before is written again", LOG + "PartitionLog.swift",
+     "didSet { encodedCheckpoint = nil }",
+     "didSet { if !(MUTANT) { encodedCheckpoint = nil } }"),
     # Appends and segments
     ("append: offsets overlap by one", LOG + "PartitionLog.swift",
      "        logEnd = header.lastOffset + 1\n        if epochs.latest",

@@ -158,6 +158,8 @@ extension LogStore {
         for slot in logs.indices {
             logs[slot].producers.removeExpired(before: expiry)
             try writeIndexes(slot)
+            logs[slot].candidate = nil
+            if logs[slot].isCheckpointed { continue }
             try writeAborted(slot)
             if logs[slot].unwrittenBytes > 0 { writes.append(logs[slot].number) }
             for segment in logs[slot].segments where segment.syncedBytes < segment.bytes {
@@ -234,20 +236,21 @@ extension LogStore {
     private mutating func finishCheckpoint(_ now: Now) throws(StorageFailure) {
         guard let run = checkpointRun else { return }
         let olderReplayFrom = replayFrom
-        var older: [PartitionCheckpoint] = []
+        var older: [(slot: Int, checkpoint: PartitionCheckpoint)] = []
         for slot in logs.indices {
-            older.append(logs[slot].checkpointed)
-            if let candidate = logs[slot].candidate { logs[slot].checkpointed = candidate }
+            guard let candidate = logs[slot].candidate else { continue }
+            older.append((slot, logs[slot].checkpointed))
+            logs[slot].checkpointed = candidate
         }
         replayFrom = run.replayFrom
         do {
             try writeCheckpoint()
         } catch {
             replayFrom = olderReplayFrom
-            for slot in logs.indices { logs[slot].checkpointed = older[slot] }
+            for (slot, checkpoint) in older { logs[slot].checkpointed = checkpoint }
             throw error
         }
-        for slot in logs.indices { logs[slot].candidate = nil }
+        for (slot, _) in older { logs[slot].candidate = nil }
         checkpointRun = nil
         journal.release(below: replayFrom)
         countCheckpoint()
@@ -287,9 +290,7 @@ extension LogStore {
         var checkpoint = StoreCheckpoint(identity: journal.identity)
         checkpoint.replayFrom = replayFrom
         checkpoint.nextNumber = nextNumber
-        checkpoint.partitions = logs.map(\.checkpointed)
-            .sorted { $0.topicPartition < $1.topicPartition }
-        let content = checkpoint.encoded()
+        let content = checkpoint.encoded(around: logs.indices.map { logs[$0].checkpointBytes() })
         let temporary = StoreCheckpoint.path + ".tmp"
         if disk.exists(temporary) { try disk.remove(temporary) }
         let file = try disk.create(temporary)

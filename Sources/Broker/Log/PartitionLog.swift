@@ -39,7 +39,11 @@ struct PartitionLog: Sendable {
     /// Names in the directory that are not durable yet.
     var directoryIsDirty = false
     /// What the checkpoint on disk says of this partition.
-    var checkpointed: PartitionCheckpoint
+    var checkpointed: PartitionCheckpoint {
+        didSet { encodedCheckpoint = nil }
+    }
+    /// The same as it stands in the file, unless it changed since.
+    private var encodedCheckpoint: Bytes?
     /// What the next checkpoint will say, once the segments are synced.
     var candidate: PartitionCheckpoint?
     let verifiesChecksums: Bool
@@ -94,6 +98,31 @@ struct PartitionLog: Sendable {
         checkpoint.producers = producers
         checkpoint.damage = damage
         return checkpoint
+    }
+
+    /// Whether the checkpoint on disk says all that one made now would say. Compares the values
+    /// themselves: a flag that somebody forgets to set would lose records.
+    var isCheckpointed: Bool {
+        guard unwrittenBytes == 0, !directoryIsDirty, checkpointed.end == logEnd,
+            checkpointed.logStart == logStart, checkpointed.cleanedUpTo == cleanedUpTo,
+            checkpointed.durableEnd == max(durableEnd, logEnd),
+            checkpointed.leaderEpoch == leaderEpoch, checkpointed.damage == damage,
+            checkpointed.epochs == epochs.entries,
+            checkpointed.producers.revision == producers.revision,
+            checkpointed.segments.count == segments.count
+        else { return false }
+        return segments.indices.allSatisfy {
+            segments[$0].syncedBytes >= segments[$0].bytes
+                && segments[$0].summary == checkpointed.segments[$0]
+        }
+    }
+
+    /// `checkpointed` as it stands in the file.
+    mutating func checkpointBytes() -> Bytes {
+        if let encodedCheckpoint { return encodedCheckpoint }
+        let encoded = StoreCheckpoint.encoded(checkpointed)
+        encodedCheckpoint = encoded
+        return encoded
     }
 
     // MARK: Appending
@@ -361,6 +390,13 @@ struct PartitionLog: Sendable {
         }
         if let active = segments.last {
             precondition(active.baseOffset <= logEnd, "the active segment is at the end")
+        }
+        if isCheckpointed {
+            var latest = currentCheckpoint
+            latest.durableEnd = max(durableEnd, logEnd)
+            precondition(
+                StoreCheckpoint.encoded(latest) == StoreCheckpoint.encoded(checkpointed),
+                "what is left out of a checkpoint did not change")
         }
         for index in epochs.entries.indices.dropFirst() {
             let (last, next) = (epochs.entries[index - 1], epochs.entries[index])

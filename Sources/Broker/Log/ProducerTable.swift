@@ -101,6 +101,9 @@ struct ProducerTable: Sendable {
     /// Transactions that ended, but whose marker may not be durable, in the order of their markers.
     private var ended: [EndedTransaction] = []
 
+    /// Another number after each change of what a checkpoint keeps of the table.
+    private(set) var revision: UInt64 = 0
+
     var count: Int { entries.count }
     var isEmpty: Bool { entries.isEmpty }
     var openTransactionCount: Int { open.count }
@@ -207,6 +210,7 @@ struct ProducerTable: Sendable {
         _ header: BatchHeader, marker: TransactionMarker?, now: Int64
     ) -> EndedTransaction? {
         guard header.producerID >= 0 else { return nil }
+        revision += 1
         let fresh = ProducerEntry(epoch: header.producerEpoch, lastTimestamp: now)
         var entry = entries[header.producerID] ?? fresh
         if entry.epoch != header.producerEpoch { entry.raiseEpoch(to: header.producerEpoch) }
@@ -256,6 +260,7 @@ struct ProducerTable: Sendable {
 
     /// Puts back an entry read from a checkpoint.
     mutating func restore(_ producerID: Int64, _ entry: ProducerEntry) {
+        revision += 1
         entries[producerID] = entry
         if entry.isInTransaction { open[entry.transactionStart] = producerID }
     }
@@ -274,10 +279,15 @@ struct ProducerTable: Sendable {
     private mutating func removeAll(where isGone: (ProducerEntry) -> Bool) {
         func goes(_ entry: ProducerEntry) -> Bool { !entry.isInTransaction && isGone(entry) }
         guard entries.contains(where: { goes($0.value) }) else { return }
+        revision += 1
         entries = entries.filter { !goes($0.value) }
     }
 
-    mutating func removeAll() { self = ProducerTable() }
+    mutating func removeAll() {
+        let next = revision + 1
+        self = ProducerTable()
+        revision = next
+    }
 
     /// In ascending order of id.
     var sorted: [(producerID: Int64, entry: ProducerEntry)] {

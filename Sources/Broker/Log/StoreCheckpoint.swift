@@ -42,6 +42,9 @@ struct SegmentSummary: Hashable, Sendable {
 
 /// What is known to be durable of one partition without its journal frames.
 struct PartitionCheckpoint: Sendable {
+    /// Its fields with an empty name and no segments, leader epochs, producers or damage.
+    static let bytesMin = 77
+
     var topicPartition: TopicPartition
     var topicID: UUID128
     var number: UInt32
@@ -60,8 +63,6 @@ struct StoreCheckpoint: Sendable {
     static let path = "log.checkpoint"
     private static let magic: UInt64 = 0x5745_4952_434B_5054
     private static let version: Int32 = 2
-    /// A partition with an empty name and no segments, leader epochs, producers or damage.
-    private static let partitionBytesMin = 77
 
     var identity: UInt64
     var replayFrom: UInt64 = 1
@@ -71,16 +72,18 @@ struct StoreCheckpoint: Sendable {
 
     init(identity: UInt64) { self.identity = identity }
 
-    func encoded() -> Bytes {
-        var writer = ByteWriter(capacity: 64 + partitions.count * 160)
+    /// The file around partitions that are encoded already: `partitions` of this value are not
+    /// looked at.
+    func encoded(around encoded: [Bytes]) -> Bytes {
+        var writer = ByteWriter(capacity: 64 + encoded.reduce(0) { $0 + $1.count })
         writer.int64(Int64(bitPattern: Self.magic))
         writer.int32(Self.version)
         writer.int64(Int64(bitPattern: identity))
         writer.int64(Int64(bitPattern: replayFrom))
         writer.int64(Int64(bitPattern: nextGeneration))
         writer.uint32(nextNumber)
-        writer.int32(Int32(partitions.count))
-        for partition in partitions { Self.write(partition, &writer) }
+        writer.int32(Int32(encoded.count))
+        for partition in encoded { writer.bytes(partition) }
         writer.uint32(writer.crc32c(from: 0))
         return writer.finish()
     }
@@ -88,6 +91,13 @@ struct StoreCheckpoint: Sendable {
     private static func write(_ text: String, _ writer: inout ByteWriter) {
         writer.int32(Int32(text.utf8.count))
         writer.utf8(text)
+    }
+
+    /// One partition as it stands in the file.
+    static func encoded(_ partition: PartitionCheckpoint) -> Bytes {
+        var writer = ByteWriter(capacity: 192)
+        write(partition, &writer)
+        return writer.finish()
     }
 
     private static func write(_ partition: PartitionCheckpoint, _ writer: inout ByteWriter) {
@@ -174,7 +184,7 @@ struct StoreCheckpoint: Sendable {
         nextGeneration = UInt64(bitPattern: try reader.int64())
         nextNumber = try reader.uint32()
         let count = try reader.checkedCount(
-            Int(try reader.int32()), minimumBytes: Self.partitionBytesMin, what: "partitions")
+            Int(try reader.int32()), minimumBytes: PartitionCheckpoint.bytesMin, what: "partitions")
         partitions.reserveCapacity(count)
         for _ in 0..<count { partitions.append(try Self.partition(&reader)) }
     }
