@@ -193,7 +193,6 @@ extension LogStore {
                 forgetSpaceLeft()
             }
             logs[slot].segments[index].unloadIndex()
-            logs[slot].directoryIsDirty = true
         }
     }
 
@@ -433,7 +432,6 @@ extension LogStore {
             guard logs[slot].segments[last].index.isComplete else { continue }
             do {
                 try logs[slot].segments[last].writeIndex(disk: disk)
-                logs[slot].directoryIsDirty = true
             } catch .noSpace {
                 continue
             }

@@ -216,8 +216,8 @@ struct Segment: Sendable {
             times: try disk.contents(path(".timeindex")), checksum: checksum)
     }
 
-    /// Writes the index files, when the index is complete, and makes them durable. The directory
-    /// is synced by the checkpoint.
+    /// Writes the index files, when the index is complete. They are not synced: the checkpoint has
+    /// their checksum, and what a power loss takes is built again from the batches.
     mutating func writeIndex(disk: any Disk) throws(StorageFailure) {
         guard index.isComplete, indexChecksum == nil else { return }
         let offsets = index.encodedOffsets()
@@ -228,7 +228,6 @@ struct Segment: Sendable {
             defer { file.close() }
             try file.truncate(to: 0)
             try file.write([content], at: 0)
-            try file.sync()
         }
         indexChecksum = SegmentIndex.checksum(offsets: offsets, times: times)
     }
