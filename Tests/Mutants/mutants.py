@@ -51,6 +51,10 @@ MUTANTS = [
     ("checkpoint: what was encoded before is written again", LOG + "PartitionLog.swift",
      "didSet { encodedCheckpoint = nil }",
      "didSet { if !(MUTANT) { encodedCheckpoint = nil } }"),
+    ("checkpoint: a directory counts as synced when the run begins", LOG + "LogStoreMaintenance.swift",
+     "if logs[slot].directoryIsDirty { directories.append(logs[slot].number) }",
+     "if logs[slot].directoryIsDirty {\n                directories.append(logs[slot].number)\n"
+     "                if MUTANT { logs[slot].directoryIsDirty = false }\n            }"),
     # Appends and segments
     ("append: offsets overlap by one", LOG + "PartitionLog.swift",
      "        logEnd = header.lastOffset + 1\n        if epochs.latest",

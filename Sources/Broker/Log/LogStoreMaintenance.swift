@@ -168,10 +168,7 @@ extension LogStore {
                         number: logs[slot].number, baseOffset: segment.baseOffset,
                         bytes: segment.bytes))
             }
-            if logs[slot].directoryIsDirty {
-                logs[slot].directoryIsDirty = false
-                directories.append(logs[slot].number)
-            }
+            if logs[slot].directoryIsDirty { directories.append(logs[slot].number) }
             var candidate = logs[slot].currentCheckpoint
             // True once the segments are synced, which is before anybody reads this.
             candidate.durableEnd = max(candidate.durableEnd, candidate.end)
@@ -216,6 +213,8 @@ extension LogStore {
         guard let number = checkpointRun?.nextDirectory else { return false }
         if let slot = slotsByNumber[number] {
             try syncDirectory(of: logs[slot])
+            // Not before: a run that is given up must not have forgotten what it did not sync.
+            logs[slot].directoryIsDirty = false
         }
         checkpointRun?.directoryIsDone()
         return true
