@@ -78,9 +78,12 @@ let everythingBelowNode = [
 let server: [Target] = [
     cShim("CMicrohttpd", in: "Server/CMicrohttpd", links: ["microhttpd"]),
     cShim("CEdit", in: "Server/CEdit", links: ["edit"]),
+    cShim("CCurl", in: "Server/CCurl", links: ["curl"]),
+    room("ObjectStores", in: "Server/ObjectStores", uses: ["Base", "Crypto", "CCurl"]),
     room("Node", in: "Server/Node", uses: everythingBelowNode),
     room(
-        "Runtime", in: "Server/Runtime", uses: ["Node", "CPlatform", "TLS"] + everythingBelowNode),
+        "Runtime", in: "Server/Runtime",
+        uses: ["Node", "CPlatform", "TLS", "ObjectStores"] + everythingBelowNode),
     room("Simulator", in: "Server/Simulator", uses: ["Node"] + everythingBelowNode),
     room(
         "Surfaces", in: "Server/Surfaces",
@@ -90,7 +93,7 @@ let server: [Target] = [
         name: "weir",
         dependencies: [
             "Base", "Compression", "WireProtocol", "WeirClient", "Log", "Node", "Runtime",
-            "Simulator",
+            "Simulator", "ObjectStores",
             "Surfaces", "Connectors",
             "CEdit", "CPlatform", "SQL", "Engine", "Columns", "Catalog", "Streams", "Delta",
             "Parquet",
@@ -118,6 +121,7 @@ let testTargets: [Target] = [
     tests("Runtime", uses: ["Node", "WeirClient"] + everythingBelowNode),
     tests("Simulator", uses: ["Node"] + everythingBelowNode),
     tests("Surfaces", uses: ["Node"] + everythingBelowNode),
+    tests("ObjectStores", uses: ["Base", "Crypto"]),
 ]
 
 /// Fuzz targets have no `main` of their own, so they would break an ordinary build.

@@ -13,6 +13,8 @@ struct PlatformSettings: Sendable {
     var kafka: HostPort
     var http: HostPort
     var server = ServerSettings()
+    /// `s3://bucket/prefix`; nil for the data directory.
+    var lake: String?
     /// The topic that the event gateway appends to.
     var gatewayTopic = "topic_app_events"
 }
@@ -45,7 +47,9 @@ final class Platform: Sendable {
         self.scheduler = scheduler
         do throws(Problem) {
             let lake = try Lakehouse(
-                port: broker.port, store: LocalObjectStore(disk: broker.disk, root: "lake"),
+                port: broker.port,
+                store: try lakeStore(
+                    at: settings.lake, disk: broker.disk, settings: settings.server.objects),
                 host: ScheduledJobs(scheduler), random: systemRandom(),
                 diagnostics: diagnostics, clock: { SystemClock.now }, observer: observer)
             self.lake = lake

@@ -32,12 +32,17 @@ let serveCommands: [RegisteredCommand] = [
                     "Where HTTP listens: gateway, tables, SQL, metrics; port 0 = any free one",
                     fallback: "localhost:8888", readsEnvironment: true),
                 FlagSpec(
+                    "lake", value: "s3://BUCKET/PREFIX",
+                    "Where tables are kept, instead of in the data directory",
+                    readsEnvironment: true),
+                FlagSpec(
                     "verbose", "v", "Reports details as well", readsEnvironment: true),
             ],
             examples: [
                 ("weir serve", "serves this machine, data in ./weir-data"),
                 ("weir serve --data /srv/weir --kafka '*:9092'", "serves every network"),
                 ("weir serve --config server.properties", "takes the settings of a file"),
+                ("weir serve --lake s3://lake/tables", "keeps tables in a bucket"),
             ],
             takesSettings: true),
         run: serve)
@@ -75,7 +80,9 @@ private func serve(_ context: CommandContext) throws(Problem) -> ExitCode {
     let http = try HostPort(
         parsing: context.invocation.string("http") ?? "localhost:8888", defaultPort: 8888)
     let platform = try Platform(
-        PlatformSettings(dataDirectory: data, kafka: address, http: http, server: settings),
+        PlatformSettings(
+            dataDirectory: data, kafka: address, http: http, server: settings,
+            lake: context.invocation.string("lake")),
         diagnostics: diagnostics)
     announce(
         context, data: data, address, http, platform, named: !settings.security.listeners.isEmpty,

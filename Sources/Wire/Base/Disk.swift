@@ -16,6 +16,8 @@ package enum StorageFailure: Error, Equatable, Sendable {
     case corrupt(path: String, position: Int64, detail: String)
     /// Another process owns this data directory.
     case locked(path: String)
+    /// A service that keeps objects refused, or did not answer.
+    case remote(operation: String, path: String, detail: String)
 }
 
 extension StorageFailure: CustomStringConvertible {
@@ -29,6 +31,8 @@ extension StorageFailure: CustomStringConvertible {
         case .corrupt(let path, let position, let detail):
             "\(path) is damaged at position \(position): \(detail)"
         case .locked(let path): "\(path) is in use by another process"
+        case .remote(let operation, let path, let detail):
+            "\(operation) of \(path) failed: \(detail)"
         }
     }
 }

@@ -2,6 +2,7 @@ import Base
 import Coordinator
 import Log
 import Node
+import ObjectStores
 
 /// Everything that can be set when a server starts, under its published name where Apache Kafka has
 /// one. One table gives parsing, checking and the list in the documentation.
@@ -9,6 +10,8 @@ package struct ServerSettings: Sendable {
     package var node = NodeConfiguration()
     package var driver = DriverSettings()
     package var security = SecuritySettings()
+    /// How a bucket is reached, when tables are in one.
+    package var objects = S3Settings()
     /// Threads for queries and tables.
     package var workers = SystemThread.processorCount
 
@@ -285,6 +288,33 @@ package struct ServerSettings: Sendable {
             "transactional.id.expiration.ms", 1...31_536_000_000,
             "how long a silent transactional id is remembered"
         ) { $1.node.transactions.idExpiration = .milliseconds($0) },
+        Setting(
+            name: "s3.ca.location",
+            text: "a PEM file of authorities that the bucket's service may have"
+        ) { value, settings in
+            settings.objects.authorities = value.isEmpty ? nil : value
+            return nil
+        },
+        Setting(
+            name: "s3.endpoint.url", text: "the service that has the bucket, if it is not Amazon's"
+        ) { value, settings in
+            guard value.hasPrefix("http://") || value.hasPrefix("https://") else {
+                return "http://host:port or https://host:port"
+            }
+            settings.objects.endpoint = value
+            return nil
+        },
+        flag("s3.path.style.access", "the bucket is in the path and not in the host's name") {
+            $1.objects.usesPathStyle = $0
+        },
+        Setting(name: "s3.region", text: "the region that requests are signed for") {
+            value, settings in
+            let isName =
+                !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }
+            guard isName else { return "the name of a region, for example eu-central-1" }
+            settings.objects.region = value
+            return nil
+        },
         whole("socket.request.max.bytes", 1024...1_073_741_824, "the largest request") {
             $1.driver.requestBytes = Int($0)
         },

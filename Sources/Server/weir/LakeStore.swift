@@ -1,0 +1,79 @@
+// Where tables are kept: below the data directory, or in a bucket.
+
+import Base
+import Glibc
+import ObjectStores
+import Runtime
+
+/// The store of the tables of one data directory. The place is written down in it, because a server
+/// that looked for its tables in another place would find none and fill new ones from the topics'
+/// beginning.
+func lakeStore(
+    at url: String?, disk: any Disk, settings: S3Settings
+) throws(Problem) -> any ObjectStore {
+    let place = try url.map { (url) throws(Problem) in try S3Location(parsing: url).description }
+    let isNew = try isFirst(place, disk)
+    guard let place else { return LocalObjectStore(disk: disk, root: "lake") }
+    let store = try bucketStore(at: place, settings: settings)
+    do throws(StorageFailure) {
+        try store.check()
+        if isNew { try disk.replace(placeFile, with: Bytes(utf8: place)) }
+    } catch {
+        throw Problem(
+            "objects.unusable", "tables can't be kept in \(place)", notes: [error.description])
+    }
+    return store
+}
+
+/// A bucket as this process's environment says how to reach it. Asks nothing yet.
+func bucketStore(at url: String, settings: S3Settings) throws(Problem) -> S3ObjectStore {
+    let location = try S3Location(parsing: url)
+    var settings = settings
+    settings.endpoint =
+        settings.endpoint ?? environment("AWS_ENDPOINT_URL_S3") ?? environment("AWS_ENDPOINT_URL")
+    if let region = environment("AWS_REGION") ?? environment("AWS_DEFAULT_REGION"),
+        settings.region == nil
+    {
+        settings.region = region
+    }
+    _ = try credentials()
+    return S3ObjectStore(
+        location, settings: settings, transport: CurlTransport(authorities: settings.authorities),
+        random: systemRandom(), credentials: { () throws(Problem) in try credentials() },
+        clock: { SystemClock.timestamp },
+        pause: { duration in usleep(UInt32(clamping: duration.wholeNanoseconds / 1000)) })
+}
+
+/// Asked for each request, so that a file that another program renews is read again.
+private func credentials() throws(Problem) -> S3Credentials {
+    try S3Credentials.find(
+        environment: environment,
+        sharedFile: {
+            let home = environment("HOME").map { $0 + "/.aws/credentials" }
+            guard let path = environment("AWS_SHARED_CREDENTIALS_FILE") ?? home else { return nil }
+            return (try? readFile(path))?.validText
+        })
+}
+
+private let placeFile = "lake.location"
+
+/// Whether the place is to be written down; throws when another one was.
+private func isFirst(_ place: String?, _ disk: any Disk) throws(Problem) -> Bool {
+    let now = place ?? "lake"
+    var before: String?
+    do throws(StorageFailure) {
+        if disk.exists(placeFile) {
+            before = try disk.contents(placeFile).text
+        } else if try !disk.list("lake").isEmpty {
+            before = "lake"
+        }
+    } catch {
+        throw Problem("storage.failed", "\(placeFile) can't be used: \(error)")
+    }
+    guard let before else { return place != nil }
+    if before == now { return false }
+    throw Problem(
+        "objects.moved", "the tables of this data directory are in \(before), not in \(now)",
+        hint: "start with the --lake of before; to move the tables, copy them and change the file "
+            + "\(placeFile) of the data directory")
+}
