@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Log
 import Node
 import Runtime
@@ -101,8 +102,14 @@ struct EchoMachine: EventMachine {
 final class FakeFile: DiskFile {
     let syncs = Atomic<Int>(0)
     let failure: StorageFailure?
+    let syncMicroseconds: UInt32
+    /// The threads on which it was synced, in order.
+    let syncThreads = Mutex<[pthread_t]>([])
 
-    init(failure: StorageFailure? = nil) { self.failure = failure }
+    init(failure: StorageFailure? = nil, syncMicroseconds: UInt32 = 0) {
+        self.failure = failure
+        self.syncMicroseconds = syncMicroseconds
+    }
 
     var size: Int64 { 0 }
     func read(at position: Int64, count: Int) throws(StorageFailure) -> Bytes { .empty }
@@ -110,6 +117,8 @@ final class FakeFile: DiskFile {
     func truncate(to size: Int64) throws(StorageFailure) {}
     func sync() throws(StorageFailure) {
         syncs.add(1, ordering: .relaxed)
+        syncThreads.withLock { $0.append(pthread_self()) }
+        if syncMicroseconds > 0 { usleep(syncMicroseconds) }
         if let failure { throw failure }
     }
     func close() { isClosed.store(true, ordering: .relaxed) }

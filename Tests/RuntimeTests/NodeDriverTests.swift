@@ -1,6 +1,6 @@
 import Base
 import Node
-import Runtime
+@testable import Runtime
 import Synchronization
 import Testing
 
@@ -23,6 +23,38 @@ import Testing
         #expect(try client.receiveFrame().text == "abc")
         #expect(try client.receiveFrame().text == "d")
         #expect(running.stop() == .stopped)
+    }
+
+    @Test func `a request that is alone is synced on the loop where syncs are quick`() throws {
+        let file = FakeFile()
+        let running = try RunningDriver(file: file)
+        let client = try running.connect()
+        for number in 0..<20 { #expect(try client.call("sync \(number)") == "sync \(number)") }
+        #expect(running.stop() == .stopped)
+        let threads = file.syncThreads.withLock { $0 }
+        #expect(threads.count == 20)
+        // The first tells how quick they are. A test machine may be busy for a while, not always.
+        #expect(threads.contains { $0 != threads[0] })
+    }
+
+    @Test func `slow syncs never hold up the loop`() throws {
+        let file = FakeFile(syncMicroseconds: 2000)
+        let running = try RunningDriver(file: file)
+        let client = try running.connect()
+        for number in 0..<10 { #expect(try client.call("sync \(number)") == "sync \(number)") }
+        #expect(running.stop() == .stopped)
+        #expect(Set(file.syncThreads.withLock { $0 }).count == 1)
+    }
+
+    @Test func `one slow sync is remembered for a while`() throws {
+        var pace = SyncPace()
+        #expect(!pace.isQuick, "nothing is known before the first")
+        pace.note(.microseconds(100))
+        #expect(pace.isQuick)
+        pace.note(.milliseconds(10))
+        #expect(!pace.isQuick)
+        for _ in 0..<40 { pace.note(.microseconds(100)) }
+        #expect(pace.isQuick)
     }
 
     @Test func `pipelined requests are answered in order`() throws {

@@ -11,7 +11,7 @@ package final class CommandPort: Sendable {
 
     enum Message: Sendable {
         case command(NodeCommand, Completion)
-        case synced(SyncTicketResult)
+        case synced(SyncTicketResult, ofJournal: Bool)
         /// New sessions use this context.
         case replaceTLS(TLSContext)
         case stop

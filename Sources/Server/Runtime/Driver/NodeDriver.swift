@@ -10,6 +10,7 @@
 import Base
 import CPlatform
 import Glibc
+import Log
 import Node
 import TLS
 
@@ -51,6 +52,9 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private var commands: [UInt64: CommandPort.Completion] = [:]
     private var nextCommand: UInt64 = 1
     private var syncsRunning = 0
+    private var syncPace = SyncPace()
+    /// Requests that went into the machine in this round.
+    private var requestsInRound = 0
     private var wakeAt = Instant.distantFuture
     /// Connections that are read again at some moment.
     private var paused = DeadlineQueue<UInt64>()
@@ -81,8 +85,10 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         epoll = weir_epoll_create()
         if epoll < 0 { throw Problem("system.descriptors", "no epoll: \(describe(epoll))") }
         door = Door(settings: settings, diagnostics: diagnostics)
-        syncer = JournalSyncer(name: "weir-sync") { port.post(.synced($0)) }
-        segmentSyncer = JournalSyncer(name: "weir-segments") { port.post(.synced($0)) }
+        syncer = JournalSyncer(name: "weir-sync") { port.post(.synced($0, ofJournal: true)) }
+        segmentSyncer = JournalSyncer(name: "weir-segments") {
+            port.post(.synced($0, ofJournal: false))
+        }
         var code = weir_epoll_add(
             epoll, port.wakeDescriptor, UInt32(WEIR_EPOLL_IN), Mark.mail)
         if code == 0 { code = watchListeners() }
@@ -124,6 +130,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             let count = weir_epoll_wait(epoll, &events, 256, timeoutMilliseconds())
             now = SystemClock.now
             measuresRequests = machine.measuresRequests
+            requestsInRound = 0
             // Taken in every round, not only when the event is there: it is one mutex, and mail
             // that came meanwhile shares this round.
             takeMail()
@@ -200,8 +207,9 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
                 nextCommand += 1
                 commands[id] = completion
                 accept(.command(CommandID(id), command))
-            case .synced(let result):
+            case .synced(let result, let ofJournal):
                 syncsRunning -= 1
+                if ofJournal { syncPace.note(result.took) }
                 accept(.journalSynced(result.ticket, failure: result.failure))
             case .replaceTLS(let context):
                 for place in doors.indices where doors[place].tls != nil {
@@ -277,9 +285,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             door.complain("closing \(connection.peer): \(reason)", now: now.monotonic)
             connection.closing = reason
             markDirty(connection)
-        case .syncJournal(let ticket, let file):
-            syncsRunning += 1
-            syncer.sync(ticket, file)
+        case .syncJournal(let ticket, let file): syncJournal(ticket, file)
         case .syncSegment(let ticket, let file):
             syncsRunning += 1
             segmentSyncer.sync(ticket, file)
@@ -290,6 +296,21 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             commands.removeValue(forKey: id.value)?(result)
         case .halt(let problem): halted = problem
         }
+    }
+
+    /// A request that is alone gets its sync here: with nobody to share it with, the two changes of
+    /// thread would only cost time.
+    private func syncJournal(_ ticket: SyncTicket, _ file: any DiskFile) {
+        let isAlone = requestsInRound == 1 && syncsRunning == 0 && backlogged.isEmpty
+        guard isAlone, syncPace.isQuick else {
+            syncsRunning += 1
+            syncer.sync(ticket, file)
+            return
+        }
+        let result = SyncTicketResult(syncing: file, for: ticket)
+        syncPace.note(result.took)
+        now = SystemClock.now
+        accept(.journalSynced(result.ticket, failure: result.failure))
     }
 
     private func markDirty(_ connection: Connection) {
@@ -558,6 +579,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
                 let request = connection.nextRequest()
             else { break }
             let began = measuresRequests ? SystemClock.monotonic : nil
+            requestsInRound += 1
             accept(.request(connection.id, request))
             if let began {
                 machine.requestTook(
