@@ -173,7 +173,7 @@ struct DeltaAppenderTests {
         let table = memoryTable()
         let schema = TableSchema([Field("id", .int64, isNullable: false)])
         try table.create(schema, random: &random, now: start)
-        #expect(throws: DeltaFailure.invalid("column 'id' is NOT NULL, but a row has NULL there")) {
+        #expect(throws: DeltaFailure.missingValue(column: "id")) {
             _ = try table.append([batch(schema, [[.null]])], random: &random, now: later(1))
         }
         #expect(try table.snapshot().version == 0)

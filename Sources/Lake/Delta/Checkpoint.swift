@@ -106,10 +106,26 @@ struct CheckpointReader {
 
     /// Some writers keep statistics as columns only: they become the text that everybody knows.
     private static func withStatistics(_ add: JSONValue) -> JSONValue {
-        guard case .object(var members) = add, let parsed = add["stats_parsed"] else { return add }
+        guard case .object(var members) = add else { return add }
         members.removeAll { $0.key == "stats_parsed" || $0.key == "partitionValues_parsed" }
-        if add["stats"] == nil { members.append(JSONMember("stats", .string(parsed.text))) }
+        if add["stats"] == nil, let parsed = add["stats_parsed"] {
+            members.append(JSONMember("stats", .string(parsed.text)))
+        }
+        if add["partitionValues"] == nil, let parsed = add["partitionValues_parsed"]?.members {
+            let texts = parsed.map { JSONMember($0.key, $0.value.partitionText) }
+            members.append(JSONMember("partitionValues", .object(texts)))
+        }
         return .object(members)
+    }
+}
+
+extension JSONValue {
+    /// A typed partition value as the text that `partitionValues` would have.
+    fileprivate var partitionText: JSONValue {
+        switch self {
+        case .string, .null: self
+        default: .string(text)
+        }
     }
 }
 

@@ -7,13 +7,15 @@ import Parquet
 package struct DeltaAppender: Sendable {
     /// What the commit will do besides adding the files: removals, batch numbers.
     package var transaction: TableTransaction
-    private let options: ParquetWriteOptions
+    private var options: ParquetWriteOptions
     private let fileBytesMax: Int64
     private let dataChange: Bool
     private let split: PartitionSplit
     /// Columns of a batch that go into the files, and their types there.
     private let stored: [(index: Int, field: Field)]
     private let fileSchema: TableSchema
+    private let isMapped: Bool
+    private let rules: (any RowRules)?
     /// Fields whose bounds mean nothing to readers.
     private let unboundedColumns: [String]
     private var open: [OpenFile] = []
@@ -39,14 +41,35 @@ package struct DeltaAppender: Sendable {
         self.fileBytesMax = fileBytesMax
         self.dataChange = dataChange
         split = PartitionSplit(snapshot)
-        fileSchema = try metadata.schema.fileSchema(without: metadata.partitionColumns)
+        rules = try Self.rules(transaction)
+        if metadata.columnMapping == .id,
+            metadata.storedFields.contains(where: { $0.type.hasMembers })
+        {
+            throw .unsupportedFeature("columnMapping by id of nested columns", use: .write)
+        }
+        fileSchema = try metadata.fileSchema()
+        isMapped = metadata.columnMapping != .none
+        self.options.fieldIDs = metadata.fileFieldIDs
         var stored: [(index: Int, field: Field)] = []
-        for field in fileSchema.fields {
-            guard let index = snapshot.schema.index(of: field.name) else { continue }
+        for (column, field) in zip(metadata.storedFields, fileSchema.fields) {
+            guard let index = snapshot.schema.index(of: column.name) else { continue }
             stored.append((index, field))
         }
         self.stored = stored
-        unboundedColumns = snapshot.schema.fields.filter { $0.type == .json }.map(\.name)
+        unboundedColumns = snapshot.schema.fields.filter { $0.type == .json }.map {
+            metadata.physicalName(of: $0.name)
+        }
+    }
+
+    /// Who checks the rows, when the table wants it.
+    private static func rules(
+        _ transaction: TableTransaction
+    ) throws(DeltaFailure) -> (any RowRules)? {
+        guard let feature = transaction.metadata.rowRuleFeature else { return nil }
+        guard let maker = transaction.table.rulesMaker else {
+            throw .unsupportedFeature(feature, use: .write)
+        }
+        return try maker(transaction.snapshot)
     }
 
     /// Rows that are written and not committed.
@@ -59,6 +82,7 @@ package struct DeltaAppender: Sendable {
             throw .invalid(
                 "a batch of \(batch.columns.count) columns for a table of \(expected)")
         }
+        try rules?.check(batch)
         for part in split.parts(of: batch) {
             let rows = part.rows.map { batch.gather($0) } ?? batch
             try write(try fileBatch(rows), part.values, now: now)
@@ -70,9 +94,12 @@ package struct DeltaAppender: Sendable {
     private func fileBatch(_ batch: ColumnBatch) throws(DeltaFailure) -> ColumnBatch {
         var columns: [Column] = []
         for (index, field) in stored {
-            let column = batch.columns[index]
+            let given = batch.columns[index]
+            // Under column mapping the files have names of their own for members, too.
+            let column =
+                isMapped ? given.renamed(to: Self.renamedType(given.type, like: field.type)) : given
             if !field.isNullable, column.nullCount > 0 {
-                throw .invalid("column '\(field.name)' is NOT NULL, but a row has NULL there")
+                throw .missingValue(column: field.name)
             }
             do throws(DecodeFailure) {
                 guard let fitted = try column.fitted(to: field.type) else {
@@ -86,6 +113,25 @@ package struct DeltaAppender: Sendable {
             }
         }
         return ColumnBatch(columns: columns, rowCount: batch.rowCount)
+    }
+
+    /// `type` with the names of members that `wanted` has, where both are structures.
+    private static func renamedType(_ type: ColumnType, like wanted: ColumnType) -> ColumnType {
+        switch (type, wanted) {
+        case (.list(let element), .list(let like)):
+            return .list(renamedType(element, like: like))
+        case (.map(let key, let value), .map(let likeKey, let likeValue)):
+            return .map(
+                key: renamedType(key, like: likeKey), value: renamedType(value, like: likeValue))
+        case (.structure(let fields), .structure(let like)) where fields.count == like.count:
+            return .structure(
+                zip(fields, like).map { field, like in
+                    Field(
+                        like.name, renamedType(field.type, like: like.type),
+                        isNullable: field.isNullable)
+                })
+        default: return type
+        }
     }
 
     private mutating func write(

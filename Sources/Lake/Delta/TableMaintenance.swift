@@ -61,7 +61,7 @@ extension DeltaTable {
         now: Now
     ) throws(DeltaFailure) -> CleanupReport {
         let snapshot = try snapshot()
-        try TableFeatures.requireWritable(snapshot.tableProtocol, snapshot.metadata)
+        try requireWritable(snapshot.tableProtocol, snapshot.metadata)
         let kept = retention?.wholeMilliseconds ?? snapshot.metadata.tombstoneMilliseconds
         if kept < min(7 * 86_400_000, snapshot.metadata.tombstoneMilliseconds),
             !allowsShortRetention

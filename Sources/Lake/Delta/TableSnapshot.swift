@@ -40,7 +40,12 @@ package struct TableSnapshot: Sendable {
         return DeltaLimits.checkpointInterval * max(1, entries / 1000)
     }
 
-    package var totalBytes: Int64 { live.files.reduce(0) { $0 &+ $1.size } }
+    package var totalBytes: Int64 { live.byteCount }
+    /// Rows that deletion vectors take out of the files.
+    package var deletedRowCount: Int64 { live.deletedRowCount }
+    package var deletionVectorCount: Int64 { live.deletionVectorCount }
+    /// The live file with this key.
+    package func file(_ key: FileKey) -> AddFile? { live[key] }
 
     /// Rows of all files, or nil when a file does not say it.
     package var rowCount: Int64? {

@@ -45,7 +45,7 @@ package struct TableTransaction: Sendable {
         partitionValues: PartitionValues = PartitionValues(), codec: String = "snappy",
         dataChange: Bool = true, now: Now
     ) throws(DeltaFailure) -> String {
-        for column in metadata.partitionColumns
+        for column in metadata.physicalPartitionColumns
         where !partitionValues.entries.contains(where: { $0.column == column }) {
             throw .invalid("a file without a value of partition column '\(column)'")
         }
@@ -112,8 +112,8 @@ package struct TableTransaction: Sendable {
             throw .invalid("\(error)")
         }
         newProtocol = try TableFeatures.upgrade(
-            of: snapshot.tableProtocol, for: metadata.schema)
-        try TableFeatures.requireWritable(newProtocol ?? snapshot.tableProtocol, metadata)
+            of: snapshot.tableProtocol, for: metadata)
+        try table.requireWritable(newProtocol ?? snapshot.tableProtocol, metadata)
         newMetadata = metadata
     }
 
@@ -247,6 +247,7 @@ package struct TableTransaction: Sendable {
         try builder.apply(actions, version: version, timestamp: timestamp, path: table.path)
         let fresh = try builder.finish(path: table.path)
         table.remember(fresh)
+        table.writeChecksum(of: fresh, transactionID: CommitInfo(actions).transactionID)
         guard version % fresh.checkpointInterval == 0 else { return }
         do throws(DeltaFailure) {
             try table.writeCheckpoint(of: fresh)

@@ -1,0 +1,142 @@
+// Column mapping: the table's names of columns are not those in its files, so that a column can be
+// renamed or dropped without touching a file. Each column, and each member of a structure, carries
+// its file name and a number in its metadata; partition values and statistics use the file names.
+
+import Base
+import Columns
+
+/// How a column of the table is found in its files.
+package enum ColumnMappingMode: String, Sendable {
+    /// By its name.
+    case none
+    /// By the name in its metadata.
+    case name
+    /// By the number in its metadata, which the file has as its field id.
+    case id
+}
+
+extension DeltaField {
+    static let physicalNameKey = "delta.columnMapping.physicalName"
+    static let mappingIDKey = "delta.columnMapping.id"
+
+    /// The name in the files of a table with column mapping.
+    var mappedName: String { metadataValue(Self.physicalNameKey)?.stringValue ?? name }
+
+    /// The field id in the files of a table with column mapping.
+    var mappedID: Int32? {
+        metadataValue(Self.mappingIDKey)?.intValue.flatMap { Int32(exactly: $0) }
+    }
+}
+
+extension TableMetadata {
+    package var columnMapping: ColumnMappingMode {
+        configuration["delta.columnMapping.mode"].flatMap {
+            ColumnMappingMode(rawValue: $0.lowercased())
+        } ?? .none
+    }
+
+    /// The name that files, partition values and statistics have for a column at the top.
+    package func physicalName(of column: String) -> String {
+        guard columnMapping != .none, let field = schema.field(named: column) else {
+            return column
+        }
+        return field.mappedName
+    }
+
+    /// The names of the partition columns as partition values and folders have them.
+    package var physicalPartitionColumns: [String] {
+        partitionColumns.map { physicalName(of: $0) }
+    }
+
+    /// The path from a column down to a member as statistics have it.
+    package func physicalPath(of path: [String]) -> [String] {
+        guard columnMapping != .none else { return path }
+        var fields = schema.fields
+        return path.map { name in
+            guard let field = fields.first(where: { $0.name == name }) else { return name }
+            if case .structure(let members) = field.type { fields = members }
+            return field.mappedName
+        }
+    }
+
+    /// The columns of data files under their names there, those that are no partition columns.
+    package func fileSchema() throws(DeltaFailure) -> TableSchema {
+        var columns: [Field] = []
+        for field in storedFields {
+            let type = try fileType(of: field.type).storedType(column: field.name)
+            columns.append(Field(fileName(of: field), type, isNullable: field.isNullable))
+        }
+        return TableSchema(columns)
+    }
+
+    /// The field ids of `fileSchema`; empty without column mapping.
+    package var fileFieldIDs: [Int32?] {
+        columnMapping == .none ? [] : storedFields.map(\.mappedID)
+    }
+
+    /// The columns that are in data files, in the order of the table.
+    package var storedFields: [DeltaField] {
+        schema.fields.filter { !partitionColumns.contains($0.name) && $0.type != .void }
+    }
+
+    func fileName(of field: DeltaField) -> String {
+        columnMapping == .none ? field.name : field.mappedName
+    }
+
+    /// The same type with the names of the files.
+    func fileType(of type: DeltaType) -> DeltaType {
+        guard columnMapping != .none else { return type }
+        return type.renamed { $0.mappedName }
+    }
+}
+
+extension DeltaType {
+    /// The same type with other names for the members of structures.
+    func renamed(_ name: (DeltaField) -> String) -> DeltaType {
+        switch self {
+        case .structure(let members):
+            return .structure(
+                members.map { member in
+                    var renamed = member
+                    renamed.name = name(member)
+                    renamed.type = member.type.renamed(name)
+                    return renamed
+                })
+        case .list(let element, let containsNull):
+            return .list(element: element.renamed(name), containsNull: containsNull)
+        case .map(let key, let value, let containsNull):
+            return .map(
+                key: key.renamed(name), value: value.renamed(name), valueContainsNull: containsNull)
+        default: return self
+        }
+    }
+
+    /// True when a structure is the type or part of it.
+    var hasMembers: Bool {
+        switch self {
+        case .structure: true
+        case .list(let element, _): element.hasMembers
+        case .map(let key, let value, _): key.hasMembers || value.hasMembers
+        default: false
+        }
+    }
+}
+
+extension Column {
+    /// The same values under a type that differs from the own one in names of members only.
+    func renamed(to wanted: ColumnType) -> Column {
+        if type == wanted { return self }
+        let renamed: ColumnData
+        switch (wanted, data) {
+        case (.list(let element), .list(let offsets, let column)):
+            renamed = .list(offsets: offsets, element: column.renamed(to: element))
+        case (.map(let key, let value), .map(let offsets, let keys, let values)):
+            renamed = .map(
+                offsets: offsets, key: keys.renamed(to: key), value: values.renamed(to: value))
+        case (.structure(let fields), .structure(let columns)):
+            renamed = .structure(zip(columns, fields).map { $0.renamed(to: $1.type) })
+        default: renamed = data
+        }
+        return Column(type: wanted, data: renamed, validity: validity)
+    }
+}
