@@ -255,20 +255,4 @@ struct DeltaAppenderTests {
             #expect("\(error)".contains("column 'id' is text, the table says bigint"))
         }
     }
-
-    /// With WEIR_DELTA_OUT set, tables are left in that folder for other implementations to read:
-    /// see data/golden/delta/read_with_peers.py.
-    private func exportForPeers(_ table: DeltaTable, _ name: String) {
-        guard let folder = ProcessInfo.processInfo.environment["WEIR_DELTA_OUT"] else { return }
-        let target = URL(fileURLWithPath: folder).appendingPathComponent(name)
-        do {
-            try export(table.store, table.path, to: target)
-            let expected = JSONValue.array(try rows(table, try table.snapshot()))
-            try expected.text.write(
-                to: target.appendingPathComponent("expected.json"), atomically: true,
-                encoding: .utf8)
-        } catch {
-            Issue.record(error)
-        }
-    }
 }

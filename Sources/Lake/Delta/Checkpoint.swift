@@ -24,10 +24,7 @@ struct CheckpointReader {
     ]
 
     func read(_ checkpoint: CommitLog.Checkpoint) throws(DeltaFailure) -> [LogAction] {
-        var actions: [LogAction] = []
-        for file in checkpoint.files {
-            actions += file.hasSuffix(".json") ? try readLines(file) : try readRows(file)
-        }
+        let actions = try topActions(of: checkpoint)
         var all: [LogAction] = []
         for action in actions {
             guard case .other("sidecar", let body) = action else {
@@ -37,6 +34,25 @@ struct CheckpointReader {
             all += try readRows(try sidecarPath(body, of: checkpoint))
         }
         return all
+    }
+
+    /// The paths of the files in which a checkpoint's file actions are, besides its own.
+    func sidecarPaths(of checkpoint: CommitLog.Checkpoint) throws(DeltaFailure) -> [String] {
+        var paths: [String] = []
+        for case .other("sidecar", let body) in try topActions(of: checkpoint) {
+            paths.append(try sidecarPath(body, of: checkpoint))
+        }
+        return paths
+    }
+
+    private func topActions(
+        of checkpoint: CommitLog.Checkpoint
+    ) throws(DeltaFailure) -> [LogAction] {
+        var actions: [LogAction] = []
+        for file in checkpoint.files {
+            actions += file.hasSuffix(".json") ? try readLines(file) : try readRows(file)
+        }
+        return actions
     }
 
     private func sidecarPath(

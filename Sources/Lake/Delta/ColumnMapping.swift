@@ -90,7 +90,78 @@ extension TableMetadata {
     }
 }
 
+extension TableMetadata {
+    private static let maxColumnIDKey = "delta.columnMapping.maxColumnId"
+
+    /// The same columns, each with a number and a file name, when the table maps columns. Columns
+    /// that files have already, because the table did not map them before, keep their names there.
+    func assigningColumnIDs(
+        existing: TableMetadata?, random: inout Random
+    ) -> TableMetadata {
+        guard columnMapping != .none else { return self }
+        var mapped = self
+        var last = configuration[Self.maxColumnIDKey].flatMap { Int32($0) } ?? 0
+        last = max(last, schema.fields.map(\.largestMappedID).max() ?? 0)
+        let old = existing.flatMap { $0.columnMapping == .none ? $0.schema.fields : nil } ?? []
+        mapped.schema.fields = schema.fields.map { field in
+            field.assigningID(&last, old: old.first { $0.name == field.name }, &random)
+        }
+        mapped.configuration[Self.maxColumnIDKey] = String(last)
+        return mapped
+    }
+}
+
+extension DeltaField {
+    fileprivate var largestMappedID: Int32 {
+        max(mappedID ?? 0, type.members.map(\.largestMappedID).max() ?? 0)
+    }
+
+    fileprivate func assigningID(
+        _ last: inout Int32, old: DeltaField?, _ random: inout Random
+    ) -> DeltaField {
+        var field = self
+        if mappedID == nil || metadataValue(Self.physicalNameKey) == nil {
+            field.metadata.removeAll {
+                $0.key == Self.mappingIDKey || $0.key == Self.physicalNameKey
+            }
+            last += 1
+            let fileName = old == nil ? "col-\(random.uuid())" : name
+            field.metadata.append(JSONMember(Self.mappingIDKey, .int(Int64(last))))
+            field.metadata.append(JSONMember(Self.physicalNameKey, .string(fileName)))
+        }
+        let oldMembers = old?.type.members ?? []
+        field.type = type.mappingMembers { member in
+            member.assigningID(&last, old: oldMembers.first { $0.name == member.name }, &random)
+        }
+        return field
+    }
+}
+
 extension DeltaType {
+    /// The members of the structures next below.
+    fileprivate var members: [DeltaField] {
+        switch self {
+        case .structure(let members): members
+        case .list(let element, _): element.members
+        case .map(let key, let value, _): key.members + value.members
+        default: []
+        }
+    }
+
+    /// The same type with other members in the structures next below.
+    fileprivate func mappingMembers(_ change: (DeltaField) -> DeltaField) -> DeltaType {
+        switch self {
+        case .structure(let members): .structure(members.map(change))
+        case .list(let element, let containsNull):
+            .list(element: element.mappingMembers(change), containsNull: containsNull)
+        case .map(let key, let value, let containsNull):
+            .map(
+                key: key.mappingMembers(change), value: value.mappingMembers(change),
+                valueContainsNull: containsNull)
+        default: self
+        }
+    }
+
     /// The same type with other names for the members of structures.
     func renamed(_ name: (DeltaField) -> String) -> DeltaType {
         switch self {

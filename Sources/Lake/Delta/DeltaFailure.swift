@@ -28,6 +28,8 @@ package enum DeltaFailure: Error, Equatable, Sendable {
     case violation(RowCondition, row: String)
     /// A row has NULL in a column that allows none.
     case missingValue(column: String)
+    /// A change of rows names one of them twice.
+    case rowChangedTwice
     /// The caller asked for something that makes no sense for this table.
     case invalid(String)
 
@@ -40,6 +42,7 @@ package enum DeltaFailure: Error, Equatable, Sendable {
         case concurrentAppend = "files were added to what this transaction replaces"
         case concurrentDeleteRead = "files that this transaction read were removed"
         case concurrentDeleteDelete = "files that this transaction removes were removed"
+        case domainChanged = "the same settings of a subsystem were changed"
         case concurrentTransaction = "the same application committed another batch"
     }
 }
@@ -101,6 +104,10 @@ extension DeltaFailure {
                 notes: ["the condition is \(condition.expression)", "the row has \(row)"])
         case .missingValue(let column):
             Problem("23502", "column '\(column)' is NOT NULL, but a row has NULL there")
+        case .rowChangedTwice:
+            Problem(
+                "21000", "the statement changes a row a second time",
+                hint: "make sure that at most one source row matches each row of the table")
         case .invalid(let what):
             Problem("table.invalid", what)
         }

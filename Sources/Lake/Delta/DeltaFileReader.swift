@@ -52,6 +52,9 @@ package struct DeltaFileReader: Sendable {
             firstRows.append((firstRows.last ?? 0) + Int64(group.rowCount))
         }
         self.firstRows = firstRows
+        guard parquet.rowCount < 1 << RowAddress.rowBits else {
+            throw .corrupt(path: path, detail: "it has \(parquet.rowCount) rows")
+        }
         deleted = try Self.deletedRows(scan.table, file, rowCount: parquet.rowCount, path: path)
         let metadata = scan.snapshot.metadata
         var bound: [BoundColumn] = []

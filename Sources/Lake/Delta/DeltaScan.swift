@@ -12,16 +12,19 @@ package struct DeltaScan: Sendable {
     /// The files that may have matching rows.
     package let files: [AddFile]
     package let ranges: [ColumnRange]
+    /// For each of `files` its number among those that were to be read.
+    private let fileNumbers: [Int]
 
     private var fileIndex = 0
     private var rowGroup = 0
     private var open: DeltaFileReader?
 
     /// Reads `columns` (nil = all) of `snapshot`. `ranges` are conditions that all wanted rows
-    /// fulfil: they skip files and row groups, single rows have still to be checked.
+    /// fulfil: they skip files and row groups, single rows have still to be checked. `files` are
+    /// those to read (nil = all of the snapshot).
     package init(
         _ table: DeltaTable, _ snapshot: TableSnapshot, columns: [String]? = nil,
-        ranges: [ColumnRange] = []
+        ranges: [ColumnRange] = [], files: [AddFile]? = nil
     ) throws(DeltaFailure) {
         self.table = table
         self.snapshot = snapshot
@@ -34,16 +37,35 @@ package struct DeltaScan: Sendable {
             fields.append(snapshot.schema.fields[index])
         }
         schema = TableSchema(fields)
-        files = snapshot.files.filter { snapshot.mightMatch($0, ranges) }
+        var wanted: [AddFile] = []
+        var numbers: [Int] = []
+        for (number, file) in (files ?? snapshot.files).enumerated()
+        where snapshot.mightMatch(file, ranges) {
+            wanted.append(file)
+            numbers.append(number)
+        }
+        self.files = wanted
+        fileNumbers = numbers
     }
 
     /// The next rows, or nil at the end.
-    package mutating func next() throws(DeltaFailure) -> ColumnBatch? {
+    package mutating func next() throws(DeltaFailure) -> ColumnBatch? { try nextRows()?.batch }
+
+    /// The next rows with their addresses: which file of the snapshot, which row of the file.
+    package mutating func nextAddressed() throws(DeltaFailure) -> (
+        batch: ColumnBatch, addresses: [Int64]
+    )? {
+        guard let rows = try nextRows() else { return nil }
+        let file = Int64(fileNumbers[fileIndex - 1]) << RowAddress.rowBits
+        return (rows.batch, rows.positions.map { file | $0 })
+    }
+
+    private mutating func nextRows() throws(DeltaFailure) -> FileRows? {
         while true {
             if let reader = open {
                 while rowGroup < reader.rowGroupCount {
                     rowGroup += 1
-                    if let batch = try reader.read(rowGroup: rowGroup - 1) { return batch }
+                    if let rows = try reader.readRows(rowGroup: rowGroup - 1) { return rows }
                 }
                 open = nil
             }

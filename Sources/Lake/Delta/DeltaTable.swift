@@ -48,7 +48,8 @@ package final class DeltaTable: Sendable {
         let metadata = TableMetadata(
             id: random.uuid().description, name: name, comment: comment, schema: columns,
             partitionColumns: partitionColumns, configuration: configuration,
-            createdTime: now.timestamp)
+            createdTime: now.timestamp
+        ).assigningColumnIDs(existing: nil, random: &random)
         let tableProtocol = try TableFeatures.minimalProtocol(for: metadata)
         try requireWritable(tableProtocol, metadata)
         let operation = CommitOperation.createTable(metadata)

@@ -12,13 +12,10 @@ struct PartitionSplit {
         var rows: [Int32]?
     }
 
-    init(_ snapshot: TableSnapshot) {
-        columns = snapshot.metadata.partitionColumns.compactMap { name in
-            snapshot.schema.index(of: name).map { index in
-                (
-                    snapshot.metadata.physicalName(of: name), snapshot.schema.fields[index].type,
-                    index
-                )
+    init(_ metadata: TableMetadata, _ schema: TableSchema) {
+        columns = metadata.partitionColumns.compactMap { name in
+            schema.index(of: name).map { index in
+                (metadata.physicalName(of: name), schema.fields[index].type, index)
             }
         }
     }

@@ -18,9 +18,9 @@ package protocol RowRules: Sendable {
     func check(_ batch: ColumnBatch) throws(DeltaFailure)
 }
 
-/// Makes the rules of a table at one version. Throws when a condition cannot be understood: then
-/// nothing may be written.
-package typealias RowRulesMaker = @Sendable (TableSnapshot) throws(DeltaFailure) -> any RowRules
+/// Makes the rules of a table. Throws when a condition cannot be understood: then nothing may be
+/// written.
+package typealias RowRulesMaker = @Sendable (TableMetadata) throws(DeltaFailure) -> any RowRules
 
 /// One condition of a table.
 package struct RowCondition: Hashable, Sendable {
@@ -36,6 +36,12 @@ package struct RowCondition: Hashable, Sendable {
     package var name: String
     /// In SQL, over the columns of the table.
     package var expression: String
+
+    package init(kind: Kind, name: String, expression: String) {
+        self.kind = kind
+        self.name = name
+        self.expression = expression
+    }
 }
 
 extension DeltaField {

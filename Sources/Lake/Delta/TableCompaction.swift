@@ -37,7 +37,7 @@ extension DeltaTable {
             let reader = try scan.openFile(file)
             for index in 0..<reader.rowGroupCount {
                 guard let batch = try reader.read(rowGroup: index) else { continue }
-                try appender.append(batch, now: now)
+                try appender.move(batch, now: now)
             }
         }
         let operation = CommitOperation(

@@ -65,6 +65,14 @@ package struct TableSnapshot: Sendable {
         metadata.partitionColumns.compactMap { schema.index(of: $0) }
     }
 
+    /// The same table with one more column, which only some of its files have.
+    func adding(_ field: DeltaField) throws(DeltaFailure) -> TableSnapshot {
+        var wider = self
+        wider.metadata.schema.fields.append(field)
+        wider.schema = try wider.metadata.schema.tableSchema()
+        return wider
+    }
+
     // MARK: Replay
 
     /// Collects actions until protocol and metadata are known.

@@ -78,6 +78,22 @@ package struct RowBitmap: Sendable {
         }
     }
 
+    /// The rows of this set that are not in `other`.
+    package func subtracting(_ other: RowBitmap) -> RowBitmap {
+        var result = RowBitmap()
+        for (key, container) in zip(keys, containers) {
+            var words = container.words
+            if let place = other.place(of: key) {
+                for (index, word) in other.containers[place].words.enumerated() {
+                    words[index] &= ~word
+                }
+            }
+            let left = Container(words: words)
+            if left.count > 0 { result.append(key: key, left) }
+        }
+        return result
+    }
+
     /// Adds a whole container behind or between the others; its key must be new.
     mutating func append(key: UInt64, _ container: Container) {
         let isLast = keys.last.map { $0 < key } ?? true
