@@ -47,7 +47,14 @@ package struct DeltaAppender: Sendable {
     /// Adds the rows of `batch`: the table's columns in their order, partition columns included.
     package mutating func append(_ batch: ColumnBatch, now: Now) throws(DeltaFailure) {
         try check(batch)
-        try rules?.check(batch)
+        if let rules {
+            // NOT NULL comes first, as everywhere.
+            for (column, field) in zip(batch.columns, transaction.metadata.schema.fields)
+            where !field.isNullable && column.nullCount > 0 {
+                throw .missingValue(column: field.name)
+            }
+            try rules.check(batch)
+        }
         try place(try writer.append(batch), now: now)
         rowCount &+= Int64(batch.rowCount)
     }

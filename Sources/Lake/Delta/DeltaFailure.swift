@@ -28,6 +28,8 @@ package enum DeltaFailure: Error, Equatable, Sendable {
     case violation(RowCondition, row: String)
     /// A row has NULL in a column that allows none.
     case missingValue(column: String)
+    /// The statement that gives the rows failed, or its cancellation.
+    case statement(Problem)
     /// A change of rows names one of them twice.
     case rowChangedTwice
     /// The caller asked for something that makes no sense for this table.
@@ -104,6 +106,7 @@ extension DeltaFailure {
                 notes: ["the condition is \(condition.expression)", "the row has \(row)"])
         case .missingValue(let column):
             Problem("23502", "column '\(column)' is NOT NULL, but a row has NULL there")
+        case .statement(let problem): problem
         case .rowChangedTwice:
             Problem(
                 "21000", "the statement changes a row a second time",

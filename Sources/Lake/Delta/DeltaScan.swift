@@ -84,7 +84,7 @@ package struct DeltaScan: Sendable {
 
 extension DeltaFailure {
     /// What went wrong with the data file at `path`.
-    init(_ failure: ParquetFailure, path: String) {
+    package init(_ failure: ParquetFailure, path: String) {
         switch failure {
         case .storage(let storage): self = .storage(storage)
         case .invalidInput(let what): self = .invalid(what)

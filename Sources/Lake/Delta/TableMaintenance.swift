@@ -61,7 +61,35 @@ extension DeltaTable {
 
     /// `VACUUM`: deletes every file of the folder that neither the newest version nor a removed
     /// file younger than `retention` needs, and that is older than `retention` itself: younger ones
-    /// may belong to a commit that is on its way. With `isDryRun` nothing is deleted.
+    /// may belong to a commit that is on its way. With `isDryRun` nothing is deleted. `random` names
+    /// the two commits that tell the history about it; without one there are none.
+    package func vacuum(
+        retention: Duration? = nil, isDryRun: Bool = false, allowsShortRetention: Bool = false,
+        now: Now, random: inout Random
+    ) throws(DeltaFailure) -> CleanupReport {
+        var plan = try vacuum(
+            retention: retention, isDryRun: true, allowsShortRetention: allowsShortRetention,
+            now: now)
+        if isDryRun { return plan }
+        func note(_ operation: String, _ metrics: [JSONMember]) throws(DeltaFailure) {
+            let transaction = try begin(random: &random)
+            _ = try transaction.commit(CommitOperation(operation, metrics: metrics), now: now)
+        }
+        try note(
+            "VACUUM START",
+            [
+                JSONMember("numFilesToDelete", .string(String(plan.paths.count))),
+                JSONMember("sizeOfDataToDelete", .string(String(plan.bytes))),
+            ])
+        plan = try vacuum(
+            retention: retention, allowsShortRetention: allowsShortRetention, now: now)
+        try note(
+            "VACUUM END",
+            [JSONMember("numDeletedFiles", .string(String(plan.paths.count)))])
+        return plan
+    }
+
+    /// `vacuum` without a word in the history.
     package func vacuum(
         retention: Duration? = nil, isDryRun: Bool = false, allowsShortRetention: Bool = false,
         now: Now

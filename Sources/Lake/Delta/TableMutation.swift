@@ -51,6 +51,8 @@ package struct MutationOutcome: Hashable, Sendable {
 /// are copied, a row group at a time. So memory does not grow with the table.
 package struct TableMutation: Sendable {
     private var appender: DeltaAppender
+    /// The table that was read, with the columns that the transaction leaves it with.
+    private let snapshot: TableSnapshot
     private let files: [AddFile]
     private let options: ParquetWriteOptions
     private let usesDeletionVectors: Bool
@@ -64,7 +66,8 @@ package struct TableMutation: Sendable {
         _ transaction: TableTransaction, options: ParquetWriteOptions = ParquetWriteOptions()
     ) throws(DeltaFailure) {
         let metadata = transaction.metadata
-        files = transaction.snapshot.files
+        snapshot = try transaction.snapshot.with(metadata)
+        files = snapshot.files
         self.options = options
         usesDeletionVectors = metadata.flag("delta.enableDeletionVectors")
         appender = try DeltaAppender(transaction, options: options)
@@ -75,7 +78,6 @@ package struct TableMutation: Sendable {
     }
 
     private var table: DeltaTable { appender.transaction.table }
-    private var snapshot: TableSnapshot { appender.transaction.snapshot }
 
     // MARK: Rows
 

@@ -65,6 +65,15 @@ package struct TableSnapshot: Sendable {
         metadata.partitionColumns.compactMap { schema.index(of: $0) }
     }
 
+    /// The same files under another description.
+    func with(_ metadata: TableMetadata) throws(DeltaFailure) -> TableSnapshot {
+        if metadata == self.metadata { return self }
+        var changed = self
+        changed.metadata = metadata
+        changed.schema = try metadata.schema.tableSchema()
+        return changed
+    }
+
     /// The same table with one more column, which only some of its files have.
     func adding(_ field: DeltaField) throws(DeltaFailure) -> TableSnapshot {
         var wider = self
