@@ -136,6 +136,27 @@ struct TableStatementTests {
         #expect(try lake.rows("SELECT name FROM t WHERE id = 1") == ["a"])
     }
 
+    @Test(arguments: [
+        "part = 1", "part < 1", "part IS NULL OR part > 5", "NOT (part = 0)", "part IN (0, 7)",
+    ])
+    func `whole partitions are deleted without a look at their rows`(filter: String) throws {
+        let lake = try lake("PARTITIONED BY (part) WITH (\"delta.enableChangeDataFeed\" = true)")
+        try lake.run("INSERT INTO t VALUES (7, 'g', NULL), (8, 'h', 7)")
+        let kept = try lake.rows("SELECT id FROM t WHERE (\(filter)) IS NOT TRUE ORDER BY id")
+        let gone = try lake.rows("SELECT id FROM t WHERE \(filter) ORDER BY id")
+        // Whoever reads the files now finds nothing.
+        let files = try lake.table("public/t").snapshot().files.map { "public/t/" + $0.path }
+        let contents = try files.map { try lake.store.get($0, range: nil) }
+        for file in files { try lake.store.replace(file, Bytes(utf8: "no Parquet here")) }
+        #expect(try lake.tag("DELETE FROM t WHERE \(filter)") == "DELETE \(gone.count)")
+        for (file, content) in zip(files, contents) { try lake.store.replace(file, content) }
+        #expect(try lake.rows("SELECT id FROM t ORDER BY id") == kept)
+        let last = try #require(try lake.table("public/t").history(limit: 1).first)
+        #expect(last.metrics.contains { $0.key == "numCopiedRows" && $0.value == "0" })
+        #expect(
+            try lake.rows("SELECT id FROM table_changes('t', 4) ORDER BY id") == gone)
+    }
+
     @Test func `changes are read from the feed`() throws {
         let lake = try lake("WITH (\"delta.enableChangeDataFeed\" = true)")
         try lake.run("UPDATE t SET part = 7 WHERE id = 1; DELETE FROM t WHERE id = 2")
@@ -195,6 +216,27 @@ struct TableStatementTests {
         let detail = try lake.run("DESCRIBE DETAIL t")
         #expect(detail.columns.map(\.name).contains("size_in_bytes"))
         #expect(try lake.rows("DESCRIBE DETAIL t")[0].hasPrefix("delta|"))
+    }
+
+    @Test func `damage is found and named`() throws {
+        let lake = try lake("WITH (\"delta.enableDeletionVectors\" = true)")
+        try lake.run("DELETE FROM t WHERE id = 1")
+        #expect(try lake.rows("FSCK TABLE t").isEmpty)
+        #expect(try lake.rows("FSCK REPAIR TABLE t DRY RUN").isEmpty)
+        #expect(lake.problem("FSCK REPAIR TABLE t")?.code == "0A000")
+        let files = try lake.rows("DESCRIBE FILES t").map {
+            String($0.split(separator: "|", omittingEmptySubsequences: false)[0])
+        }
+        #expect(files.count == 2)
+        try lake.store.delete("public/t/" + files[0])
+        try lake.store.replace("public/t/" + files[1], Bytes(utf8: "short"))
+        let checksum = "public/t/_delta_log/" + LogFileName.checksumName(3)
+        try lake.store.replace(checksum, Bytes(utf8: #"{"numFiles":7,"tableSizeBytes":1}"#))
+        let found = try lake.rows("FSCK TABLE t")
+        #expect(found.count == 3)
+        #expect(found.contains { $0.hasPrefix(files[0]) && $0.hasSuffix("is missing") })
+        #expect(found.contains { $0.contains("has 5 bytes, the log says") })
+        #expect(found.contains { $0.contains("its checksum says 7") })
     }
 
     @Test func `what lies in a folder is read and changed by its path`() throws {

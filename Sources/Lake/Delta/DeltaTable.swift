@@ -266,6 +266,15 @@ package final class DeltaTable: Sendable {
         return try builder.finish(path: path)
     }
 
+    /// The table at `version` as the commits alone give it, from the first one on.
+    func replayed(
+        through version: Int64, _ listing: CommitLog.Listing
+    ) throws(DeltaFailure) -> TableSnapshot {
+        var commits = listing
+        commits.compactions = []
+        return try replay(from: TableSnapshot.Builder(), through: version, commits)
+    }
+
     /// Applies the longest file that stands for the commits from `first` on, and returns the last
     /// of them; nil when there is none that can be read.
     private func applyCompaction(

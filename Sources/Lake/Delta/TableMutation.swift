@@ -87,6 +87,22 @@ package struct TableMutation: Sendable {
         outcome.deletedRows += Int64(addresses.count)
     }
 
+    /// Deletes all rows of the files with these numbers in the snapshot, without reading them. The
+    /// change feed tells such a commit from its removed files, so nothing else may be changed.
+    package mutating func deleteFiles(_ numbers: [Int], now: Now) throws(DeltaFailure) {
+        precondition(deleted.isEmpty && updated.isEmpty && outcome.insertedRows == 0)
+        for number in numbers {
+            let file = files[number]
+            var rows = file.recordedRowCount
+            if rows == nil {
+                rows = try DeltaScan(table, snapshot, columns: [], files: [file])
+                    .openFile(file).rowCount
+            }
+            outcome.deletedRows += (rows ?? 0) - (file.deletionVector?.cardinality ?? 0)
+            try appender.transaction.remove(file, now: now)
+        }
+    }
+
     /// Puts the rows of `batch`, which has the table's columns, in the place of those at
     /// `addresses`, none of which may be named before.
     package mutating func update(

@@ -31,6 +31,10 @@ package indirect enum Statement: Hashable, Sendable {
     case describe(ObjectName, history: Bool)
     /// `DESCRIBE DETAIL`: one row about the table and its files.
     case describeDetail(ObjectName)
+    /// `DESCRIBE FILES`: one row for each live file.
+    case describeFiles(ObjectName)
+    /// `FSCK TABLE`: what is wrong with the table's log and files; nothing is changed.
+    case checkTable(ObjectName)
     /// An empty list is `DEFAULT`.
     case set(name: String, values: [String], isLocal: Bool, position: Int)
     /// Nil is `ALL`.
@@ -62,7 +66,8 @@ package indirect enum Statement: Hashable, Sendable {
         case .comment: "COMMENT"
         case .alter(let kind, _, _): "ALTER \(kind.words)"
         case .show: "SHOW"
-        case .describe, .describeDetail: "DESCRIBE"
+        case .describe, .describeDetail, .describeFiles: "DESCRIBE"
+        case .checkTable: "FSCK"
         case .set: "SET"
         case .reset: "RESET"
         case .transaction(let command): command.tag

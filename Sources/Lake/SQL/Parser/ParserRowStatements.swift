@@ -233,6 +233,27 @@ extension Parser {
         return .vacuum(vacuum)
     }
 
+    /// `FSCK [REPAIR] TABLE t [DRY RUN]`
+    mutating func checkTable() throws(Problem) -> Statement {
+        advance()
+        let repair = token.position
+        let isRepair = accept(.repair)
+        try expect(.table)
+        let name = try objectName("a table name")
+        var isDryRun = false
+        if acceptWord("dry") {
+            guard acceptWord("run") else { throw unexpected(expected: "RUN") }
+            isDryRun = true
+        }
+        if isRepair, !isDryRun {
+            throw notSupported(
+                "FSCK REPAIR without DRY RUN",
+                hint: "look with DRY RUN, then RESTORE TABLE to a version that is whole",
+                at: repair)
+        }
+        return .checkTable(name)
+    }
+
     mutating func restore() throws(Problem) -> Statement {
         advance()
         _ = accept(.table)

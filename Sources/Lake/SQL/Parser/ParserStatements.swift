@@ -39,6 +39,7 @@ extension Parser {
         default: break
         }
         if isNextWord("abort") { return try transaction() }
+        if isNextWord("fsck") { return try checkTable() }
         if let planned = planned() {
             skipStatement()
             return .notSupported(
@@ -309,10 +310,14 @@ extension Parser {
         if accept(.history) {
             return .describe(try objectName("a table name"), history: true)
         }
-        // `detail` may be a table, too.
+        // `detail` and `files` may be tables, too.
         if isNextWord("detail"), isIdentifier(ahead: 1) {
             advance()
             return .describeDetail(try objectName("a table name"))
+        }
+        if isNextWord("files"), isIdentifier(ahead: 1) {
+            advance()
+            return .describeFiles(try objectName("a table name"))
         }
         _ = objectKind()
         _ = acceptWord("extended")

@@ -57,6 +57,8 @@ extension Lakehouse: LakeService {
         case .show(let show): return try self.show(show)
         case .describe(let name, let history): return try describe(name, history: history)
         case .describeDetail(let name): return try describeDetail(name)
+        case .describeFiles(let name): return try describeFiles(name)
+        case .checkTable(let name): return try checkTable(name)
         case .createTable(let table): return try createTable(table, parsed.text, options)
         case .set, .reset: return StatementAnswer(tag: parsed.statement.tag)
         case .transaction(let command):

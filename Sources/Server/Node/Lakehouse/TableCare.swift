@@ -234,6 +234,46 @@ extension Lakehouse {
         }
     }
 
+    func describeFiles(_ name: ObjectName) throws(Problem) -> StatementAnswer {
+        let changed = try changedTable(name, "describe")
+        do throws(DeltaFailure) {
+            let snapshot = try changed.table.snapshot()
+            return answer(
+                "DESCRIBE",
+                [
+                    Field("path", .text), Field("partition", .text), Field("bytes", .int64),
+                    Field("rows", .int64), Field("deleted_rows", .int64),
+                    Field("modified", .timestampTZ),
+                ],
+                snapshot.files.map { file in
+                    let values = file.partitionValues.entries.map {
+                        "\($0.column)=\($0.text ?? "NULL")"
+                    }
+                    return [
+                        .text(file.path), .text(values.joined(separator: ", ")), .int(file.size),
+                        file.recordedRowCount.map { .int($0) } ?? .null,
+                        .int(file.deletionVector?.cardinality ?? 0),
+                        .timestampTZ(
+                            microseconds: file.modificationTime.milliseconds &* 1000),
+                    ]
+                })
+        } catch {
+            throw error.statementProblem
+        }
+    }
+
+    func checkTable(_ name: ObjectName) throws(Problem) -> StatementAnswer {
+        let changed = try changedTable(name, "check")
+        do throws(DeltaFailure) {
+            let findings = try changed.table.check(readsRows: true)
+            return answer(
+                "FSCK", [Field("path", .text), Field("problem", .text)],
+                findings.map { [.text($0.path), .text($0.detail)] })
+        } catch {
+            throw error.statementProblem
+        }
+    }
+
     func answer(_ tag: String, _ fields: [Field], _ values: [[Value]]) -> StatementAnswer {
         let columns = fields.indices.map { index in
             Column(fields[index].type, values.map { $0[index] })

@@ -165,6 +165,15 @@ extension Lakehouse {
         transaction.markAsReading(source.readRanges(of: change.plan))
         if !change.newColumns.isEmpty { try transaction.addColumns(change.newColumns) }
         var mutation = try TableMutation(transaction)
+        let wholeFiles = try running { () throws(Problem) in
+            try self.wholeFiles(change, transaction.snapshot, context)
+        }
+        if let wholeFiles {
+            try mutation.deleteFiles(wholeFiles, now: context.now)
+            return try mutation.commit(now: context.now) { _ in
+                CommitOperation(operation, parameters: [JSONMember("predicate", "[]")])
+            }
+        }
         let execution = try running { () throws(Problem) in
             try QueryExecutor.open(change.plan, source, context)
         }
@@ -184,6 +193,50 @@ extension Lakehouse {
             }
         }
         return outcome
+    }
+
+    /// The files that a DELETE removes as a whole, because its condition asks for nothing but
+    /// partition columns; nil when rows have to be looked at. The condition is evaluated once a
+    /// file, over its partition values.
+    private func wholeFiles(
+        _ change: RowChangePlan, _ snapshot: TableSnapshot, _ context: QueryContext
+    ) throws(Problem) -> [Int]? {
+        let address = RowChangePlan.addressColumn
+        guard change.operations == [.delete], let scan = change.plan.scans.first,
+            change.plan.scans.count == 1, scan.relation == change.target.name,
+            scan.travel == nil, change.plan.isFilteredScan
+        else { return nil }
+        let fields = scan.schema.fields
+        let partitionColumns = snapshot.metadata.partitionColumns
+        guard fields.allSatisfy({ $0 == address || partitionColumns.contains($0.name) }) else {
+            return nil
+        }
+        let files = snapshot.files
+        guard files.count < 1 << 20 else { return nil }
+        var columns: [Column] = []
+        for field in fields {
+            if field == address {
+                let numbers = files.indices.map { RowAddress(file: $0, row: 0).number }
+                columns.append(Column(type: .int64, data: .int64(numbers)))
+                continue
+            }
+            var values: [Value] = []
+            let name = snapshot.metadata.physicalName(of: field.name)
+            for file in files {
+                do throws(DecodeFailure) {
+                    values.append(try file.partitionValues.value(name, field.type))
+                } catch {
+                    throw Problem("table.corrupt", "\(file.path): \(error)")
+                }
+            }
+            columns.append(Column(field.type, values))
+        }
+        let source = FileList(ColumnBatch(columns: columns, rowCount: files.count))
+        let result = try QueryExecutor.execute(change.plan, source, context)
+        return result.rows.compactMap { row in
+            guard case .int(let number)? = row.first else { return nil }
+            return RowAddress(number: number)?.file
+        }
     }
 
     /// Carries out what the plan says about the rows of one batch.
@@ -248,6 +301,28 @@ extension DeltaFailure {
             return problem
         }
         return problem
+    }
+}
+
+/// One row for each file of a table.
+private struct FileList: TableSource {
+    let batch: ColumnBatch
+
+    init(_ batch: ColumnBatch) { self.batch = batch }
+
+    func open(_ node: ScanNode, _ context: QueryContext) throws(Problem) -> any BatchSource {
+        BatchList(batch.rowCount == 0 ? [] : [batch])
+    }
+}
+
+extension LogicalPlan {
+    /// Nothing but a scan with conditions and a choice of columns.
+    fileprivate var isFilteredScan: Bool {
+        switch self {
+        case .scan: true
+        case .filter(let input, _), .project(let input, _): input.isFilteredScan
+        default: false
+        }
     }
 }
 
