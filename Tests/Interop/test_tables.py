@@ -246,7 +246,8 @@ def test_writers_at_the_same_time_lose_nothing(lake):
                     appended.extend(rows)
                     break
                 except Exception as error:  # it gives up sooner than we do
-                    if "conflict" not in str(error).lower() and "version" not in str(error).lower():
+                    if not any(word in str(error).lower()
+                               for word in ("conflict", "version", "concurrent")):
                         errors.append(str(error))
                         return
             else:
