@@ -57,7 +57,7 @@ let broker: [Target] = [
 let lake: [Target] = [
     room("Columns", in: "Lake/Columns", uses: ["Base"]),
     room("Parquet", in: "Lake/Parquet", uses: ["Base", "Compression", "Columns"]),
-    room("Delta", in: "Lake/Delta", uses: ["Base", "Columns", "Parquet"]),
+    room("Delta", in: "Lake/Delta", uses: ["Base", "Compression", "Columns", "Parquet"]),
     room("SQL", in: "Lake/SQL", uses: ["Base", "Columns"]),
     room("Engine", in: "Lake/Engine", uses: ["Base", "Columns", "SQL"]),
     room("Catalog", in: "Lake/Catalog", uses: ["Base", "Columns", "SQL", "Delta"]),
@@ -112,7 +112,7 @@ let testTargets: [Target] = [
     tests("Coordinator", uses: ["Base", "WireProtocol"]),
     tests("Columns", uses: ["Base"]),
     tests("Parquet", uses: ["Base", "Columns", "Compression"]),
-    tests("Delta", uses: ["Base", "Columns", "Parquet"]),
+    tests("Delta", uses: ["Base", "Compression", "Columns", "Parquet"]),
     tests("SQL", uses: ["Base", "Columns"]),
     tests("Engine", uses: ["Base", "Columns", "SQL"]),
     tests("Catalog", uses: ["Base", "Columns", "SQL", "Delta"]),

@@ -20,7 +20,26 @@ final class CrashDisk: Disk {
         var operations = 0
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    init() { state = Mutex(State()) }
+
+    /// A disk with the same content, durable or not.
+    init(copying other: CrashDisk) {
+        var copy = other.state.withLock { $0 }
+        var copies: [ObjectIdentifier: Node] = [:]
+        func twin(_ node: Node) -> Node {
+            if let known = copies[ObjectIdentifier(node)] { return known }
+            let fresh = Node()
+            let content = node.content.withLock { $0 }
+            fresh.content.withLock { $0 = content }
+            copies[ObjectIdentifier(node)] = fresh
+            return fresh
+        }
+        for (path, node) in copy.entries { copy.entries[path] = twin(node) }
+        for (path, node) in copy.durableEntries { copy.durableEntries[path] = twin(node) }
+        state = Mutex(copy)
+    }
 
     /// The power fails at operation `count`, counted from 0.
     func failPower(afterOperations count: Int) { state.withLock { $0.remaining = count } }

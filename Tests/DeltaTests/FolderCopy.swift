@@ -1,6 +1,7 @@
 import Base
 import Delta
 import Foundation
+import Testing
 
 /// Copies a folder of this machine into a memory disk below `root`.
 func memoryDisk(copying folder: URL, to root: String) throws -> MemoryDisk {
@@ -46,5 +47,21 @@ struct GoldenTable {
         table = DeltaTable(store: LocalObjectStore(disk: disk), path: name)
         expected = try JSONValue(
             parsing: Bytes(try Data(contentsOf: folder.appendingPathComponent("expected.json"))))
+    }
+}
+
+/// With WEIR_DELTA_OUT set, tables are left in that folder for other implementations to read:
+/// see data/golden/delta/read_with_peers.py.
+func exportForPeers(_ table: DeltaTable, _ name: String) {
+    guard let folder = ProcessInfo.processInfo.environment["WEIR_DELTA_OUT"] else { return }
+    let target = URL(fileURLWithPath: folder).appendingPathComponent(name)
+    do {
+        try export(table.store, table.path, to: target)
+        let expected = JSONValue.array(try rows(table, try table.snapshot()))
+        try expected.text.write(
+            to: target.appendingPathComponent("expected.json"), atomically: true,
+            encoding: .utf8)
+    } catch {
+        Issue.record(error)
     }
 }

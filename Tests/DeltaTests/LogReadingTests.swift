@@ -81,7 +81,7 @@ struct LogReadingTests {
         #expect(throws: DeltaFailure.notATable(path: table.path)) { try table.snapshot() }
     }
 
-    @Test(arguments: ["columnMapping2", "typeWidening", "variantType", "catalogManaged"])
+    @Test(arguments: ["columnMapping2", "collations", "variantShredding", "catalogManaged"])
     func `an unknown feature is refused by its name`(feature: String) throws {
         let table = try table(commits: [
             #"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz","\#(feature)"],"writerFeatures":["timestampNtz","\#(feature)"]}}"#
@@ -104,10 +104,10 @@ struct LogReadingTests {
         }
     }
 
-    @Test func `column mapping in use is refused`() throws {
-        let mapped = metadataLine(idColumn, extra: #""delta.columnMapping.mode":"name""#)
+    @Test func `column mapping of an unknown kind is refused`() throws {
+        let mapped = metadataLine(idColumn, extra: #""delta.columnMapping.mode":"position""#)
         let table = try table(commits: [plainProtocol + "\n" + mapped])
-        #expect(throws: DeltaFailure.unsupportedFeature("columnMapping", use: .read)) {
+        #expect(throws: DeltaFailure.unsupportedFeature("columnMapping by position", use: .read)) {
             try table.snapshot()
         }
     }

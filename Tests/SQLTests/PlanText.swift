@@ -67,6 +67,8 @@ extension ScanNode {
         switch travel {
         case .version(let version): text += " version \(version)"
         case .timestamp(let time): text += " as of \(time.text([]))"
+        case .changes(let first, let last):
+            text += " changes from \(first) to \(last.map { "\($0)" } ?? "the newest")"
         case nil: break
         }
         text += " [" + names.joined(separator: ", ") + "]"

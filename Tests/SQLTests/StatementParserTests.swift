@@ -103,6 +103,26 @@ import Testing
         ("INSERT INTO t (a, b) VALUES (1, 2), (3, 4)", "INSERT"),
         ("INSERT INTO t SELECT * FROM u", "INSERT"),
         ("REFRESH MATERIALIZED VIEW gold.m", "REFRESH MATERIALIZED VIEW"),
+        ("DELETE FROM a.t AS x WHERE x.id = 1", "DELETE"),
+        ("DELETE FROM t", "DELETE"),
+        ("UPDATE t x SET a = 1, b = DEFAULT WHERE c", "UPDATE"),
+        ("MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN DELETE", "MERGE"),
+        (
+            "MERGE WITH SCHEMA EVOLUTION INTO t x USING (SELECT 1 AS a) AS s ON x.a = s.a "
+                + "WHEN NOT MATCHED BY TARGET AND s.a > 1 THEN INSERT (a) VALUES (DEFAULT) "
+                + "WHEN NOT MATCHED BY SOURCE THEN DO NOTHING WHEN MATCHED THEN UPDATE SET *",
+            "MERGE"
+        ),
+        ("OPTIMIZE silver.t WHERE day > '2024-01-01' ZORDER BY (a, b)", "OPTIMIZE"),
+        ("OPTIMIZE TABLE t ZORDER BY a", "OPTIMIZE"),
+        ("VACUUM t RETAIN 168 HOURS DRY RUN", "VACUUM"),
+        ("VACUUM t RETAIN INTERVAL '30 days'", "VACUUM"),
+        ("RESTORE TABLE t TO VERSION AS OF 3", "RESTORE"),
+        ("RESTORE t TO TIMESTAMP AS OF '2024-01-01'", "RESTORE"),
+        ("DESCRIBE DETAIL t", "DESCRIBE"),
+        ("DESCRIBE detail", "DESCRIBE"),
+        ("SELECT * FROM delta.'a/b c' AS t", "SELECT"),
+        ("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 1)", "ALTER TABLE"),
         ("CREATE TABLE t (id text PRIMARY KEY, n numeric(12,2))", "CREATE TABLE"),
         ("CREATE OR REPLACE VIEW v (a) AS SELECT 1", "CREATE VIEW"),
         ("(SELECT 1) UNION (SELECT 2)", "SELECT"),
@@ -119,8 +139,6 @@ import Testing
         ),
         ("CREATE SOURCE s WITH (connector = 'x') INTO t", "CREATE SOURCE"),
         ("GRANT SELECT ON ALL TABLES IN SCHEMA gold TO a", "GRANT"),
-        ("OPTIMIZE silver.t ZORDER BY (a)", "OPTIMIZE"),
-        ("UPDATE t SET a = 1", "UPDATE"),
         ("CREATE INDEX i ON t (a)", "CREATE INDEX"),
         ("SUBSCRIBE TO gold.m", "SUBSCRIBE"),
     ])

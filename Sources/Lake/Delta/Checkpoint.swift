@@ -24,10 +24,7 @@ struct CheckpointReader {
     ]
 
     func read(_ checkpoint: CommitLog.Checkpoint) throws(DeltaFailure) -> [LogAction] {
-        var actions: [LogAction] = []
-        for file in checkpoint.files {
-            actions += file.hasSuffix(".json") ? try readLines(file) : try readRows(file)
-        }
+        let actions = try topActions(of: checkpoint)
         var all: [LogAction] = []
         for action in actions {
             guard case .other("sidecar", let body) = action else {
@@ -37,6 +34,25 @@ struct CheckpointReader {
             all += try readRows(try sidecarPath(body, of: checkpoint))
         }
         return all
+    }
+
+    /// The paths of the files in which a checkpoint's file actions are, besides its own.
+    func sidecarPaths(of checkpoint: CommitLog.Checkpoint) throws(DeltaFailure) -> [String] {
+        var paths: [String] = []
+        for case .other("sidecar", let body) in try topActions(of: checkpoint) {
+            paths.append(try sidecarPath(body, of: checkpoint))
+        }
+        return paths
+    }
+
+    private func topActions(
+        of checkpoint: CommitLog.Checkpoint
+    ) throws(DeltaFailure) -> [LogAction] {
+        var actions: [LogAction] = []
+        for file in checkpoint.files {
+            actions += file.hasSuffix(".json") ? try readLines(file) : try readRows(file)
+        }
+        return actions
     }
 
     private func sidecarPath(
@@ -106,10 +122,26 @@ struct CheckpointReader {
 
     /// Some writers keep statistics as columns only: they become the text that everybody knows.
     private static func withStatistics(_ add: JSONValue) -> JSONValue {
-        guard case .object(var members) = add, let parsed = add["stats_parsed"] else { return add }
+        guard case .object(var members) = add else { return add }
         members.removeAll { $0.key == "stats_parsed" || $0.key == "partitionValues_parsed" }
-        if add["stats"] == nil { members.append(JSONMember("stats", .string(parsed.text))) }
+        if add["stats"] == nil, let parsed = add["stats_parsed"] {
+            members.append(JSONMember("stats", .string(parsed.text)))
+        }
+        if add["partitionValues"] == nil, let parsed = add["partitionValues_parsed"]?.members {
+            let texts = parsed.map { JSONMember($0.key, $0.value.partitionText) }
+            members.append(JSONMember("partitionValues", .object(texts)))
+        }
         return .object(members)
+    }
+}
+
+extension JSONValue {
+    /// A typed partition value as the text that `partitionValues` would have.
+    fileprivate var partitionText: JSONValue {
+        switch self {
+        case .string, .null: self
+        default: .string(text)
+        }
     }
 }
 

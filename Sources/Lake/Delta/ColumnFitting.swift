@@ -35,10 +35,45 @@ extension Column {
         case (.uuid, .text, .int128(let values)):
             return uuidTexts(values)
         case (.decimal(let have, let scale), .decimal(let want, let wantedScale), _):
-            return scale == wantedScale && have <= want ? retyped(self) : nil
+            if scale == wantedScale { return have <= want ? retyped(self) : nil }
+            guard case .int128(let values) = data, wantedScale > scale,
+                want - wantedScale >= have - scale
+            else { return nil }
+            return try widened(values, to: wanted, places: wantedScale - scale)
+        case (.int16, .decimal(_, let places), .int32(let values)),
+            (.int32, .decimal(_, let places), .int32(let values)):
+            return try widened(values.map { Int128($0) }, to: wanted, places: places)
+        case (.int64, .decimal(_, let places), .int64(let values)):
+            return try widened(values.map { Int128($0) }, to: wanted, places: places)
+        case (.date, .timestamp, .int32(let days)):
+            return Column(
+                type: wanted, data: .int64(days.map { Int64($0) * 86_400_000_000 }),
+                validity: validity)
         default:
             return try fittedNested(to: wanted)
         }
+    }
+
+    /// `values` × 10^`places`; more digits than the type has are an error.
+    private func widened(
+        _ values: [Int128], to wanted: ColumnType, places: Int
+    ) throws(DecodeFailure) -> Column {
+        guard case .decimal(let precision, _) = wanted else { return self }
+        // 38 digits fit into 127 bits, so neither power overflows.
+        var factor: Int128 = 1
+        for _ in 0..<places { factor *= 10 }
+        var limit: Int128 = 1
+        for _ in 0..<precision { limit *= 10 }
+        var widened: [Int128] = []
+        widened.reserveCapacity(values.count)
+        for (row, value) in values.enumerated() {
+            let (product, overflow) = value.multipliedReportingOverflow(by: factor)
+            if !isNull(row), overflow || product <= -limit || product >= limit {
+                throw .malformed("\(value) does not fit \(wanted.sqlName)", position: row)
+            }
+            widened.append(overflow ? 0 : product)
+        }
+        return Column(type: wanted, data: .int128(widened), validity: validity)
     }
 
     private func fittedNested(to wanted: ColumnType) throws(DecodeFailure) -> Column? {

@@ -22,6 +22,9 @@ package struct CommitLog: Sendable {
         package var commits: [(version: Int64, entry: ObjectEntry)] = []
         /// Complete checkpoints of one version in ascending order.
         package var checkpoints: [Checkpoint] = []
+        /// Files that stand for several commits, ascending by their first version and their last.
+        package var compactions: [Compaction] = []
+        package var checksums: [(version: Int64, entry: ObjectEntry)] = []
         package var isEmpty: Bool { commits.isEmpty && checkpoints.isEmpty }
     }
 
@@ -33,6 +36,13 @@ package struct CommitLog: Sendable {
         package var bytes: Int64
         package var modified: Timestamp
         package var isV2: Bool
+    }
+
+    /// The actions of several commits in one file.
+    package struct Compaction: Equatable, Sendable {
+        package var from: Int64
+        package var through: Int64
+        package var entry: ObjectEntry
     }
 
     package func list() throws(DeltaFailure) -> Listing {
@@ -51,7 +61,11 @@ package struct CommitLog: Sendable {
                     Checkpoint(
                         version: version, files: [entry.path], bytes: entry.size,
                         modified: entry.modified, isV2: true))
-            case .compacted, .other: break
+            case .compacted(let from, let through):
+                listing.compactions.append(
+                    Compaction(from: from, through: through, entry: entry))
+            case .checksum(let version): listing.checksums.append((version, entry))
+            case .other: break
             }
         }
         // Names are zero-padded, so their order is the order of versions and of parts.
@@ -66,6 +80,7 @@ package struct CommitLog: Sendable {
                     modified: files.map(\.modified).max() ?? .none, isV2: false))
         }
         listing.commits.sort { $0.version < $1.version }
+        listing.compactions.sort { ($0.from, $0.through) < ($1.from, $1.through) }
         listing.checkpoints.sort {
             $0.version != $1.version ? $0.version < $1.version : $0.isV2 && !$1.isV2
         }
@@ -86,7 +101,11 @@ package struct CommitLog: Sendable {
 
     /// The actions of a version, or nil when it does not exist.
     package func readCommit(_ version: Int64) throws(DeltaFailure) -> [LogAction]? {
-        let name = file(LogFileName.commitName(version))
+        try readActions(file(LogFileName.commitName(version)))
+    }
+
+    /// The actions of a file of the log, or nil when it does not exist.
+    func readActions(_ name: String) throws(DeltaFailure) -> [LogAction]? {
         let content: Bytes
         do throws(StorageFailure) {
             let size = try store.size(name)

@@ -2,51 +2,43 @@ import Base
 import Columns
 import Parquet
 
-/// Writes rows into new data files of a table, one open file for each partition, and commits them
-/// together. After a failure nothing is visible; throw the appender away.
+/// Writes rows into new data files of a table and commits them together. After a failure nothing is
+/// visible; throw the appender away.
 package struct DeltaAppender: Sendable {
     /// What the commit will do besides adding the files: removals, batch numbers.
     package var transaction: TableTransaction
-    private let options: ParquetWriteOptions
-    private let fileBytesMax: Int64
+    private let codecName: String
     private let dataChange: Bool
-    private let split: PartitionSplit
-    /// Columns of a batch that go into the files, and their types there.
-    private let stored: [(index: Int, field: Field)]
-    private let fileSchema: TableSchema
-    /// Fields whose bounds mean nothing to readers.
-    private let unboundedColumns: [String]
-    private var open: [OpenFile] = []
+    private let columnCount: Int
+    private let rules: (any RowRules)?
+    private var writer: PartitionedWriter
 
-    private struct OpenFile {
-        var values: PartitionValues
-        var writer: ParquetWriter
-    }
-
-    /// Open files before all of them are written: each holds its rows in memory.
-    private static let openFilesMax = 256
-
-    /// Writes into the table of `transaction`. A file that reaches about `fileBytesMax` is closed
-    /// and the next one begun. `dataChange` is false when the rows only move to other files.
+    /// Writes into the table of `transaction`, in the columns that the transaction leaves it with.
+    /// A file that reaches about `fileBytesMax` is closed and the next one begun. `dataChange` is
+    /// false when the rows only move to other files.
     package init(
         _ transaction: TableTransaction, options: ParquetWriteOptions = ParquetWriteOptions(),
         fileBytesMax: Int64 = 128 << 20, dataChange: Bool = true
     ) throws(DeltaFailure) {
-        let snapshot = transaction.snapshot
-        let metadata = snapshot.metadata
         self.transaction = transaction
-        self.options = options
-        self.fileBytesMax = fileBytesMax
         self.dataChange = dataChange
-        split = PartitionSplit(snapshot)
-        fileSchema = try metadata.schema.fileSchema(without: metadata.partitionColumns)
-        var stored: [(index: Int, field: Field)] = []
-        for field in fileSchema.fields {
-            guard let index = snapshot.schema.index(of: field.name) else { continue }
-            stored.append((index, field))
+        codecName = options.codec.name
+        columnCount = transaction.metadata.schema.fields.count
+        rules = dataChange ? try Self.rules(transaction) : nil
+        writer = try PartitionedWriter(
+            transaction.metadata, path: transaction.table.path, options: options,
+            fileBytesMax: fileBytesMax)
+    }
+
+    /// Who checks the rows, when the table wants it.
+    private static func rules(
+        _ transaction: TableTransaction
+    ) throws(DeltaFailure) -> (any RowRules)? {
+        guard let feature = transaction.metadata.rowRuleFeature else { return nil }
+        guard let maker = transaction.table.rulesMaker else {
+            throw .unsupportedFeature(feature, use: .write)
         }
-        self.stored = stored
-        unboundedColumns = snapshot.schema.fields.filter { $0.type == .json }.map(\.name)
+        return try maker(transaction.metadata)
     }
 
     /// Rows that are written and not committed.
@@ -54,93 +46,45 @@ package struct DeltaAppender: Sendable {
 
     /// Adds the rows of `batch`: the table's columns in their order, partition columns included.
     package mutating func append(_ batch: ColumnBatch, now: Now) throws(DeltaFailure) {
-        let expected = transaction.snapshot.schema.fields.count
-        guard batch.columns.count == expected else {
-            throw .invalid(
-                "a batch of \(batch.columns.count) columns for a table of \(expected)")
+        try check(batch)
+        if let rules {
+            // NOT NULL comes first, as everywhere.
+            for (column, field) in zip(batch.columns, transaction.metadata.schema.fields)
+            where !field.isNullable && column.nullCount > 0 {
+                throw .missingValue(column: field.name)
+            }
+            try rules.check(batch)
         }
-        for part in split.parts(of: batch) {
-            let rows = part.rows.map { batch.gather($0) } ?? batch
-            try write(try fileBatch(rows), part.values, now: now)
-        }
+        try place(try writer.append(batch), now: now)
         rowCount &+= Int64(batch.rowCount)
     }
 
-    /// The columns of the files, in the types of the files.
-    private func fileBatch(_ batch: ColumnBatch) throws(DeltaFailure) -> ColumnBatch {
-        var columns: [Column] = []
-        for (index, field) in stored {
-            let column = batch.columns[index]
-            if !field.isNullable, column.nullCount > 0 {
-                throw .invalid("column '\(field.name)' is NOT NULL, but a row has NULL there")
-            }
-            do throws(DecodeFailure) {
-                guard let fitted = try column.fitted(to: field.type) else {
-                    throw .malformed("another type", position: 0)
-                }
-                columns.append(fitted)
-            } catch {
-                throw .invalid(
-                    "rows with \(column.type.sqlName) for column '\(field.name)' of type"
-                        + " \(field.type.sqlName)")
-            }
-        }
-        return ColumnBatch(columns: columns, rowCount: batch.rowCount)
+    /// Adds rows that the table has already and that only move to another file.
+    mutating func move(_ batch: ColumnBatch, now: Now) throws(DeltaFailure) {
+        try check(batch)
+        try place(try writer.append(batch), now: now)
     }
 
-    private mutating func write(
-        _ batch: ColumnBatch, _ values: PartitionValues, now: Now
-    ) throws(DeltaFailure) {
-        var place = open.firstIndex { $0.values == values }
-        if place == nil {
-            if open.count >= Self.openFilesMax { try flush(now: now) }
-            do throws(ParquetFailure) {
-                let writer = try ParquetWriter(schema: fileSchema, options: options)
-                open.append(OpenFile(values: values, writer: writer))
-            } catch {
-                throw DeltaFailure(error, path: transaction.table.path)
-            }
-            place = open.count - 1
-        }
-        guard let place else { return }
-        do throws(ParquetFailure) {
-            try open[place].writer.write(batch)
-        } catch {
-            throw DeltaFailure(error, path: transaction.table.path)
-        }
-        if open[place].writer.approximateByteCount >= fileBytesMax {
-            try close(open.remove(at: place), now: now)
+    private func check(_ batch: ColumnBatch) throws(DeltaFailure) {
+        guard batch.columns.count == columnCount else {
+            throw .invalid(
+                "a batch of \(batch.columns.count) columns for a table of \(columnCount)")
         }
     }
 
     /// Writes all open files durably, without committing.
     package mutating func flush(now: Now) throws(DeltaFailure) {
-        let files = open
-        open = []
-        for file in files { try close(file, now: now) }
+        try place(try writer.flush(), now: now)
     }
 
-    private mutating func close(_ file: OpenFile, now: Now) throws(DeltaFailure) {
-        var writer = file.writer
-        guard writer.rowCount > 0 else { return }
-        let content: Bytes
-        let summary: ParquetFileSummary
-        do throws(ParquetFailure) {
-            (content, summary) = try writer.finish()
-        } catch {
-            throw DeltaFailure(error, path: transaction.table.path)
+    private mutating func place(
+        _ files: [PartitionedWriter.FinishedFile], now: Now
+    ) throws(DeltaFailure) {
+        for file in files {
+            try transaction.appendFile(
+                file.content, rowCount: file.rowCount, columns: file.columns,
+                partitionValues: file.values, codec: codecName, dataChange: dataChange, now: now)
         }
-        let columns = summary.columns.filter { !$0.isRepeated }.map { column in
-            let isBounded = !unboundedColumns.contains(column.path.first ?? "")
-            return ColumnSummary(
-                path: column.path, nullCount: column.nullCount,
-                minimum: isBounded ? column.minimum : nil,
-                // NaN is above every number.
-                maximum: isBounded && column.nanCount == 0 ? column.maximum : nil)
-        }
-        try transaction.appendFile(
-            content, rowCount: summary.rowCount, columns: columns, partitionValues: file.values,
-            codec: options.codec.name, dataChange: dataChange, now: now)
     }
 
     /// Writes what is open and commits. Returns the new version.
@@ -177,5 +121,34 @@ extension DeltaTable {
         var appender = try DeltaAppender(transaction, options: options)
         for batch in batches { try appender.append(batch, now: now) }
         return try appender.commit(.overwrite(partitionBy: partitionColumns), now: now)
+    }
+
+    /// Replaces the rows of those partitions that `batches` have rows for, in one commit. Rows that
+    /// somebody adds to the table meanwhile are not lost: then this fails with a conflict.
+    package func overwritePartitions(
+        _ batches: [ColumnBatch], options: ParquetWriteOptions = ParquetWriteOptions(),
+        random: inout Random, now: Now
+    ) throws(DeltaFailure) -> Int64 {
+        let transaction = try begin(random: &random)
+        let snapshot = transaction.snapshot
+        let partitionColumns = snapshot.metadata.partitionColumns
+        guard !partitionColumns.isEmpty else {
+            throw .invalid("the table has no partitions that could be replaced one by one")
+        }
+        var appender = try DeltaAppender(transaction, options: options)
+        for batch in batches { try appender.append(batch, now: now) }
+        try appender.flush(now: now)
+        var replaced: Set<PartitionValues> = []
+        func canonical(_ file: AddFile) -> PartitionValues {
+            file.partitionValues.canonical(snapshot.metadata, snapshot.schema)
+        }
+        for file in appender.transaction.added { replaced.insert(canonical(file)) }
+        appender.transaction.markAsReading()
+        for file in snapshot.files where replaced.contains(canonical(file)) {
+            try appender.transaction.remove(file, now: now)
+        }
+        var operation = CommitOperation.overwrite(partitionBy: partitionColumns)
+        operation.parameters.append(JSONMember("partitionOverwriteMode", "dynamic"))
+        return try appender.commit(operation, now: now)
     }
 }

@@ -24,6 +24,14 @@ package enum DeltaFailure: Error, Equatable, Sendable {
     case duplicateTransaction(appID: String, version: Int64, committed: Int64)
     /// Other writers won this many times in a row.
     case contention(attempts: Int)
+    /// A row breaks a condition of the table: which one, and the row's values that it reads.
+    case violation(RowCondition, row: String)
+    /// A row has NULL in a column that allows none.
+    case missingValue(column: String)
+    /// The statement that gives the rows failed, or its cancellation.
+    case statement(Problem)
+    /// A change of rows names one of them twice.
+    case rowChangedTwice
     /// The caller asked for something that makes no sense for this table.
     case invalid(String)
 
@@ -36,6 +44,7 @@ package enum DeltaFailure: Error, Equatable, Sendable {
         case concurrentAppend = "files were added to what this transaction replaces"
         case concurrentDeleteRead = "files that this transaction read were removed"
         case concurrentDeleteDelete = "files that this transaction removes were removed"
+        case domainChanged = "the same settings of a subsystem were changed"
         case concurrentTransaction = "the same application committed another batch"
     }
 }
@@ -91,6 +100,17 @@ extension DeltaFailure {
             Problem(
                 "table.contention", "other writers won \(attempts) times in a row",
                 notes: ["nothing of this transaction is visible"], hint: "try again later")
+        case .violation(let condition, let row):
+            Problem(
+                "23514", "a row breaks \(condition.words)",
+                notes: ["the condition is \(condition.expression)", "the row has \(row)"])
+        case .missingValue(let column):
+            Problem("23502", "column '\(column)' is NOT NULL, but a row has NULL there")
+        case .statement(let problem): problem
+        case .rowChangedTwice:
+            Problem(
+                "21000", "the statement changes a row a second time",
+                hint: "make sure that at most one source row matches each row of the table")
         case .invalid(let what):
             Problem("table.invalid", what)
         }
@@ -99,6 +119,17 @@ extension DeltaFailure {
 
 extension DeltaFailure: CustomStringConvertible {
     package var description: String { problem.description }
+}
+
+extension RowCondition {
+    /// The condition in words.
+    package var words: String {
+        switch kind {
+        case .check: "the check constraint '\(name)'"
+        case .invariant(let column): "the invariant of column '\(column)'"
+        case .generated(let column): "the rule of the generated column '\(column)'"
+        }
+    }
 }
 
 private func describe(_ moment: Timestamp) -> String {
@@ -119,6 +150,8 @@ package enum DeltaLimits {
     package static let statisticsCharacters = 32
     /// Commits between checkpoints, unless the table says otherwise.
     package static let checkpointInterval: Int64 = 10
+    /// Bytes of one deletion vector: enough for a hundred million rows deleted at random.
+    package static let deletionVectorBytes: Int64 = 64 << 20
     /// Bytes of one name of a partition folder; file systems end at 255.
     package static let folderNameBytes = 200
 }

@@ -77,17 +77,6 @@ extension DeltaSchema {
         if fields.isEmpty { throw .invalid("a table needs at least one column") }
     }
 
-    /// The columns of data files: those that are no partition columns.
-    package func fileSchema(without partitionColumns: [String]) throws(DeltaFailure) -> TableSchema
-    {
-        var columns: [Field] = []
-        for field in fields where !partitionColumns.contains(field.name) && field.type != .void {
-            let type = try field.type.storedType(column: field.name)
-            columns.append(Field(field.name, type, isNullable: field.isNullable))
-        }
-        return TableSchema(columns)
-    }
-
     /// The columns as the engine sees them.
     package func tableSchema() throws(DeltaFailure) -> TableSchema {
         var columns: [Field] = []

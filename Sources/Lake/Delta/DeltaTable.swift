@@ -7,14 +7,19 @@ import Synchronization
 package final class DeltaTable: Sendable {
     package let log: CommitLog
     let diagnostics: any Diagnostics
+    /// Who checks rows against the table's conditions; without it a table that has some cannot be
+    /// written.
+    let rulesMaker: RowRulesMaker?
     private let cache = Mutex<TableSnapshot?>(nil)
 
     /// The table in the folder `path` of `store`, which need not exist yet.
     package init(
-        store: any ObjectStore, path: String, diagnostics: any Diagnostics = SilentDiagnostics()
+        store: any ObjectStore, path: String, diagnostics: any Diagnostics = SilentDiagnostics(),
+        rules: RowRulesMaker? = nil
     ) {
         log = CommitLog(store: store, path: path)
         self.diagnostics = diagnostics
+        rulesMaker = rules
     }
 
     package var store: any ObjectStore { log.store }
@@ -43,9 +48,10 @@ package final class DeltaTable: Sendable {
         let metadata = TableMetadata(
             id: random.uuid().description, name: name, comment: comment, schema: columns,
             partitionColumns: partitionColumns, configuration: configuration,
-            createdTime: now.timestamp)
-        let tableProtocol = TableFeatures.minimalProtocol(for: columns)
-        try TableFeatures.requireWritable(tableProtocol, metadata)
+            createdTime: now.timestamp
+        ).assigningColumnIDs(existing: nil, random: &random)
+        let tableProtocol = try TableFeatures.minimalProtocol(for: metadata)
+        try requireWritable(tableProtocol, metadata)
         let operation = CommitOperation.createTable(metadata)
         let info = operation.commitInfo(
             timestamp: now.timestamp, readVersion: nil, isBlindAppend: true, metrics: [],
@@ -187,10 +193,22 @@ package final class DeltaTable: Sendable {
                 wanted: target, oldest: try oldestReadable(listing), latest: newest)
         }
         var skipped: DeltaFailure?
+        // A version that does not add up to its own checksum: better than nothing.
+        var suspect: TableSnapshot?
+        func isWhole(_ snapshot: TableSnapshot) -> Bool {
+            guard listing.checksums.contains(where: { $0.version == target }),
+                let difference = checksumDifference(snapshot)
+            else { return true }
+            diagnostics.report(
+                .error, "delta", "version \(target) of \(path) has \(difference)")
+            return false
+        }
         for checkpoint in listing.checkpoints.reversed() where checkpoint.version <= target {
             do throws(DeltaFailure) {
                 let start = try readCheckpoint(checkpoint, listing)
-                return try replay(from: start, through: target, listing)
+                let snapshot = try replay(from: start, through: target, listing)
+                if isWhole(snapshot) { return snapshot }
+                suspect = suspect ?? snapshot
             } catch {
                 // A checkpoint only saves work: the one before it, or the commits themselves, may
                 // still tell the whole story.
@@ -200,8 +218,12 @@ package final class DeltaTable: Sendable {
                 skipped = skipped ?? error
             }
         }
-        if let skipped, listing.commits.first?.version != 0 { throw skipped }
-        return try replay(from: TableSnapshot.Builder(), through: target, listing)
+        if listing.commits.first?.version != 0 {
+            if let suspect { return suspect }
+            if let skipped { throw skipped }
+        }
+        let snapshot = try replay(from: TableSnapshot.Builder(), through: target, listing)
+        return isWhole(snapshot) ? snapshot : suspect ?? snapshot
     }
 
     private func readCheckpoint(
@@ -225,6 +247,10 @@ package final class DeltaTable: Sendable {
         var builder = start
         var next = builder.version + 1
         for commit in listing.commits where commit.version >= next && commit.version <= target {
+            if let through = try applyCompaction(from: next, through: target, listing, &builder) {
+                next = through + 1
+                continue
+            }
             guard commit.version == next, let actions = try log.readCommit(next) else {
                 throw .gap(path: path, missing: next)
             }
@@ -232,8 +258,45 @@ package final class DeltaTable: Sendable {
             try builder.apply(actions, version: next, timestamp: moment, path: path)
             next += 1
         }
-        if next <= target { throw .gap(path: path, missing: next) }
+        while next <= target {
+            guard let through = try applyCompaction(from: next, through: target, listing, &builder)
+            else { throw .gap(path: path, missing: next) }
+            next = through + 1
+        }
         return try builder.finish(path: path)
+    }
+
+    /// The table at `version` as the commits alone give it, from the first one on.
+    func replayed(
+        through version: Int64, _ listing: CommitLog.Listing
+    ) throws(DeltaFailure) -> TableSnapshot {
+        var commits = listing
+        commits.compactions = []
+        return try replay(from: TableSnapshot.Builder(), through: version, commits)
+    }
+
+    /// Applies the longest file that stands for the commits from `first` on, and returns the last
+    /// of them; nil when there is none that can be read.
+    private func applyCompaction(
+        from first: Int64, through target: Int64, _ listing: CommitLog.Listing,
+        _ builder: inout TableSnapshot.Builder
+    ) throws(DeltaFailure) -> Int64? {
+        let fitting = listing.compactions.last { $0.from == first && $0.through <= target }
+        guard let fitting, fitting.through > first else { return nil }
+        do throws(DeltaFailure) {
+            guard let actions = try log.readActions(fitting.entry.path) else { return nil }
+            var moment = fitting.entry.modified
+            if let commit = listing.commits.first(where: { $0.version == fitting.through }) {
+                moment = try self.moment(ofCommit: commit)
+            }
+            try builder.apply(actions, version: fitting.through, timestamp: moment, path: path)
+            return fitting.through
+        } catch {
+            // The commits themselves may still be there.
+            if case .unsupportedFeature = error { throw error }
+            diagnostics.report(.warning, "delta", "\(fitting.entry.path): \(error)")
+            return nil
+        }
     }
 
     /// Keeps `snapshot` as the newest known unless a newer one is known.
@@ -257,8 +320,15 @@ package final class DeltaTable: Sendable {
     /// A transaction on the newest version. `random` names its files.
     package func begin(random: inout Random) throws(DeltaFailure) -> TableTransaction {
         let snapshot = try snapshot()
-        try TableFeatures.requireWritable(snapshot.tableProtocol, snapshot.metadata)
+        try requireWritable(snapshot.tableProtocol, snapshot.metadata)
         return TableTransaction(table: self, snapshot: snapshot, random: random.fork())
+    }
+
+    func requireWritable(
+        _ tableProtocol: TableProtocol, _ metadata: TableMetadata
+    ) throws(DeltaFailure) {
+        try TableFeatures.requireWritable(
+            tableProtocol, metadata, checksRows: rulesMaker != nil)
     }
 
     // MARK: History

@@ -25,7 +25,8 @@ extension TableSnapshot {
             guard let index = schema.index(of: range.column) else { continue }
             let type = schema.fields[index].type
             if metadata.partitionColumns.contains(range.column) {
-                guard let value = try? file.partitionValues.value(range.column, type) else {
+                let name = metadata.physicalName(of: range.column)
+                guard let value = try? file.partitionValues.value(name, type) else {
                     continue
                 }
                 if value.isNull || !Self.overlaps(value, value, range) { return false }
@@ -39,7 +40,7 @@ extension TableSnapshot {
                 statistics = .some(known)
             }
             guard let known else { continue }
-            let path = [range.column]
+            let path = metadata.physicalPath(of: [range.column])
             if let rows = known.rowCount, let nulls = known.nullCount(path), nulls == rows {
                 return false
             }

@@ -127,6 +127,17 @@ extension FileStatistics {
         return json.text
     }
 
+    /// The statistics of a file whose deletion vector changed: its number of rows, which readers
+    /// must know then, and bounds that hold for more rows than are left.
+    static func loosened(_ statistics: String?, rowCount: Int64) -> String {
+        let known = statistics.flatMap { try? JSONValue(parsing: $0) }?.members ?? []
+        let rest = known.filter { $0.key != "tightBounds" && $0.key != "numRecords" }
+        return JSONValue.object(
+            [JSONMember("numRecords", .int(rowCount))] + rest
+                + [JSONMember("tightBounds", false)]
+        ).text
+    }
+
     /// A bound as JSON, or nil where the format keeps none: booleans, bytes, NaN and infinity.
     private static func bound(_ value: Value, isMaximum: Bool) -> JSONValue? {
         switch value {

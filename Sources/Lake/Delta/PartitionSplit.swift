@@ -3,7 +3,7 @@ import Columns
 
 /// Divides the rows of a batch by the values of its partition columns.
 struct PartitionSplit {
-    /// Names and types of the partition columns, and where they are in a batch.
+    /// Names (those of the log) and types of the partition columns, and where they are in a batch.
     private let columns: [(name: String, type: ColumnType, index: Int)]
 
     struct Part {
@@ -12,10 +12,10 @@ struct PartitionSplit {
         var rows: [Int32]?
     }
 
-    init(_ snapshot: TableSnapshot) {
-        columns = snapshot.metadata.partitionColumns.compactMap { name in
-            snapshot.schema.index(of: name).map { index in
-                (name, snapshot.schema.fields[index].type, index)
+    init(_ metadata: TableMetadata, _ schema: TableSchema) {
+        columns = metadata.partitionColumns.compactMap { name in
+            schema.index(of: name).map { index in
+                (metadata.physicalName(of: name), schema.fields[index].type, index)
             }
         }
     }

@@ -40,6 +40,22 @@ package struct PartitionValues: Hashable, Sendable {
         return value
     }
 
+    /// The same values in the order of the table's columns and in the form in which we write them:
+    /// two files of one partition have equal ones, whoever wrote them.
+    package func canonical(
+        _ metadata: TableMetadata, _ schema: TableSchema
+    ) -> PartitionValues {
+        PartitionValues(
+            metadata.partitionColumns.map { name in
+                let column = metadata.physicalName(of: name)
+                guard let index = schema.index(of: name),
+                    let value = try? value(column, schema.fields[index].type)
+                else { return Entry(column: column, text: text(column)) }
+                return Entry(
+                    column: column, text: Self.text(value, schema.fields[index].type))
+            })
+    }
+
     /// The folder of files with these values, with a trailing slash; empty without values.
     /// A value too long for a file name leaves its files in the folder above.
     package var folder: String {

@@ -1,19 +1,47 @@
 import Base
 
 /// Which features of the table format we can read and write. What is not listed is refused by name:
-/// a feature changes what the files mean, so reading on without it would give wrong rows.
-enum TableFeatures {
-    /// Features a reader must know, that we do: those that need nothing of us as long as no file or
-    /// setting uses them are checked where they would be used.
-    private static let readable = [
-        "timestampNtz", "deletionVectors", "columnMapping", "vacuumProtocolCheck", "v2Checkpoint",
+/// a feature changes what the files mean, so reading or writing on without it would give wrong rows.
+package enum TableFeatures {
+    /// One feature by its name in the protocol.
+    struct Feature: Sendable {
+        var name: String
+        /// Readers must know it, too.
+        var isForReaders = false
+        /// The writer version before 7 that stands for it, or nil.
+        var writerVersion: Int?
+        /// False when we read such tables and do not change them.
+        var isWritable = true
+    }
+
+    /// What we know, in the order in which protocols that we write list them.
+    static let known: [Feature] = [
+        Feature(name: "appendOnly", writerVersion: 2),
+        Feature(name: "invariants", writerVersion: 2),
+        Feature(name: "checkConstraints", writerVersion: 3),
+        Feature(name: "changeDataFeed", writerVersion: 4),
+        Feature(name: "generatedColumns", writerVersion: 4),
+        Feature(name: "columnMapping", isForReaders: true, writerVersion: 5),
+        Feature(name: "identityColumns", writerVersion: 6),
+        Feature(name: "deletionVectors", isForReaders: true),
+        Feature(name: "timestampNtz", isForReaders: true),
+        Feature(name: "v2Checkpoint", isForReaders: true),
+        Feature(name: "vacuumProtocolCheck", isForReaders: true),
+        Feature(name: "typeWidening", isForReaders: true),
+        Feature(name: "typeWidening-preview", isForReaders: true),
+        // Refused as soon as a column is of the type.
+        Feature(name: "variantType", isForReaders: true),
+        Feature(name: "variantType-preview", isForReaders: true),
+        Feature(name: "domainMetadata"),
+        Feature(name: "inCommitTimestamp"),
+        Feature(name: "allowColumnDefaults"),
+        Feature(name: "rowTracking", isWritable: false),
+        Feature(name: "clustering", isWritable: false),
+        Feature(name: "icebergCompatV1", isWritable: false),
+        Feature(name: "icebergCompatV2", isWritable: false),
     ]
 
-    private static let writable =
-        readable + [
-            "appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns",
-            "identityColumns", "domainMetadata", "inCommitTimestamp",
-        ]
+    private static func feature(_ name: String) -> Feature? { known.first { $0.name == name } }
 
     static func requireReadable(
         _ tableProtocol: TableProtocol, _ metadata: TableMetadata
@@ -23,17 +51,22 @@ enum TableFeatures {
                 "reader version \(tableProtocol.minReaderVersion)", use: .read)
         }
         if tableProtocol.minReaderVersion == 3 {
-            for feature in tableProtocol.readerFeatures ?? [] where !readable.contains(feature) {
-                throw .unsupportedFeature(feature, use: .read)
+            for name in tableProtocol.readerFeatures ?? [] {
+                guard let feature = feature(name), feature.isForReaders else {
+                    throw .unsupportedFeature(name, use: .read)
+                }
             }
         }
-        if let mode = metadata.configuration["delta.columnMapping.mode"], mode != "none" {
-            throw .unsupportedFeature("columnMapping", use: .read)
+        if let mode = metadata.configuration["delta.columnMapping.mode"],
+            ColumnMappingMode(rawValue: mode.lowercased()) == nil
+        {
+            throw .unsupportedFeature("columnMapping by \(mode)", use: .read)
         }
     }
 
+    /// `checksRows` says that somebody evaluates the table's conditions on rows: see `RowRules`.
     static func requireWritable(
-        _ tableProtocol: TableProtocol, _ metadata: TableMetadata
+        _ tableProtocol: TableProtocol, _ metadata: TableMetadata, checksRows: Bool = false
     ) throws(DeltaFailure) {
         try requireReadable(tableProtocol, metadata)
         let version = tableProtocol.minWriterVersion
@@ -41,59 +74,111 @@ enum TableFeatures {
             throw .unsupportedFeature("writer version \(version)", use: .write)
         }
         if version == 7 {
-            for feature in tableProtocol.writerFeatures ?? [] where !writable.contains(feature) {
-                throw .unsupportedFeature(feature, use: .write)
-            }
-        }
-        // Listed or implied features that need nothing of us while they are not in use.
-        for key in metadata.configuration.keys where key.hasPrefix("delta.constraints.") {
-            throw .unsupportedFeature("checkConstraints", use: .write)
-        }
-        for field in metadata.schema.fields {
-            for entry in field.metadata {
-                switch entry.key {
-                case "delta.invariants": throw .unsupportedFeature("invariants", use: .write)
-                case "delta.generationExpression":
-                    throw .unsupportedFeature("generatedColumns", use: .write)
-                case let key where key.hasPrefix("delta.identity."):
-                    throw .unsupportedFeature("identityColumns", use: .write)
-                default: break
+            for name in tableProtocol.writerFeatures ?? [] {
+                guard let feature = feature(name), feature.isWritable else {
+                    throw .unsupportedFeature(name, use: .write)
                 }
             }
         }
-    }
-
-    /// The oldest protocol that can hold `schema`: everybody reads version 1, and a local time
-    /// without a zone needs its feature.
-    static func minimalProtocol(for schema: DeltaSchema) -> TableProtocol {
-        guard DeltaType.structure(schema.fields).contains(.timestampNTZ) else {
-            return TableProtocol(minReaderVersion: 1, minWriterVersion: 2)
+        for (key, value) in metadata.configuration where value.lowercased() == "true" {
+            if key == "delta.enableRowTracking" {
+                throw .unsupportedFeature("rowTracking", use: .write)
+            }
+            if key.hasPrefix("delta.enableIcebergCompat") {
+                throw .unsupportedFeature(String(key.dropFirst("delta.enable".count)), use: .write)
+            }
         }
-        return TableProtocol(
-            minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ["timestampNtz"],
-            writerFeatures: ["appendOnly", "invariants", "timestampNtz"])
-    }
-}
-
-extension TableFeatures {
-    /// The protocol that `current` must become so that it can hold `schema`; nil when it can.
-    static func upgrade(
-        of current: TableProtocol, for schema: DeltaSchema
-    ) throws(DeltaFailure) -> TableProtocol? {
-        let needed = minimalProtocol(for: schema)
-        guard let feature = needed.readerFeatures?.first else { return nil }
-        if current.minReaderVersion == 3, current.minWriterVersion == 7 {
-            var upgraded = current
-            if current.readerFeatures?.contains(feature) == true { return nil }
-            upgraded.readerFeatures = (current.readerFeatures ?? []) + [feature]
-            upgraded.writerFeatures = (current.writerFeatures ?? []) + [feature]
-            return upgraded
+        for field in metadata.schema.fields
+        where field.metadata.contains(where: { $0.key.hasPrefix("delta.identity.") }) {
+            throw .unsupportedFeature("identityColumns", use: .write)
         }
-        // The versions between stand for features that would have to be listed by name.
-        guard current.minReaderVersion == 1, current.minWriterVersion <= 2 else {
+        if !checksRows, let feature = metadata.rowRuleFeature {
             throw .unsupportedFeature(feature, use: .write)
         }
-        return needed
+    }
+
+    // MARK: Choosing a protocol
+
+    /// The oldest protocol that can hold `metadata`: everybody reads version 1, and what needs more
+    /// is listed by name.
+    static func minimalProtocol(for metadata: TableMetadata) throws(DeltaFailure) -> TableProtocol {
+        let oldest = TableProtocol(minReaderVersion: 1, minWriterVersion: 2)
+        return try upgrade(of: oldest, for: metadata) ?? oldest
+    }
+
+    /// The protocol that `current` must become so that it can hold `metadata`; nil when it can.
+    static func upgrade(
+        of current: TableProtocol, for metadata: TableMetadata
+    ) throws(DeltaFailure) -> TableProtocol? {
+        var needed: [Feature] = []
+        for name in try featureNames(of: metadata) {
+            guard let feature = feature(name) else {
+                throw .unsupportedFeature(name, use: .write)
+            }
+            needed.append(feature)
+        }
+        let present = writerFeatures(of: current)
+        let readerPresent = readerFeatures(of: current)
+        let missing = needed.filter {
+            !present.contains($0.name) || $0.isForReaders && !readerPresent.contains($0.name)
+        }
+        if missing.isEmpty { return nil }
+        let all = present + missing.map(\.name).filter { !present.contains($0) }
+        let forReaders =
+            readerPresent
+            + missing.filter { $0.isForReaders && !readerPresent.contains($0.name) }.map(\.name)
+        var upgraded = TableProtocol(
+            minReaderVersion: current.minReaderVersion, minWriterVersion: 7,
+            writerFeatures: all)
+        if !forReaders.isEmpty {
+            upgraded.minReaderVersion = 3
+            upgraded.readerFeatures = forReaders
+        }
+        return upgraded
+    }
+
+    /// The features that writers of `tableProtocol` must keep, those included that an older version
+    /// stands for.
+    static func writerFeatures(of tableProtocol: TableProtocol) -> [String] {
+        if tableProtocol.minWriterVersion >= 7 { return tableProtocol.writerFeatures ?? [] }
+        return known.filter {
+            $0.writerVersion.map { $0 <= tableProtocol.minWriterVersion } ?? false
+        }.map(\.name)
+    }
+
+    static func readerFeatures(of tableProtocol: TableProtocol) -> [String] {
+        if tableProtocol.minReaderVersion >= 3 { return tableProtocol.readerFeatures ?? [] }
+        return tableProtocol.minReaderVersion == 2 ? ["columnMapping"] : []
+    }
+
+    /// The features that the columns and settings of `metadata` need.
+    private static func featureNames(of metadata: TableMetadata) throws(DeltaFailure) -> [String] {
+        var names: [String] = []
+        func add(_ name: String) { if !names.contains(name) { names.append(name) } }
+        let settings: [(key: String, feature: String)] = [
+            ("delta.appendOnly", "appendOnly"),
+            ("delta.enableChangeDataFeed", "changeDataFeed"),
+            ("delta.enableDeletionVectors", "deletionVectors"),
+            ("delta.enableInCommitTimestamps", "inCommitTimestamp"),
+            ("delta.enableTypeWidening", "typeWidening"),
+        ]
+        for setting in settings where metadata.flag(setting.key) { add(setting.feature) }
+        if metadata.columnMapping != .none { add("columnMapping") }
+        for (key, value) in metadata.configuration {
+            if key.hasPrefix(TableMetadata.constraintPrefix) { add("checkConstraints") }
+            if key.hasPrefix("delta.feature."), value == "supported" || value == "enabled" {
+                add(String(key.dropFirst("delta.feature.".count)))
+            }
+        }
+        let columns = DeltaType.structure(metadata.schema.fields)
+        if columns.contains(.timestampNTZ) { add("timestampNtz") }
+        if columns.contains(.variant) { add("variantType") }
+        for field in metadata.schema.fields {
+            if field.metadataValue(DeltaField.generationKey) != nil { add("generatedColumns") }
+            if field.metadataValue(DeltaField.defaultKey) != nil { add("allowColumnDefaults") }
+            if field.metadataValue(DeltaField.invariantKey) != nil { add("invariants") }
+        }
+        return names
     }
 }
 

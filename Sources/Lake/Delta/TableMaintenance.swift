@@ -39,14 +39,20 @@ extension DeltaTable {
         var snapshot = try snapshot()
         let cutoff = now.timestamp.milliseconds &- snapshot.metadata.tombstoneMilliseconds
         var report = CleanupReport()
-        // The same file may be live again under another deletion vector.
-        var live: Set<FileKey> = []
-        for file in snapshot.files { live.insert(FileKey(path: file.path)) }
+        // The same file may be live again under another deletion vector, and several vectors
+        // share a file.
+        let needed = neededPaths(snapshot, cutoff: cutoff)
         for file in snapshot.tombstones
         where (file.deletionTimestamp?.milliseconds ?? 0) < cutoff && isOwn(file.path) {
-            if live.contains(FileKey(path: file.path)) { continue }
-            let path = fullPath(file.path)
-            if try delete(path) { report.add(path, file.size ?? 0) }
+            let vector = file.deletionVector?.filePath(tablePath: path)
+            if !needed.contains(FileKey(path: file.path)) {
+                let path = fullPath(file.path)
+                if try delete(path) { report.add(path, file.size ?? 0) }
+            }
+            if let vector, !needed.contains(FileKey(path: vector)) {
+                let path = fullPath(vector)
+                if try delete(path) { report.add(path, 0) }
+            }
         }
         snapshot.expireTombstones(now: now.timestamp)
         replaceCache(with: snapshot)
@@ -55,13 +61,41 @@ extension DeltaTable {
 
     /// `VACUUM`: deletes every file of the folder that neither the newest version nor a removed
     /// file younger than `retention` needs, and that is older than `retention` itself: younger ones
-    /// may belong to a commit that is on its way. With `isDryRun` nothing is deleted.
+    /// may belong to a commit that is on its way. With `isDryRun` nothing is deleted. `random` names
+    /// the two commits that tell the history about it; without one there are none.
+    package func vacuum(
+        retention: Duration? = nil, isDryRun: Bool = false, allowsShortRetention: Bool = false,
+        now: Now, random: inout Random
+    ) throws(DeltaFailure) -> CleanupReport {
+        var plan = try vacuum(
+            retention: retention, isDryRun: true, allowsShortRetention: allowsShortRetention,
+            now: now)
+        if isDryRun { return plan }
+        func note(_ operation: String, _ metrics: [JSONMember]) throws(DeltaFailure) {
+            let transaction = try begin(random: &random)
+            _ = try transaction.commit(CommitOperation(operation, metrics: metrics), now: now)
+        }
+        try note(
+            "VACUUM START",
+            [
+                JSONMember("numFilesToDelete", .string(String(plan.paths.count))),
+                JSONMember("sizeOfDataToDelete", .string(String(plan.bytes))),
+            ])
+        plan = try vacuum(
+            retention: retention, allowsShortRetention: allowsShortRetention, now: now)
+        try note(
+            "VACUUM END",
+            [JSONMember("numDeletedFiles", .string(String(plan.paths.count)))])
+        return plan
+    }
+
+    /// `vacuum` without a word in the history.
     package func vacuum(
         retention: Duration? = nil, isDryRun: Bool = false, allowsShortRetention: Bool = false,
         now: Now
     ) throws(DeltaFailure) -> CleanupReport {
         let snapshot = try snapshot()
-        try TableFeatures.requireWritable(snapshot.tableProtocol, snapshot.metadata)
+        try requireWritable(snapshot.tableProtocol, snapshot.metadata)
         let kept = retention?.wholeMilliseconds ?? snapshot.metadata.tombstoneMilliseconds
         if kept < min(7 * 86_400_000, snapshot.metadata.tombstoneMilliseconds),
             !allowsShortRetention
@@ -71,12 +105,7 @@ extension DeltaTable {
                     + " on their way: a shorter VACUUM must be forced")
         }
         let cutoff = now.timestamp.milliseconds &- kept
-        var needed: Set<FileKey> = []
-        for file in snapshot.files { needed.insert(FileKey(path: file.path)) }
-        for file in snapshot.tombstones
-        where (file.deletionTimestamp?.milliseconds ?? 0) >= cutoff {
-            needed.insert(FileKey(path: file.path))
-        }
+        let needed = neededPaths(snapshot, cutoff: cutoff)
         let entries = try storing { () throws(StorageFailure) in
             try store.list(path, recursive: true)
         }
@@ -91,6 +120,24 @@ extension DeltaTable {
             }
         }
         return report
+    }
+
+    /// The files of the snapshot and of removals that are not older than `cutoff`, deletion vectors
+    /// included.
+    private func neededPaths(_ snapshot: TableSnapshot, cutoff: Int64) -> Set<FileKey> {
+        var needed: Set<FileKey> = []
+        func add(_ path: String, _ vector: DeletionVector?) {
+            needed.insert(FileKey(path: path))
+            if let file = vector?.filePath(tablePath: self.path) {
+                needed.insert(FileKey(path: file))
+            }
+        }
+        for file in snapshot.files { add(file.path, file.deletionVector) }
+        for file in snapshot.tombstones
+        where (file.deletionTimestamp?.milliseconds ?? 0) >= cutoff {
+            add(file.path, file.deletionVector)
+        }
+        return needed
     }
 
     /// Names that begin with `_` or `.` belong to the table, but not to its data; folders of
@@ -143,10 +190,38 @@ extension DeltaTable {
         for commit in listing.commits where commit.version < base {
             if try delete(commit.entry.path) { report.add(commit.entry.path, commit.entry.size) }
         }
+        for checksum in listing.checksums where checksum.version < base {
+            let entry = checksum.entry
+            if try delete(entry.path) { report.add(entry.path, entry.size) }
+        }
+        for compaction in listing.compactions where compaction.from < base {
+            let entry = compaction.entry
+            if try delete(entry.path) { report.add(entry.path, entry.size) }
+        }
         for checkpoint in listing.checkpoints where checkpoint.version < base {
             for file in checkpoint.files where try delete(file) { report.add(file, 0) }
         }
+        try removeSidecars(listing, base, now: now, &report)
         return report
+    }
+
+    /// Deletes sidecars that no checkpoint from `base` on refers to and that are a day old: younger
+    /// ones may belong to a checkpoint that is being written.
+    private func removeSidecars(
+        _ listing: CommitLog.Listing, _ base: Int64, now: Now, _ report: inout CleanupReport
+    ) throws(DeltaFailure) {
+        // Most tables have none, and no such folder.
+        let entries = (try? store.list(log.file("_sidecars"), recursive: false)) ?? []
+        if entries.isEmpty { return }
+        var needed: Set<String> = []
+        for checkpoint in listing.checkpoints where checkpoint.version >= base {
+            needed.formUnion(try CheckpointReader(log: log).sidecarPaths(of: checkpoint))
+        }
+        let cutoff = now.timestamp.milliseconds - 86_400_000
+        for entry in entries
+        where entry.modified.milliseconds < cutoff && !needed.contains(entry.path) {
+            if try delete(entry.path) { report.add(entry.path, entry.size) }
+        }
     }
 }
 

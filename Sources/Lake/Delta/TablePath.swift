@@ -115,7 +115,9 @@ package enum LogFileName: Equatable, Sendable {
     /// A checkpoint of the second kind, named by a UUID.
     case checkpointV2(Int64, name: String)
     case compacted(from: Int64, through: Int64)
-    /// Hints, checksums, temporary files and whatever else lies there.
+    /// What a version should add up to.
+    case checksum(Int64)
+    /// Hints, temporary files and whatever else lies there.
     case other
 
     package init(_ name: String) {
@@ -125,6 +127,8 @@ package enum LogFileName: Equatable, Sendable {
         let rest = Array(parts.dropFirst())
         if rest == ["json"] {
             self = .commit(version)
+        } else if rest == ["crc"] {
+            self = .checksum(version)
         } else if rest == ["checkpoint", "parquet"] {
             self = .checkpoint(version, part: 1, parts: 1)
         } else if rest.count == 4, rest[0] == "checkpoint", rest[3] == "parquet",
@@ -137,7 +141,7 @@ package enum LogFileName: Equatable, Sendable {
         {
             self = .checkpointV2(version, name: name)
         } else if rest.count == 3, rest[1] == "compacted", rest[2] == "json",
-            let through = Self.number(rest[0], width: 20)
+            let through = Self.number(rest[0], width: 20), through >= version
         {
             self = .compacted(from: version, through: through)
         }
@@ -151,6 +155,8 @@ package enum LogFileName: Equatable, Sendable {
     }
 
     package static func commitName(_ version: Int64) -> String { padded(version, 20) + ".json" }
+
+    package static func checksumName(_ version: Int64) -> String { padded(version, 20) + ".crc" }
 
     package static func checkpointName(_ version: Int64) -> String {
         padded(version, 20) + ".checkpoint.parquet"

@@ -40,7 +40,12 @@ package struct TableSnapshot: Sendable {
         return DeltaLimits.checkpointInterval * max(1, entries / 1000)
     }
 
-    package var totalBytes: Int64 { live.files.reduce(0) { $0 &+ $1.size } }
+    package var totalBytes: Int64 { live.byteCount }
+    /// Rows that deletion vectors take out of the files.
+    package var deletedRowCount: Int64 { live.deletedRowCount }
+    package var deletionVectorCount: Int64 { live.deletionVectorCount }
+    /// The live file with this key.
+    package func file(_ key: FileKey) -> AddFile? { live[key] }
 
     /// Rows of all files, or nil when a file does not say it.
     package var rowCount: Int64? {
@@ -58,6 +63,23 @@ package struct TableSnapshot: Sendable {
     /// Positions of the partition columns in `schema`.
     package var partitionIndexes: [Int] {
         metadata.partitionColumns.compactMap { schema.index(of: $0) }
+    }
+
+    /// The same files under another description.
+    func with(_ metadata: TableMetadata) throws(DeltaFailure) -> TableSnapshot {
+        if metadata == self.metadata { return self }
+        var changed = self
+        changed.metadata = metadata
+        changed.schema = try metadata.schema.tableSchema()
+        return changed
+    }
+
+    /// The same table with one more column, which only some of its files have.
+    func adding(_ field: DeltaField) throws(DeltaFailure) -> TableSnapshot {
+        var wider = self
+        wider.metadata.schema.fields.append(field)
+        wider.schema = try wider.metadata.schema.tableSchema()
+        return wider
     }
 
     // MARK: Replay

@@ -11,14 +11,19 @@ package struct TableTransaction: Sendable {
     package let table: DeltaTable
     /// The version that this transaction has read.
     package let snapshot: TableSnapshot
-    /// True when the outcome depends on rows of the table, so that concurrent appends contradict.
-    package private(set) var readsTable = false
+    /// What of the table the outcome depends on, so that concurrent changes of it contradict.
+    private var reads = ReadScope()
     package private(set) var added: [AddFile] = []
     package private(set) var removed: [RemoveFile] = []
     private var transactions: [ApplicationTransaction] = []
+    private var domains: [DomainMetadata] = []
+    /// Files with the rows that changed, for readers of the change data feed.
+    private var changeFiles: [ChangeFile] = []
     private var newMetadata: TableMetadata?
     private var newProtocol: TableProtocol?
     private var addedRows: Int64 = 0
+    /// The files that are removed are among those that `reads` describes.
+    private var removesWhatItRead = false
     private var random: Random
 
     init(table: DeltaTable, snapshot: TableSnapshot, random: Random) {
@@ -31,6 +36,9 @@ package struct TableTransaction: Sendable {
     package var metadata: TableMetadata { newMetadata ?? snapshot.metadata }
 
     // MARK: Changes
+
+    /// True when the outcome depends on rows of the table.
+    package var readsTable: Bool { !reads.isEmpty }
 
     /// A name that no other file of the table has or will have.
     package mutating func newFileName(codec: String) -> String {
@@ -45,7 +53,7 @@ package struct TableTransaction: Sendable {
         partitionValues: PartitionValues = PartitionValues(), codec: String = "snappy",
         dataChange: Bool = true, now: Now
     ) throws(DeltaFailure) -> String {
-        for column in metadata.partitionColumns
+        for column in metadata.physicalPartitionColumns
         where !partitionValues.entries.contains(where: { $0.column == column }) {
             throw .invalid("a file without a value of partition column '\(column)'")
         }
@@ -78,18 +86,63 @@ package struct TableTransaction: Sendable {
         if dataChange, snapshot.metadata.flag("delta.appendOnly") {
             throw .invalid("rows of this table cannot be removed: it is delta.appendOnly")
         }
-        if dataChange { readsTable = true }
+        if dataChange, !removesWhatItRead { reads.everything = true }
         removed.append(RemoveFile(file, at: now.timestamp, dataChange: dataChange))
     }
 
     /// Removes every file of the snapshot: what is added replaces the whole content.
     package mutating func removeAll(now: Now) throws(DeltaFailure) {
-        readsTable = true
+        reads.everything = true
         for file in snapshot.files { try remove(file, now: now) }
     }
 
-    /// Says that the added rows were computed from rows of this table.
-    package mutating func markAsReading() { readsTable = true }
+    /// Says that the outcome depends on all rows of this table.
+    package mutating func markAsReading() { reads.everything = true }
+
+    /// Says that the outcome depends on the rows that fulfil all of `ranges`, and that only files
+    /// which may have such rows are removed.
+    package mutating func markAsReading(_ ranges: [ColumnRange]) {
+        if ranges.isEmpty {
+            reads.everything = true
+        } else {
+            reads.ranges.append(ranges)
+        }
+        removesWhatItRead = true
+    }
+
+    /// Lists the rows of `file` that are deleted from now on, in place of those listed before.
+    /// `vector` is where the list is.
+    mutating func replaceDeletionVector(
+        of file: AddFile, with vector: DeletionVector, rowCount: Int64, now: Now
+    ) throws(DeltaFailure) {
+        try remove(file, now: now)
+        var changed = file
+        changed.deletionVector = vector
+        changed.dataChange = true
+        changed.statistics = FileStatistics.loosened(file.statistics, rowCount: rowCount)
+        added.append(changed)
+    }
+
+    /// Writes `content`, rows with their kind of change, durably for readers of the change feed.
+    mutating func appendChangeFile(
+        _ content: Bytes, partitionValues: PartitionValues, codec: String
+    ) throws(DeltaFailure) {
+        let name = "cdc-00000-\(random.uuid()).c000.\(codec).parquet"
+        let path = "_change_data/" + partitionValues.folder + name
+        let full = table.fullPath(path)
+        try storing { () throws(StorageFailure) in try table.store.put(full, content) }
+        changeFiles.append(
+            ChangeFile(path: path, partitionValues: partitionValues, size: Int64(content.count)))
+    }
+
+    /// A generator of its own for one part of the work, such as the name of another kind of file.
+    mutating func forkRandom() -> Random { random.fork() }
+
+    /// Sets the configuration of a named subsystem; others are kept.
+    package mutating func setDomain(_ domain: DomainMetadata) {
+        domains.removeAll { $0.domain == domain.domain }
+        domains.append(domain)
+    }
 
     /// Makes the commit the batch `version` of `appID`. Throws `duplicateTransaction` when the
     /// table has that batch or a later one: then everything of it is in the table already.
@@ -104,16 +157,29 @@ package struct TableTransaction: Sendable {
             ApplicationTransaction(appID: appID, version: version, lastUpdated: now.timestamp))
     }
 
+    /// Sets the batch numbers of all applications back to those of `target`.
+    mutating func restoreTransactions(of target: TableSnapshot) throws(DeltaFailure) {
+        for (id, current) in snapshot.transactions
+        where target.transactions[id]?.version != current.version {
+            // There is no way to take a number away; batches are counted from 0.
+            let old = target.transactions[id]
+            transactions.append(
+                ApplicationTransaction(
+                    appID: id, version: old?.version ?? -1, lastUpdated: old?.lastUpdated))
+        }
+    }
+
     /// Replaces the table's description: comment, settings, more columns at the end.
-    package mutating func setMetadata(_ metadata: TableMetadata) throws(DeltaFailure) {
+    package mutating func setMetadata(_ wanted: TableMetadata) throws(DeltaFailure) {
+        let metadata = wanted.assigningColumnIDs(existing: self.metadata, random: &random)
         do throws(DecodeFailure) {
             try metadata.checkPartitionColumns()
         } catch {
             throw .invalid("\(error)")
         }
         newProtocol = try TableFeatures.upgrade(
-            of: snapshot.tableProtocol, for: metadata.schema)
-        try TableFeatures.requireWritable(newProtocol ?? snapshot.tableProtocol, metadata)
+            of: snapshot.tableProtocol, for: metadata)
+        try table.requireWritable(newProtocol ?? snapshot.tableProtocol, metadata)
         newMetadata = metadata
     }
 
@@ -133,7 +199,8 @@ package struct TableTransaction: Sendable {
     }
 
     package var isEmpty: Bool {
-        added.isEmpty && removed.isEmpty && transactions.isEmpty && newMetadata == nil
+        added.isEmpty && removed.isEmpty && transactions.isEmpty && domains.isEmpty
+            && newMetadata == nil && newProtocol == nil
     }
 
     // MARK: Commit
@@ -153,7 +220,7 @@ package struct TableTransaction: Sendable {
                 milliseconds: max(
                     now.timestamp.milliseconds, base.timestamp.milliseconds &+ 1))
             let actions = lines(
-                operation, transactionID: transactionID, timestamp: timestamp)
+                operation, transactionID: transactionID, version: version, timestamp: timestamp)
             if try table.log.writeCommit(version, actions) {
                 try finish(base, actions, version: version, timestamp: timestamp)
                 return version
@@ -168,7 +235,7 @@ package struct TableTransaction: Sendable {
                 try finish(base, winner, version: version, timestamp: timestamp)
                 return version
             }
-            try checkConflicts(with: winner, info, version: version)
+            try checkConflicts(with: winner, info, base: base, version: version)
             var builder = TableSnapshot.Builder(base)
             try builder.apply(
                 winner, version: version, timestamp: info.timestamp ?? base.timestamp,
@@ -179,7 +246,7 @@ package struct TableTransaction: Sendable {
     }
 
     private func lines(
-        _ operation: CommitOperation, transactionID: String, timestamp: Timestamp
+        _ operation: CommitOperation, transactionID: String, version: Int64, timestamp: Timestamp
     ) -> [LogAction] {
         var metrics: [JSONMember] = [
             JSONMember("numFiles", .string(String(added.count))),
@@ -190,27 +257,41 @@ package struct TableTransaction: Sendable {
         if !removed.isEmpty {
             metrics.append(JSONMember("numRemovedFiles", .string(String(removed.count))))
         }
+        metrics = metrics.filter { own in !operation.metrics.contains { $0.key == own.key } }
         var actions: [LogAction] = [
             .commitInfo(
                 operation.commitInfo(
                     timestamp: timestamp, readVersion: snapshot.version,
                     isBlindAppend: !readsTable && newMetadata == nil && removed.isEmpty,
-                    metrics: metrics,
+                    metrics: metrics + operation.metrics,
                     transactionID: transactionID,
                     inCommitTimestamp: metadata.flag("delta.enableInCommitTimestamps")))
         ]
         if let newProtocol { actions.append(.tableProtocol(newProtocol)) }
-        if let newMetadata { actions.append(.metadata(newMetadata)) }
+        if let newMetadata {
+            actions.append(
+                .metadata(
+                    newMetadata.markingCommitTimestamps(
+                        after: snapshot.metadata, version: version, timestamp: timestamp)))
+        }
         actions += transactions.map { .transaction($0) }
+        actions += domains.map { .domainMetadata($0) }
         actions += removed.map { .remove($0) }
         actions += added.map { .add($0) }
+        actions += changeFiles.map { .other(name: "cdc", $0.json) }
         return actions
     }
 
-    /// Decides whether this transaction can follow `winner`, which it has not read.
+    /// Decides whether this transaction can follow `winner`, which it has not read. `base` is the
+    /// table before it.
     private func checkConflicts(
-        with winner: [LogAction], _ info: CommitInfo, version: Int64
+        with winner: [LogAction], _ info: CommitInfo, base: TableSnapshot, version: Int64
     ) throws(DeltaFailure) {
+        let own = Set(removed.map { FileKey(path: $0.path) })
+        // The weaker isolation lets rows that nobody computed from this table come in between.
+        let ignoresAppends =
+            info.isBlindAppend == true
+            && snapshot.metadata.configuration["delta.isolationLevel"] == "WriteSerializable"
         for action in winner {
             switch action {
             case .tableProtocol: throw .conflict(.protocolChanged, version: version)
@@ -224,16 +305,22 @@ package struct TableTransaction: Sendable {
                         appID: mine.appID, version: mine.version, committed: theirs.version)
                 }
                 throw .conflict(.concurrentTransaction, version: version)
+            case .domainMetadata(let theirs):
+                if domains.contains(where: { $0.domain == theirs.domain }) {
+                    throw .conflict(.domainChanged, version: version)
+                }
             case .remove(let file):
-                if removed.contains(where: { $0.key.path == file.path }) {
+                if own.contains(FileKey(path: file.path)) {
                     throw .conflict(.concurrentDeleteDelete, version: version)
                 }
-                if readsTable { throw .conflict(.concurrentDeleteRead, version: version) }
+                if reads.touches(base.file(file.key), in: snapshot) {
+                    throw .conflict(.concurrentDeleteRead, version: version)
+                }
             case .add(let file):
-                if readsTable, file.dataChange {
+                if file.dataChange, !ignoresAppends, reads.touches(file, in: snapshot) {
                     throw .conflict(.concurrentAppend, version: version)
                 }
-            case .commitInfo, .domainMetadata, .other: continue
+            case .commitInfo, .other: continue
             }
         }
     }
@@ -247,6 +334,7 @@ package struct TableTransaction: Sendable {
         try builder.apply(actions, version: version, timestamp: timestamp, path: table.path)
         let fresh = try builder.finish(path: table.path)
         table.remember(fresh)
+        table.writeChecksum(of: fresh, transactionID: CommitInfo(actions).transactionID)
         guard version % fresh.checkpointInterval == 0 else { return }
         do throws(DeltaFailure) {
             try table.writeCheckpoint(of: fresh)
@@ -254,83 +342,5 @@ package struct TableTransaction: Sendable {
             table.diagnostics.report(
                 .warning, "delta", "checkpoint \(version) of \(table.path): \(error)")
         }
-    }
-}
-
-/// What a commit does, for the table's history.
-package struct CommitOperation: Hashable, Sendable {
-    package var name: String
-    /// Values are written as JSON texts, as other engines do.
-    package var parameters: [JSONMember]
-
-    package init(_ name: String, parameters: [JSONMember] = []) {
-        self.name = name
-        self.parameters = parameters
-    }
-
-    /// Rows added by a writer that read nothing.
-    package static func append(partitionBy columns: [String] = []) -> CommitOperation {
-        CommitOperation(
-            "WRITE",
-            parameters: [
-                JSONMember("mode", "Append"), JSONMember("partitionBy", names(columns)),
-            ])
-    }
-
-    /// The whole content replaced.
-    package static func overwrite(partitionBy columns: [String] = []) -> CommitOperation {
-        CommitOperation(
-            "WRITE",
-            parameters: [
-                JSONMember("mode", "Overwrite"), JSONMember("partitionBy", names(columns)),
-            ])
-    }
-
-    /// One epoch of a streaming table.
-    package static func streamingUpdate(queryID: String, epoch: Int64) -> CommitOperation {
-        CommitOperation(
-            "STREAMING UPDATE",
-            parameters: [
-                JSONMember("outputMode", "Append"), JSONMember("queryId", .string(queryID)),
-                JSONMember("epochId", .string(String(epoch))),
-            ])
-    }
-
-    static func createTable(_ metadata: TableMetadata) -> CommitOperation {
-        let properties = JSONValue.object(
-            metadata.configuration.map { JSONMember($0.key, .string($0.value)) })
-        return CommitOperation(
-            "CREATE TABLE",
-            parameters: [
-                JSONMember("isManaged", "true"),
-                JSONMember("description", metadata.comment.map { .string($0) } ?? .null),
-                JSONMember("partitionBy", names(metadata.partitionColumns)),
-                JSONMember("properties", .string(properties.text)),
-            ])
-    }
-
-    private static func names(_ columns: [String]) -> JSONValue {
-        .string(JSONValue.array(columns.map { .string($0) }).text)
-    }
-
-    /// What we call ourselves in the log.
-    static let engine = "Weir/0.1"
-
-    func commitInfo(
-        timestamp: Timestamp, readVersion: Int64?, isBlindAppend: Bool, metrics: [JSONMember],
-        transactionID: String, inCommitTimestamp: Bool
-    ) -> JSONValue {
-        var object = SparseObject()
-        if inCommitTimestamp { object.add("inCommitTimestamp", timestamp.milliseconds) }
-        object.add("timestamp", timestamp.milliseconds)
-        object.add("operation", name)
-        object.add("operationParameters", .object(parameters))
-        object.add("readVersion", readVersion)
-        object.add("isolationLevel", "Serializable")
-        object.add("isBlindAppend", isBlindAppend)
-        if !metrics.isEmpty { object.add("operationMetrics", .object(metrics)) }
-        object.add("engineInfo", Self.engine)
-        object.add("txnId", transactionID)
-        return object.json
     }
 }

@@ -84,7 +84,8 @@ package final class StreamingTable: Sendable {
         for partition in try reader.partitions(of: topic) {
             let place = TopicPartition(topic: topic, partition: partition)
             if let next = snapshot.lastTransaction(of: Self.applicationID(name, place)) {
-                start[partition] = Offset(next)
+                // A restored table says -1 where it had read nothing yet.
+                start[partition] = Offset(max(next, 0))
             }
         }
         let epoch = try epochs.next(from: start)

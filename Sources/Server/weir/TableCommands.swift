@@ -1,5 +1,6 @@
 import Base
 import Runtime
+import SQL
 
 let tableCommands: [RegisteredCommand] = [
     RegisteredCommand(
@@ -46,7 +47,109 @@ let tableCommands: [RegisteredCommand] = [
             context.printTable(historyTable(answer, context.numbers), json: answer)
             return .ok
         }),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "table files", "Lists the files of a table", arguments: [tableArgument],
+            flags: [httpFlag]),
+        run: { (context) throws(Problem) in
+            try runTableStatement("DESCRIBE FILES \(tableName(context))", context)
+        }),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "table optimize", "Merges small files of a table, and those with many deleted rows",
+            arguments: [tableArgument],
+            flags: [
+                FlagSpec(
+                    "order-by", value: "COLUMN",
+                    "Brings rows near each other that are alike in"
+                        + " these columns (Z-order)", isRepeatable: true), httpFlag,
+            ],
+            examples: [("weir table optimize silver.events --order-by user_id", "by user")]),
+        run: { (context) throws(Problem) in
+            let columns = context.invocation.strings("order-by").map(quotedIdentifier)
+            let order = columns.isEmpty ? "" : " ZORDER BY (\(columns.joined(separator: ", ")))"
+            return try runTableStatement("OPTIMIZE \(tableName(context))\(order)", context)
+        }),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "table vacuum", "Deletes files that no version within the retention needs",
+            details: """
+                Readers of older versions lose them from then on. Less than the table's own retention
+                (7 days unless it says otherwise) is refused.
+                """,
+            arguments: [tableArgument],
+            flags: [
+                FlagSpec("retain", value: "HOURS", "Keeps what was removed within these hours"),
+                FlagSpec("dry-run", "n", "Lists the files and deletes nothing"), httpFlag,
+            ]),
+        run: { (context) throws(Problem) in
+            let hours = try context.invocation.integer("retain", in: 0...1_000_000)
+            let retention = hours.map { " RETAIN \($0) HOURS" } ?? ""
+            let dryRun = context.invocation.isSet("dry-run") ? " DRY RUN" : ""
+            return try runTableStatement(
+                "VACUUM \(tableName(context))\(retention)\(dryRun)", context)
+        }),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "table restore", "Makes a table what it was, as a new version",
+            arguments: [tableArgument],
+            flags: [
+                FlagSpec("to-version", value: "N", "The version to restore"),
+                FlagSpec("to-time", value: "TIME", "The version of this moment"), httpFlag,
+            ]),
+        run: { (context) throws(Problem) in
+            let version = try context.invocation.integer("to-version", in: 0...Int64.max)
+            let time = context.invocation.string("to-time")
+            guard (version == nil) != (time == nil) else {
+                throw Problem(
+                    "usage.value", "say either --to-version or --to-time",
+                    hint: "weir table history TABLE lists the versions")
+            }
+            let quoted = time.map { text in
+                "'"
+                    + text.split(separator: "'", omittingEmptySubsequences: false)
+                    .joined(separator: "''") + "'"
+            }
+            let target =
+                version.map { "VERSION AS OF \($0)" } ?? "TIMESTAMP AS OF \(quoted ?? "")"
+            return try runTableStatement(
+                "RESTORE TABLE \(tableName(context)) TO \(target)", context)
+        }),
+    RegisteredCommand(
+        spec: CommandSpec(
+            "table fsck", "Looks for damage: the log, the files, every row; changes nothing",
+            details: "Ends with exit code 1 when something is found.",
+            arguments: [tableArgument], flags: [httpFlag]),
+        run: { (context) throws(Problem) in
+            let answer = try QueryAnswer.run(
+                "FSCK TABLE \(tableName(context))", on: context.http(), limit: nil)
+            context.print(answer.written(as: context.invocation.string("output") ?? "text"))
+            if answer.rows.isEmpty { context.say("the table is whole") }
+            return answer.rows.isEmpty ? .ok : .failed
+        }),
 ]
+
+private let tableArgument = ArgumentSpec(
+    "TABLE", .one, "schema.name, a bare name, or a folder of the lake with a slash in it")
+
+/// The table of a command as SQL writes it.
+private func tableName(_ context: CommandContext) -> String {
+    let text = context.invocation.arguments[0]
+    if text.contains("/") {
+        let path = text.split(separator: "'", omittingEmptySubsequences: false)
+        return "delta.'" + path.joined(separator: "''") + "'"
+    }
+    let parts = text.split(separator: ".", maxSplits: 1).map { quotedIdentifier(String($0)) }
+    return parts.joined(separator: ".")
+}
+
+private func runTableStatement(
+    _ statement: String, _ context: CommandContext
+) throws(Problem) -> ExitCode {
+    let answer = try QueryAnswer.run(statement, on: context.http(), limit: nil)
+    context.print(answer.written(as: context.invocation.string("output") ?? "text"))
+    return .ok
+}
 
 /// How numbers are written in lists: `1,204,511`, `1.2 MB`, `0.6 s` for people; digits alone, in
 /// bytes and seconds, for programs.

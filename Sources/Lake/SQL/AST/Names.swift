@@ -10,6 +10,11 @@ package struct Identifier: Hashable, Sendable {
     }
 }
 
+/// Formats of files that a query can read by their path: `delta.'path'`.
+package enum FolderFormat: String, CaseIterable, Hashable, Sendable {
+    case delta, parquet
+}
+
 /// A dotted name of a relation, function or schema member.
 package struct ObjectName: Hashable, Sendable {
     /// One to three parts.

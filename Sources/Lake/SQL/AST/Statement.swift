@@ -10,6 +10,12 @@ package indirect enum Statement: Hashable, Sendable {
     case query(Query)
     case explain(Explain)
     case insert(Insert)
+    case delete(Delete)
+    case update(Update)
+    case merge(Merge)
+    case optimize(Optimize)
+    case vacuum(Vacuum)
+    case restore(Restore)
     case createSchema(name: Identifier, ifNotExists: Bool)
     case createTopic(CreateTopic)
     case createStreamingTable(CreateStreamingTable)
@@ -23,6 +29,12 @@ package indirect enum Statement: Hashable, Sendable {
     case alter(ObjectKind, ObjectName, AlterAction)
     case show(Show)
     case describe(ObjectName, history: Bool)
+    /// `DESCRIBE DETAIL`: one row about the table and its files.
+    case describeDetail(ObjectName)
+    /// `DESCRIBE FILES`: one row for each live file.
+    case describeFiles(ObjectName)
+    /// `FSCK TABLE`: what is wrong with the table's log and files; nothing is changed.
+    case checkTable(ObjectName)
     /// An empty list is `DEFAULT`.
     case set(name: String, values: [String], isLocal: Bool, position: Int)
     /// Nil is `ALL`.
@@ -37,6 +49,12 @@ package indirect enum Statement: Hashable, Sendable {
         case .query: "SELECT"
         case .explain: "EXPLAIN"
         case .insert: "INSERT"
+        case .delete: "DELETE"
+        case .update: "UPDATE"
+        case .merge: "MERGE"
+        case .optimize: "OPTIMIZE"
+        case .vacuum: "VACUUM"
+        case .restore: "RESTORE"
         case .createSchema: "CREATE SCHEMA"
         case .createTopic: "CREATE TOPIC"
         case .createStreamingTable: "CREATE STREAMING TABLE"
@@ -48,7 +66,8 @@ package indirect enum Statement: Hashable, Sendable {
         case .comment: "COMMENT"
         case .alter(let kind, _, _): "ALTER \(kind.words)"
         case .show: "SHOW"
-        case .describe: "DESCRIBE"
+        case .describe, .describeDetail, .describeFiles: "DESCRIBE"
+        case .checkTable: "FSCK"
         case .set: "SET"
         case .reset: "RESET"
         case .transaction(let command): command.tag
@@ -217,6 +236,9 @@ package enum AlterAction: Hashable, Sendable {
     case unsetTag(name: String)
     case setOptions([StatementOption])
     case rename(to: Identifier)
+    /// `ADD CONSTRAINT n CHECK (…)`, with the condition as written.
+    case addConstraint(Identifier, condition: String, position: Int)
+    case dropConstraint(Identifier, ifExists: Bool)
 }
 
 package enum Show: Hashable, Sendable {

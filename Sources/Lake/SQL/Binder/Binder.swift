@@ -79,6 +79,17 @@ package struct Binder {
             ? try coerce(bound, to: .text, at: expression.position) : bound
     }
 
+    /// An expression over the rows of a table as a value of a column of type `type`.
+    package mutating func assignable(
+        _ expression: Expression, over schema: TableSchema, to type: ColumnType
+    ) throws(Problem) -> BoundExpression {
+        let scope = Scope(table: "row", schema: nil, fields: schema.fields)
+        var context = ExpressionContext(scope: scope, clause: "this clause")
+        context.allowsSubqueries = false
+        let bound = try bind(expression, &context)
+        return try coerce(bound, to: type, .assignment, at: expression.position)
+    }
+
     // MARK: Bounds
 
     /// Goes one level deeper; `leave` comes back.

@@ -11,7 +11,7 @@ extension Binder {
         }
         let indexes = try targetColumns(insert, target)
         let types = indexes.map { target.columns[$0].type }
-        let plan = try bindQuery(insert.query, expected: types)
+        var plan = try bindQuery(insert.query, expected: types)
         let fields = plan.schema.fields
         let position = insert.query.position
         guard fields.count <= indexes.count else {
@@ -28,11 +28,19 @@ extension Binder {
                 position: insert.columns[fields.count].position)
         }
         var columns: [NamedExpression] = []
+        var given: [String] = []
         for (place, field) in target.columns.enumerated() {
             guard let source = indexes.firstIndex(of: place), source < fields.count else {
-                columns.append(NamedExpression(field.name, .literal(.null, field.type)))
+                var context = ExpressionContext(scope: Scope(), clause: "DEFAULT")
+                context.allowsSubqueries = false
+                let value = try bind(
+                    target.defaultValue(of: field, at: position), &context)
+                columns.append(
+                    NamedExpression(
+                        field.name, try assigned(value, to: field, at: position)))
                 continue
             }
+            given.append(field.name)
             let value = BoundExpression.column(source, fields[source].type)
             guard let fitting = try converted(value, to: field.type, .assignment, at: position)
             else {
@@ -44,7 +52,10 @@ extension Binder {
             }
             columns.append(NamedExpression(field.name, fitting))
         }
-        return BoundInsert(target: target, plan: .project(plan, columns))
+        plan = try computed(
+            .project(plan, columns), target, target.columns, behind: 0, given: given,
+            at: insert.target.position)
+        return BoundInsert(target: target, plan: plan)
     }
 
     /// The positions of the target's columns that the rows fill.

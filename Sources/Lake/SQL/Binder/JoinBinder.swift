@@ -35,7 +35,7 @@ extension Binder {
         return (.join(node), scope)
     }
 
-    private mutating func bindOn(
+    mutating func bindOn(
         _ condition: Expression, _ scope: Scope, _ outer: [Scope], _ node: inout JoinNode
     ) throws(Problem) {
         var context = ExpressionContext(scope: scope, clause: "JOIN conditions", outer: outer)

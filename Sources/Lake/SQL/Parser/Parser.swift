@@ -231,6 +231,7 @@ package struct Parser {
         return word
     }
 
+    /// `a.b.c`; or `delta.'path'`, `parquet.'path'` for what lies in a folder.
     mutating func objectName(_ expected: String = "a name") throws(Problem) -> ObjectName {
         var parts = [try identifier(expected)]
         while isNext(".") {
@@ -240,6 +241,11 @@ package struct Parser {
                     position: token.position)
             }
             advance()
+            if isString(), parts.count == 1, FolderFormat(rawValue: parts[0].name) != nil {
+                let position = token.position
+                parts.append(Identifier(try string(), position: position))
+                return ObjectName(parts)
+            }
             parts.append(try label())
         }
         return ObjectName(parts)

@@ -87,7 +87,7 @@ extension Parser {
 
     // MARK: One table
 
-    private mutating func tableItem() throws(Problem) -> FromItem {
+    mutating func tableItem() throws(Problem) -> FromItem {
         let isLateral = accept(.lateral)
         if isNext("(") { return try parenthesizedItem(isLateral: isLateral) }
         _ = accept(.only)
@@ -110,7 +110,7 @@ extension Parser {
         }
     }
 
-    private mutating func travel() throws(Problem) -> TableReference.Travel? {
+    mutating func travel() throws(Problem) -> TableReference.Travel? {
         if isNext(.for) {
             switch peek(1).keyword {
             case .systemTime, .system, .timestamp, .version: advance()

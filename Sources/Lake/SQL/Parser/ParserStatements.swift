@@ -9,6 +9,12 @@ extension Parser {
         switch token.keyword {
         case .explain: return try explain()
         case .insert: return try insert()
+        case .delete: return try delete()
+        case .update: return try update()
+        case .merge: return try merge()
+        case .optimize: return try optimize()
+        case .vacuum: return try vacuum()
+        case .restore: return try restore()
         case .create: return try create()
         case .refresh:
             advance()
@@ -33,6 +39,7 @@ extension Parser {
         default: break
         }
         if isNextWord("abort") { return try transaction() }
+        if isNextWord("fsck") { return try checkTable() }
         if let planned = planned() {
             skipStatement()
             return .notSupported(
@@ -55,15 +62,10 @@ extension Parser {
     /// Statements of the dialect that are not built yet.
     private func planned() -> (words: String, hint: String)? {
         switch token.keyword {
-        case .update, .delete, .merge:
-            ("\(spelling(token).uppercased())", "rows come from streams; declare a view instead")
-        case .truncate: ("TRUNCATE", "drop the table and create it again")
+        case .truncate: ("TRUNCATE", "use DELETE FROM, which removes whole files")
         case .grant: ("GRANT", "every connection has all rights for now")
         case .revoke: ("REVOKE", "every connection has all rights for now")
-        case .optimize: ("OPTIMIZE", "nothing to do: the table stays readable without it")
-        case .vacuum: ("VACUUM", "nothing to do: the table stays readable without it")
         case .analyze: ("ANALYZE", "statistics are written with every file")
-        case .restore: ("RESTORE", "read the old state with VERSION AS OF")
         case .subscribe: ("SUBSCRIBE", "run the query again, or consume the topic")
         case .copy: ("COPY", "use INSERT, or produce to the topic")
         case .execute: ("EXECUTE", "use the extended protocol for prepared statements")
@@ -235,6 +237,28 @@ extension Parser {
         if accept(.unset, .tag) {
             return .alter(kind, name, .unsetTag(name: try label().name))
         }
+        if isNext(.set), isNextWord("tblproperties", ahead: 1) {
+            index += 2
+            return .alter(kind, name, .setOptions(try optionList()))
+        }
+        if accept(.add, .constraint) {
+            let constraint = try identifier("a name of the constraint")
+            try expect(.check)
+            try expect("(")
+            let from = token.position
+            let condition = try expression()
+            let text = source(from..<lastEnd)
+            try expect(")")
+            return .alter(
+                kind, name,
+                .addConstraint(constraint, condition: text, position: condition.position))
+        }
+        if accept(.drop, .constraint) {
+            let ifExists = accept(.if)
+            if ifExists { try expect(.exists) }
+            return .alter(
+                kind, name, .dropConstraint(try identifier(), ifExists: ifExists))
+        }
         if isNext(.set), isNext("(", ahead: 1) {
             advance()
             return .alter(kind, name, .setOptions(try optionList()))
@@ -243,7 +267,8 @@ extension Parser {
         return .notSupported(
             NotSupported(
                 words: "this form of ALTER \(kind.words)",
-                hint: "forms: OWNER TO, RENAME TO, SET TAG, SET (…)", position: start))
+                hint: "forms: OWNER TO, RENAME TO, SET TAG, SET (…), ADD and DROP CONSTRAINT",
+                position: start))
     }
 
     // MARK: SHOW, DESCRIBE
@@ -282,7 +307,18 @@ extension Parser {
 
     private mutating func describe() throws(Problem) -> Statement {
         advance()
-        if accept(.history) { return .describe(try objectName(), history: true) }
+        if accept(.history) {
+            return .describe(try objectName("a table name"), history: true)
+        }
+        // `detail` and `files` may be tables, too.
+        if isNextWord("detail"), isIdentifier(ahead: 1) {
+            advance()
+            return .describeDetail(try objectName("a table name"))
+        }
+        if isNextWord("files"), isIdentifier(ahead: 1) {
+            advance()
+            return .describeFiles(try objectName("a table name"))
+        }
         _ = objectKind()
         _ = acceptWord("extended")
         return .describe(try objectName("a table name"), history: false)

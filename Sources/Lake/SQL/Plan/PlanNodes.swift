@@ -19,6 +19,15 @@ package enum TimeTravel: Hashable, Sendable {
     case version(Int64)
     /// A constant expression of type timestampTZ.
     case timestamp(BoundExpression)
+    /// Not a state, but the rows that changed in these versions, the newest when nil: the table's
+    /// columns, and three more about the change.
+    case changes(from: Int64, through: Int64?)
+
+    /// The columns behind the table's own when changes are read.
+    package static let changeColumns = [
+        Field("_change_type", .text), Field("_commit_version", .int64),
+        Field("_commit_timestamp", .timestampTZ),
+    ]
 }
 
 /// Reads a relation.

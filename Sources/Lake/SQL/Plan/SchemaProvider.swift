@@ -11,6 +11,10 @@ package struct RelationDescription: Hashable, Sendable {
     package var hiddenColumns: [Field]
     /// The query of a view, which takes the view's place.
     package var viewText: String?
+    /// SQL of the values of columns for rows that do not say one.
+    package var defaultTexts: [String: String] = [:]
+    /// SQL of the columns that are computed from others.
+    package var generatedTexts: [String: String] = [:]
 
     package init(
         name: QualifiedName, kind: RelationKind, columns: [Field], hiddenColumns: [Field] = [],

@@ -259,6 +259,49 @@ extension Lakehouse {
         return schema.fields.map { CatalogColumn(Field($0.name, $0.type)) }
     }
 
+    /// CREATE TABLE: a Delta table whose rows come from INSERT, or at once from a query.
+    func createTable(
+        _ table: CreateTable, _ text: String, _ options: StatementOptions
+    ) throws(Problem) -> StatementAnswer {
+        let tag = "CREATE TABLE"
+        let name = table.name.qualified
+        if table.ifNotExists, catalog.image.object(name) != nil { return skipped(name, tag) }
+        if let key = table.primaryKey.first {
+            throw Problem(
+                "0A000", "PRIMARY KEY of a table is not supported yet",
+                hint: "rows are not checked against each other: use MERGE", position: key.position)
+        }
+        var object = CatalogObject(
+            .table, name, statement: text, query: "", owner: Self.owner,
+            now: clock().timestamp)
+        object.partitionColumns = table.partitionedBy.map(\.name)
+        for option in table.options {
+            object.properties[try Self.settingName(option)] = option.text
+        }
+        guard let query = table.query else {
+            object.columns = try columns(table.columns)
+            return try createStored(object, ifNotExists: table.ifNotExists, tag)
+        }
+        let plan = try plan(query)
+        object.columns = try outputColumns(plan.schema, declared: table.columns)
+        _ = try createStored(object, ifNotExists: table.ifNotExists, tag)
+        do throws(Problem) {
+            let stored = try catalog.image.require(name)
+            let count = try fill(self.table(of: stored), from: plan, options)
+            updateActivity(of: stored)
+            return StatementAnswer(tag: "SELECT \(count)")
+        } catch {
+            // Without its rows the table is not what was asked for.
+            let removed = try catalog.drop(
+                [name], kind: .table, ifExists: true, cascade: false)
+            for object in removed {
+                forgetTable(object.name)
+                if let path = object.path { try deleteFiles(path) }
+            }
+            throw error
+        }
+    }
+
     func createView(_ view: CreateView, _ text: String) throws(Problem) -> StatementAnswer {
         let name = view.name.qualified
         if view.ifNotExists, catalog.image.object(name) != nil {
@@ -340,15 +383,16 @@ extension Lakehouse {
         let folder = "\(checked.name.schema ?? CatalogNames.defaultSchema)/\(checked.name.name)"
         var path = folder
         let schema = TableSchema(object.columns.map(\.field))
-        let settings: OrderedMap<String, String> =
-            object.kind == .materializedView ? DeltaTable.overwrittenConfiguration : [:]
+        var settings: OrderedMap<String, String> = [:]
+        if object.kind == .materializedView { settings = DeltaTable.overwrittenConfiguration }
+        if object.kind == .table { settings = object.properties }
         let moment = clock()
         var random = withRandom { $0.fork() }
         do throws(DeltaFailure) {
             if try DeltaTable(store: store, path: path).exists() {
                 path += "-" + random.uuid().description.prefix(8)
             }
-            try DeltaTable(store: store, path: path, diagnostics: diagnostics).create(
+            try openTable(path).create(
                 schema, partitionColumns: object.partitionColumns, configuration: settings,
                 name: object.name.name, random: &random, now: moment)
         } catch {
@@ -455,10 +499,17 @@ extension Lakehouse {
             try catalog.alter(name.qualified, kind: catalogKind, now: moment) {
                 object throws(Problem) in object.tags[tag] = nil
             }
-        case .setOptions:
-            throw Problem(
-                "0A000", "ALTER … SET (…) is not supported yet",
-                hint: "drop the object and create it with other options")
+        case .setOptions(let options):
+            guard kind == .table else {
+                throw Problem(
+                    "0A000", "ALTER \(kind.words) … SET (…) is not supported yet",
+                    hint: "drop the object and create it with other options")
+            }
+            try setTableSettings(name, options)
+        case .addConstraint(let constraint, let condition, let position):
+            try addConstraint(name, constraint, condition, position)
+        case .dropConstraint(let constraint, let ifExists):
+            try dropConstraint(name, constraint, ifExists: ifExists)
         case .rename:
             throw Problem(
                 "0A000", "ALTER … RENAME is not supported yet",

@@ -86,9 +86,20 @@ package final class Lakehouse: Sendable {
         }
         return state.withLock { state in
             if let open = state.tables[object.name], open.path == path { return open }
-            let table = DeltaTable(store: store, path: path, diagnostics: diagnostics)
+            let table = openTable(path)
             state.tables[object.name] = table
             return table
+        }
+    }
+
+    /// The Delta table in a folder that has no catalog entry, opened anew for each statement.
+    func table(inFolder path: String) -> DeltaTable { openTable(path) }
+
+    func openTable(_ path: String) -> DeltaTable {
+        let clock = clock
+        return DeltaTable(store: store, path: path, diagnostics: diagnostics) {
+            (metadata) throws(DeltaFailure) in
+            try RowConditions(metadata, clock: clock)
         }
     }
 
@@ -302,7 +313,7 @@ package final class Lakehouse: Sendable {
 
     /// Binds and optimizes a query against the catalog.
     func plan(_ query: Query) throws(Problem) -> LogicalPlan {
-        var binder = Binder(provider: catalog.image)
+        var binder = Binder(provider: LakeRelations(lake: self))
         return try binder.plan(query)
     }
 }

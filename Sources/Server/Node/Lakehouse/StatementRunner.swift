@@ -37,6 +37,12 @@ extension Lakehouse: LakeService {
         case .query(let query): return try select(query, options)
         case .explain(let explain): return try self.explain(explain, options)
         case .insert(let insert): return try self.insert(insert, options)
+        case .delete(let delete): return try self.delete(delete, options)
+        case .update(let update): return try self.update(update, options)
+        case .merge(let merge): return try self.merge(merge, options)
+        case .optimize(let optimize): return try self.optimize(optimize)
+        case .vacuum(let vacuum): return try self.vacuum(vacuum)
+        case .restore(let restore): return try self.restore(restore)
         case .createSchema(let name, let ifNotExists):
             return try createSchema(name, ifNotExists: ifNotExists, parsed.text)
         case .createTopic(let topic): return try createTopic(topic, parsed.text)
@@ -50,12 +56,10 @@ extension Lakehouse: LakeService {
         case .alter(let kind, let name, let action): return try alter(kind, name, action)
         case .show(let show): return try self.show(show)
         case .describe(let name, let history): return try describe(name, history: history)
-        case .createTable:
-            throw Problem(
-                "0A000", "CREATE TABLE is not supported yet",
-                hint:
-                    "rows come from topics: CREATE STREAMING TABLE … AS SELECT … FROM STREAM(topic)"
-            )
+        case .describeDetail(let name): return try describeDetail(name)
+        case .describeFiles(let name): return try describeFiles(name)
+        case .checkTable(let name): return try checkTable(name)
+        case .createTable(let table): return try createTable(table, parsed.text, options)
         case .set, .reset: return StatementAnswer(tag: parsed.statement.tag)
         case .transaction(let command):
             return StatementAnswer(
@@ -119,18 +123,24 @@ extension Lakehouse: LakeService {
         return rows(tag: "EXPLAIN", [Field("QUERY PLAN", .text)], lines.map { [.text($0)] })
     }
 
-    /// INSERT INTO a topic: rows become JSON objects.
+    /// INSERT INTO a table, or into a topic, where rows become JSON objects.
     private func insert(
         _ insert: Insert, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
+        if try FolderName(insert.target.qualified, catalog.image) != nil {
+            return try insertRows(insert, options)
+        }
         let object = try catalog.image.require(insert.target.qualified)
+        if object.kind == .table || object.kind == .externalTable {
+            return try insertRows(insert, options)
+        }
         guard object.kind == .topic else {
             throw Problem(
-                "0A000", "INSERT INTO a \(object.kind.words) is not supported yet",
-                notes: ["\(object.name) is a \(object.kind.words)"],
+                "42809", "cannot insert into \(object.kind.words) \"\(object.name)\"",
+                notes: ["its rows come from elsewhere"],
                 hint: "insert into its topic", position: insert.target.position)
         }
-        var binder = Binder(provider: catalog.image)
+        var binder = Binder(provider: LakeRelations(lake: self))
         let bound = try binder.plan(insert)
         let plan = bound.plan
         let context = QueryContext(
@@ -252,22 +262,29 @@ extension Lakehouse: LakeService {
         _ name: ObjectName, history: Bool
     ) throws(Problem) -> StatementAnswer {
         if history {
-            let versions = try self.history(name.text, limit: 1000)
+            let table = try changedTable(name, "describe").table
+            let versions: [HistoryEntry]
+            do throws(DeltaFailure) { versions = try table.history(limit: 1000) } catch {
+                throw error.problem
+            }
             return rows(
                 tag: "DESCRIBE",
                 [
                     Field("version", .int64), Field("timestamp", .timestampTZ),
                     Field("operation", .text), Field("metrics", .json),
+                    Field("parameters", .json), Field("engine", .text),
                 ],
                 versions.map { version in
                     [
                         .int(version.version),
                         .timestampTZ(microseconds: version.timestamp.milliseconds * 1000),
                         .text(version.operation), .json(JSONValue.object(version.metrics).text),
+                        .json(JSONValue.object(version.parameters).text),
+                        version.engine.map { .text($0) } ?? .null,
                     ]
                 })
         }
-        guard let relation = try catalog.image.relation(name.qualified) else {
+        guard let relation = try LakeRelations(lake: self).relation(name.qualified) else {
             throw catalog.image.missing(name.qualified)
         }
         let object = try catalog.image.find(name.qualified)

@@ -1,0 +1,89 @@
+// Statements that change rows of a table, and those that look after its files.
+
+/// The table that a statement changes.
+package struct ChangeTarget: Hashable, Sendable {
+    package var name: ObjectName
+    package var alias: Identifier?
+
+    package init(name: ObjectName, alias: Identifier? = nil) {
+        self.name = name
+        self.alias = alias
+    }
+}
+
+/// `DELETE FROM t WHERE …`
+package struct Delete: Hashable, Sendable {
+    package var target: ChangeTarget
+    package var filter: Expression?
+}
+
+/// `column = value`; a nil value is `DEFAULT`.
+package struct Assignment: Hashable, Sendable {
+    package var column: Identifier
+    package var value: Expression?
+}
+
+/// `UPDATE t SET … WHERE …`
+package struct Update: Hashable, Sendable {
+    package var target: ChangeTarget
+    package var assignments: [Assignment]
+    package var filter: Expression?
+}
+
+/// `MERGE INTO t USING s ON … WHEN …`
+package struct Merge: Hashable, Sendable {
+    package var target: ChangeTarget
+    /// `WITH SCHEMA EVOLUTION`: columns that only the source has are added.
+    package var evolvesSchema: Bool
+    package var source: FromItem
+    package var condition: Expression
+    package var clauses: [MergeClause]
+    package var position: Int
+}
+
+/// One `WHEN` of a MERGE. For each pair the first that fits decides.
+package struct MergeClause: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable {
+        case matched = "WHEN MATCHED"
+        case notMatched = "WHEN NOT MATCHED"
+        case notMatchedBySource = "WHEN NOT MATCHED BY SOURCE"
+    }
+
+    package enum Action: Hashable, Sendable {
+        case delete
+        case doNothing
+        case update([Assignment])
+        /// `UPDATE SET *`: each column from the source's of the same name.
+        case updateAll
+        /// Without columns: all, in order. A nil value is `DEFAULT`.
+        case insert([Identifier], [Expression?])
+        /// `INSERT *`
+        case insertAll
+    }
+
+    package var kind: Kind
+    package var condition: Expression?
+    package var action: Action
+    package var position: Int
+}
+
+/// `OPTIMIZE t [WHERE …] [ZORDER BY (…)]`
+package struct Optimize: Hashable, Sendable {
+    package var name: ObjectName
+    package var filter: Expression?
+    package var zOrder: [Identifier]
+}
+
+/// `VACUUM t [RETAIN n HOURS] [DRY RUN]`
+package struct Vacuum: Hashable, Sendable {
+    package var name: ObjectName
+    /// `168 hours`, `30 days`
+    package var retention: String?
+    package var isDryRun: Bool
+}
+
+/// `RESTORE TABLE t TO VERSION AS OF …`
+package struct Restore: Hashable, Sendable {
+    package var name: ObjectName
+    package var travel: TableReference.Travel
+}

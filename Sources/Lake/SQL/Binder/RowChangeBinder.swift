@@ -1,0 +1,528 @@
+// DELETE, UPDATE and MERGE as queries for the rows that change. What comes out is, for each of them,
+// its address (see `RowChangePlan`) and what becomes of it; whoever runs the plan changes the table.
+
+import Base
+import Columns
+
+/// The rows that a statement changes.
+package struct RowChangePlan: Hashable, Sendable {
+    /// What becomes of a row.
+    package enum Operation: Hashable, Sendable { case delete, update, insert }
+
+    package var target: RelationDescription
+    /// The address of a row of the target, NULL for a new one; then, when there is more than one
+    /// operation, the number of the one that applies, an `integer`; then, unless all operations are
+    /// deletes, the row as it shall be: the target's columns and `newColumns`.
+    package var plan: LogicalPlan
+    package var operations: [Operation]
+    /// Columns that the table is to be given first.
+    package var newColumns: [Field] = []
+
+    package init(
+        target: RelationDescription, plan: LogicalPlan, operations: [Operation],
+        newColumns: [Field] = []
+    ) {
+        self.target = target
+        self.plan = plan
+        self.operations = operations
+        self.newColumns = newColumns
+    }
+
+    /// The hidden `bigint` column that a scan of the target has for the addresses of its rows. No
+    /// name of this form can be written in SQL without quotes.
+    package static let addressColumn = Field("$row", .int64)
+}
+
+/// Gives one relation its column of addresses.
+private struct AddressedProvider: SchemaProvider {
+    let base: any SchemaProvider
+    let target: QualifiedName
+
+    func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? {
+        guard var found = try base.relation(name) else { return nil }
+        if found.name == target { found.hiddenColumns.append(RowChangePlan.addressColumn) }
+        return found
+    }
+
+    func relationNames() -> [QualifiedName] { base.relationNames() }
+}
+
+extension Binder {
+    // MARK: Entrances
+
+    /// The optimized plan of the rows to delete.
+    package func plan(_ delete: Delete) throws(Problem) -> RowChangePlan {
+        let target = try changeTarget(delete.target, "delete from")
+        var binder = addressing(target)
+        let plan = try binder.rows(of: delete.target, where: delete.filter, values: [], [])
+        return RowChangePlan(
+            target: target, plan: Optimizer.optimized(plan), operations: [.delete])
+    }
+
+    /// The optimized plan of the rows to update.
+    package func plan(_ update: Update) throws(Problem) -> RowChangePlan {
+        let target = try changeTarget(update.target, "update")
+        for assignment in update.assignments {
+            _ = try target.column(assignment.column)
+        }
+        var binder = addressing(target)
+        let values = target.columns.map { field in
+            update.assignments.first { $0.column.name == field.name }
+        }
+        var expressions: [Expression] = []
+        for (field, assignment) in zip(target.columns, values) {
+            expressions.append(try newValue(field, assignment, of: update.target, target))
+        }
+        var plan = try binder.rows(
+            of: update.target, where: update.filter, values: expressions, target.columns)
+        plan = try computed(
+            plan, target, target.columns, behind: 1, at: update.target.name.position)
+        return RowChangePlan(
+            target: target, plan: Optimizer.optimized(plan), operations: [.update])
+    }
+
+    /// The optimized plan of the rows that a MERGE changes.
+    package func plan(_ merge: Merge) throws(Problem) -> RowChangePlan {
+        let target = try changeTarget(merge.target, "merge into")
+        var binder = addressing(target)
+        var result = try binder.bindMerge(merge, target)
+        result.plan = Optimizer.optimized(result.plan)
+        return result
+    }
+
+    // MARK: Targets
+
+    private func addressing(_ target: RelationDescription) -> Binder {
+        Binder(
+            provider: AddressedProvider(base: provider, target: target.name), context: context)
+    }
+
+    private func changeTarget(
+        _ target: ChangeTarget, _ verb: String
+    ) throws(Problem) -> RelationDescription {
+        let found = try relation(target.name)
+        guard found.kind == .table else {
+            throw Problem(
+                "42809", "cannot \(verb) \(found.kind.rawValue) \"\(target.name.text)\"",
+                hint: found.kind == .topic
+                    ? "records of a topic stay; a topic with keys may be compacted"
+                    : "change the rows of a table", position: target.name.position)
+        }
+        return found
+    }
+
+    /// Addresses and values of the target's rows that fulfil `filter`.
+    private mutating func rows(
+        of target: ChangeTarget, where filter: Expression?, values: [Expression],
+        _ columns: [Field]
+    ) throws(Problem) -> LogicalPlan {
+        let position = target.name.position
+        var table = TableReference(name: target.name)
+        table.alias = target.alias.map { TableAlias(name: $0, columns: []) }
+        var select = Select(position: position)
+        select.items = ([target.addressReference] + values).map { .expression($0, alias: nil) }
+        select.from = [.table(table)]
+        select.filter = filter
+        let query = Query(body: .select(select), position: position)
+        let plan = try bindQuery(
+            query, expected: [RowChangePlan.addressColumn.type] + columns.map(\.type))
+        let fields = plan.schema.fields
+        var outputs = [NamedExpression("$row", .column(0, .int64))]
+        for (index, column) in columns.enumerated() {
+            let given = BoundExpression.column(index + 1, fields[index + 1].type)
+            outputs.append(
+                NamedExpression(
+                    column.name,
+                    try assigned(given, to: column, at: values[index].position)))
+        }
+        return .project(plan, outputs)
+    }
+
+    /// The expression of a column after an UPDATE.
+    private func newValue(
+        _ field: Field, _ assignment: Assignment?, of target: ChangeTarget,
+        _ relation: RelationDescription
+    ) throws(Problem) -> Expression {
+        if relation.generatedTexts[field.name] != nil, let assignment, assignment.value != nil {
+            throw Problem(
+                "428C9", "column \"\(field.name)\" can only be updated to DEFAULT",
+                notes: ["Column \"\(field.name)\" is a generated column."],
+                position: assignment.column.position)
+        }
+        guard let assignment else { return target.reference(to: field.name) }
+        if let value = assignment.value { return value }
+        return try relation.defaultValue(of: field, at: assignment.column.position)
+    }
+
+    /// The same rows with the generated columns computed from the others. `given` are columns whose
+    /// values stay as they are; the row begins behind `offset` columns.
+    func computed(
+        _ plan: LogicalPlan, _ target: RelationDescription, _ columns: [Field],
+        behind offset: Int, given: [String] = [], at position: Int
+    ) throws(Problem) -> LogicalPlan {
+        let names = columns.map(\.name).filter {
+            target.generatedTexts[$0] != nil && !given.contains($0)
+        }
+        guard !names.isEmpty else { return plan }
+        let inputs = plan.schema.fields
+        var outputs = inputs.enumerated().map {
+            NamedExpression($1.name, .column($0, $1.type))
+        }
+        var binder = Binder(provider: provider, context: context)
+        for (index, column) in columns.enumerated() where names.contains(column.name) {
+            let expression = try RelationDescription.stored(
+                target.generatedTexts[column.name] ?? "", "the generated column", at: position)
+            do throws(Problem) {
+                let bound = try binder.expression(
+                    expression, over: TableSchema(columns), table: target.name.name)
+                outputs[index + offset].expression = try assigned(
+                    bound.mapColumns { $0 + offset }, to: column, at: position)
+            } catch {
+                var problem = error
+                problem.position = position
+                problem.notes.append("in the generated column \"\(column.name)\"")
+                throw problem
+            }
+        }
+        return .project(plan, outputs)
+    }
+
+    func assigned(
+        _ value: BoundExpression, to column: Field, at position: Int
+    ) throws(Problem) -> BoundExpression {
+        if let fitting = try converted(value, to: column.type, .assignment, at: position) {
+            return fitting
+        }
+        throw Problem(
+            "42804",
+            "column \"\(column.name)\" is of type \(column.type.plainName) "
+                + "but expression is of type \(value.type.plainName)",
+            hint: "You will need to rewrite or cast the expression.", position: position)
+    }
+
+    // MARK: MERGE
+
+    private mutating func bindMerge(
+        _ merge: Merge, _ target: RelationDescription
+    ) throws(Problem) -> RowChangePlan {
+        let (left, leftScope) = try bindMergeTarget(merge.target, target)
+        let (source, sourceScope) = try bindFrom([merge.source], outer: [])
+        for table in sourceScope.tables where leftScope.hasTable(table.name) {
+            throw Problem(
+                "42712", "name \"\(table.name)\" specified more than once",
+                notes: ["The name is used both as MERGE target table and data source."],
+                hint: "give the source an alias", position: merge.source.position)
+        }
+        // A column that tells rows of the source from the NULLs of an outer join.
+        let sourceFields = source.schema.fields
+        let right = LogicalPlan.project(
+            source,
+            sourceFields.enumerated().map {
+                NamedExpression($1.name, .column($0, $1.type))
+            } + [NamedExpression("$present", .literal(.boolean(true), .boolean))])
+        let width = left.schema.fields.count
+        let scope = leftScope.joined(with: sourceScope, width: width)
+        var node = JoinNode(kind: Self.joinKind(merge.clauses), left: left, right: right)
+        try bindOn(merge.condition, scope, [], &node)
+        // Without equalities every pair is tried, which kinds with unmatched rows allow, too.
+        let joined = LogicalPlan.join(node)
+        let address = BoundExpression.column(width - 1, .int64)
+        let present = BoundExpression.column(width + sourceFields.count, .boolean)
+
+        var result = RowChangePlan(
+            target: target, plan: joined, operations: [],
+            newColumns: try merge.evolvesSchema
+                ? newColumns(merge.clauses, target, sourceScope) : [])
+        let columns = target.columns + result.newColumns
+        var branches: [BoundExpression.Branch] = []
+        var rows: [[BoundExpression]?] = []
+        for clause in merge.clauses {
+            let side: BoundExpression
+            switch clause.kind {
+            case .matched: side = .and([.isNotNull(address), .isNotNull(present)])
+            case .notMatched: side = .isNull(address)
+            case .notMatchedBySource: side = .isNull(present)
+            }
+            let visible = clause.kind.scope(leftScope, scope, width: width, sourceScope)
+            let condition = try clause.condition.map { condition throws(Problem) in
+                try mergeCondition(condition, visible, clause.kind)
+            }
+            branches.append(
+                BoundExpression.Branch(
+                    condition: .all(of: [side] + (condition.map { [$0] } ?? [])) ?? side,
+                    value: .literal(.int(Int64(rows.count)), .int32)))
+            let row = try mergeRow(
+                clause, target, columns, visible, MergeSides(sourceScope, width: width))
+            rows.append(row.values)
+            result.operations.append(row.operation ?? .delete)
+            if row.operation == nil {
+                // DO NOTHING: no number, and so no row.
+                branches[branches.count - 1].value = .literal(.null, .int32)
+            }
+        }
+        result.plan = mergeOutput(joined, address, branches, rows, columns)
+        if rows.contains(where: { $0 != nil }) {
+            result.plan = try computed(
+                result.plan, target, columns, behind: 2, at: merge.position)
+        }
+        return result
+    }
+
+    /// Which rows without a partner are wanted. The target streams by, the source is kept.
+    private static func joinKind(_ clauses: [MergeClause]) -> JoinKind {
+        let keepsSource = clauses.contains { $0.kind == .notMatched }
+        let keepsTarget = clauses.contains { $0.kind == .notMatchedBySource }
+        if keepsSource { return keepsTarget ? .full : .right }
+        return keepsTarget ? .left : .inner
+    }
+
+    private mutating func bindMergeTarget(
+        _ target: ChangeTarget, _ relation: RelationDescription
+    ) throws(Problem) -> (LogicalPlan, Scope) {
+        var table = TableReference(name: target.name)
+        table.alias = target.alias.map { TableAlias(name: $0, columns: []) }
+        return try bindFrom([.table(table)], outer: [])
+    }
+
+    private mutating func mergeCondition(
+        _ condition: Expression, _ scope: Scope, _ kind: MergeClause.Kind
+    ) throws(Problem) -> BoundExpression {
+        var context = ExpressionContext(scope: scope, clause: "MERGE WHEN conditions")
+        context.allowsSubqueries = false
+        return try boolean(
+            bind(condition, &context), of: "\(kind.rawValue) AND", at: condition.position)
+    }
+
+    /// The address, the number of the clause that applies, and the row that comes of it; rows for
+    /// which no clause applies are left out.
+    private func mergeOutput(
+        _ joined: LogicalPlan, _ address: BoundExpression, _ branches: [BoundExpression.Branch],
+        _ rows: [[BoundExpression]?], _ columns: [Field]
+    ) -> LogicalPlan {
+        let inputs = joined.schema.fields
+        let number = BoundExpression.column(inputs.count, .int32)
+        let numbered = LogicalPlan.project(
+            joined,
+            inputs.enumerated().map { NamedExpression($1.name, .column($0, $1.type)) } + [
+                NamedExpression("$clause", .conditional(branches, otherwise: nil, .int32))
+            ])
+        var outputs = [NamedExpression("$row", address), NamedExpression("$clause", number)]
+        if rows.contains(where: { $0 != nil }) {
+            for (index, column) in columns.enumerated() {
+                var values: [BoundExpression.Branch] = []
+                for (clause, row) in rows.enumerated() {
+                    guard let row else { continue }
+                    values.append(
+                        BoundExpression.Branch(
+                            condition: .call(
+                                .equal, [number, .literal(.int(Int64(clause)), .int32)],
+                                .boolean), value: row[index]))
+                }
+                outputs.append(
+                    NamedExpression(
+                        column.name, .conditional(values, otherwise: nil, column.type)))
+            }
+        }
+        return .project(.filter(numbered, .isNotNull(number)), outputs)
+    }
+
+    /// Columns of the source that the table lacks, when a clause takes all columns.
+    private func newColumns(
+        _ clauses: [MergeClause], _ target: RelationDescription, _ source: Scope
+    ) throws(Problem) -> [Field] {
+        guard clauses.contains(where: { $0.action == .updateAll || $0.action == .insertAll })
+        else { return [] }
+        var fields: [Field] = []
+        for entry in source.star(table: nil, schema: nil) {
+            let name = entry.name
+            if target.columns.contains(where: { $0.name.lowercased() == name.lowercased() }) {
+                continue
+            }
+            guard entry.expression.type != .null else {
+                throw Problem(
+                    "42P16", "column \"\(name)\" of the source has no type",
+                    hint: "cast it: NULL::text")
+            }
+            fields.append(Field(name, entry.expression.type))
+        }
+        return fields
+    }
+
+    /// What a clause makes of a row: nil values for a delete, a nil operation for nothing.
+    private mutating func mergeRow(
+        _ clause: MergeClause, _ target: RelationDescription, _ columns: [Field],
+        _ scope: Scope, _ sides: MergeSides
+    ) throws(Problem) -> (operation: RowChangePlan.Operation?, values: [BoundExpression]?) {
+        var context = ExpressionContext(scope: scope, clause: "MERGE")
+        context.allowsSubqueries = false
+        func own(_ index: Int) -> BoundExpression {
+            index < target.columns.count
+                ? .column(index, target.columns[index].type)
+                : .literal(.null, columns[index].type)
+        }
+        switch clause.action {
+        case .doNothing: return (nil, nil)
+        case .delete: return (.delete, nil)
+        case .update(let assignments):
+            for assignment in assignments { _ = try target.column(assignment.column) }
+            var values: [BoundExpression] = []
+            for (index, column) in columns.enumerated() {
+                guard let found = assignments.first(where: { $0.column.name == column.name })
+                else {
+                    values.append(own(index))
+                    continue
+                }
+                let expression: Expression
+                if let value = found.value {
+                    expression = value
+                } else {
+                    expression = try target.defaultValue(of: column, at: found.column.position)
+                }
+                values.append(
+                    try assigned(
+                        bind(expression, &context), to: column, at: expression.position))
+            }
+            return (.update, values)
+        case .updateAll, .insertAll:
+            let isUpdate = clause.action == .updateAll
+            var values: [BoundExpression] = []
+            for (index, column) in columns.enumerated() {
+                guard let given = sides.source(column.name) else {
+                    // A column that the source does not have.
+                    if index < target.columns.count, target.isRequiredOfSource(column) {
+                        throw Problem(
+                            "42703", "the source has no column \"\(column.name)\"",
+                            notes: ["\(isUpdate ? "UPDATE SET *" : "INSERT *") needs all columns"],
+                            hint: "write the columns and their values", position: clause.position)
+                    }
+                    values.append(isUpdate ? own(index) : .literal(.null, column.type))
+                    continue
+                }
+                values.append(try assigned(given, to: column, at: clause.position))
+            }
+            return (isUpdate ? .update : .insert, values)
+        case .insert(let names, let given):
+            return (
+                .insert,
+                try insertedRow(clause, names, given, target, columns, &context)
+            )
+        }
+    }
+
+    private mutating func insertedRow(
+        _ clause: MergeClause, _ names: [Identifier], _ given: [Expression?],
+        _ target: RelationDescription, _ columns: [Field], _ context: inout ExpressionContext
+    ) throws(Problem) -> [BoundExpression] {
+        var places: [Int] = []
+        for name in names {
+            let place = try target.column(name)
+            guard !places.contains(place) else {
+                throw Problem(
+                    "42701", "column \"\(name.name)\" specified more than once",
+                    position: name.position)
+            }
+            places.append(place)
+        }
+        if names.isEmpty { places = Array(target.columns.indices) }
+        guard given.count == places.count else {
+            throw Problem(
+                "42601",
+                given.count > places.count
+                    ? "INSERT has more expressions than target columns"
+                    : "INSERT has more target columns than expressions",
+                position: clause.position)
+        }
+        var values: [BoundExpression] = []
+        for (index, column) in columns.enumerated() {
+            let expression: Expression
+            if let place = places.firstIndex(of: index), let value = given[place] {
+                expression = value
+            } else {
+                expression = try target.defaultValue(of: column, at: clause.position)
+            }
+            values.append(
+                try assigned(bind(expression, &context), to: column, at: expression.position))
+        }
+        return values
+    }
+}
+
+/// Where the columns of a MERGE's source are.
+private struct MergeSides {
+    private let sourceScope: Scope
+    private let width: Int
+
+    init(_ source: Scope, width: Int) {
+        sourceScope = source
+        self.width = width
+    }
+
+    func source(_ name: String) -> BoundExpression? {
+        let found = sourceScope.star(table: nil, schema: nil).filter { $0.name == name }
+        guard found.count == 1 else { return nil }
+        return found[0].expression.mapColumns { $0 < 0 ? $0 : $0 + width }
+    }
+}
+
+extension MergeClause.Kind {
+    /// The columns that a clause may name: those of the side that is there.
+    fileprivate func scope(_ target: Scope, _ both: Scope, width: Int, _ source: Scope) -> Scope {
+        switch self {
+        case .matched: both
+        case .notMatchedBySource: target
+        case .notMatched: Scope().joined(with: source, width: width)
+        }
+    }
+}
+
+extension ChangeTarget {
+    /// The name by which expressions reach the target.
+    private var scopeName: String { alias?.name ?? name.last }
+
+    fileprivate func reference(to column: String) -> Expression {
+        let position = name.position
+        return Expression(
+            .column(
+                ObjectName([
+                    Identifier(scopeName, position: position),
+                    Identifier(column, position: position),
+                ])), at: position)
+    }
+
+    fileprivate var addressReference: Expression {
+        reference(to: RowChangePlan.addressColumn.name)
+    }
+}
+
+extension RelationDescription {
+    /// The place of a column, or the error that there is none.
+    func column(_ wanted: Identifier) throws(Problem) -> Int {
+        if let index = columns.firstIndex(where: { $0.name == wanted.name }) { return index }
+        throw Problem(
+            "42703", "column \"\(wanted.name)\" of relation \"\(name.name)\" does not exist",
+            hint: columnHint(wanted.name, columns.map(\.name)), position: wanted.position)
+    }
+
+    /// What `DEFAULT` stands for in a column; NULL where nothing else was said.
+    func defaultValue(of column: Field, at position: Int) throws(Problem) -> Expression {
+        guard let text = defaultTexts[column.name] else { return Expression(.null, at: position) }
+        return try Self.stored(text, "the default of column \"\(column.name)\"", at: position)
+    }
+
+    /// An expression that the table keeps as text.
+    static func stored(
+        _ text: String, _ what: String, at position: Int
+    ) throws(Problem) -> Expression {
+        do throws(Problem) {
+            return try Parser.expression(text)
+        } catch {
+            throw Problem(
+                "0A000", "\(what) cannot be computed: \(text)", notes: [error.message],
+                position: position)
+        }
+    }
+
+    func isRequiredOfSource(_ column: Field) -> Bool {
+        !column.isNullable && defaultTexts[column.name] == nil
+    }
+}

@@ -1,0 +1,140 @@
+// Relations as the binder of a statement sees them: those of the catalog, and folders by their path.
+
+import Base
+import Catalog
+import Columns
+import Delta
+import Parquet
+import SQL
+
+/// `delta.'path'` or `parquet.'path'`: a folder below the lake's root that no catalog entry names.
+struct FolderName: Hashable, Sendable {
+    let format: FolderFormat
+    let path: String
+
+    /// Nil when `name` is no such name. A path out of the lake's root is an error: a query must not
+    /// reach other files of the machine.
+    init?(_ name: QualifiedName, _ image: CatalogImage) throws(Problem) {
+        guard let schema = name.schema, let format = FolderFormat(rawValue: schema),
+            image.schema(schema) == nil
+        else { return nil }
+        self.format = format
+        let trimmed = name.name.hasSuffix("/") ? String(name.name.dropLast()) : name.name
+        do throws(DecodeFailure) {
+            path = try TablePath.decoded(TablePath.encoded(trimmed))
+            if trimmed.hasPrefix("/") || trimmed.contains("://") {
+                throw .unsupported("absolute path")
+            }
+        } catch {
+            throw Problem(
+                "42501", "the path '\(name.name.prefix(200))' is not inside of the lake",
+                notes: ["paths begin below the folder lake of the data directory"],
+                hint: "move or link the folder there, and write its path from there on")
+        }
+    }
+}
+
+/// The catalog, with folders beside it. Belongs to one statement.
+struct LakeRelations: SchemaProvider {
+    let lake: Lakehouse
+    /// Also says what columns default to, which takes a look into the table.
+    var describesDefaults = false
+
+    func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? {
+        if let folder = try FolderName(name, lake.catalog.image) {
+            return try describe(folder, name)
+        }
+        guard var found = try lake.catalog.image.relation(name) else { return nil }
+        if describesDefaults, found.kind == .table {
+            let table = try lake.table(of: lake.catalog.image.require(found.name))
+            try addDefaults(&found, table)
+        }
+        return found
+    }
+
+    func relationNames() -> [QualifiedName] { lake.catalog.image.relationNames() }
+
+    private func describe(
+        _ folder: FolderName, _ name: QualifiedName
+    ) throws(Problem) -> RelationDescription {
+        switch folder.format {
+        case .delta:
+            let table = lake.table(inFolder: folder.path)
+            do throws(DeltaFailure) {
+                var found = RelationDescription(
+                    name: name, kind: .table, columns: try table.snapshot().schema.fields)
+                do throws(Problem) {
+                    if describesDefaults { try addDefaults(&found, table) }
+                } catch {
+                    throw DeltaFailure.invalid(error.message)
+                }
+                return found
+            } catch {
+                throw error.problem
+            }
+        case .parquet:
+            let files = try ParquetFolder(store: lake.store, path: folder.path)
+            return RelationDescription(name: name, kind: .table, columns: files.schema.fields)
+        }
+    }
+
+    private func addDefaults(
+        _ relation: inout RelationDescription, _ table: DeltaTable
+    ) throws(Problem) {
+        do throws(DeltaFailure) {
+            for field in try table.snapshot().metadata.schema.fields {
+                relation.defaultTexts[field.name] = field.defaultExpression
+                relation.generatedTexts[field.name] = field.generationExpression
+            }
+        } catch {
+            throw error.problem
+        }
+    }
+}
+
+/// Parquet files that are no table: one file, or all of a folder in the order of their names. They
+/// must have the columns of the first.
+struct ParquetFolder: Sendable {
+    let store: any ObjectStore
+    let files: [String]
+    let schema: TableSchema
+
+    init(store: any ObjectStore, path: String) throws(Problem) {
+        self.store = store
+        do throws(StorageFailure) {
+            if path.hasSuffix(".parquet"), let size = try? store.size(path), size >= 0 {
+                files = [path]
+            } else {
+                files = try store.list(path, recursive: true).map(\.path).filter {
+                    $0.hasSuffix(".parquet") && !Self.isHidden($0.dropFirst(path.utf8.count))
+                }
+            }
+        } catch {
+            throw Problem("42P01", "there is no folder '\(path)' in the lake")
+        }
+        guard let first = files.first else {
+            throw Problem(
+                "42P01", "there are no Parquet files at '\(path)'",
+                hint: "paths begin below the folder lake of the data directory")
+        }
+        schema = try Self.open(store, first).schema
+    }
+
+    private static func isHidden(_ path: Substring) -> Bool {
+        path.split(separator: "/").contains { $0.hasPrefix("_") || $0.hasPrefix(".") }
+    }
+
+    static func open(_ store: any ObjectStore, _ path: String) throws(Problem) -> ParquetFile {
+        do throws(ParquetFailure) {
+            let size: Int64
+            do throws(StorageFailure) { size = try store.size(path) } catch {
+                throw ParquetFailure.storage(error)
+            }
+            return try ParquetFile(size: size) { (position, count) throws(StorageFailure) in
+                try store.get(path, range: position..<(position &+ Int64(count)))
+            }
+        } catch {
+            throw DeltaFailure(error, path: path).problem
+        }
+    }
+}

@@ -1,0 +1,332 @@
+// INSERT, DELETE, UPDATE and MERGE on tables: the engine finds the rows, `TableMutation` changes
+// them. A statement that another writer contradicts is run again on the newer version.
+
+import Base
+import Catalog
+import Columns
+import Delta
+import Engine
+import SQL
+
+extension Lakehouse {
+    /// How often a statement is run that loses against other writers.
+    private static let changeAttempts = 10
+
+    /// The table that a statement changes, and its catalog entry if it has one.
+    struct ChangedTable {
+        var table: DeltaTable
+        var object: CatalogObject?
+        var name: QualifiedName
+    }
+
+    /// The table behind a name in a statement that changes it or its files.
+    func changedTable(_ name: ObjectName, _ verb: String) throws(Problem) -> ChangedTable {
+        do throws(Problem) {
+            let qualified = name.qualified
+            if let folder = try FolderName(qualified, catalog.image) {
+                guard folder.format == .delta else {
+                    throw Problem(
+                        "42809", "cannot \(verb) Parquet files",
+                        hint: "a Delta table can be changed: delta.'path'")
+                }
+                return ChangedTable(table: table(inFolder: folder.path), name: qualified)
+            }
+            let object = try catalog.image.require(qualified)
+            guard object.kind.isStored else {
+                throw Problem("42809", "cannot \(verb) \(object.kind.words) \"\(name.text)\"")
+            }
+            return ChangedTable(
+                table: try table(of: object), object: object, name: object.name)
+        } catch {
+            var problem = error
+            if problem.position == nil { problem.position = name.position }
+            throw problem
+        }
+    }
+
+    private func requireOwnRows(
+        _ changed: ChangedTable, _ verb: String, at position: Int
+    ) throws(Problem) {
+        if let object = changed.object, object.kind == .materializedView {
+            throw Problem(
+                "42809", "cannot \(verb) materialized view \"\(object.name)\"",
+                notes: ["its rows come from its query"],
+                hint: "change the tables that it reads", position: position)
+        }
+    }
+
+    // MARK: INSERT
+
+    /// INSERT INTO a table.
+    func insertRows(
+        _ insert: Insert, _ options: StatementOptions
+    ) throws(Problem) -> StatementAnswer {
+        let changed = try changedTable(insert.target, "insert into")
+        try requireOwnRows(changed, "insert into", at: insert.target.position)
+        var binder = Binder(provider: LakeRelations(lake: self, describesDefaults: true))
+        let bound = try binder.plan(insert)
+        let context = queryContext(options)
+        let execution = try QueryExecutor.open(bound.plan, LakeSource(self), context)
+        var random = withRandom { $0.fork() }
+        do throws(DeltaFailure) {
+            var appender = try DeltaAppender(try changed.table.begin(random: &random))
+            while let batch = try running({ () throws(Problem) in try execution.next() }) {
+                try appender.append(batch, now: context.now)
+            }
+            let count = appender.rowCount
+            if count > 0 { _ = try appender.commit(now: context.now) }
+            noteChange(changed)
+            return StatementAnswer(tag: "INSERT 0 \(count)")
+        } catch {
+            throw error.statementProblem
+        }
+    }
+
+    /// Fills a new table with the rows of a query.
+    func fill(
+        _ table: DeltaTable, from plan: LogicalPlan, _ options: StatementOptions
+    ) throws(Problem) -> Int64 {
+        let context = queryContext(options)
+        let execution = try QueryExecutor.open(plan, LakeSource(self), context)
+        var random = withRandom { $0.fork() }
+        do throws(DeltaFailure) {
+            var appender = try DeltaAppender(try table.begin(random: &random))
+            while let batch = try running({ () throws(Problem) in try execution.next() }) {
+                try appender.append(batch, now: context.now)
+            }
+            let count = appender.rowCount
+            if count > 0 { _ = try appender.commit(now: context.now) }
+            return count
+        } catch {
+            throw error.statementProblem
+        }
+    }
+
+    // MARK: DELETE, UPDATE, MERGE
+
+    func delete(_ delete: Delete, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
+        let changed = try changedTable(delete.target.name, "delete from")
+        try requireOwnRows(changed, "delete from", at: delete.target.name.position)
+        let outcome = try change(changed, "DELETE", options) { binder throws(Problem) in
+            try binder.plan(delete)
+        }
+        return StatementAnswer(tag: "DELETE \(outcome.deletedRows)")
+    }
+
+    func update(_ update: Update, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
+        let changed = try changedTable(update.target.name, "update")
+        try requireOwnRows(changed, "update", at: update.target.name.position)
+        let outcome = try change(changed, "UPDATE", options) { binder throws(Problem) in
+            try binder.plan(update)
+        }
+        return StatementAnswer(tag: "UPDATE \(outcome.updatedRows)")
+    }
+
+    func merge(_ merge: Merge, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
+        let changed = try changedTable(merge.target.name, "merge into")
+        try requireOwnRows(changed, "merge into", at: merge.target.name.position)
+        let outcome = try change(changed, "MERGE", options) { binder throws(Problem) in
+            try binder.plan(merge)
+        }
+        let count = outcome.insertedRows + outcome.updatedRows + outcome.deletedRows
+        return StatementAnswer(tag: "MERGE \(count)")
+    }
+
+    private func change(
+        _ changed: ChangedTable, _ operation: String, _ options: StatementOptions,
+        _ makePlan: (Binder) throws(Problem) -> RowChangePlan
+    ) throws(Problem) -> MutationOutcome {
+        var attempt = 1
+        while true {
+            do throws(DeltaFailure) {
+                let outcome = try changeOnce(changed, operation, options, makePlan)
+                if outcome.version != nil { noteChange(changed) }
+                return outcome
+            } catch {
+                guard case .conflict = error, attempt < Self.changeAttempts else {
+                    throw error.statementProblem
+                }
+                attempt += 1
+            }
+        }
+    }
+
+    private func changeOnce(
+        _ changed: ChangedTable, _ operation: String, _ options: StatementOptions,
+        _ makePlan: (Binder) throws(Problem) -> RowChangePlan
+    ) throws(DeltaFailure) -> MutationOutcome {
+        var random = withRandom { $0.fork() }
+        var transaction = try changed.table.begin(random: &random)
+        let change = try running { () throws(Problem) in
+            try makePlan(Binder(provider: LakeRelations(lake: self, describesDefaults: true)))
+        }
+        let context = queryContext(options)
+        let source = LakeSource(self, changing: change.target.name, at: transaction.snapshot)
+        transaction.markAsReading(source.readRanges(of: change.plan))
+        if !change.newColumns.isEmpty { try transaction.addColumns(change.newColumns) }
+        var mutation = try TableMutation(transaction)
+        let wholeFiles = try running { () throws(Problem) in
+            try self.wholeFiles(change, transaction.snapshot, context)
+        }
+        if let wholeFiles {
+            try mutation.deleteFiles(wholeFiles, now: context.now)
+            return try mutation.commit(now: context.now) { _ in
+                CommitOperation(operation, parameters: [JSONMember("predicate", "[]")])
+            }
+        }
+        let execution = try running { () throws(Problem) in
+            try QueryExecutor.open(change.plan, source, context)
+        }
+        while let batch = try running({ () throws(Problem) in try execution.next() }) {
+            try apply(batch, change, to: &mutation, now: context.now)
+        }
+        let outcome = try mutation.commit(now: context.now) { _ in
+            CommitOperation(
+                operation, parameters: [JSONMember("predicate", .string(change.text))])
+        }
+        if outcome.version != nil, !change.newColumns.isEmpty, let object = changed.object {
+            try running { () throws(Problem) in
+                try catalog.alter(object.name, now: context.now.timestamp) {
+                    object throws(Problem) in
+                    object.columns += change.newColumns.map { CatalogColumn($0) }
+                }
+            }
+        }
+        return outcome
+    }
+
+    /// The files that a DELETE removes as a whole, because its condition asks for nothing but
+    /// partition columns; nil when rows have to be looked at. The condition is evaluated once a
+    /// file, over its partition values.
+    private func wholeFiles(
+        _ change: RowChangePlan, _ snapshot: TableSnapshot, _ context: QueryContext
+    ) throws(Problem) -> [Int]? {
+        let address = RowChangePlan.addressColumn
+        guard change.operations == [.delete], let scan = change.plan.scans.first,
+            change.plan.scans.count == 1, scan.relation == change.target.name,
+            scan.travel == nil, change.plan.isFilteredScan
+        else { return nil }
+        let fields = scan.schema.fields
+        let partitionColumns = snapshot.metadata.partitionColumns
+        guard fields.allSatisfy({ $0 == address || partitionColumns.contains($0.name) }) else {
+            return nil
+        }
+        let files = snapshot.files
+        guard files.count < 1 << 20 else { return nil }
+        var columns: [Column] = []
+        for field in fields {
+            if field == address {
+                let numbers = files.indices.map { RowAddress(file: $0, row: 0).number }
+                columns.append(Column(type: .int64, data: .int64(numbers)))
+                continue
+            }
+            var values: [Value] = []
+            let name = snapshot.metadata.physicalName(of: field.name)
+            for file in files {
+                do throws(DecodeFailure) {
+                    values.append(try file.partitionValues.value(name, field.type))
+                } catch {
+                    throw Problem("table.corrupt", "\(file.path): \(error)")
+                }
+            }
+            columns.append(Column(field.type, values))
+        }
+        let source = FileList(ColumnBatch(columns: columns, rowCount: files.count))
+        let result = try QueryExecutor.execute(change.plan, source, context)
+        return result.rows.compactMap { row in
+            guard case .int(let number)? = row.first else { return nil }
+            return RowAddress(number: number)?.file
+        }
+    }
+
+    /// Carries out what the plan says about the rows of one batch.
+    private func apply(
+        _ batch: ColumnBatch, _ change: RowChangePlan, to mutation: inout TableMutation, now: Now
+    ) throws(DeltaFailure) {
+        let isMerge = batch.columns.count > 1 && change.plan.schema.fields[1].name == "$clause"
+        let first = isMerge ? 2 : 1
+        for (number, operation) in change.operations.enumerated() {
+            var part = batch
+            if isMerge {
+                guard case .int32(let clauses) = batch.columns[1].data else {
+                    throw .invalid("the plan does not number its clauses")
+                }
+                let rows = clauses.indices.filter { clauses[$0] == Int32(number) }
+                if rows.isEmpty { continue }
+                if rows.count < batch.rowCount { part = batch.gather(rows.map { Int32($0) }) }
+            }
+            let row = ColumnBatch(
+                columns: Array(part.columns.dropFirst(first)), rowCount: part.rowCount)
+            if operation == .insert {
+                try mutation.insert(row, now: now)
+                continue
+            }
+            guard case .int64(let addresses) = part.columns[0].data, part.columns[0].nullCount == 0
+            else { throw .invalid("the plan does not give addresses of rows") }
+            if operation == .delete {
+                try mutation.delete(addresses)
+            } else {
+                try mutation.update(addresses, to: row, now: now)
+            }
+        }
+    }
+
+    // MARK: Helpers
+
+    func queryContext(_ options: StatementOptions) -> QueryContext {
+        QueryContext(
+            now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
+    }
+
+    func noteChange(_ changed: ChangedTable) {
+        if let object = changed.object { updateActivity(of: object) }
+    }
+}
+
+/// Runs what throws problems among what throws failures of tables.
+func running<Result>(_ body: () throws(Problem) -> Result) throws(DeltaFailure) -> Result {
+    do throws(Problem) {
+        return try body()
+    } catch {
+        throw .statement(error)
+    }
+}
+
+extension DeltaFailure {
+    /// The problem under PostgreSQL's codes where there is one that fits.
+    var statementProblem: Problem {
+        if case .conflict = self {
+            var problem = self.problem
+            problem.code = "40001"
+            return problem
+        }
+        return problem
+    }
+}
+
+/// One row for each file of a table.
+private struct FileList: TableSource {
+    let batch: ColumnBatch
+
+    init(_ batch: ColumnBatch) { self.batch = batch }
+
+    func open(_ node: ScanNode, _ context: QueryContext) throws(Problem) -> any BatchSource {
+        BatchList(batch.rowCount == 0 ? [] : [batch])
+    }
+}
+
+extension LogicalPlan {
+    /// Nothing but a scan with conditions and a choice of columns.
+    fileprivate var isFilteredScan: Bool {
+        switch self {
+        case .scan: true
+        case .filter(let input, _), .project(let input, _): input.isFilteredScan
+        default: false
+        }
+    }
+}
+
+extension RowChangePlan {
+    /// What the table's history says about the condition.
+    fileprivate var text: String { "[]" }
+}

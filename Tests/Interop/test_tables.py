@@ -1,0 +1,293 @@
+"""Tables that Weir and others write in turn: after each statement every peer sees the same rows."""
+import datetime
+import decimal
+import os
+import random
+import threading
+
+import duckdb
+import duckdb_extension_delta
+import polars
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from conftest import new_server, remove
+from deltalake import DeltaTable, write_deltalake
+
+
+@pytest.fixture(scope="module")
+def lake():
+    server = new_server().start()
+    yield server
+    remove(server)
+
+
+def folder(server, table):
+    return os.path.join(server.data, "lake", "public", table)
+
+
+def with_deltalake(path, version=None):
+    return pa.table(DeltaTable(path, version=version).to_pyarrow_table()).to_pylist()
+
+
+def with_deltalake_engine(path, version=None):
+    """Through its own query engine, which knows deletion vectors and column mapping."""
+    from deltalake import QueryBuilder
+    query = QueryBuilder().register("t", DeltaTable(path, version=version))
+    return pa.table(query.execute("SELECT * FROM t")).to_pylist()
+
+
+def with_polars(path, version=None):
+    return polars.scan_delta(path, version=version).collect().to_arrow().to_pylist()
+
+
+def duck():
+    root = os.path.dirname(duckdb_extension_delta.__file__)
+    file = os.path.join(root, "extensions", "v" + duckdb.__version__, "delta.duckdb_extension")
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"LOAD '{file}'")
+    return connection
+
+
+def with_duckdb(path, version=None):
+    option = f", version={version}" if version is not None else ""
+    return duck().execute(f"SELECT * FROM delta_scan('{path}'{option})").to_arrow_table().to_pylist()
+
+
+def plain(value):
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    if isinstance(value, (datetime.datetime, datetime.date)):
+        return value.isoformat()
+    return value
+
+
+def rows_of(found):
+    return sorted((tuple(plain(v) for v in row.values()) for row in found), key=repr)
+
+
+def weir_rows(server, table):
+    return sorted((tuple(row) for row in server.sql(f"SELECT * FROM {table}")), key=repr)
+
+
+PLAIN = ""
+VECTORS = "WITH (\"delta.enableDeletionVectors\" = true)"
+FEED = "WITH (\"delta.enableChangeDataFeed\" = true)"
+MAPPED = "WITH (\"delta.columnMapping.mode\" = 'name', \"delta.enableDeletionVectors\" = true)"
+
+#: What reads what: delta-rs through pyarrow knows no deletion vectors, Polars no column mapping.
+READERS = {
+    "plain": (PLAIN, [with_deltalake, with_deltalake_engine, with_polars, with_duckdb]),
+    "vectors": (VECTORS, [with_deltalake_engine, with_polars, with_duckdb]),
+    "parts": ("PARTITIONED BY (part) " + VECTORS,
+              [with_deltalake_engine, with_polars, with_duckdb]),
+    "feed": (FEED, [with_deltalake, with_deltalake_engine, with_polars, with_duckdb]),
+    "mapped": (MAPPED, [with_deltalake_engine, with_duckdb]),
+}
+
+STATEMENTS = [
+    "INSERT INTO {t} SELECT n, 'name ' || n, (n % 3)::int, (n * 1.25)::numeric(10,2), "
+    "TIMESTAMPTZ '2024-01-01 00:00:00+00' + n * INTERVAL '1 hour' "
+    "FROM generate_series(1, 500) AS n",
+    "INSERT INTO {t} VALUES (1001, NULL, NULL, NULL, NULL), (1002, 'ü', 1, 0.01, now())",
+    "DELETE FROM {t} WHERE id % 7 = 0",
+    "UPDATE {t} SET name = upper(name), price = price + 1 WHERE id BETWEEN 100 AND 160",
+    "MERGE INTO {t} AS t USING (SELECT n, n % 2 AS odd FROM generate_series(480, 520) AS n) AS s "
+    "ON t.id = s.n WHEN MATCHED AND s.odd = 1 THEN DELETE "
+    "WHEN MATCHED THEN UPDATE SET name = 'merged' "
+    "WHEN NOT MATCHED THEN INSERT (id, name, part) VALUES (s.n, 'new', 5) "
+    "WHEN NOT MATCHED BY SOURCE AND t.id < 5 THEN DELETE",
+    "DELETE FROM {t} WHERE part = 2",
+    "OPTIMIZE {t}",
+    "UPDATE {t} SET part = 9 WHERE part = 5",
+    "OPTIMIZE {t} ZORDER BY (id, name)",
+    "DELETE FROM {t} WHERE id > 505",
+    "RESTORE TABLE {t} TO VERSION AS OF 4",
+    "VACUUM {t}",
+    "DELETE FROM {t}",
+    "INSERT INTO {t} VALUES (1, 'after', 0, 1, now())",
+]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_peer_sees_every_statement(lake, name):
+    settings, readers = READERS[name]
+    table = "t_" + name
+    lake.sql(f"CREATE TABLE {table} (id bigint NOT NULL, name text, part int, "
+             f"price numeric(10,2), at timestamptz) {settings}")
+    path = folder(lake, table)
+    counts = []
+    for statement in STATEMENTS:
+        lake.sql(statement.format(t=table))
+        mine = lake.sql(f"SELECT id, name, part, price FROM {table} ORDER BY id")
+        expected = [(i, n, p, None if q is None else str(decimal.Decimal(q).quantize(
+            decimal.Decimal("0.01")))) for i, n, p, q in mine]
+        counts.append(len(expected))
+        for read in readers:
+            found = sorted(
+                ((row["id"], row["name"], row["part"], plain(row["price"]))
+                 for row in read(path)), key=lambda row: row[0])
+            assert found == expected, f"{read.__name__} after {statement}"
+    assert counts[0] == 500 and counts[-1] == 1 and counts[-2] == 0
+    # Old versions, too, checkpoints or not.
+    for version in range(1, 8):
+        expected = lake.sql(f"SELECT count(*), sum(id) FROM {table} VERSION AS OF {version}")
+        for read in readers:
+            found = read(path, version)
+            assert [[len(found), sum(row["id"] for row in found)]] == [
+                [int(v or 0) for v in expected[0]]], f"{read.__name__} of version {version}"
+
+
+def test_the_change_feed_is_that_of_delta_rs(lake):
+    lake.sql("CREATE TABLE cdf (id bigint, name text) " + FEED)
+    lake.sql("INSERT INTO cdf VALUES (1, 'a'), (2, 'b'), (3, 'c')")
+    lake.sql("UPDATE cdf SET name = 'x' WHERE id < 3")
+    lake.sql("DELETE FROM cdf WHERE id = 3")
+    lake.sql("MERGE INTO cdf USING (VALUES (1), (9)) AS s (n) ON cdf.id = s.n "
+             "WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES (s.n, 'n')")
+    path = folder(lake, "cdf")
+    feed = pa.table(DeltaTable(path).load_cdf(starting_version=1)).to_pylist()
+    theirs = sorted((r["_commit_version"], r["_change_type"], r["id"], r["name"]) for r in feed)
+    ours = sorted(tuple(row) for row in lake.sql(
+        "SELECT _commit_version, _change_type, id, name FROM table_changes('cdf', 1)"))
+    assert ours == theirs
+    assert len(ours) == 3 + 4 + 1 + 2
+
+
+def test_tables_of_delta_rs_are_read_and_changed(lake):
+    path = folder(lake, "foreign_rs")
+    data = pa.table({
+        "id": pa.array(range(1000), pa.int64()),
+        "name": [f"n{n}" for n in range(1000)],
+        "day": pa.array([datetime.date(2024, 1, 1 + n % 5) for n in range(1000)]),
+        "tags": [[str(n), None] if n % 2 else None for n in range(1000)],
+        "inner": [{"x": n, "y": str(n)} for n in range(1000)],
+    })
+    write_deltalake(path, data, partition_by=["day"],
+                    configuration={"delta.enableChangeDataFeed": "true"})
+    table = DeltaTable(path)
+    table.delete("id % 10 = 3")
+    table.update(updates={"name": "'changed'"}, predicate="id < 20")
+    table.create_checkpoint()
+    name = "delta.'public/foreign_rs'"
+    assert lake.sql(f"SELECT count(*), sum(id) FROM {name}") == [[900, "449700"]] or \
+        lake.sql(f"SELECT count(*), sum(id) FROM {name}") == [[900, 449700]]
+    lake.sql(f"DELETE FROM {name} WHERE id % 10 = 4")
+    lake.sql(f"UPDATE {name} SET name = 'weir' WHERE day = DATE '2024-01-02'")
+    lake.sql(f"MERGE INTO {name} AS t USING (SELECT * FROM {name} WHERE id < 50) AS s "
+             "ON t.id = s.id WHEN MATCHED THEN UPDATE SET *")
+    table.update_incremental()
+    found = pa.table(table.to_pyarrow_table()).to_pylist()
+    assert len(found) == 800
+    assert {r["name"] for r in found if r["day"].day == 2} == {"weir"}
+    assert all(r["inner"] == {"x": r["id"], "y": str(r["id"])} for r in found)
+    assert all(r["tags"] == ([str(r["id"]), None] if r["id"] % 2 else None) for r in found)
+    # And back again.
+    table.merge(data.slice(0, 5), "s.id = t.id", source_alias="s", target_alias="t") \
+        .when_matched_update_all().execute()
+    table.optimize.compact()
+    assert lake.sql(f"SELECT count(*) FROM {name} WHERE name = 'n1'") == [[1]]
+    assert lake.sql(f"SELECT count(*) FROM {name}") == [[800]]
+    kinds = {row[0] for row in lake.sql(
+        "SELECT DISTINCT _change_type FROM table_changes('delta.public/foreign_rs', 0, 2)")}
+    assert kinds == {"insert", "delete", "update_preimage", "update_postimage"}
+
+
+def test_tables_of_duckdb_and_polars_are_read(lake):
+    path = folder(lake, "foreign_duck")
+    write_deltalake(path, pa.table({"id": pa.array([], pa.int64()), "x": pa.array([], pa.string())}))
+    connection = duck()
+    connection.execute(f"ATTACH '{path}' AS d (TYPE delta)")
+    connection.execute("INSERT INTO d SELECT n, 'x' || n FROM range(100) AS r(n)")
+    polars.DataFrame({"id": [1000], "x": ["p"]}).write_delta(path, mode="append")
+    name = "delta.'public/foreign_duck'"
+    assert lake.sql(f"SELECT count(*), max(id) FROM {name}") == [[101, 1000]]
+    lake.sql(f"DELETE FROM {name} WHERE id < 50")
+    assert len(with_duckdb(path)) == 51 and len(with_polars(path)) == 51
+
+
+def test_parquet_folders_are_read(lake):
+    path = folder(lake, "loose")
+    os.makedirs(path)
+    for n in range(3):
+        pyarrow.parquet.write_table(
+            pa.table({"n": [n, n + 10], "t": ["a", None]}), os.path.join(path, f"{n}.parquet"))
+    assert lake.sql("SELECT count(*), sum(n), count(t) FROM parquet.'public/loose'") in (
+        [[6, "36", 3]], [[6, 36, 3]])
+    assert lake.sql("SELECT n FROM parquet.'public/loose/1.parquet' ORDER BY n") == [[1], [11]]
+
+
+def test_conditions_of_delta_rs_are_kept(lake):
+    path = folder(lake, "strict")
+    write_deltalake(path, pa.table({"id": pa.array([1, 2], pa.int64())}))
+    DeltaTable(path).alter.add_constraint({"positive": "id > 0"})
+    status, answer = lake.request(
+        "POST", "/query", {"sql": "INSERT INTO delta.'public/strict' VALUES (-1)"})
+    assert status >= 400 and "positive" in str(answer), answer
+    lake.sql("INSERT INTO delta.'public/strict' VALUES (3)")
+    assert len(with_deltalake(path)) == 3
+
+
+def test_writers_at_the_same_time_lose_nothing(lake):
+    """delta-rs appends while Weir appends, deletes, updates and optimizes the same table."""
+    lake.sql("CREATE TABLE busy (id bigint, who text) " + PLAIN)
+    path = folder(lake, "busy")
+    appended, errors = [], []
+
+    def append_with_delta_rs(worker):
+        for n in range(12):
+            rows = [worker * 100_000 + n * 10 + k for k in range(10)]
+            for _ in range(200):
+                try:
+                    write_deltalake(path, pa.table(
+                        {"id": pa.array(rows, pa.int64()), "who": [f"rs{worker}"] * 10}),
+                        mode="append")
+                    appended.extend(rows)
+                    break
+                except Exception as error:  # it gives up sooner than we do
+                    if not any(word in str(error).lower()
+                               for word in ("conflict", "version", "concurrent")):
+                        errors.append(str(error))
+                        return
+            else:
+                errors.append("delta-rs never won")
+
+    def append_with_weir(worker):
+        for n in range(12):
+            rows = [worker * 100_000 + n * 10 + k for k in range(10)]
+            values = ", ".join(f"({row}, 'weir')" for row in rows)
+            try:
+                lake.sql(f"INSERT INTO busy VALUES {values}")
+                appended.extend(rows)
+            except AssertionError as error:
+                errors.append(str(error))
+
+    updates = []
+
+    def change():
+        for n in range(8):
+            statement = random.choice([
+                "OPTIMIZE busy", f"UPDATE busy SET who = 'seen {n}' WHERE id % 10 = {n}",
+                f"DELETE FROM busy WHERE id < 0 AND id > {-n}"])
+            status, answer = lake.request("POST", "/query", {"sql": statement})
+            updates.append(status)
+            # A statement may lose ten times in a row; then nothing of it has happened.
+            if status != 200 and "40001" not in str(answer) and "committed version" not in str(answer):
+                errors.append(str(answer))
+
+    threads = [threading.Thread(target=append_with_delta_rs, args=(w,)) for w in (1, 2)]
+    threads += [threading.Thread(target=append_with_weir, args=(w,)) for w in (3, 4)]
+    threads += [threading.Thread(target=change)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    expected = sorted(appended)
+    assert len(expected) == 480
+    assert sorted(r["id"] for r in with_deltalake(path)) == expected
+    assert [row[0] for row in lake.sql("SELECT id FROM busy ORDER BY id")] == expected
+    versions = [int(name[:20]) for name in os.listdir(os.path.join(path, "_delta_log"))
+                if name.endswith(".json") and not name.startswith("_")]
+    assert sorted(versions) == list(range(len(versions)))
