@@ -5,10 +5,11 @@ RATE ?= 1
 SEED ?= 1
 SEEDS ?= 10000
 FUZZ_SECONDS ?= 60
+PARQUET_TESTING ?= $(CURDIR)/.build/parquet-testing
 RELEASE = swift build -c release --static-swift-stdlib --product weir
 WEIR = .build/release/weir
 
-.PHONY: demo test check build release format simulate mutants fuzz bench clean
+.PHONY: demo test check build release format simulate mutants fuzz bench parquet-testing clean
 
 ## The whole platform, end to end, in one process: sources → log → tables → SQL.
 demo: release
@@ -54,6 +55,14 @@ fuzz:
 bench: release
 	@scripts/setup.sh test
 	@.build/venv/bin/python Benchmarks/run.py $(NAME)
+
+## The public conformance files of Parquet, read by Weir and by PyArrow: fetches them first.
+parquet-testing: release
+	@scripts/setup.sh test
+	@[ -d $(PARQUET_TESTING) ] || git clone -q --depth 1 \
+		https://github.com/apache/parquet-testing $(PARQUET_TESTING)
+	@WEIR_PARQUET_TESTING=$(PARQUET_TESTING) .build/venv/bin/python -m pytest -q \
+		-p no:cacheprovider Tests/Interop/test_parquet_conformance.py
 
 clean:
 	@swift package clean

@@ -33,7 +33,7 @@ func tests(_ module: String, uses: [String] = []) -> Target {
 
 let wire: [Target] = [
     cShim("CPlatform", in: "Wire/CPlatform"),
-    cShim("CCodecs", in: "Wire/CCodecs", links: ["z", "snappy", "lz4", "zstd"]),
+    cShim("CCodecs", in: "Wire/CCodecs", links: ["z", "snappy", "lz4", "zstd", "brotlidec"]),
     cShim("CCrypto", in: "Wire/CCrypto", links: ["crypto"]),
     cShim("CRegex", in: "Wire/CRegex", links: ["re2", "stdc++"]),
     room("Base", in: "Wire/Base", uses: ["CPlatform", "CRegex"]),

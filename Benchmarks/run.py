@@ -18,6 +18,7 @@ import time
 import uuid
 
 import harness
+import parquet
 from harness import Server, free_port, load, memory, raw_figures, save, settle, spread
 
 
@@ -448,7 +449,9 @@ def demo(options) -> dict:
 
 
 BENCHMARKS = {"start": start, "idle": idle, "produce": produce, "codecs": codecs,
-              "broker": broker, "stream": stream, "query": query, "demo": demo}
+              "broker": broker, "stream": stream, "query": query, "demo": demo,
+              "parquet-decode": parquet.decode, "parquet-lookup": parquet.lookup,
+              "parquet-write": parquet.write}
 
 
 def main() -> int:
@@ -459,6 +462,8 @@ def main() -> int:
     parser.add_argument("--long-runs", type=int, default=3, help="repetitions of long ones")
     parser.add_argument("--megabytes", type=int, default=512, help="size of produce")
     parser.add_argument("--events", type=int, default=1_000_000, help="size of stream and query")
+    parser.add_argument("--parquet-rows", type=int, default=10_000_000,
+                        help="size of parquet-decode and parquet-lookup")
     parser.add_argument("--seconds", type=int, default=60, help="length of the demo")
     parser.add_argument("--patience", type=float, default=60,
                         help="seconds to wait for a quiet machine before each")

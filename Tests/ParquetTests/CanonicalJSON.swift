@@ -24,6 +24,10 @@ func canonical(_ value: Value) -> JSONValue {
     case .binary(let bytes): return .string(hexadecimal(bytes))
     case .date(let days): return .int(days)
     case .timestamp(let moment), .timestampTZ(let moment): return .int(moment)
+    case .variant(let metadata, let value):
+        return [
+            "metadata": .string(hexadecimal(metadata)), "value": .string(hexadecimal(value)),
+        ]
     case .interval(let span):
         return [.int(span.months), .int(span.days), .int(span.microseconds)]
     case .uuid(let bits):

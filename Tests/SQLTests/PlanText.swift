@@ -172,7 +172,7 @@ private func written(_ value: Value, _ type: ColumnType) -> String {
     case .uuid(let uuid):
         "'\(UUID128(high: UInt64(truncatingIfNeeded: uuid >> 64), low: UInt64(truncatingIfNeeded: uuid)))'"
     case .list(let items): "{\(items.map { written($0, .null) }.joined(separator: ", "))}"
-    case .binary, .structure, .map: "(\(type.sqlName))"
+    case .binary, .variant, .structure, .map: "(\(type.sqlName))"
     }
 }
 

@@ -254,6 +254,7 @@ extension ColumnType {
         case .uuid: "uuid"
         case .json: "jsonb"
         case .list(let element): "_" + element.internalName
+        case .variant: "variant"
         case .structure: "record"
         case .map: "jsonb"
         }

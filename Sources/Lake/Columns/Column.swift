@@ -20,6 +20,7 @@ package indirect enum ColumnData: Sendable {
     /// `offsets` has one more entry than there are rows; the first need not be 0, and the last need
     /// not be the number of elements.
     case list(offsets: [Int32], element: Column)
+    /// Of a `variant` the members are metadata and value, both `bytea`.
     case structure([Column])
     case map(offsets: [Int32], key: Column, value: Column)
     /// Nothing but NULL.
@@ -175,7 +176,14 @@ package struct Column: Sendable {
                 (offsets[row]..<offsets[row + 1]).map {
                     Value.MapEntry(key: key.value(Int($0)), value: value.value(Int($0)))
                 })
-        case .structure(let members): return .structure(members.map { $0.value(row) })
+        case .structure(let members):
+            let values = members.map { $0.value(row) }
+            if type == .variant, case .binary(let metadata)? = values.first,
+                case .binary(let value)? = values.last
+            {
+                return .variant(metadata: metadata, value: value)
+            }
+            return .structure(values)
         case .null: return .null
         }
     }

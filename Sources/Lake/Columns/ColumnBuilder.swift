@@ -55,6 +55,9 @@ package struct ColumnBuilder: ~Copyable {
         case .structure(let fields):
             layout = .structure
             children = fields.map { Child($0.type) }
+        case .variant:
+            layout = .structure
+            children = [Child(.binary), Child(.binary)]
         case .null: layout = .null
         }
     }
@@ -205,6 +208,9 @@ extension ColumnBuilder {
                 children[1].builder.append(entry.value)
             }
             offsets.append(Int32(children[0].builder.count))
+        case (.structure, .variant(let metadata, let bytes)) where type == .variant:
+            children[0].builder.append(.binary(metadata))
+            children[1].builder.append(.binary(bytes))
         case (.structure, .structure(let items)):
             precondition(items.count == children.count, "one value for each member")
             for (child, item) in zip(children, items) { child.builder.append(item) }

@@ -25,6 +25,9 @@ package indirect enum ColumnType: Hashable, Sendable {
     case uuid
     /// `jsonb`, kept as normalised JSON text.
     case json
+    /// A value that carries its own type, in the open binary form that Parquet and Delta share: see
+    /// `Variant`.
+    case variant
     case list(ColumnType)
     case structure([Field])
     case map(key: ColumnType, value: ColumnType)
@@ -49,6 +52,7 @@ package indirect enum ColumnType: Hashable, Sendable {
         case .interval: "interval"
         case .uuid: "uuid"
         case .json: "jsonb"
+        case .variant: "variant"
         case .list(let element): element.sqlName + "[]"
         case .structure: "record"
         case .map: "map"

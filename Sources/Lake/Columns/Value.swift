@@ -31,6 +31,7 @@ package indirect enum Value: Hashable, Sendable {
     case uuid(UInt128)
     /// Normalised JSON text.
     case json(String)
+    case variant(metadata: [UInt8], value: [UInt8])
     case list([Value])
     case structure([Value])
     case map([MapEntry])

@@ -137,6 +137,7 @@ extension DeltaType {
             }
             self = .decimal(precision: precision, scale: scale)
         case .text, .uuid, .json: self = .string
+        case .variant: self = .variant
         case .binary: self = .binary
         case .date: self = .date
         case .timestamp: self = .timestampNTZ

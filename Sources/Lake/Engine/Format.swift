@@ -25,6 +25,8 @@ package func jsonForm(_ value: Value, _ type: ColumnType) -> JSONValue {
         return .number(NumberText.decimal(unscaled, scale: scale))
     case .text(let text): return .string(text)
     case .json(let text): return JSONOrder.tree(text)
+    case .variant(let metadata, let bytes):
+        return variantForm(metadata, bytes)
     case .timestamp(let moment):
         return .string(DateTimeText.isoTimestamp(moment, withZone: false))
     case .timestampTZ(let moment):
@@ -43,6 +45,15 @@ package func jsonForm(_ value: Value, _ type: ColumnType) -> JSONValue {
             entries.map {
                 JSONMember(textForm($0.key, keyType) ?? "", jsonForm($0.value, valueType))
             })
+    }
+}
+
+/// A variant as JSON; null when its bytes are none.
+func variantForm(_ metadata: [UInt8], _ value: [UInt8]) -> JSONValue {
+    do throws(DecodeFailure) {
+        return try JSONValue(variant: Bytes(metadata), value: Bytes(value))
+    } catch {
+        return .null
     }
 }
 

@@ -19,6 +19,8 @@ struct ChunkWriter {
     private(set) var extremes: Extremes?
     /// Those of each page; nil for a page without a number or text in it.
     private var pageExtremes: [Extremes?] = []
+    /// Header and bit set, when the options ask for one.
+    private(set) var bloomFilter: Bytes?
     /// Whether some page has values and no bounds, because all of them are NaN.
     private var hasUnboundedPage = false
 
@@ -39,6 +41,30 @@ struct ChunkWriter {
             try writePage(cut, dictionary)
         }
         describe()
+        if options.bloomFilterColumns.contains(store.leaf.path.joined(separator: ".")) {
+            bloomFilter = filter(dictionary)
+        }
+    }
+
+    /// The distinct values are in the dictionary; without one all values are hashed.
+    private func filter(_ dictionary: DictionaryCodes?) -> Bytes? {
+        guard store.leaf.physical != .boolean else { return nil }
+        var builder = BloomFilterBuilder()
+        var scratch = ByteWriter(capacity: 16)
+        func add(_ index: Int) {
+            if store.leaf.physical == .byteArray {
+                return store.texts.withBytes(index) { builder.add($0) }
+            }
+            scratch.removeAll()
+            store.writePlain(index..<(index + 1), to: &scratch)
+            scratch.withUnsafeBytes { builder.add($0) }
+        }
+        if let dictionary {
+            for index in dictionary.firsts { add(index) }
+        } else {
+            for index in 0..<store.denseCount { add(index) }
+        }
+        return builder.encoded(bytesMax: options.bloomFilterBytesMax)
     }
 
     private mutating func writeDictionary(

@@ -23,6 +23,8 @@ struct ColumnAssembly {
             let (count, validity) = slots(shape)
             for column in columns { try require(column.count == count, shape) }
             return Column(type: shape.type, data: .structure(columns), validity: validity)
+        case .variant(let group, let plan):
+            return try unshredded(try part(group), plan)
         case .list(let element, let definition):
             let (offsets, validity) = try ranges(shape, definition: definition)
             let column = try part(element)

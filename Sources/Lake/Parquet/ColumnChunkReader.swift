@@ -13,6 +13,8 @@ package struct ParquetReadOptions: Sendable {
     package var chunkValuesMax = Limits.parquetChunkValues
     /// Bytes in memory of what one call returns.
     package var resultBytesMax = Limits.parquetResultBytes
+    /// Bytes of a column chunk that a scan reads at a time.
+    package var windowBytes = 4 << 20
 
     package init() {}
 }
@@ -28,6 +30,23 @@ struct LeafValues {
     /// Of other columns, one for each entry; empty where the level cannot be other than 0.
     var definitions: [UInt8] = []
     var repetitions: [UInt8] = []
+    /// The rows that were read; nil when all were.
+    var rows: RowRanges?
+}
+
+/// Bytes of the file that were read in one go.
+struct FilePart: Sendable {
+    var bytes: Bytes
+    /// Where they begin in the file.
+    var position: Int64
+
+    var range: Range<Int64> { position..<(position + Int64(bytes.count)) }
+}
+
+/// Neighbouring data pages whose places are known.
+struct PageRun {
+    var pages: [PageLocation]
+    var part: FilePart
 }
 
 struct ColumnChunkReader {
@@ -36,157 +55,139 @@ struct ColumnChunkReader {
     private let options: ParquetReadOptions
     /// A column of rows without nesting: levels go straight into a validity.
     private let isFlat: Bool
-    /// Where `bytes` begins in the file.
-    private let base: Int64
-    private let bytes: Bytes
-
+    /// Entries that were read or passed over.
+    private var place = 0
     private var result = LeafValues()
     private var pages: [ColumnData] = []
     private var denseCount = 0
     private var dictionary: (values: ColumnData, count: Int)?
 
-    /// `bytes` are those of the chunk, from `base` of the file on.
-    init(
-        leaf: Leaf, chunk: ColumnChunk, isFlat: Bool, bytes: Bytes, at base: Int64,
-        options: ParquetReadOptions
-    ) {
+    init(leaf: Leaf, chunk: ColumnChunk, isFlat: Bool, options: ParquetReadOptions) {
         self.leaf = leaf
         self.chunk = chunk
         self.isFlat = isFlat
-        self.bytes = bytes
-        self.base = base
         self.options = options
         if isFlat, leaf.definitionMax > 0 { result.validity = Validity(repeating: true, count: 0) }
     }
 
-    /// Reads all pages.
-    mutating func read() throws(ParquetFailure) -> LeafValues {
+    /// Reads all pages of the chunk, whose bytes `part` is; of a flat column only those that have
+    /// some of the rows `wanted`.
+    mutating func read(
+        _ part: FilePart, wanted: RowRanges? = nil
+    ) throws(ParquetFailure) -> LeafValues {
+        try checkCount(at: part.position)
+        let wanted = isFlat ? wanted : nil
+        if wanted != nil { result.rows = RowRanges() }
+        var cursor = 0
+        while place < Int(chunk.valueCount) {
+            let page = try StoredPage(in: part, at: &cursor, options)
+            if let wanted, let count = page.header.kind.entryCount {
+                let rows = place..<(place + max(0, min(Int(count), Int(chunk.valueCount) - place)))
+                if !rows.isEmpty, !wanted.overlaps(rows) {
+                    place = rows.upperBound
+                    continue
+                }
+                result.rows?.append(rows)
+            }
+            try use(page)
+        }
+        result.dense = joined(pages)
+        return result
+    }
+
+    /// Reads single pages, whose places an index gave, and the dictionary page if there is one.
+    mutating func read(
+        _ runs: [PageRun], dictionary: FilePart?
+    ) throws(ParquetFailure) -> LeafValues {
+        try checkCount(at: dictionary?.position ?? runs.first?.part.position ?? 0)
+        if let dictionary {
+            var cursor = 0
+            let page = try StoredPage(in: dictionary, at: &cursor, options)
+            guard case .dictionary = page.header.kind else {
+                throw .corrupt(
+                    "a page that is not in the offset index", position: dictionary.position)
+            }
+            try use(page)
+        }
+        var rows = RowRanges()
+        for run in runs {
+            var cursor = 0
+            for location in run.pages {
+                let start = cursor
+                let page = try StoredPage(in: run.part, at: &cursor, options)
+                guard cursor - start == location.byteCount, page.header.kind.entryCount != nil
+                else {
+                    throw .corrupt(
+                        "a page that is not as the offset index says", position: page.position)
+                }
+                let before = (result.entryCount, result.repetitions.count)
+                try use(page)
+                let found =
+                    leaf.repetitionMax == 0
+                    ? result.entryCount - before.0
+                    : result.repetitions[before.1...].count { $0 == 0 }
+                guard found == location.rows.count else {
+                    throw .corrupt(
+                        "a page of \(found) rows, the offset index says \(location.rows.count)",
+                        position: page.position)
+                }
+                rows.append(location.rows)
+            }
+        }
+        result.rows = rows
+        result.dense = joined(pages)
+        return result
+    }
+
+    /// The rows of the pages that were used since the last time.
+    mutating func takeRows() -> LeafValues {
+        result.dense = joined(pages)
+        pages.removeAll(keepingCapacity: true)
+        var rows = LeafValues()
+        if isFlat, leaf.definitionMax > 0 { rows.validity = Validity(repeating: true, count: 0) }
+        swap(&rows, &result)
+        return rows
+    }
+
+    /// Goes to row `row` of a flat column without looking at the pages before it.
+    mutating func jump(toRow row: Int) { place = row }
+
+    /// The row of a flat column that comes next.
+    var nextRow: Int { place }
+
+    /// Refuses counts that nobody writes.
+    func checkCount(at position: Int64) throws(ParquetFailure) {
         guard chunk.valueCount >= 0 else {
-            throw .corrupt("column chunk of \(chunk.valueCount) values", position: base)
+            throw .corrupt("column chunk of \(chunk.valueCount) values", position: position)
         }
         guard chunk.valueCount <= Int64(options.chunkValuesMax) else {
             throw .tooLarge(
                 what: "number of values in a column chunk", value: chunk.valueCount,
                 limit: Int64(options.chunkValuesMax))
         }
-        var cursor = 0
-        while result.entryCount < Int(chunk.valueCount) {
-            try page(at: &cursor)
-        }
-        result.dense = joined(pages)
-        return result
     }
 
-    private mutating func page(at cursor: inout Int) throws(ParquetFailure) {
-        let start = cursor
-        let position = base + Int64(start)
-        let rest = bytes[start..<bytes.count]
-        var header: PageHeader?
-        var headerBytes = 0
-        try decoding(at: position) { () throws(DecodeFailure) in
-            var reader = ThriftReader(rest)
-            header = try PageHeader(&reader)
-            headerBytes = reader.position
-        }
-        guard let header else { return }
-        guard max(header.compressedBytes, header.uncompressedBytes) <= options.pageBytesMax else {
-            throw .tooLarge(
-                what: "size of a page",
-                value: Int64(max(header.compressedBytes, header.uncompressedBytes)),
-                limit: Int64(options.pageBytesMax))
-        }
-        guard header.compressedBytes <= rest.count - headerBytes else {
-            throw .corrupt(
-                "a page of \(header.compressedBytes) bytes runs past its column chunk",
-                position: position)
-        }
-        cursor = start + headerBytes + header.compressedBytes
-        let stored = rest[headerBytes..<(headerBytes + header.compressedBytes)]
-        if let checksum = header.checksum {
-            let found = crc32(stored)
-            guard found == checksum else {
-                throw .corrupt(
-                    "page checksum mismatch: expected \(hex(checksum)), found \(hex(found))",
-                    position: position)
-            }
-        }
-        switch header.kind {
+    /// Decodes a page.
+    mutating func use(_ stored: StoredPage) throws(ParquetFailure) {
+        let position = stored.position
+        try stored.verify()
+        switch stored.header.kind {
         case .other: break
         case .dictionary(let count, let encoding):
-            guard dictionary == nil, result.entryCount == 0, pages.isEmpty else {
+            guard dictionary == nil, place == 0 else {
                 throw .corrupt("a second or late dictionary page", position: position)
             }
-            let plain = try expand(stored, to: header.uncompressedBytes, position)
+            let plain = try stored.expanded(chunk.codec)
             try decoding(at: position) { () throws(DecodeFailure) in
                 try readDictionary(plain, count: Int(count), encoding: encoding)
             }
         case .data(let page):
-            let content = try expand(stored, to: header.uncompressedBytes, position)
-            try decoding(at: position) { () throws(DecodeFailure) in try data(page, content) }
-        case .dataV2(let page):
-            try dataV2(page, header, stored, position)
-        }
-    }
-
-    private func expand(
-        _ stored: Bytes, to size: Int, _ position: Int64
-    ) throws(ParquetFailure) -> Bytes {
-        let codec: BlockCodec
-        switch chunk.codec {
-        case 0:
-            guard stored.count == size else {
-                throw .corrupt(
-                    "an uncompressed page of \(stored.count) bytes claims \(size)",
-                    position: position)
+            let content = try stored.expanded(chunk.codec)
+            try decoding(at: position) { () throws(DecodeFailure) in
+                try data(page, content)
             }
-            return stored
-        case 1: codec = .snappy
-        case 2: codec = .gzip
-        case 6: codec = .zstd
-        case 7: codec = .lz4Raw
-        case 3: throw .unsupported("LZO compression")
-        case 4: throw .unsupported("Brotli compression")
-        case 5: return try expandHadoopLZ4(stored, to: size, position)
-        default: throw .unsupported("compression codec \(chunk.codec)")
+        case .dataV2(let page): try dataV2(page, stored)
         }
-        // Some writers store nothing at all for a page without values.
-        if stored.isEmpty, size == 0 { return stored }
-        do {
-            return try decompressBlock(codec, stored, expectedSize: size)
-        } catch {
-            throw .corrupt(error.description, position: position)
-        }
-    }
-
-    /// The old LZ4: frames of big-endian original and compressed size as Hadoop wrote them, or one
-    /// bare block.
-    private func expandHadoopLZ4(
-        _ stored: Bytes, to size: Int, _ position: Int64
-    ) throws(ParquetFailure) -> Bytes {
-        if let framed = hadoopFrames(stored, to: size) { return framed }
-        do {
-            return try decompressBlock(.lz4Raw, stored, expectedSize: size)
-        } catch {
-            throw .corrupt(error.description, position: position)
-        }
-    }
-
-    private func hadoopFrames(_ stored: Bytes, to size: Int) -> Bytes? {
-        var reader = ByteReader(stored)
-        var pieces: [Bytes] = []
-        var total = 0
-        do {
-            while !reader.isAtEnd {
-                let original = Int(try reader.uint32())
-                let block = try reader.slice(Int(try reader.uint32()))
-                guard original <= size - total else { return nil }
-                pieces.append(try decompressBlock(.lz4Raw, block, expectedSize: original))
-                total += original
-            }
-        } catch {
-            return nil
-        }
-        return total == size ? Bytes.joined(pieces) : nil
     }
 }
 
@@ -208,7 +209,7 @@ extension ColumnChunkReader {
 
     /// The page's `num_values`, which must not exceed what the chunk still has.
     private func entries(_ count: Int32) throws(DecodeFailure) -> Int {
-        guard count >= 0, Int64(count) <= chunk.valueCount - Int64(result.entryCount) else {
+        guard count >= 0, Int64(count) <= chunk.valueCount - Int64(place) else {
             throw .invalid(what: "number of values in a page", value: Int64(count), position: 0)
         }
         return Int(count)
@@ -232,27 +233,21 @@ extension ColumnChunkReader {
         }
         try values(reader.rest(), encoding: page.encoding, count: present)
         result.entryCount += count
+        place += count
     }
 
     private mutating func dataV2(
-        _ page: PageHeader.DataPageV2, _ header: PageHeader, _ stored: Bytes, _ position: Int64
+        _ page: PageHeader.DataPageV2, _ whole: StoredPage
     ) throws(ParquetFailure) {
+        let (stored, position) = (whole.stored, whole.position)
         let repetitionBytes = Int(page.repetitionBytes)
         let definitionBytes = Int(page.definitionBytes)
         let levelBytes = repetitionBytes + definitionBytes
         guard repetitionBytes >= 0, definitionBytes >= 0, levelBytes <= stored.count,
-            levelBytes <= header.uncompressedBytes
+            levelBytes <= whole.header.uncompressedBytes
         else { throw .corrupt("levels longer than their page", position: position) }
-        let tail = stored[levelBytes..<stored.count]
-        let size = header.uncompressedBytes - levelBytes
-        let content =
-            page.isCompressed && !(tail.isEmpty && size == 0)
-            ? try expand(tail, to: size, position) : tail
-        guard content.count == size else {
-            throw .corrupt(
-                "a page has \(content.count) bytes of values and claims \(size)",
-                position: position)
-        }
+        let content = try whole.expandedValues(
+            chunk.codec, behind: levelBytes, isCompressed: page.isCompressed)
         try decoding(at: position) { () throws(DecodeFailure) in
             let count = try entries(page.valueCount)
             let rle = PageEncoding.rle.rawValue
@@ -266,6 +261,7 @@ extension ColumnChunkReader {
             }
             try values(content, encoding: page.encoding, count: present)
             result.entryCount += count
+            place += count
         }
     }
 

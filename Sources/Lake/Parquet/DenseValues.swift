@@ -102,10 +102,13 @@ func expanded(_ data: ColumnData, by validity: Validity) -> ColumnData {
                         from += 64
                         continue
                     }
-                    for row in 0..<count {
-                        let isValid = word >> UInt64(row) & 1 == 1
-                        target.initializeElement(at: start + row, to: isValid ? dense[from] : zero)
-                        from += isValid ? 1 : 0
+                    for row in 0..<count { target.initializeElement(at: start + row, to: zero) }
+                    // Bit after bit: asking each row would be guessed wrong too often.
+                    var bits = word
+                    while bits != 0 {
+                        target[start &+ bits.trailingZeroBitCount] = dense[from]
+                        from &+= 1
+                        bits &= bits &- 1
                     }
                 }
             }

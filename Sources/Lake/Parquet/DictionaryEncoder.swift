@@ -71,7 +71,7 @@ extension LeafStore {
         for index in 0..<denseCount {
             let view = texts.views[index]
             let code = table.code(
-                hash: texts.withBytes(of: view, hashed),
+                hash: hashed(view),
                 isEqual: { isSameText(texts.views[result.firsts[$0]], view) })
             guard let code else { return nil }
             if code == result.firsts.count {
@@ -83,6 +83,12 @@ extension LeafStore {
             if isHopeless(result.firsts.count, after: index + 1) { return nil }
         }
         return result
+    }
+
+    /// Short texts are all in their view.
+    private func hashed(_ view: TextView) -> UInt64 {
+        view.isInline
+            ? mixed(view.low ^ mixed(view.high)) : texts.withBytes(of: view, Parquet.hashed)
     }
 
     private func isSameText(_ left: TextView, _ right: TextView) -> Bool {
@@ -137,7 +143,7 @@ private func mixed(_ key: UInt64) -> UInt64 {
 }
 
 /// Eight bytes a step, folded by a full multiplication.
-private func hashed(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+func hashed(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var state = UInt64(bytes.count) &* 0x9FB2_1C65_1E98_DF25
     var position = 0
     while position + 8 <= bytes.count {

@@ -54,6 +54,8 @@ struct Shape: Sendable {
         /// `definition` is the level from which on there is an element.
         case list(element: Shape, definition: Int)
         case map(key: Shape, value: Shape, definition: Int)
+        /// `group` has the members as they are stored, the plan says how values are made of them.
+        case variant(group: Shape, plan: VariantPlan)
     }
 
     var name: String
@@ -78,6 +80,8 @@ struct Shape: Sendable {
 struct FileSchema: Sendable {
     private(set) var leaves: [Leaf] = []
     private(set) var columns: [Shape] = []
+    /// Leaves below a variant keep the exact type that its values have.
+    private var isInVariant = false
 
     init(_ elements: [SchemaElement]) throws(DecodeFailure) {
         var parser = SchemaParser(elements: elements)
@@ -93,10 +97,18 @@ struct FileSchema: Sendable {
 }
 
 /// A node of the schema tree.
-private struct Node {
+struct Node {
     var element: SchemaElement
     var children: [Node]
     var isLeaf: Bool { element.type != nil }
+
+    /// Of the repeated field of a LIST: whether it is the element, by the rules for files that were
+    /// written before lists had three levels. It is when it is a leaf, has several members or a
+    /// repeated one, or is named as old writers did.
+    func isElement(ofList name: String) -> Bool {
+        isLeaf || children.count != 1 || children[0].element.repetition == .repeated
+            || element.name == "array" || element.name == name + "_tuple"
+    }
 }
 
 private struct SchemaParser {
@@ -182,6 +194,9 @@ extension FileSchema {
         if node.children.isEmpty {
             throw .unsupported("a group without members (\"\(path.joined(separator: "."))\")")
         }
+        if node.element.annotation == .variant, !isInVariant {
+            return try variant(node, place, slot: slot, path: path)
+        }
         let first = leaves.count
         let kind: Shape.Kind
         let type: ColumnType
@@ -220,18 +235,32 @@ extension FileSchema {
             fieldID: node.element.fieldID)
     }
 
-    /// The element of a LIST, by the rules for files that were written before lists had three
-    /// levels: the repeated field is the element itself when it is a leaf, has several members or a
-    /// repeated one, or is named as old writers did.
+    /// A group that is annotated as a variant.
+    private mutating func variant(
+        _ node: Node, _ place: Place, slot: Place, path: [String]
+    ) throws(DecodeFailure) -> Shape {
+        isInVariant = true
+        let group = try body(of: node, place, slot: slot, path: path)
+        isInVariant = false
+        guard let plan = VariantPlan(variant: node) else {
+            throw .malformed(
+                "the variant \"\(path.joined(separator: "."))\" lacks metadata or value",
+                position: 0)
+        }
+        var shape = group
+        shape.type = .variant
+        shape.kind = .variant(group: group, plan: plan)
+        return shape
+    }
+
+    /// The element of a LIST.
     private mutating func element(
         of repeated: Node, listName: String, _ place: Place, _ path: [String]
     ) throws(DecodeFailure) -> Shape {
         let path = path + [repeated.element.name]
-        let name = repeated.element.name
-        guard !repeated.isLeaf, repeated.children.count == 1,
-            repeated.children[0].element.repetition != .repeated, name != "array",
-            name != listName + "_tuple"
-        else { return try body(of: repeated, place, slot: place, path: path) }
+        if repeated.isElement(ofList: listName) {
+            return try body(of: repeated, place, slot: place, path: path)
+        }
         return try shape(of: repeated.children[0], place, path: path)
     }
 
@@ -246,7 +275,9 @@ extension FileSchema {
                     position: 0)
             }
         }
-        let (conversion, type) = meaning(of: element, physical)
+        let (conversion, type) =
+            isInVariant
+            ? exactMeaning(of: element, physical) : meaning(of: element, physical)
         leaves.append(
             Leaf(
                 path: path, physical: physical, width: element.typeLength, conversion: conversion,
@@ -292,6 +323,18 @@ private func meaning(
         case .interval where element.typeLength == 12: return (.interval, .interval)
         default: return (.bytes, .binary)
         }
+    }
+}
+
+/// The meaning of a leaf below a variant, which keeps units that a column would not.
+private func exactMeaning(
+    of element: SchemaElement, _ physical: PhysicalType
+) -> (LeafConversion, ColumnType) {
+    switch element.annotation {
+    case .integer where physical == .int32: return (.int32, .int32)
+    case .timestamp where physical == .int64, .time where physical == .int64:
+        return (.int64, .int64)
+    default: return meaning(of: element, physical)
     }
 }
 

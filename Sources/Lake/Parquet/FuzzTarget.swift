@@ -3,7 +3,8 @@ import Columns
 
 /// Reads everything in `bytes` as a Parquet file with small limits, as the fuzzer and the tests of
 /// damaged files do. Whatever the bytes are, this returns.
-package func exerciseParquet(_ bytes: Bytes) {
+/// A thorough exercise also reads through page indexes, bloom filters and scans.
+package func exerciseParquet(_ bytes: Bytes, isThorough: Bool = true) {
     var options = ParquetReadOptions()
     options.pageBytesMax = 1 << 20
     options.chunkValuesMax = 1 << 14
@@ -25,7 +26,30 @@ package func exerciseParquet(_ bytes: Bytes) {
             } catch {
                 continue
             }
+            if isThorough { exercise(file, group, field.name, range) }
         }
+    }
+}
+
+/// Reads some rows of a column through the page index, and those that match through a scan.
+private func exercise(_ file: ParquetFile, _ group: Int, _ name: String, _ range: ValueRange) {
+    let count = file.rowGroups[group].rowCount
+    do {
+        let some = stride(from: Int32(0), to: Int32(count), by: 1 + count / 7)
+        touch(try file.read(rowGroup: group, columns: [name], rows: RowRanges(rows: Array(some))))
+        _ = try file.contradictions(rowGroup: group, columns: [name])
+        let conditions = [
+            ColumnCondition(name, range),
+            ColumnCondition(name, ValueRange(lower: range.upper, upper: range.upper)),
+        ]
+        for condition in conditions {
+            touch(try file.read(rowGroup: group, columns: [name], where: [condition]).batch)
+            var batches = try file.batches(
+                rowGroup: group, columns: [name], where: [condition], batchRowsMax: 100)
+            while let rows = try batches.next() { touch(rows.batch) }
+        }
+    } catch {
+        return
     }
 }
 

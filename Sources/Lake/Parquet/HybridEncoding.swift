@@ -95,10 +95,10 @@ struct HybridReader {
 /// Decodes `count` hybrid values into `target`, which has room for them. Returns the largest value.
 func decodeHybrid<T: FixedWidthInteger>(
     _ bytes: Bytes, bitWidth: Int, count: Int, into target: UnsafeMutablePointer<T>
-) throws(DecodeFailure) -> T {
+) throws(DecodeFailure) -> T.Magnitude {
     var runs = try HybridReader(bytes, bitWidth: bitWidth, count: count)
     var done = 0
-    var largest: T = 0
+    var largest: T.Magnitude = 0
     while let run = try runs.next() {
         switch run {
         case .repeated(let value, let length):
@@ -107,7 +107,7 @@ func decodeHybrid<T: FixedWidthInteger>(
                     what: "run value", value: Int64(value), position: runs.reader.position)
             }
             (target + done).update(repeating: value, count: length)
-            largest = max(largest, value)
+            largest = max(largest, T.Magnitude(truncatingIfNeeded: value))
             done += length
         case .packed(let position, let length):
             bytes.withUnsafeBytes { source in
@@ -115,7 +115,10 @@ func decodeHybrid<T: FixedWidthInteger>(
                 unpackBits(
                     base + position, bitWidth: bitWidth, count: length, into: target + done)
             }
-            for index in done..<(done + length) { largest = max(largest, target[index]) }
+            // As bits: codes above Int32.max would wrap to negative numbers.
+            for index in done..<(done &+ length) {
+                largest = max(largest, T.Magnitude(truncatingIfNeeded: target[index]))
+            }
             done += length
         }
     }
@@ -126,15 +129,22 @@ func decodeHybrid<T: FixedWidthInteger>(
 func decodeHybrid<T: FixedWidthInteger>(
     _ bytes: Bytes, bitWidth: Int, count: Int, maximum: T, what: String
 ) throws(DecodeFailure) -> [T] {
-    var result = [T](repeating: 0, count: count)
-    let largest = try result.withUnsafeMutableBufferPointer {
-        (target) throws(DecodeFailure) -> T in
-        guard let base = target.baseAddress, count > 0 else { return 0 }
-        return try decodeHybrid(bytes, bitWidth: bitWidth, count: count, into: base)
+    var failure: DecodeFailure?
+    var largest: T.Magnitude = 0
+    let result = [T](unsafeUninitializedCapacity: count) { target, initialized in
+        guard let base = target.baseAddress, count > 0 else { return }
+        do throws(DecodeFailure) {
+            largest = try decodeHybrid(bytes, bitWidth: bitWidth, count: count, into: base)
+            initialized = count
+        } catch {
+            failure = error
+        }
     }
-    // Codes above Int32.max wrap to negative numbers in a signed type.
-    let isNegative = T.isSigned && result.contains { $0 < 0 }
-    guard largest <= maximum, !isNegative else {
+    if let failure { throw failure }
+    guard result.count == count else {
+        throw .truncated(needed: count, available: result.count, position: 0)
+    }
+    guard largest <= T.Magnitude(truncatingIfNeeded: maximum) else {
         throw .invalid(what: what, value: Int64(truncatingIfNeeded: largest), position: 0)
     }
     return result

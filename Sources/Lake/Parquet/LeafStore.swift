@@ -167,14 +167,40 @@ extension LeafStore {
         case .double: doubles[range].withUnsafeBytes { output.bytes($0) }
         case .fixed:
             for value in words128[range] { writeFixed(value, to: &output) }
-        case .byteArray:
-            for view in texts.views[range] {
-                texts.withBytes(of: view) {
-                    output.uint32LE(UInt32($0.count))
-                    output.bytes($0)
-                }
-            }
+        case .byteArray: writeTexts(range, to: &output)
         case .int96: preconditionFailure("INT96 is never written")
+        }
+    }
+
+    /// A short view is just what PLAIN wants, length and content, in its sixteen bytes: all of them
+    /// are stored, and the next value covers what is too much.
+    ///
+    /// Unsafe: writes up to 16 bytes behind a value, for which there is room.
+    private func writeTexts(_ range: Range<Int>, to output: inout ByteWriter) {
+        let views = texts.views
+        let total = views[range].reduce(0) { $0 + 4 + $1.count }
+        output.append(most: total + 16) { target in
+            views.withUnsafeBufferPointer { views in
+                var position = 0
+                for index in range {
+                    let view = views[index]
+                    let to = target + position
+                    let count = view.count
+                    if count <= 12 {
+                        to.storeBytes(of: view.low.littleEndian, as: UInt64.self)
+                        (to + 8).storeBytes(of: view.high.littleEndian, as: UInt64.self)
+                    } else {
+                        to.storeBytes(of: UInt32(count).littleEndian, as: UInt32.self)
+                        texts.buffers[view.buffer].withUnsafeBytes { source in
+                            if let base = source.baseAddress {
+                                (to + 4).copyMemory(from: base + view.position, byteCount: count)
+                            }
+                        }
+                    }
+                    position += 4 + count
+                }
+                return position
+            }
         }
     }
 
@@ -241,7 +267,7 @@ extension LeafStore {
                 }
             }
             return Self.extremes(words128, range)
-        case .byteArray: return scan(range) { isTextBelow($0, $1) }
+        case .byteArray: return textExtremes(range)
         case .int96: return nil
         }
     }
@@ -312,12 +338,56 @@ extension LeafStore {
         return result
     }
 
+    /// Nearly all values are told from the bounds by their first twelve bytes.
+    private func textExtremes(_ range: Range<Int>) -> Extremes {
+        var result = Extremes(minimum: range.lowerBound, maximum: range.lowerBound)
+        texts.views.withUnsafeBufferPointer { views in
+            texts.buffers.withUnsafeBufferPointer { buffers in
+                var lowest = Self.head(views[range.lowerBound], buffers)
+                var highest = lowest
+                var index = range.lowerBound
+                while index < range.upperBound {
+                    let head = Self.head(views[index], buffers)
+                    if head <= lowest, head < lowest || isTextBelow(index, result.minimum) {
+                        result.minimum = index
+                        lowest = head
+                    }
+                    if head >= highest, head > highest || isTextBelow(result.maximum, index) {
+                        result.maximum = index
+                        highest = head
+                    }
+                    index &+= 1
+                }
+            }
+        }
+        return result
+    }
+
+    /// The first twelve bytes as a number, in which missing ones are zero: two that differ are in the
+    /// order of their texts.
+    @inline(__always)
+    private static func head(
+        _ view: TextView, _ buffers: UnsafeBufferPointer<Bytes>
+    ) -> UInt128 {
+        let first = UInt128(prefix(view)) << 64
+        if view.isInline { return first | UInt128(view.high.byteSwapped) }
+        let rest = buffers[view.buffer].withUnsafeBytes {
+            $0.loadUnaligned(fromByteOffset: view.position &+ 4, as: UInt64.self)
+        }
+        return first | UInt128(rest.byteSwapped)
+    }
+
+    /// The first four bytes as a number. Missing bytes are zero, so that a shorter text is never
+    /// above its continuation here.
+    @inline(__always)
+    private static func prefix(_ view: TextView) -> UInt32 {
+        UInt32(truncatingIfNeeded: view.low >> 32).byteSwapped
+    }
+
     private func isTextBelow(_ left: Int, _ right: Int) -> Bool {
         let (a, b) = (texts.views[left], texts.views[right])
-        // The first four bytes as a number decide most comparisons. Missing bytes are zero, so that
-        // a shorter text is never above its continuation here.
-        let prefixA = UInt32(truncatingIfNeeded: a.low >> 32).byteSwapped
-        let prefixB = UInt32(truncatingIfNeeded: b.low >> 32).byteSwapped
+        let prefixA = Self.prefix(a)
+        let prefixB = Self.prefix(b)
         if prefixA != prefixB { return prefixA < prefixB }
         return texts.withBytes(of: a) { first in
             texts.withBytes(of: b) { second in first.lexicographicallyPrecedes(second) }

@@ -57,7 +57,7 @@ enum Annotation: Hashable, Sendable {
     case uuid
     case decimal(precision: Int, scale: Int)
     case date
-    case time(TimeUnit)
+    case time(TimeUnit, isAdjustedToUTC: Bool)
     case timestamp(TimeUnit, isAdjustedToUTC: Bool)
     case integer(bits: Int, isSigned: Bool)
     case float16
@@ -65,6 +65,8 @@ enum Annotation: Hashable, Sendable {
     case unknown
     case list
     case map
+    /// A group of `metadata`, `value` and perhaps `typed_value`.
+    case variant
     /// Known to others; the physical type is exposed.
     case other
 }
@@ -104,8 +106,12 @@ struct ColumnChunk: Sendable {
     var dataPagePosition: Int64
     var dictionaryPagePosition: Int64?
     var statistics: ChunkStatistics?
+    /// `encodings` by number, for descriptions.
+    var encodings: [Int32] = []
     /// In another file, or encrypted: what it is, for the refusal.
     var obstacle: String?
+    var bloomFilterPosition: Int64?
+    var bloomFilterBytes: Int64?
     var columnIndex: Range<Int64>?
     var offsetIndex: Range<Int64>?
 }
@@ -138,6 +144,16 @@ struct PageHeader: Sendable {
         case dataV2(DataPageV2)
         /// An index page or one of a kind that did not exist when this was written: skipped.
         case other
+
+        /// Of a data page: its levels and values, NULLs included, which are rows where there are no
+        /// lists.
+        var entryCount: Int32? {
+            switch self {
+            case .data(let page): page.valueCount
+            case .dataV2(let page): page.valueCount
+            case .dictionary, .other: nil
+            }
+        }
     }
 
     /// `DataPageHeader`

@@ -42,7 +42,6 @@ extension FileMetadata {
                 for _ in 0..<(try reader.list(of: .structure)) {
                     hasTypeOrder.append(try readColumnOrder(&reader))
                 }
-            case (8, _): throw .unsupported("encryption")
             default: try reader.skip(field.type)
             }
         }
@@ -148,8 +147,8 @@ private func convertedType(_ number: Int32, precision: Int32, scale: Int32) -> A
     case 4: .enumeration
     case 5: .decimal(precision: Int(precision), scale: Int(scale))
     case 6: .date
-    case 7: .time(.milliseconds)
-    case 8: .time(.microseconds)
+    case 7: .time(.milliseconds, isAdjustedToUTC: true)
+    case 8: .time(.microseconds, isAdjustedToUTC: true)
     case 9: .timestamp(.milliseconds, isAdjustedToUTC: true)
     case 10: .timestamp(.microseconds, isAdjustedToUTC: true)
     case 11: .integer(bits: 8, isSigned: false)
@@ -193,6 +192,7 @@ private func readLogicalType(_ reader: inout ThriftReader) throws(DecodeFailure)
             case 13: result = .bson
             case 14: result = .uuid
             case 15: result = .float16
+            case 16: result = .variant
             default: result = .other
             }
         }
@@ -233,7 +233,9 @@ private func readTimeType(
         }
     }
     guard let unit else { return .other }
-    return isTimestamp ? .timestamp(unit, isAdjustedToUTC: isAdjustedToUTC) : .time(unit)
+    return isTimestamp
+        ? .timestamp(unit, isAdjustedToUTC: isAdjustedToUTC)
+        : .time(unit, isAdjustedToUTC: isAdjustedToUTC)
 }
 
 private func readIntType(_ reader: inout ThriftReader) throws(DecodeFailure) -> Annotation {
@@ -295,13 +297,12 @@ extension ColumnChunk {
             case (5, .int32): lengths[0] = try reader.int32()
             case (6, .int64): positions[1] = try reader.int64()
             case (7, .int32): lengths[1] = try reader.int32()
-            case (8, _):
-                try reader.skip(field.type)
-                obstacle = "encrypted columns"
+            case (8, .structure): obstacle = try readCryptoMetadata(&reader)
             default: try reader.skip(field.type)
             }
         }
-        guard var chunk else {
+        // The metadata of an encrypted column may be encrypted, too.
+        guard var chunk = chunk ?? (obstacle == nil ? nil : ColumnChunk()) else {
             throw .malformed("column chunk without metadata", position: start)
         }
         func range(_ index: Int) -> Range<Int64>? {
@@ -318,6 +319,27 @@ extension ColumnChunk {
     }
 }
 
+/// The union `ColumnCryptoMetaData`, as its refusal.
+private func readCryptoMetadata(_ reader: inout ThriftReader) throws(DecodeFailure) -> String {
+    var key = "a key that is not known"
+    var last: Int16 = 0
+    while let field = try reader.field(after: &last) {
+        if field.id == 1 { key = "ENCRYPTION_WITH_FOOTER_KEY" }
+        if field.id == 2 { key = "ENCRYPTION_WITH_COLUMN_KEY" }
+        try reader.skip(field.type)
+    }
+    return "encrypted columns (\(key))"
+}
+
+extension ColumnChunk {
+    /// A chunk of which nothing is known.
+    fileprivate init() {
+        self.init(
+            type: .int32, codec: 0, valueCount: 0, uncompressedBytes: 0, compressedBytes: 0,
+            dataPagePosition: 4)
+    }
+}
+
 private func readColumnMetadata(
     _ reader: inout ThriftReader
 ) throws(DecodeFailure) -> ColumnChunk {
@@ -330,10 +352,14 @@ private func readColumnMetadata(
     var dataPage: Int64?
     var dictionaryPage: Int64?
     var statistics: ChunkStatistics?
+    var encodings: [Int32] = []
+    var bloomFilter: (position: Int64?, bytes: Int64?) = (nil, nil)
     var last: Int16 = 0
     while let field = try reader.field(after: &last) {
         switch (field.id, field.type) {
         case (1, .int32): type = try physicalType(&reader)
+        case (2, .list):
+            for _ in 0..<(try reader.list(of: .int32)) { encodings.append(try reader.int32()) }
         case (4, .int32): codec = try reader.int32()
         case (5, .int64): valueCount = try reader.int64()
         case (6, .int64): uncompressed = try reader.int64()
@@ -341,6 +367,8 @@ private func readColumnMetadata(
         case (9, .int64): dataPage = try reader.int64()
         case (11, .int64): dictionaryPage = try reader.int64()
         case (12, .structure): statistics = try ChunkStatistics(&reader)
+        case (14, .int64): bloomFilter.position = try reader.int64()
+        case (15, .int32): bloomFilter.bytes = Int64(try reader.int32())
         default: try reader.skip(field.type)
         }
     }
@@ -350,7 +378,8 @@ private func readColumnMetadata(
     return ColumnChunk(
         type: type, codec: codec, valueCount: valueCount, uncompressedBytes: uncompressed,
         compressedBytes: compressed, dataPagePosition: dataPage,
-        dictionaryPagePosition: dictionaryPage, statistics: statistics)
+        dictionaryPagePosition: dictionaryPage, statistics: statistics, encodings: encodings,
+        bloomFilterPosition: bloomFilter.position, bloomFilterBytes: bloomFilter.bytes)
 }
 
 extension ChunkStatistics {

@@ -145,6 +145,10 @@ extension Annotation {
         case .bson: writer.tag(13)
         case .uuid: writer.tag(14)
         case .float16: writer.tag(15)
+        case .variant:
+            writer.beginStructure(16)
+            writer.int8(1, 1)
+            writer.endStructure()
         case .none, .time, .interval, .other: preconditionFailure("not a type that is written")
         }
     }
@@ -162,6 +166,7 @@ struct WrittenChunk {
     var statistics = ChunkStatistics()
     var columnIndex: Range<Int64>?
     var offsetIndex: Range<Int64>?
+    var bloomFilter: Range<Int64>?
     /// Written behind the last row group.
     var pages: [WrittenPage] = []
 
@@ -187,6 +192,10 @@ struct WrittenChunk {
         if isDictionary { Self.writeEncodingCount(2, .plain, 1, to: &writer) }
         Self.writeEncodingCount(
             0, isDictionary ? .rleDictionary : .plain, dataPageCount, to: &writer)
+        if let bloomFilter {
+            writer.int64(14, bloomFilter.lowerBound)
+            writer.int32(15, Int32(bloomFilter.count))
+        }
     }
 
     private static func writeEncodingCount(

@@ -31,6 +31,20 @@ extension ParquetFailure {
     }
 }
 
+extension ParquetFailure {
+    /// One word for programs.
+    package var code: String {
+        switch self {
+        case .corrupt: "corrupt"
+        case .unsupported: "unsupported"
+        case .tooLarge: "tooLarge"
+        case .noSuchColumn: "noSuchColumn"
+        case .invalidInput: "invalidInput"
+        case .storage: "storage"
+        }
+    }
+}
+
 extension ParquetFailure: CustomStringConvertible {
     package var description: String {
         switch self {

@@ -23,8 +23,9 @@ package struct ParquetFile: Sendable {
 
     let metadata: FileMetadata
     let fileSchema: FileSchema
-    private let size: Int64
-    private let options: ParquetReadOptions
+    /// Bytes of the whole file.
+    package let byteCount: Int64
+    let options: ParquetReadOptions
     private let readRange: RangeReader
 
     /// A file in memory.
@@ -45,7 +46,7 @@ package struct ParquetFile: Sendable {
     package init(
         size: Int64, options: ParquetReadOptions = ParquetReadOptions(), read: @escaping RangeReader
     ) throws(ParquetFailure) {
-        self.size = size
+        byteCount = size
         self.options = options
         readRange = read
         guard size >= 12 else {
@@ -55,7 +56,7 @@ package struct ParquetFile: Sendable {
         let tailCount = min(size, 65_536)
         let tail = try Self.exactly(Int(tailCount), at: size - tailCount, read)
         let mark = tail[(tail.count - 4)..<tail.count]
-        if mark == Bytes(utf8: "PARE") { throw .unsupported("encrypted footers") }
+        if mark == Bytes(utf8: "PARE") { throw .unsupported("encrypted footers (PARE)") }
         guard mark == magic else {
             throw .corrupt("not a Parquet file: it does not end with PAR1", position: size - 4)
         }
@@ -112,7 +113,7 @@ package struct ParquetFile: Sendable {
                         + "\(schema.leaves.count)", position: position)
             }
             for (chunk, leaf) in zip(group.columns, schema.leaves)
-            where chunk.type != leaf.physical {
+            where chunk.type != leaf.physical && chunk.obstacle == nil {
                 throw .corrupt(
                     "column \"\(leaf.path.joined(separator: "."))\" of row group \(index) has "
                         + "another type than the schema", position: position)
@@ -149,6 +150,14 @@ package struct ParquetKeyValue: Hashable, Sendable {
     }
 }
 
+extension ColumnChunk {
+    /// Refuses a chunk that is encrypted or in another file.
+    func refuseObstacle(_ leaf: Leaf) throws(ParquetFailure) {
+        guard let obstacle else { return }
+        throw .unsupported("\(obstacle): \"\(leaf.path.joined(separator: "."))\"")
+    }
+}
+
 /// What a footer says about one row group.
 package struct ParquetRowGroup: Hashable, Sendable {
     package var rowCount: Int
@@ -161,9 +170,10 @@ package struct ParquetRowGroup: Hashable, Sendable {
 
 extension ParquetFile {
     /// The rows of one row group. `columns` names the wanted columns, in the order they come back
-    /// in; nil stands for all.
+    /// in; nil stands for all. With `rows` only these come back, and pages that have none of them
+    /// are not even read when the file tells where its pages are.
     package func read(
-        rowGroup index: Int, columns names: [String]? = nil
+        rowGroup index: Int, columns names: [String]? = nil, rows: RowRanges? = nil
     ) throws(ParquetFailure) -> ColumnBatch {
         precondition(rowGroups.indices.contains(index), "row group out of range")
         var shapes: [Shape] = []
@@ -175,12 +185,30 @@ extension ParquetFile {
         } else {
             shapes = fileSchema.columns
         }
+        if let rows { return try read(shapes, rowGroup: index, rows) }
         try checkSize(shapes, rowGroup: index)
         let span = try commonSpan(shapes, rowGroup: index)
         var result: [Column] = []
         result.reserveCapacity(shapes.count)
         for shape in shapes { result.append(try read(shape, rowGroup: index, span)) }
         return ColumnBatch(columns: result, rowCount: rowGroups[index].rowCount)
+    }
+
+    private func read(
+        _ shapes: [Shape], rowGroup index: Int, _ rows: RowRanges
+    ) throws(ParquetFailure) -> ColumnBatch {
+        precondition(
+            (rows.ranges.last?.upperBound ?? 0) <= rowGroups[index].rowCount, "rows out of range")
+        if rows.isEmpty {
+            return ColumnBatch(columns: shapes.map { Column($0.type, []) }, rowCount: 0)
+        }
+        try checkSize(shapes, rowGroup: index)
+        var result: [Column] = []
+        result.reserveCapacity(shapes.count)
+        for shape in shapes {
+            result.append(try read(shape, rowGroup: index, nil, rows: rows))
+        }
+        return ColumnBatch(columns: result, rowCount: rows.count)
     }
 
     /// All rows of the file, in one batch. For small files.
@@ -219,8 +247,9 @@ extension ParquetFile {
         }
     }
 
+    /// The rows `rows` of a column, nil standing for all of its row group.
     private func read(
-        _ shape: Shape, rowGroup index: Int, _ span: Span?
+        _ shape: Shape, rowGroup index: Int, _ span: FilePart?, rows: RowRanges? = nil
     ) throws(ParquetFailure) -> Column {
         let group = metadata.rowGroups[index]
         var leaves: [LeafValues] = []
@@ -228,35 +257,88 @@ extension ParquetFile {
         for number in shape.leaves {
             let leaf = fileSchema.leaves[number]
             let chunk = group.columns[number]
-            let (bytes, base) = try chunkBytes(chunk, leaf, span)
-            start = base
-            var reader = ColumnChunkReader(
-                leaf: leaf, chunk: chunk, isFlat: shape.isFlat, bytes: bytes, at: base,
-                options: options)
-            leaves.append(try reader.read())
+            var values: LeafValues?
+            if let rows {
+                values = try indexedPages(rows, rowGroup: index, leaf: number, isFlat: shape.isFlat)
+            }
+            if values == nil {
+                let part = try chunkBytes(chunk, leaf, span)
+                start = part.position
+                var reader = ColumnChunkReader(
+                    leaf: leaf, chunk: chunk, isFlat: shape.isFlat, options: options)
+                values = try reader.read(part, wanted: rows)
+            }
+            guard var values else { continue }
+            if let rows, !shape.isFlat {
+                let known = values.rows ?? RowRanges(0..<Int(group.rowCount))
+                try decoding(at: start) { () throws(DecodeFailure) in
+                    try values.keep(rows, of: known, leaf)
+                }
+            }
+            leaves.append(values)
         }
         let assembly = ColumnAssembly(leaves: leaves, first: shape.leaves.lowerBound)
-        let column = try decoding(at: start) { () throws(DecodeFailure) in
+        var column = try decoding(at: start) { () throws(DecodeFailure) in
             try assembly.column(shape)
         }
-        guard column.count == Int(group.rowCount) else {
+        let known = shape.isFlat ? leaves.first?.rows ?? nil : rows
+        let expected = known?.count ?? Int(group.rowCount)
+        guard column.count == expected else {
             throw .corrupt(
                 "column \"\(shape.name)\" has \(column.count) rows, its row group has "
-                    + "\(group.rowCount)", position: start)
+                    + "\(expected)", position: start)
         }
+        if shape.isFlat, let rows { column = column.kept(rows, of: known) }
         return column
     }
 
-    /// Bytes of the file that were read in one go.
-    private struct Span {
-        var bytes: Bytes
-        var position: Int64
+    /// The pages that have some of `rows`, with what else is on them; nil when there is no index to
+    /// find them with, or when it is wrong: then the whole chunk has to be read.
+    private func indexedPages(
+        _ rows: RowRanges, rowGroup: Int, leaf number: Int, isFlat: Bool
+    ) throws(ParquetFailure) -> LeafValues? {
+        guard let index = try offsetIndex(rowGroup: rowGroup, leaf: number) else { return nil }
+        let pages = index.pages.filter { rows.overlaps($0.rows) }
+        guard pages.count < index.pages.count else { return nil }
+        let leaf = fileSchema.leaves[number]
+        let chunk = metadata.rowGroups[rowGroup].columns[number]
+        let start = try range(of: chunk, leaf).lowerBound
+        do throws(ParquetFailure) {
+            var runs: [PageRun] = []
+            var first = 0
+            while first < pages.count {
+                var end = pages[first].position + Int64(pages[first].byteCount)
+                var next = first + 1
+                while next < pages.count, pages[next].position == end {
+                    end += Int64(pages[next].byteCount)
+                    next += 1
+                }
+                let part = FilePart(
+                    bytes: try read(pages[first].position..<end), position: pages[first].position)
+                runs.append(PageRun(pages: Array(pages[first..<next]), part: part))
+                first = next
+            }
+            let data = index.pages[0].position
+            let dictionary =
+                data > start ? FilePart(bytes: try read(start..<data), position: start) : nil
+            var reader = ColumnChunkReader(
+                leaf: leaf, chunk: chunk, isFlat: isFlat, options: options)
+            return try reader.read(runs, dictionary: dictionary)
+        } catch {
+            if case .storage = error { throw error }
+            return nil
+        }
+    }
+
+    /// The bytes `range` of the file, which must be inside of it.
+    func read(_ range: Range<Int64>) throws(ParquetFailure) -> Bytes {
+        try Self.exactly(range.count, at: range.lowerBound, readRange)
     }
 
     /// The chunks of `shapes` in one read, when little that is not wanted lies between them.
     private func commonSpan(
         _ shapes: [Shape], rowGroup index: Int
-    ) throws(ParquetFailure) -> Span? {
+    ) throws(ParquetFailure) -> FilePart? {
         var wanted: Int64 = 0
         var start = Int64.max
         var end: Int64 = 0
@@ -276,29 +358,29 @@ extension ParquetFile {
         guard count > 1, end - start <= 256 << 20, gaps <= max(wanted / 4, 65_536) else {
             return nil
         }
-        return Span(
-            bytes: try Self.exactly(Int(end - start), at: start, readRange), position: start)
+        return FilePart(bytes: try read(start..<end), position: start)
     }
 
     /// The bytes of a column chunk and where they begin.
     private func chunkBytes(
-        _ chunk: ColumnChunk, _ leaf: Leaf, _ span: Span?
-    ) throws(ParquetFailure) -> (Bytes, Int64) {
-        if let obstacle = chunk.obstacle { throw .unsupported(obstacle) }
+        _ chunk: ColumnChunk, _ leaf: Leaf, _ span: FilePart?
+    ) throws(ParquetFailure) -> FilePart {
+        try chunk.refuseObstacle(leaf)
         // Where it would be matters only when there is something.
-        if chunk.valueCount == 0 { return (.empty, 4) }
+        if chunk.valueCount == 0 { return FilePart(bytes: .empty, position: 4) }
         let range = try range(of: chunk, leaf)
         if let span, span.position <= range.lowerBound,
             range.upperBound <= span.position + Int64(span.bytes.count)
         {
             let from = Int(range.lowerBound - span.position)
-            return (span.bytes[from..<(from + range.count)], range.lowerBound)
+            return FilePart(
+                bytes: span.bytes[from..<(from + range.count)], position: range.lowerBound)
         }
-        return (try Self.exactly(range.count, at: range.lowerBound, readRange), range.lowerBound)
+        return FilePart(bytes: try read(range), position: range.lowerBound)
     }
 
     /// Where the chunk's pages are.
-    private func range(
+    func range(
         of chunk: ColumnChunk, _ leaf: Leaf
     ) throws(ParquetFailure) -> Range<Int64> {
         var start = chunk.dataPagePosition
@@ -307,13 +389,13 @@ extension ParquetFile {
             start = dictionary
         }
         let (end, overflow) = start.addingReportingOverflow(chunk.compressedBytes)
-        guard start >= 4, chunk.compressedBytes >= 0, !overflow, end <= size - 8 else {
+        guard start >= 4, chunk.compressedBytes >= 0, !overflow, end <= byteCount - 8 else {
             throw .corrupt(
                 "column chunk \"\(leaf.path.joined(separator: "."))\" of "
                     + "\(chunk.compressedBytes) bytes at \(start) is not inside of the file",
                 position: max(start, 0))
         }
-        let slack = isBeforeChunkSizes ? min(100, size - 8 - end) : 0
+        let slack = isBeforeChunkSizes ? min(100, byteCount - 8 - end) : 0
         return start..<(end + slack)
     }
 

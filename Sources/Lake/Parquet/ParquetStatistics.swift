@@ -49,10 +49,15 @@ extension ParquetFile {
     package func bounds(rowGroup index: Int, column name: String) -> ColumnBounds {
         precondition(rowGroups.indices.contains(index), "row group out of range")
         guard let number = leafNumber(name) else { return ColumnBounds() }
-        let leaf = fileSchema.leaves[number]
         guard let statistics = metadata.rowGroups[index].columns[number].statistics else {
             return ColumnBounds()
         }
+        return bounds(statistics, leaf: number)
+    }
+
+    /// `statistics` of a chunk or page, as far as they can be trusted.
+    func bounds(_ statistics: ChunkStatistics, leaf number: Int) -> ColumnBounds {
+        let leaf = fileSchema.leaves[number]
         var bounds = ColumnBounds()
         if let count = statistics.nullCount, count >= 0 { bounds.nullCount = count }
         if let count = statistics.nanCount, count >= 0 { bounds.nanCount = count }
@@ -73,8 +78,33 @@ extension ParquetFile {
     /// False when no row of the row group can have a value in `range` for `column`, going by the
     /// statistics; true whenever in doubt.
     package func mightMatch(rowGroup index: Int, column name: String, range: ValueRange) -> Bool {
-        let bounds = bounds(rowGroup: index, column: name)
-        let rows = Int64(rowGroups[index].rowCount)
+        bounds(rowGroup: index, column: name).mightMatch(
+            range, rowCount: Int64(rowGroups[index].rowCount))
+    }
+
+    /// The leaf of a column, or of a path of members, outside of lists and maps.
+    func leafNumber(_ name: String) -> Int? {
+        func find(_ shapes: [Shape], _ wanted: Substring) -> Int? {
+            for shape in shapes {
+                switch shape.kind {
+                case .leaf where wanted == shape.name: return shape.leaves.lowerBound
+                case .structure(let members) where wanted.hasPrefix(shape.name + "."):
+                    if let found = find(members, wanted.dropFirst(shape.name.count + 1)) {
+                        return found
+                    }
+                default: break
+                }
+            }
+            return nil
+        }
+        return find(fileSchema.columns, name[...])
+    }
+}
+
+extension ColumnBounds {
+    /// False when none of `rowCount` rows with these bounds can have a value in `range`.
+    func mightMatch(_ range: ValueRange, rowCount rows: Int64) -> Bool {
+        let bounds = self
         if range.acceptsNull, bounds.nullCount != 0 { return true }
         if range.lower == .null || range.upper == .null { return false }
         if let nulls = bounds.nullCount, nulls == rows { return false }
@@ -91,24 +121,6 @@ extension ParquetFile {
             return false
         }
         return true
-    }
-
-    /// The leaf of a column, or of a path of members, outside of lists and maps.
-    private func leafNumber(_ name: String) -> Int? {
-        func find(_ shapes: [Shape], _ wanted: Substring) -> Int? {
-            for shape in shapes {
-                switch shape.kind {
-                case .leaf where wanted == shape.name: return shape.leaves.lowerBound
-                case .structure(let members) where wanted.hasPrefix(shape.name + "."):
-                    if let found = find(members, wanted.dropFirst(shape.name.count + 1)) {
-                        return found
-                    }
-                default: break
-                }
-            }
-            return nil
-        }
-        return find(fileSchema.columns, name[...])
     }
 }
 

@@ -16,6 +16,11 @@ package struct ParquetWriteOptions: Sendable {
     package var dictionaryBytesMax = 1 << 20
     /// Column and offset indexes: bounds and place of every page.
     package var writesPageIndex = true
+    /// Columns, or members of structures ("a.b"), with a bloom filter for each row group: for those
+    /// that are looked up by single values and have many of them.
+    package var bloomFilterColumns: [String] = []
+    /// A filter that would have to be larger is built with more false answers, or not at all.
+    package var bloomFilterBytesMax = 1 << 20
     /// Left in the footer for other readers.
     package var keyValues: [ParquetKeyValue] = []
     /// A field id for each column, as tables with column mapping need them.
@@ -136,16 +141,21 @@ package struct ParquetWriter: Sendable {
         if pendingRows == 0 { return }
         var chunks: [WrittenChunk] = []
         var indexes: [(column: Bytes?, offset: Bytes?)] = []
+        var filters: [Bytes?] = []
         for (number, store) in stores.enumerated() {
             var writer = ChunkWriter(store, options: options, at: position)
             try writer.write()
             pieces.append(contentsOf: writer.pieces)
             position += writer.chunk.compressedBytes
+            filters.append(writer.bloomFilter)
             chunks.append(writer.chunk)
             if options.writesPageIndex {
                 indexes.append((writer.columnIndex, writer.offsetIndex))
             }
             summaries[number].add(store, writer.extremes)
+        }
+        for (number, filter) in filters.enumerated() {
+            if let filter { chunks[number].bloomFilter = append(filter) }
         }
         groups.append(chunks)
         self.indexes.append(indexes)

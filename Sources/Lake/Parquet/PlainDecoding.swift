@@ -49,7 +49,7 @@ extension Leaf {
 
     private func convertFixed(_ bytes: Bytes, count: Int) throws(DecodeFailure) -> ColumnData {
         switch conversion {
-        case .int32: return .int32(loadAll(bytes, count, as: Int32.self) { $0 })
+        case .int32: return .int32(copyAll(bytes, count))
         case .narrow(8, true):
             return .int32(
                 loadAll(bytes, count, as: Int32.self) { Int32(Int8(truncatingIfNeeded: $0)) })
@@ -60,11 +60,11 @@ extension Leaf {
             let mask: Int32 = bits == 8 ? 0xFF : 0xFFFF
             return .int32(loadAll(bytes, count, as: Int32.self) { $0 & mask })
         case .unsigned32: return .int64(loadAll(bytes, count, as: UInt32.self) { Int64($0) })
-        case .int64: return .int64(loadAll(bytes, count, as: Int64.self) { $0 })
+        case .int64: return .int64(copyAll(bytes, count))
         case .unsigned64: return .int128(loadAll(bytes, count, as: UInt64.self) { Int128($0) })
         case .decimal32: return .int128(loadAll(bytes, count, as: Int32.self) { Int128($0) })
         case .decimal64: return .int128(loadAll(bytes, count, as: Int64.self) { Int128($0) })
-        case .timestamp(.microseconds): return .int64(loadAll(bytes, count, as: Int64.self) { $0 })
+        case .timestamp(.microseconds): return .int64(copyAll(bytes, count))
         case .timestamp(.nanoseconds):
             return .int64(loadAll(bytes, count, as: Int64.self) { floorDivide($0, by: 1000) })
         case .timestamp(.milliseconds): return .int64(try milliseconds(bytes, count: count))
@@ -73,7 +73,7 @@ extension Leaf {
             return .float64(
                 loadAll(bytes, count, as: UInt32.self) { Double(Float(bitPattern: $0)) })
         case .double:
-            return .float64(loadAll(bytes, count, as: UInt64.self) { Double(bitPattern: $0) })
+            return .float64(copyAll(bytes, count))
         case .float16:
             return .float64(loadAll(bytes, count, as: UInt16.self) { halfPrecision($0) })
         case .uuid:
@@ -127,6 +127,23 @@ extension Leaf {
                 days: Int32(truncatingIfNeeded: words[index * 3 + 1]),
                 microseconds: Int64(words[index * 3 + 2]) * 1000)
         }
+    }
+}
+
+/// `count` values as they stand there. All platforms that we build for are little-endian, as the
+/// format is.
+///
+/// Unsafe: the caller has checked that `bytes` holds them; every bit pattern is a value.
+private func copyAll<T: BitwiseCopyable>(_ bytes: Bytes, _ count: Int) -> [T] {
+    let size = count * MemoryLayout<T>.size
+    precondition(bytes.count >= size, "enough bytes for the values")
+    return [T](unsafeUninitializedCapacity: count) { target, initialized in
+        bytes.withUnsafeBytes { source in
+            if let from = source.baseAddress, let to = target.baseAddress {
+                UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: size)
+            }
+        }
+        initialized = count
     }
 }
 

@@ -8,8 +8,13 @@ struct ThriftWriter: ~Copyable {
     private var enclosing: [Int16] = []
 
     private mutating func field(_ id: Int16, _ type: ThriftType) {
-        precondition(id > last && id - last <= 15, "fields are written in ascending order")
-        output.uint8(UInt8(id - last) << 4 | type.rawValue)
+        precondition(id > last, "fields are written in ascending order")
+        if id - last <= 15 {
+            output.uint8(UInt8(id - last) << 4 | type.rawValue)
+        } else {
+            output.uint8(type.rawValue)
+            output.varint(Int32(id))
+        }
         last = id
     }
 

@@ -99,6 +99,15 @@ struct WriteSchema: Sendable {
                         field.name, field.type, isNullable: field.isNullable, levels, path: path))
             }
             kind = .structure(members)
+        case .variant:
+            element.annotation = .variant
+            element.childCount = 2
+            elements.append(element)
+            var members: [WriteNode] = []
+            for part in ["metadata", "value"] {
+                members.append(try node(part, .binary, isNullable: false, levels, path: path))
+            }
+            kind = .structure(members)
         default:
             kind = .leaf(leaves.count)
             try describe(type, &element, path: path)
@@ -169,7 +178,7 @@ struct WriteSchema: Sendable {
             throw .unsupported(
                 "columns of type interval (\"\(path.joined(separator: "."))\"): the format has "
                     + "only milliseconds without a sign")
-        case .list, .structure, .map: preconditionFailure("not a leaf")
+        case .list, .structure, .map, .variant: preconditionFailure("not a leaf")
         }
     }
 

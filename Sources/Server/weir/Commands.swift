@@ -10,7 +10,7 @@ struct RegisteredCommand: Sendable {
 
 /// Everything that `weir` understands, in the order in which help lists it.
 private let registeredCommands: [RegisteredCommand] =
-    serveCommands + demoCommands + brokerCommands + sqlCommands + tableCommands
+    serveCommands + demoCommands + brokerCommands + sqlCommands + tableCommands + parquetCommands
     + benchCommands + simulationCommands + generalCommands
 
 let commandTable = CommandTable(

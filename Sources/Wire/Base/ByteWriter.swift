@@ -100,6 +100,17 @@ package struct ByteWriter: ~Copyable {
         used += count
     }
 
+    /// Writes at most `most` bytes: `fill` gets memory for them and returns how many it used.
+    @inlinable
+    package mutating func append(
+        most: Int, _ fill: (UnsafeMutableRawPointer) -> Int
+    ) {
+        reserve(most)
+        let count = fill(storage.base + used)
+        precondition(count >= 0 && count <= most, "no more than was asked for")
+        used += count
+    }
+
     /// Overwrites four bytes at `position`, which were written before.
     package mutating func patchInt32(_ value: Int32, at position: Int) {
         precondition(position >= 0 && position + 4 <= used, "patch outside of what was written")

@@ -1,5 +1,6 @@
 #include "CCodecs.h"
 
+#include <brotli/decode.h>
 #include <limits.h>
 #include <lz4.h>
 #include <lz4frame.h>
@@ -117,6 +118,15 @@ int64_t weir_lz4_block_decompress(
     if (length > INT_MAX || capacity > INT_MAX) return WEIR_CODEC_NO_SPACE;
     int written = LZ4_decompress_safe(input, output, (int)length, (int)capacity);
     return written < 0 ? WEIR_CODEC_CORRUPT : written;
+}
+
+// brotli
+
+int64_t weir_brotli_decompress(
+    const void *input, size_t length, void *output, size_t capacity) {
+    size_t written = capacity;
+    BrotliDecoderResult result = BrotliDecoderDecompress(length, input, &written, output);
+    return result == BROTLI_DECODER_RESULT_SUCCESS ? (int64_t)written : WEIR_CODEC_CORRUPT;
 }
 
 // zstd: contexts are a megabyte and slow to make, so each thread keeps one of each until it ends.

@@ -10,6 +10,8 @@ package enum BlockCodec: Hashable, Sendable {
     case zstd
     /// One lz4 block without a frame.
     case lz4Raw
+    /// Only read.
+    case brotli
 }
 
 /// One block, compressed. `level` is the library's own scale; nil = default.
@@ -21,6 +23,7 @@ package func compressBlock(
     case .gzip: try CodecCalls.gzip(bytes, level: level ?? 6)
     case .zstd: try CodecCalls.zstd(bytes, level: level ?? 1)
     case .lz4Raw: try CodecCalls.lz4Block(bytes)
+    case .brotli: preconditionFailure("brotli is never written")
     }
 }
 
@@ -56,6 +59,7 @@ package func decompressBlock(
     case .lz4Raw:
         kind = .lz4
         result = try CodecCalls.unlz4Block(bytes, size: expectedSize)
+    case .brotli: return try CodecCalls.unbrotli(bytes, size: expectedSize)
     }
     guard result.count == expectedSize else {
         throw .wrongSize(kind, expected: expectedSize, found: result.count)

@@ -12,6 +12,8 @@ package enum CodecFailure: Error, Equatable, Sendable {
     case tooLarge(Codec, limit: Int)
     /// The restored bytes are fewer or more than the caller knows they must be.
     case wrongSize(Codec, expected: Int, found: Int)
+    /// A compressed page breaks its format, or is not of the size that it must have.
+    case corruptBlock(BlockCodec)
     /// The library could not allocate its working memory, or the input is beyond what it takes.
     case unavailable(Codec)
 }
@@ -25,6 +27,7 @@ extension CodecFailure: CustomStringConvertible {
             "the \(codec) data expands beyond the limit of \(limit) bytes"
         case .wrongSize(let codec, let expected, let found):
             "the \(codec) data expands to \(found) bytes, \(expected) were expected"
+        case .corruptBlock(let codec): "the \(codec) page is corrupt"
         case .unavailable(let codec): "no memory for \(codec)"
         }
     }

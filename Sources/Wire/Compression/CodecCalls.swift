@@ -52,6 +52,15 @@ enum CodecCalls {
         try decompress(.lz4, bytes, size: size) { weir_lz4_block_decompress($0, $1, $2, $3) }
     }
 
+    static func unbrotli(_ bytes: Bytes, size: Int) throws(CodecFailure) -> Bytes {
+        let storage = ByteStorage(count: size)
+        let written = bytes.withUnsafeBytes {
+            weir_brotli_decompress($0.baseAddress, $0.count, storage.base, storage.count)
+        }
+        guard written == Int64(size) else { throw .corruptBlock(.brotli) }
+        return Bytes(storage: storage, start: 0, count: size)
+    }
+
     /// The size that a single frame declares; nil when only decompressing can tell.
     static func zstdSize(_ bytes: Bytes) throws(CodecFailure) -> Int? {
         let size = bytes.withUnsafeBytes { weir_zstd_size($0.baseAddress, $0.count) }

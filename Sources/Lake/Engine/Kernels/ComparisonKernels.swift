@@ -78,7 +78,7 @@ enum ComparisonKernels {
                 return op.holds(x < y ? -1 : x == y ? 0 : 1) ? 1 : 0
             }
         case .text, .binary: texts(op, left, right, count)
-        case .json, .list, .structure, .map, .null:
+        case .json, .variant, .list, .structure, .map, .null:
             (0..<count).map { row in
                 op.holds(ValueOrder.compare(left.value(row), right.value(row))) ? 1 : 0
             }

@@ -39,7 +39,12 @@ enum TextForm {
         case .interval(let values): output += IntervalText.text(values[row]).utf8
         case .list(let offsets, let element):
             appendList(element, Int(offsets[row])..<Int(offsets[row + 1]), to: &output)
-        case .structure(let members): appendRecord(members, row, to: &output)
+        case .structure(let members):
+            if case .variant(let metadata, let value) = column.value(row) {
+                output += variantForm(metadata, value).text.utf8
+            } else {
+                appendRecord(members, row, to: &output)
+            }
         case .map(let offsets, let key, let value):
             JSONForm.append(
                 map: key, value, Int(offsets[row])..<Int(offsets[row + 1]), to: &output)

@@ -91,6 +91,7 @@ package enum ValueOrder {
         case .list: 13
         case .structure: 14
         case .map: 15
+        case .variant: 16
         }
     }
 }

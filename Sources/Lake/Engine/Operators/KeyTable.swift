@@ -29,7 +29,7 @@ final class KeyTable {
 
     private static func needsOriginal(_ type: ColumnType) -> Bool {
         switch type {
-        case .interval, .json, .list, .structure, .map: true
+        case .interval, .json, .variant, .list, .structure, .map: true
         default: false
         }
     }

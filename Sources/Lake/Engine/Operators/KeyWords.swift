@@ -205,6 +205,9 @@ enum CanonicalKey {
         case .interval(let interval): frame(9, Array("\(interval.comparisonMicroseconds)".utf8))
         case .uuid(let bits): frame(10, Array("\(bits)".utf8))
         case .json(let text): append(JSONOrder.tree(text), to: &output)
+        case .variant(let metadata, let bytes):
+            frame(17, metadata)
+            frame(18, bytes)
         case .list(let items):
             output.append(11)
             for item in items { append(item, to: &output) }

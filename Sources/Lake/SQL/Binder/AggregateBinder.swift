@@ -108,7 +108,7 @@ extension Binder {
             }
         case .minimum, .maximum:
             switch type {
-            case .boolean, .json, .structure, .map: throw missing(call, arguments)
+            case .boolean, .json, .variant, .structure, .map: throw missing(call, arguments)
             default: return made(type)
             }
         case .standardDeviationSample, .standardDeviationPopulation, .varianceSample,

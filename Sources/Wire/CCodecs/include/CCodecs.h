@@ -1,4 +1,4 @@
-// zlib, snappy, lz4 and zstd as plain functions over memory that the caller owns.
+// zlib, snappy, lz4, zstd and brotli as plain functions over memory that the caller owns.
 //
 // Every function returns a size (0 or more) or one of the negative codes below. None of them
 // writes behind `capacity`, keeps a pointer after it returned, or prints.
@@ -44,6 +44,8 @@ int64_t weir_snappy_size(const void *input, size_t length);
 int64_t weir_snappy_decompress(
     const void *input, size_t length, void *output, size_t capacity);
 int64_t weir_lz4_block_decompress(
+    const void *input, size_t length, void *output, size_t capacity);
+int64_t weir_brotli_decompress(
     const void *input, size_t length, void *output, size_t capacity);
 // The size that a single zstd frame declares; UNKNOWN when it declares none or when several
 // frames follow each other.

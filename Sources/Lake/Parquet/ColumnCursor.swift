@@ -1,0 +1,171 @@
+import Base
+import Columns
+
+/// Reads a flat column of a row group from its first row to its last, decoding one page at a time
+/// and none that is passed over.
+struct ColumnCursor {
+    private let shape: Shape
+    private let rowCount: Int
+    private var reader: ColumnChunkReader
+    private var source: ChunkSource
+    /// Of the next page's header.
+    private var position: Int64
+    /// Where pages are, if the file says so and was found to be right so far.
+    private var index: OffsetIndex?
+
+    /// The rows of the page that was decoded last, of which `taken` are used up.
+    private var page: Column?
+    private var taken = 0
+    /// Rows to pass over before the next one that is wanted.
+    private var skipped = 0
+
+    init(
+        _ file: ParquetFile, _ shape: Shape, rowGroup: Int, _ options: ParquetReadOptions
+    ) throws(ParquetFailure) {
+        let number = shape.leaves.lowerBound
+        let leaf = file.fileSchema.leaves[number]
+        let chunk = file.metadata.rowGroups[rowGroup].columns[number]
+        try chunk.refuseObstacle(leaf)
+        self.shape = shape
+        rowCount = file.rowGroups[rowGroup].rowCount
+        reader = ColumnChunkReader(leaf: leaf, chunk: chunk, isFlat: true, options: options)
+        let range = chunk.valueCount == 0 ? 4..<4 : try file.range(of: chunk, leaf)
+        try reader.checkCount(at: range.lowerBound)
+        guard chunk.valueCount == Int64(rowCount) else {
+            throw .corrupt(
+                "column \"\(shape.name)\" has \(chunk.valueCount) rows, its row group has "
+                    + "\(rowCount)", position: range.lowerBound)
+        }
+        source = ChunkSource(file, range, options)
+        position = range.lowerBound
+        index = try file.offsetIndex(rowGroup: rowGroup, leaf: number)
+    }
+
+    /// Passes over rows. Nothing is read for that until others are wanted.
+    mutating func skip(_ count: Int) {
+        if let page, taken + count < page.count {
+            taken += count
+            return
+        }
+        if let page {
+            skipped = count - (page.count - taken)
+            self.page = nil
+            taken = 0
+        } else {
+            skipped += count
+        }
+    }
+
+    /// How many rows are at hand: those left of the current page. At least one, before the end.
+    mutating func rowsAtHand() throws(ParquetFailure) -> Int {
+        if let page, taken < page.count { return page.count - taken }
+        try nextPage()
+        return (page?.count ?? 0) - taken
+    }
+
+    /// The next `count` rows, of which there must be so many.
+    mutating func take(_ count: Int) throws(ParquetFailure) -> Column {
+        let first = min(count, try rowsAtHand())
+        guard let page else { return Column(shape.type, []) }
+        let piece = page.slice(taken..<(taken + first))
+        taken += first
+        if first == count { return piece }
+        var pieces = [piece]
+        var left = count - first
+        while left > 0 {
+            let more = min(left, try rowsAtHand())
+            guard let page = self.page else { break }
+            pieces.append(page.slice(taken..<(taken + more)))
+            taken += more
+            left -= more
+        }
+        return joined(pieces)
+    }
+
+    /// Codes of one dictionary stay codes.
+    private func joined(_ pieces: [Column]) -> Column {
+        guard let data = Parquet.joined(pieces.map(\.data)) else { return pieces[0] }
+        var validity: Validity?
+        if pieces.contains(where: { $0.validity != nil }) {
+            var all = Validity(repeating: true, count: 0)
+            for piece in pieces {
+                if let some = piece.validity {
+                    all.append(some)
+                } else {
+                    all.append(repeating: true, count: piece.count)
+                }
+            }
+            validity = all
+        }
+        return Column(type: shape.type, data: data, validity: validity)
+    }
+
+    /// Decodes the page that has the next wanted row.
+    private mutating func nextPage() throws(ParquetFailure) {
+        page = nil
+        taken = 0
+        try jump()
+        while reader.nextRow < rowCount {
+            let stored = try source.page(at: position)
+            position += Int64(stored.byteCount)
+            guard let count = stored.header.kind.entryCount else {
+                try reader.use(stored)
+                continue
+            }
+            let rows = Int(count)
+            if rows >= 0, rows <= skipped, rows <= rowCount - reader.nextRow {
+                reader.jump(toRow: reader.nextRow + rows)
+                skipped -= rows
+                continue
+            }
+            try reader.use(stored)
+            let assembly = ColumnAssembly(
+                leaves: [reader.takeRows()], first: shape.leaves.lowerBound)
+            let column = try decoding(at: stored.position) { () throws(DecodeFailure) in
+                try assembly.column(shape)
+            }
+            page = column
+            taken = skipped
+            skipped = 0
+            return
+        }
+        throw .corrupt("column \"\(shape.name)\" has too few rows", position: position)
+    }
+
+    /// Goes to the page of the next wanted row when the index knows it, it is further on than the
+    /// next page, and what stands there is what the index says. The dictionary page comes first and
+    /// is never passed over.
+    private mutating func jump() throws(ParquetFailure) {
+        guard let pages = index?.pages, skipped > 0 else { return }
+        let wanted = reader.nextRow + skipped
+        guard let target = pages.first(where: { $0.rows.contains(wanted) }),
+            target.rows.lowerBound > reader.nextRow
+        else { return }
+        if reader.nextRow == 0, position < pages[0].position {
+            let first = try source.page(at: position)
+            guard case .dictionary = first.header.kind else {
+                index = nil
+                return
+            }
+            try reader.use(first)
+            position += Int64(first.byteCount)
+        }
+        guard target.position > position else { return }
+        do throws(ParquetFailure) {
+            let found = try source.page(at: target.position)
+            guard found.byteCount == target.byteCount,
+                found.header.kind.entryCount.map({ Int($0) }) == target.rows.count
+            else {
+                index = nil
+                return
+            }
+        } catch {
+            if case .storage = error { throw error }
+            index = nil
+            return
+        }
+        position = target.position
+        skipped -= target.rows.lowerBound - reader.nextRow
+        reader.jump(toRow: target.rows.lowerBound)
+    }
+}

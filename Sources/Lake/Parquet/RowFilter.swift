@@ -1,0 +1,287 @@
+// Reading only rows that match: statistics and bloom filters leave out row groups, the page index
+// leaves out pages, and the columns of the conditions are read first, so that of all other columns
+// only pages with matching rows are touched.
+
+import Base
+import Columns
+
+/// A condition on one column, or on a member of a structure ("a.b").
+package struct ColumnCondition: Hashable, Sendable {
+    package var column: String
+    package var range: ValueRange
+
+    package init(_ column: String, _ range: ValueRange) {
+        self.column = column
+        self.range = range
+    }
+}
+
+/// Some rows of a row group and where they are in it.
+package struct ParquetRows: Sendable {
+    package var batch: ColumnBatch
+    /// Counted from the first row of the row group, as many as the batch has.
+    package var rows: RowRanges
+}
+
+extension ParquetFile {
+    /// The rows of a row group that may fulfil all `conditions`, going by statistics, bloom filters
+    /// and page indexes; no page is read.
+    package func candidates(
+        rowGroup index: Int, where conditions: [ColumnCondition]
+    ) throws(ParquetFailure) -> RowRanges {
+        precondition(rowGroups.indices.contains(index), "row group out of range")
+        var rows = RowRanges(0..<rowGroups[index].rowCount)
+        for condition in conditions {
+            guard mightMatch(rowGroup: index, column: condition.column, range: condition.range)
+            else { return RowRanges() }
+        }
+        for condition in conditions {
+            guard let number = leafNumber(condition.column) else { continue }
+            if let value = condition.range.single,
+                let bytes = fileSchema.leaves[number].plainBytes(value),
+                !(try mightContain(bytes, rowGroup: index, leaf: number))
+            {
+                return RowRanges()
+            }
+            rows = rows.intersection(
+                try candidatePages(condition.range, rowGroup: index, leaf: number))
+            if rows.isEmpty { break }
+        }
+        return rows
+    }
+
+    private func candidatePages(
+        _ range: ValueRange, rowGroup: Int, leaf number: Int
+    ) throws(ParquetFailure) -> RowRanges {
+        guard let pages = try offsetIndex(rowGroup: rowGroup, leaf: number)?.pages,
+            let index = try columnIndex(rowGroup: rowGroup, leaf: number, pageCount: pages.count)
+        else { return RowRanges(0..<rowGroups[rowGroup].rowCount) }
+        var rows = RowRanges()
+        for (place, page) in pages.enumerated() {
+            let count = Int64(page.rows.count)
+            var known = bounds(index.statistics(place), leaf: number)
+            if index.isNullPage[place] { known.nullCount = count }
+            if known.mightMatch(range, rowCount: count) { rows.append(page.rows) }
+        }
+        return rows
+    }
+
+    /// The rows of a row group that fulfil all `conditions`, with the columns `names` (nil = all).
+    /// A condition on a column that is not there, or whose values cannot be compared with it, keeps
+    /// all rows: who asks has to look at single rows still.
+    package func read(
+        rowGroup index: Int, columns names: [String]? = nil, where conditions: [ColumnCondition]
+    ) throws(ParquetFailure) -> ParquetRows {
+        let wanted = names ?? schema.fields.map(\.name)
+        for name in wanted where schema.index(of: name) == nil { throw .noSuchColumn(name) }
+        var rows = try candidates(rowGroup: index, where: conditions)
+        var ready: [String: Column] = [:]
+        for condition in conditions where !rows.isEmpty {
+            guard schema.index(of: condition.column) != nil else { continue }
+            var column: Column
+            if let known = ready[condition.column] {
+                column = known
+            } else {
+                column = try one(condition.column, rowGroup: index, rows)
+            }
+            ready[condition.column] = column
+            guard let places = column.rows(in: condition.range) else { continue }
+            if places.count == column.count { continue }
+            rows = rows.rows(at: places)
+            for (name, known) in ready { ready[name] = known.gather(places) }
+        }
+        let missing = wanted.filter { ready[$0] == nil }
+        let rest =
+            missing.isEmpty
+            ? nil
+            : try read(rowGroup: index, columns: missing, rows: isAll(rows, index) ? nil : rows)
+        var columns: [Column] = []
+        for name in wanted {
+            if let column = ready[name] {
+                columns.append(rows.isEmpty ? column.slice(0..<0) : column)
+            } else if let place = missing.firstIndex(of: name), let rest {
+                columns.append(rest.columns[place])
+            }
+        }
+        return ParquetRows(
+            batch: ColumnBatch(columns: columns, rowCount: rows.count), rows: rows)
+    }
+
+    private func one(
+        _ name: String, rowGroup index: Int, _ rows: RowRanges
+    ) throws(ParquetFailure) -> Column {
+        try read(rowGroup: index, columns: [name], rows: isAll(rows, index) ? nil : rows).columns[0]
+    }
+
+    private func isAll(_ rows: RowRanges, _ index: Int) -> Bool {
+        rows.count == rowGroups[index].rowCount
+    }
+}
+
+extension ValueRange {
+    /// The only value that is accepted, if it is one.
+    var single: Value? {
+        guard let lower, let upper, !lower.isNull, !acceptsNull, order(of: lower, upper) == 0 else {
+            return nil
+        }
+        return lower
+    }
+}
+
+// MARK: Values
+
+extension Column {
+    /// The rows whose value is in `range`, ascending; nil when it cannot be told.
+    package func rows(in range: ValueRange) -> [Int32]? {
+        if range.lower == .null || range.upper == .null {
+            return range.acceptsNull ? picked { isNull($0) } : []
+        }
+        let accepted: [UInt8]?
+        switch data {
+        case .int32(let values): accepted = flags(values, range.integers)
+        case .int64(let values): accepted = flags(values, range.integers)
+        case .float64(let values): accepted = flags(values, range)
+        case .int128(let values): accepted = flags(values, range.wide(type))
+        case .text(let values): accepted = values.flags(range.texts(type))
+        case .dictionary(let codes, let values):
+            accepted = values.flags(range.texts(type)).map { known in
+                codes.map { Int($0) < known.count && $0 >= 0 ? known[Int($0)] : 0 }
+            }
+        case .null(let count): accepted = [UInt8](repeating: 0, count: count)
+        default: accepted = nil
+        }
+        guard let accepted else { return nil }
+        if nullCount == 0 { return picked { accepted[$0] != 0 } }
+        return picked { isNull($0) ? range.acceptsNull : accepted[$0] != 0 }
+    }
+
+    private func picked(_ isWanted: (Int) -> Bool) -> [Int32] {
+        var rows: [Int32] = []
+        for row in 0..<count where isWanted(row) { rows.append(Int32(row)) }
+        return rows
+    }
+
+    private func flags<T: Comparable>(_ values: [T], _ range: ClosedRange<Int64>?) -> [UInt8]?
+    where T: FixedWidthInteger {
+        guard let range else { return nil }
+        if range.lowerBound > Int64(T.max) || range.upperBound < Int64(T.min) {
+            return [UInt8](repeating: 0, count: values.count)
+        }
+        let low = T(clamping: range.lowerBound)
+        let high = T(clamping: range.upperBound)
+        return values.map { $0 >= low && $0 <= high ? 1 : 0 }
+    }
+
+    /// NaN is above every number, as PostgreSQL has it.
+    private func flags(_ values: [Double], _ range: ValueRange) -> [UInt8]? {
+        guard let low = Self.float(range.lower, -.infinity),
+            let high = Self.float(range.upper, .infinity), !low.isNaN, !high.isNaN
+        else { return nil }
+        let nan: UInt8 = range.upper == nil ? 1 : 0
+        return values.map { $0 >= low && $0 <= high ? 1 : ($0.isNaN ? nan : 0) }
+    }
+
+    private static func float(_ value: Value?, _ open: Double) -> Double? {
+        switch value {
+        case nil: open
+        case .float(let number): number
+        case .int(let number): abs(number) <= 1 << 53 ? Double(number) : nil
+        default: nil
+        }
+    }
+
+    private func flags(_ values: [Int128], _ range: (low: Int128, high: Int128)?) -> [UInt8]? {
+        guard let range else { return nil }
+        return values.map { $0 >= range.low && $0 <= range.high ? 1 : 0 }
+    }
+}
+
+extension ValueRange {
+    /// Of integers, dates and moments.
+    fileprivate var integers: ClosedRange<Int64>? {
+        func number(_ value: Value?, _ open: Int64) -> Int64? {
+            switch value {
+            case nil: open
+            case .int(let number), .timestamp(let number), .timestampTZ(let number): number
+            case .date(let days): Int64(days)
+            default: nil
+            }
+        }
+        guard let low = number(lower, .min), let high = number(upper, .max) else { return nil }
+        return low <= high ? low...high : nil
+    }
+
+    /// Of decimals with the scale of `type`.
+    fileprivate func wide(_ type: ColumnType) -> (low: Int128, high: Int128)? {
+        guard case .decimal(_, let wanted) = type else { return nil }
+        func number(_ value: Value?, _ open: Int128) -> Int128? {
+            switch value {
+            case nil: return open
+            case .decimal(let unscaled, let scale) where scale == wanted: return unscaled
+            case .int(let number):
+                let factor = (0..<wanted).reduce(Int128(1)) { value, _ in value * 10 }
+                let (product, overflow) = Int128(number).multipliedReportingOverflow(by: factor)
+                return overflow ? nil : product
+            default: return nil
+            }
+        }
+        guard let low = number(lower, .min), let high = number(upper, .max) else { return nil }
+        return (low, high)
+    }
+
+    /// Of texts and bytes.
+    fileprivate func texts(_ type: ColumnType) -> (low: [UInt8]?, high: [UInt8]?)? {
+        func bytes(_ value: Value?) -> [UInt8]?? {
+            switch value {
+            case nil: .some(nil)
+            case .text(let text) where type == .text: Array(text.utf8)
+            case .binary(let bytes) where type == .binary: bytes
+            default: nil
+            }
+        }
+        guard let low = bytes(lower), let high = bytes(upper) else { return nil }
+        return (low, high)
+    }
+}
+
+extension TextColumn {
+    fileprivate func flags(_ range: (low: [UInt8]?, high: [UInt8]?)?) -> [UInt8]? {
+        guard let range else { return nil }
+        let single = range.low == range.high ? range.low : nil
+        return views.map { view in
+            // Most values differ from a wanted one in their length already.
+            if let single, view.count != single.count { return 0 }
+            return withBytes(of: view) { value in
+                if let low = range.low, value.lexicographicallyPrecedes(low) { return 0 }
+                if let high = range.high, high.lexicographicallyPrecedes(value) { return 0 }
+                return 1
+            }
+        }
+    }
+}
+
+extension Leaf {
+    /// `value` as the pages and bloom filters of this leaf have it, without a length; nil when it is
+    /// not a value of this leaf, or not in one form only.
+    func plainBytes(_ value: Value) -> Bytes? {
+        func bytes<T: FixedWidthInteger>(_ number: T) -> Bytes {
+            withUnsafeBytes(of: number.littleEndian) { Bytes($0) }
+        }
+        switch (conversion, value) {
+        case (.int32, .int(let number)), (.narrow(_, true), .int(let number)):
+            return Int32(exactly: number).map(bytes)
+        case (.int32, .date(let days)): return bytes(days)
+        case (.int64, .int(let number)): return bytes(number)
+        case (.timestamp(.microseconds), .timestamp(let moment)),
+            (.timestamp(.microseconds), .timestampTZ(let moment)):
+            return bytes(moment)
+        case (.timestamp(.milliseconds), .timestamp(let moment)),
+            (.timestamp(.milliseconds), .timestampTZ(let moment)):
+            return moment % 1000 == 0 ? bytes(moment / 1000) : nil
+        case (.text, .text(let text)): return Bytes(utf8: text)
+        case (.bytes, .binary(let content)): return Bytes(content)
+        case (.uuid, .uuid(let number)): return bytes(number.byteSwapped)
+        default: return nil
+        }
+    }
+}
