@@ -18,8 +18,16 @@ package enum InjectedFault: String, CaseIterable, Sendable {
     case shortWrite = "short-write"
     /// The call fails with EIO, and the power fails while the process starts again.
     case ioErrorThenPowerLoss = "io-error-then-power-loss"
+    /// The process is killed there, and a few calls later, most often while it starts again, the
+    /// power fails.
+    case killThenPowerLoss = "kill-then-power-loss"
 
-    var losesPower: Bool { self == .powerLoss || self == .ioErrorThenPowerLoss }
+    var losesPower: Bool {
+        self == .powerLoss || self == .ioErrorThenPowerLoss || self == .killThenPowerLoss
+    }
+
+    /// How many runs each place gets: with a second fault, each puts it elsewhere.
+    var runsPerCall: Int { self == .killThenPowerLoss ? 6 : 1 }
 }
 
 /// Runs one script with one fault.
@@ -36,6 +44,8 @@ struct InjectionRun {
     private var now = Self.moment(1_000_000_000)
     private var syncsCompleted = 0
     private var topics: [String: Bool] = [:]
+    /// So many calls after the first fault comes the second.
+    private var callsUntilPowerLoss: Int?
 
     init(
         script: InjectionScript, fault: InjectedFault, atOperation: Int?, seed: UInt64,
@@ -51,6 +61,9 @@ struct InjectionRun {
         if let atOperation {
             switch fault {
             case .powerLoss, .kill: disk.crashAtOperation = atOperation
+            case .killThenPowerLoss:
+                disk.crashAtOperation = atOperation
+                callsUntilPowerLoss = random.within(1...40)
             case .ioError, .ioErrorThenPowerLoss:
                 disk.injection = .init(atOperation: atOperation, failure: .ioError)
             case .noSpace: disk.injection = .init(atOperation: atOperation, failure: .noSpace)
@@ -141,7 +154,15 @@ struct InjectionRun {
     }
 
     private mutating func crash() {
-        if fault.losesPower { disk.losePower() } else { disk.killProcess() }
+        if let calls = callsUntilPowerLoss {
+            callsUntilPowerLoss = nil
+            disk.killProcess()
+            disk.crashAtOperation = disk.operations + calls
+        } else if fault.losesPower {
+            disk.losePower()
+        } else {
+            disk.killProcess()
+        }
         forget()
         start()
     }
@@ -400,11 +421,14 @@ package func injectEverywhere(_ plan: InjectionPlan, report: (String) -> Void) -
             plan.atOperation.map { stride(from: $0, through: $0, by: 1) }
             ?? stride(from: 1, through: operations, by: plan.stride)
         for fault in InjectedFault.allCases where plan.fault == nil || plan.fault == fault {
-            for call in calls {
+            for (call, repetition) in calls.flatMap({ call in
+                (0..<fault.runsPerCall).map { (call, $0) }
+            }) {
                 // Torn writes and lost sectors are drawn anew for each place.
                 var run = InjectionRun(
                     script: script, fault: fault, atOperation: call,
-                    seed: UInt64(call) &* 31 &+ 7, planted: plan.planted, narrate: plan.narrate)
+                    seed: UInt64(call) &* 31 &+ 7 &+ UInt64(repetition) &* 1_000_003,
+                    planted: plan.planted, narrate: plan.narrate)
                 runs += 1
                 guard let first = run.run().anomalies.first else { continue }
                 failed += 1
