@@ -165,6 +165,36 @@ def test_a_foreign_writer_is_respected(service, node):
     assert node.stop() == 0
 
 
+def test_statements_that_change_tables(service, node):
+    import deltalake
+    import pyarrow
+    node.start("--lake", "s3://lake/changed")
+    node.sql("CREATE SCHEMA s")
+    node.sql("CREATE TABLE s.t (id bigint, name text) "
+             "WITH ('delta.enableDeletionVectors' = 'true')")
+    for start in (0, 100, 200):
+        values = ", ".join(f"({number}, 'n{number}')" for number in range(start, start + 100))
+        node.sql(f"INSERT INTO s.t VALUES {values}")
+    node.sql("DELETE FROM s.t WHERE id % 10 = 0")
+    node.sql("UPDATE s.t SET name = 'changed' WHERE id < 5")
+    node.sql("MERGE INTO s.t USING (VALUES (1, 'merged'), (1000, 'new')) AS v (id, name) "
+             "ON t.id = v.id WHEN MATCHED THEN UPDATE SET name = v.name "
+             "WHEN NOT MATCHED THEN INSERT VALUES (v.id, v.name)")
+    expected = {number: f"n{number}" for number in range(300) if number % 10}
+    expected.update({number: "changed" for number in (2, 3, 4)})
+    expected.update({1: "merged", 1000: "new"})
+    root = next(key for key in service.keys("changed/") if "_delta_log" in key).split("/_delta")[0]
+    for statement in ["SELECT 1", "OPTIMIZE s.t", "VACUUM s.t"]:
+        node.sql(statement)
+        assert {row[0]: row[1] for row in node.sql("SELECT id, name FROM s.t")} == expected
+        table = deltalake.DeltaTable("s3://lake/" + root, storage_options=storage(service))
+        # Its other way of reading knows no deletion vectors.
+        rows = pyarrow.table(deltalake.QueryBuilder().register("t", table).execute(
+            "SELECT id, name FROM t"))
+        assert dict(zip(rows["id"].to_pylist(), rows["name"].to_pylist())) == expected
+    assert node.stop() == 0
+
+
 def test_what_can_not_be_used_is_said_at_the_start(service, tmp_path):
     known = service.environment()
     data = ["--data", str(tmp_path / "data")]
