@@ -132,14 +132,23 @@ struct ColumnCursor {
         throw .corrupt("column \"\(shape.name)\" has too few rows", position: position)
     }
 
+    private static func page(of row: Int, in pages: [PageLocation]) -> PageLocation? {
+        // The first page that ends behind the row.
+        var (low, high) = (0, pages.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if pages[middle].rows.upperBound <= row { low = middle + 1 } else { high = middle }
+        }
+        return low < pages.count ? pages[low] : nil
+    }
+
     /// Goes to the page of the next wanted row when the index knows it, it is further on than the
     /// next page, and what stands there is what the index says. The dictionary page comes first and
     /// is never passed over.
     private mutating func jump() throws(ParquetFailure) {
         guard let pages = index?.pages, skipped > 0 else { return }
         let wanted = reader.nextRow + skipped
-        guard let target = pages.first(where: { $0.rows.contains(wanted) }),
-            target.rows.lowerBound > reader.nextRow
+        guard let target = Self.page(of: wanted, in: pages), target.rows.lowerBound > reader.nextRow
         else { return }
         if reader.nextRow == 0, position < pages[0].position {
             let first = try source.page(at: position)
