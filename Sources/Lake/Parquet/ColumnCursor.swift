@@ -6,6 +6,7 @@ import Columns
 struct ColumnCursor {
     private let shape: Shape
     private let rowCount: Int
+    private let options: ParquetReadOptions
     private var reader: ColumnChunkReader
     private var source: ChunkSource
     /// Of the next page's header.
@@ -27,6 +28,7 @@ struct ColumnCursor {
         let chunk = file.metadata.rowGroups[rowGroup].columns[number]
         try chunk.refuseObstacle(leaf)
         self.shape = shape
+        self.options = options
         rowCount = file.rowGroups[rowGroup].rowCount
         reader = ColumnChunkReader(leaf: leaf, chunk: chunk, isFlat: true, options: options)
         let range = chunk.valueCount == 0 ? 4..<4 : try file.range(of: chunk, leaf)
@@ -117,6 +119,12 @@ struct ColumnCursor {
                 reader.jump(toRow: reader.nextRow + rows)
                 skipped -= rows
                 continue
+            }
+            // A few bytes of run lengths can stand for millions of rows of 16 bytes each.
+            guard Int64(count) * 16 <= Int64(options.resultBytesMax) else {
+                throw .tooLarge(
+                    what: "size in memory of a page", value: Int64(count) * 16,
+                    limit: Int64(options.resultBytesMax))
             }
             try reader.use(stored)
             let assembly = ColumnAssembly(
