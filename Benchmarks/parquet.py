@@ -116,7 +116,7 @@ def decode(options) -> dict:
 
 
 def lookup(options) -> dict:
-    """CPU seconds to find the rows of one user among ten million, by bounds, pages and filters."""
+    """CPU seconds to find one of ten million events by its id, by bloom filter, bounds and pages."""
     source = source_file(options.parquet_rows)
     folder = tempfile.mkdtemp(prefix="weir-bench-")
     try:

@@ -13,7 +13,7 @@ private func originals() throws -> [[UInt8]] {
     var result: [[UInt8]] = []
     for (file, _) in golden {
         let content = try goldenBytes(file).array
-        if content.count < 3000 { result.append(content) }
+        if content.count < 1500 { result.append(content) }
     }
     for seed in try files(in: repositoryFolder("Fuzz/FuzzParquet/corpus"), suffix: "") {
         result.append(try bytes(of: seed).array)
@@ -71,7 +71,7 @@ private func mutated(_ original: [UInt8], _ random: inout Random) -> [UInt8] {
     for number in 0..<(wish ?? 100_000) {
         let bytes = mutated(sources[number % sources.count], &random)
         // All of it for some, the rest as a reader would that wants to know whether it can read.
-        exerciseParquet(Bytes(bytes), isThorough: wish != nil || number % 16 == 0)
+        exerciseParquet(Bytes(bytes), isThorough: wish != nil || number % 32 == 0)
     }
     // The options of the exercise allow 16 MiB for what one read returns.
     #expect(peakBytes() - before < 256 << 20)

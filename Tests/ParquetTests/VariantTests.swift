@@ -96,3 +96,29 @@ private func variants() throws -> [(Value, String)] {
         }
     }
 }
+
+@Test(arguments: ["variant-duckdb", "variant-duckdb-shredded"])
+func `variants of another writer are put together again`(name: String) throws {
+    let file = try ParquetFile(try goldenBytes(name + ".parquet"))
+    #expect(file.schema.fields.map(\.type) == [.int64, .variant])
+    let rows = try file.readAll()
+    for row in 0..<15 {
+        let wanted: JSONValue =
+            switch row % 5 {
+            case 0: .null
+            case 1: .int(row)
+            case 2: .string("text \(row)")
+            case 3:
+                [
+                    "a": .int(row), "b": ["x", "y"], "c": ["d": .double(Double(row) / 2)],
+                ]
+            default: [.int(1), .int(2), .int(row)]
+            }
+        guard case .variant(let metadata, let value) = rows.columns[1].value(row) else {
+            Issue.record("row \(row) is no variant")
+            continue
+        }
+        #expect(try JSONValue(variant: Bytes(metadata), value: Bytes(value)) == wanted)
+    }
+    #expect(try file.contradictions(rowGroup: 0).isEmpty)
+}

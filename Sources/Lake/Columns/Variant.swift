@@ -81,7 +81,10 @@ package struct VariantNames: Sendable {
     /// Name number `index`, which must be below `count`.
     package subscript(index: Int) -> Bytes { bytes[positions[index]..<positions[index + 1]] }
 
-    package func number(of name: Bytes) -> Int? { (0..<count).first { self[$0] == name } }
+    /// The number of each name.
+    package var numbers: [Bytes: Int] {
+        Dictionary((0..<count).map { (self[$0], $0) }, uniquingKeysWith: { first, _ in first })
+    }
 }
 
 /// A member of an object, or an element of an array when there is no name.

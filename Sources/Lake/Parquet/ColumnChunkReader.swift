@@ -355,7 +355,7 @@ extension ColumnChunkReader {
     ) throws(DecodeFailure) {
         denseCount += count
         guard let known = PageEncoding(rawValue: encoding) else {
-            throw .unsupported("page encoding \(encoding)")
+            throw .unsupported("page encoding \(encodingName(encoding))")
         }
         // A page of NULLs may have no values section at all.
         if count == 0 {

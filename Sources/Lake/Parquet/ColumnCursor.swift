@@ -6,6 +6,7 @@ import Columns
 struct ColumnCursor {
     private let shape: Shape
     private let rowCount: Int
+    private let options: ParquetReadOptions
     private var reader: ColumnChunkReader
     private var source: ChunkSource
     /// Of the next page's header.
@@ -27,6 +28,7 @@ struct ColumnCursor {
         let chunk = file.metadata.rowGroups[rowGroup].columns[number]
         try chunk.refuseObstacle(leaf)
         self.shape = shape
+        self.options = options
         rowCount = file.rowGroups[rowGroup].rowCount
         reader = ColumnChunkReader(leaf: leaf, chunk: chunk, isFlat: true, options: options)
         let range = chunk.valueCount == 0 ? 4..<4 : try file.range(of: chunk, leaf)
@@ -118,6 +120,12 @@ struct ColumnCursor {
                 skipped -= rows
                 continue
             }
+            // A few bytes of run lengths can stand for millions of rows of 16 bytes each.
+            guard Int64(count) * 16 <= Int64(options.resultBytesMax) else {
+                throw .tooLarge(
+                    what: "size in memory of a page", value: Int64(count) * 16,
+                    limit: Int64(options.resultBytesMax))
+            }
             try reader.use(stored)
             let assembly = ColumnAssembly(
                 leaves: [reader.takeRows()], first: shape.leaves.lowerBound)
@@ -132,14 +140,23 @@ struct ColumnCursor {
         throw .corrupt("column \"\(shape.name)\" has too few rows", position: position)
     }
 
+    private static func page(of row: Int, in pages: [PageLocation]) -> PageLocation? {
+        // The first page that ends behind the row.
+        var (low, high) = (0, pages.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if pages[middle].rows.upperBound <= row { low = middle + 1 } else { high = middle }
+        }
+        return low < pages.count ? pages[low] : nil
+    }
+
     /// Goes to the page of the next wanted row when the index knows it, it is further on than the
     /// next page, and what stands there is what the index says. The dictionary page comes first and
     /// is never passed over.
     private mutating func jump() throws(ParquetFailure) {
         guard let pages = index?.pages, skipped > 0 else { return }
         let wanted = reader.nextRow + skipped
-        guard let target = pages.first(where: { $0.rows.contains(wanted) }),
-            target.rows.lowerBound > reader.nextRow
+        guard let target = Self.page(of: wanted, in: pages), target.rows.lowerBound > reader.nextRow
         else { return }
         if reader.nextRow == 0, position < pages[0].position {
             let first = try source.page(at: position)

@@ -60,7 +60,8 @@ private func codecName(_ number: Int32) -> String {
     return names.indices.contains(Int(number)) ? names[Int(number)] : "codec \(number)"
 }
 
-private func encodingName(_ number: Int32) -> String {
+/// The published name of an encoding.
+func encodingName(_ number: Int32) -> String {
     let names = [
         "PLAIN", "GROUP_VAR_INT", "PLAIN_DICTIONARY", "RLE", "BIT_PACKED", "DELTA_BINARY_PACKED",
         "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "RLE_DICTIONARY", "BYTE_STREAM_SPLIT", "ALP",

@@ -135,7 +135,7 @@ struct ColumnIndex: Sendable {
 }
 
 /// An index of more bytes is not read: it would cost more than it saves.
-private let indexBytesMax: Int64 = 16 << 20
+private let indexBytesMax: Int64 = 4 << 20
 
 extension ParquetFile {
     /// Where the pages of a chunk are; nil when the file does not say, or not credibly.

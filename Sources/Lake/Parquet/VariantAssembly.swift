@@ -163,6 +163,7 @@ extension Column {
 private struct VariantAssembler {
     private var metadata = Bytes.empty
     private var names: VariantNames?
+    private var numbers: [Bytes: Int] = [:]
 
     /// Takes the names of a row; rows that share them are common.
     mutating func use(_ column: TextColumn, _ row: Int) throws(DecodeFailure) {
@@ -171,7 +172,9 @@ private struct VariantAssembler {
         }
         if isSame { return }
         metadata = column.withBytes(row) { Bytes($0) }
-        names = try VariantNames(metadata)
+        let known = try VariantNames(metadata)
+        names = known
+        numbers = known.numbers
     }
 
     /// The value of one row of a group with `value` and `typed_value`; nil when it is missing.
@@ -228,15 +231,17 @@ private struct VariantAssembler {
             throw .invalid(
                 what: "name of a variant member", value: Int64(member.name), position: 0)
         }
+        let stored = Set(members.map(\.name))
         for (field, column) in zip(fields, columns) {
-            if members.contains(where: { names[$0.name] == field.name }) {
+            let number = numbers[field.name]
+            if let number, stored.contains(number) {
                 throw .malformed(
                     "member \"\(field.name.text)\" of a variant is stored twice", position: 0)
             }
             guard case .structure(let inner) = column.data, !column.isNull(row),
                 let value = try value(field.plan, inner, row)
             else { continue }
-            guard let number = names.number(of: field.name) else {
+            guard let number else {
                 throw .malformed(
                     "the metadata of a variant lacks the name \"\(field.name.text)\"", position: 0)
             }

@@ -232,6 +232,28 @@ def from_duckdb():
         save(name, table)
 
 
+VARIANTS = """
+SELECT i AS id, CASE i % 5
+    WHEN 0 THEN NULL
+    WHEN 1 THEN (i::INTEGER)::VARIANT
+    WHEN 2 THEN ('text ' || i)::VARIANT
+    WHEN 3 THEN {'a': i, 'b': ['x', 'y'], 'c': {'d': i / 2.0}}::VARIANT
+    ELSE [1, 2, i]::VARIANT END AS v
+FROM range(15) r(i)
+"""
+
+
+def variants_from_duckdb():
+    """Not in index.json: the rows are said by the test, as JSON."""
+    connection = duckdb.connect()
+    for name, options in (
+        ("variant-duckdb", ""),
+        ("variant-duckdb-shredded", ", SHREDDING {'v': 'STRUCT(a BIGINT, c STRUCT(d DOUBLE))'}"),
+    ):
+        connection.execute(
+            f"COPY ({VARIANTS}) TO '{HERE}/{name}.parquet' (FORMAT parquet{options})")
+
+
 # --- Files that no current writer makes: thrift by hand.
 
 
@@ -421,5 +443,6 @@ for old in list(HERE.glob("*.parquet")) + list(HERE.glob("*.json")):
 from_pyarrow()
 from_polars()
 from_duckdb()
+variants_from_duckdb()
 handmade()
 (HERE / "index.json").write_text(json.dumps(INDEX, indent=1) + "\n")
