@@ -102,7 +102,7 @@ let server: [Target] = [
 ]
 
 let testTargets: [Target] = [
-    tests("Base"), tests("Compression", uses: ["Base", "CCodecs"]),
+    tests("Base"), tests("Compression", uses: ["Base"]),
     tests("WireProtocol", uses: ["Base", "Compression"]),
     tests("WeirClient", uses: ["Base", "WireProtocol", "Compression"]),
     tests("Log", uses: ["Base", "WireProtocol", "Compression"]),

@@ -56,6 +56,16 @@ int64_t weir_snappy_size(const void *input, size_t length) {
     return (int64_t)size;
 }
 
+int64_t weir_snappy_decompress(
+    const void *input, size_t length, void *output, size_t capacity) {
+    size_t written = capacity;
+    switch (snappy_uncompress(input, length, output, &written)) {
+    case SNAPPY_OK: return (int64_t)written;
+    case SNAPPY_BUFFER_TOO_SMALL: return WEIR_CODEC_NO_SPACE;
+    default: return WEIR_CODEC_CORRUPT;
+    }
+}
+
 // lz4
 
 // Independent blocks, because readers in Java refuse linked ones.

@@ -40,7 +40,6 @@ int64_t weir_zstd_compress(
     const void *input, size_t length, void *output, size_t capacity, int level);
 
 // Whole-buffer decompression of formats that say or need the output's size.
-// Snappy is decompressed by SnappyDecode.c, not by the library.
 int64_t weir_snappy_size(const void *input, size_t length);
 int64_t weir_snappy_decompress(
     const void *input, size_t length, void *output, size_t capacity);
