@@ -6,13 +6,13 @@ SEED ?= 1
 SEEDS ?= 10000
 FUZZ_SECONDS ?= 60
 RELEASE = swift build -c release --static-swift-stdlib --product weir
-WEIR = .build/release/weir
+BINARY = .build/release/weir
 
-.PHONY: demo test check build release format simulate mutants fuzz bench clean
+.PHONY: demo test check build release format simulate mutants fuzz bench suites clean
 
 ## The whole platform, end to end, in one process: sources → log → tables → SQL.
 demo: release
-	@$(WEIR) demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
+	@$(BINARY) demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
 
 ## All tests, real clients included. The last line counts them.
 test:
@@ -39,7 +39,7 @@ format:
 
 ## One node under crashes and power loss: make simulate SEED=7 SEEDS=100
 simulate: release
-	@$(WEIR) sim run --seed $(SEED) --count $(SEEDS)
+	@$(BINARY) sim run --seed $(SEED) --count $(SEEDS)
 
 ## Planted bugs that the simulator must find: make mutants, or make mutants NAME=journal
 mutants:
@@ -54,6 +54,11 @@ fuzz:
 bench: release
 	@scripts/setup.sh test
 	@.build/venv/bin/python Benchmarks/run.py $(NAME)
+
+## Test suites of public clients: make suites SUITE=librdkafka|kafka-python|aiokafka SOURCE=path
+## MODE=consumer|sasl|full|share: librdkafka in other ways; NAME=part,part: some tests only.
+suites: $(if $(WEIR),,release)
+	@python3 Tests/Suites/run.py '$(SUITE)' '$(SOURCE)' --mode '$(or $(MODE),default)' --name '$(NAME)'
 
 clean:
 	@swift package clean
