@@ -50,18 +50,21 @@ def arguments() -> argparse.Namespace:
     return given
 
 
-def allowed(suite: str, test: str) -> str | None:
-    return ALLOWED[suite].get(test.rpartition("::")[2])
+def allowed(given, test: str) -> str | None:
+    """Why a test may fail; there are reasons for all modes of a suite, and for one."""
+    name = test.rpartition("::")[2]
+    return ALLOWED[given.suite].get(name) or ALLOWED.get(
+        f"{given.suite} {given.mode}", {}).get(name)
 
 
-def run(name: str, suite, wanted: list[str], jobs: int) -> dict[str, dict]:
+def run(given, suite, wanted: list[str]) -> dict[str, dict]:
     """Results by name of the test; `runs` says how often it was run."""
-    results = suite.run(wanted, 0, jobs)
+    results = suite.run(wanted, 0, given.jobs)
     for one in results.values():
         one["runs"] = 1
     for attempt in range(1, AGAIN + 1):
         failed = [test for test, one in results.items() if one["outcome"] == "failed"
-                  and not test.startswith("(") and not allowed(name, test)]
+                  and not test.startswith("(") and not allowed(given, test)]
         if not failed:
             break
         print(f"again, each by itself: {' '.join(failed)}", file=sys.stderr)
@@ -79,7 +82,7 @@ def report(given, results: dict[str, dict], started) -> int:
     unexpected = 0
     for name in sorted(results):
         one = results[name]
-        excuse = allowed(given.suite, name) if one["outcome"] == "failed" else None
+        excuse = allowed(given, name) if one["outcome"] == "failed" else None
         if excuse:
             one["allowed"] = excuse
         unexpected += one["outcome"] == "failed" and not excuse
@@ -124,7 +127,7 @@ def main() -> int:
         wanted = suite.names()
         if given.name:
             wanted = suite.select(given.name.split(","))
-        results = run(given.suite, suite, wanted, given.jobs)
+        results = run(given, suite, wanted)
     finally:
         end_all()
     return report(given, results, started)

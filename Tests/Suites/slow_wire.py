@@ -7,7 +7,8 @@ class SlowWire:
     """Listens at one port of 127.0.0.1, hands everything on to another, later; ends with `with`.
 
     librdkafka takes an error of the handshake for one of the connection when the broker's answer is
-    there before its first call of OpenSSL returns, which only happens without a network.
+    there before its first call of OpenSSL returns; and when it leaves a group and joins it again, the
+    answer to the first may come before it is ready. Both only happen without a network.
     """
 
     def __init__(self, port: int, target: int, seconds: float = 0.01):
