@@ -1,6 +1,7 @@
 """Tests that fail, with the reason; docs/operating/compatibility.md has the same list in prose.
 
-By suite, or suite and mode, then by the last part of the test's name. An entry goes when its reason goes.
+By suite, or suite and mode, then by the last part of the test's name. An entry goes when its reason
+goes.
 """
 KERBEROS = "Kerberos is not there, and no key distribution centre"
 CLASSIC = "expects that everything is revoked and assigned again, as in classic groups"

@@ -142,7 +142,7 @@ class LibRDKafka:
         if self.mode == "consumer":
             program.environment["TEST_CONSUMER_GROUP_PROTOCOL"] = "consumer"
             # A client that leaves and joins again at once joins wrongly without a network.
-            program.slow_wire = program.number == "0045"
+            program.slow_wire |= program.number == "0045"
         if self.mode == "sasl":
             program.listener = "SASL_SSL"
         if self.mode in ("full", "share"):
