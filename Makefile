@@ -7,13 +7,14 @@ SEEDS ?= 10000
 FUZZ_SECONDS ?= 60
 PARQUET_TESTING ?= $(CURDIR)/.build/parquet-testing
 RELEASE = swift build -c release --static-swift-stdlib --product weir
-WEIR = .build/release/weir
+BINARY = .build/release/weir
 
-.PHONY: demo test check build release format simulate mutants fuzz bench parquet-testing clean
+.PHONY: demo test check build release format simulate mutants fuzz bench interop parquet-testing \
+	suites clean
 
 ## The whole platform, end to end, in one process: sources → log → tables → SQL.
 demo: release
-	@$(WEIR) demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
+	@$(BINARY) demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
 
 ## All tests, real clients included. The last line counts them.
 test:
@@ -40,7 +41,7 @@ format:
 
 ## One node under crashes and power loss: make simulate SEED=7 SEEDS=100
 simulate: release
-	@$(WEIR) sim run --seed $(SEED) --count $(SEEDS)
+	@$(BINARY) sim run --seed $(SEED) --count $(SEEDS)
 
 ## Planted bugs that the simulator must find: make mutants, or make mutants NAME=journal
 mutants:
@@ -56,6 +57,13 @@ bench: release
 	@scripts/setup.sh test
 	@.build/venv/bin/python Benchmarks/run.py $(NAME)
 
+## Tables, files and buckets with the engines that people use: each reads what the other writes.
+interop: release
+	@scripts/setup.sh test
+	@.build/venv/bin/python -m pytest -q -p no:cacheprovider Tests/Interop/test_tables.py \
+		Tests/Interop/test_lake.py Tests/Interop/test_object_store.py \
+		Tests/Interop/test_parquet_*.py
+
 ## The public conformance files of Parquet, read by Weir and by PyArrow: fetches them first.
 parquet-testing: release
 	@scripts/setup.sh test
@@ -63,6 +71,11 @@ parquet-testing: release
 		https://github.com/apache/parquet-testing $(PARQUET_TESTING)
 	@WEIR_PARQUET_TESTING=$(PARQUET_TESTING) .build/venv/bin/python -m pytest -q \
 		-p no:cacheprovider Tests/Interop/test_parquet_conformance.py
+
+## Test suites of public clients: make suites SUITE=librdkafka|kafka-python|aiokafka SOURCE=path
+## MODE=consumer|sasl|full|share: librdkafka in other ways; NAME=part,part: some tests only.
+suites: $(if $(WEIR),,release)
+	@python3 Tests/Suites/run.py '$(SUITE)' '$(SOURCE)' --mode '$(or $(MODE),default)' --name '$(NAME)'
 
 clean:
 	@swift package clean

@@ -141,6 +141,20 @@ import WireProtocol
         #expect(try group.restarted().coordinator.groupCount == 0)
     }
 
+    @Test func `a member whose session is over holds up no deletion of its group`() throws {
+        var group = GroupHarness()
+        let (members, generation) = try group.stableGroup(1)
+        _ = group.startCommit(member: members[0], generation: generation, [("t", 0, 1)])
+        group.milliseconds += 9_999
+        #expect(group.delete() == .nonEmptyGroup)
+        // The request comes in the round of the timer, and before it.
+        group.milliseconds += 1
+        #expect(group.delete() == ErrorCode.none)
+        group.advance(1)
+        #expect(group.coordinator.describe("g") == nil)
+        #expect(try group.restarted().coordinator.groupCount == 0)
+    }
+
     @Test func `a commit on its way does not survive the deletion of its group`() throws {
         var group = GroupHarness()
         _ = group.startCommit([("t", 0, 1)])

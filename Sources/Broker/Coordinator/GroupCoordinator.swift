@@ -193,6 +193,10 @@ package struct GroupCoordinator: Sendable {
 
     package mutating func delete(_ name: String, _ token: ReplyToken, now: Now) -> [GroupEffect] {
         context.now = now
+        // Requests come before the timer of their round: a session that is over holds up nobody.
+        if let armedAt = groups[name]?.armedAt, armedAt <= now.monotonic {
+            groups[name]?.expire(&context)
+        }
         let error: ErrorCode? =
             switch groups[name] {
             case nil: .groupIdNotFound
