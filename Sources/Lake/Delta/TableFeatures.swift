@@ -182,6 +182,15 @@ package enum TableFeatures {
     }
 }
 
+extension TableProtocol {
+    /// Whether writers may use a feature: a setting alone does not switch it on.
+    func supports(_ feature: String) -> Bool {
+        let forReaders = TableFeatures.known.first { $0.name == feature }?.isForReaders ?? false
+        return TableFeatures.writerFeatures(of: self).contains(feature)
+            && (!forReaders || TableFeatures.readerFeatures(of: self).contains(feature))
+    }
+}
+
 extension TableMetadata {
     package func flag(_ key: String) -> Bool { configuration[key]?.lowercased() == "true" }
 

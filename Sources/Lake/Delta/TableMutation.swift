@@ -69,9 +69,13 @@ package struct TableMutation: Sendable {
         snapshot = try transaction.snapshot.with(metadata)
         files = snapshot.files
         self.options = options
-        usesDeletionVectors = metadata.flag("delta.enableDeletionVectors")
+        // Somebody may have set what the protocol does not allow: readers would not look for it.
+        let tableProtocol = transaction.tableProtocol
+        usesDeletionVectors =
+            metadata.flag("delta.enableDeletionVectors")
+            && tableProtocol.supports("deletionVectors")
         appender = try DeltaAppender(transaction, options: options)
-        if metadata.flag("delta.enableChangeDataFeed") {
+        if metadata.flag("delta.enableChangeDataFeed"), tableProtocol.supports("changeDataFeed") {
             changes = try ChangeWriter(
                 metadata, path: transaction.table.path, options: options)
         }

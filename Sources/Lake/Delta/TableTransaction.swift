@@ -34,6 +34,7 @@ package struct TableTransaction: Sendable {
 
     /// The table's description as this transaction leaves it.
     package var metadata: TableMetadata { newMetadata ?? snapshot.metadata }
+    package var tableProtocol: TableProtocol { newProtocol ?? snapshot.tableProtocol }
 
     // MARK: Changes
 
@@ -265,7 +266,8 @@ package struct TableTransaction: Sendable {
                     isBlindAppend: !readsTable && newMetadata == nil && removed.isEmpty,
                     metrics: metrics + operation.metrics,
                     transactionID: transactionID,
-                    inCommitTimestamp: metadata.flag("delta.enableInCommitTimestamps")))
+                    inCommitTimestamp: metadata.flag("delta.enableInCommitTimestamps")
+                        && tableProtocol.supports("inCommitTimestamp")))
         ]
         if let newProtocol { actions.append(.tableProtocol(newProtocol)) }
         if let newMetadata {

@@ -177,8 +177,8 @@ extension Lakehouse {
     }
 
     /// Makes the catalog's columns those of the table, after they changed there.
-    private func takeColumns(of changed: ChangedTable) throws(Problem) {
-        guard let object = changed.object,
+    func takeColumns(of changed: ChangedTable) throws(Problem) {
+        guard let object = changed.object, object.kind == .table || object.kind == .externalTable,
             let snapshot = changed.table.cachedSnapshot, snapshot.schema != object.schema
         else { return }
         try catalog.alter(object.name, now: clock().timestamp) { object throws(Problem) in
