@@ -291,3 +291,58 @@ def test_writers_at_the_same_time_lose_nothing(lake):
     versions = [int(name[:20]) for name in os.listdir(os.path.join(path, "_delta_log"))
                 if name.endswith(".json") and not name.startswith("_")]
     assert sorted(versions) == list(range(len(versions)))
+
+
+def test_killed_while_rows_change():
+    """kill -9 in the middle of statements: what was answered is there, the table is whole."""
+    server = new_server().start()
+    try:
+        server.sql("CREATE TABLE k (id bigint, amount bigint) "
+                   "WITH (\"delta.enableDeletionVectors\" = true)")
+        server.sql("CREATE TABLE c (id bigint, amount bigint) "
+                   "WITH (\"delta.enableChangeDataFeed\" = true)")
+        answered = {"k": set(), "c": set()}
+        tried = {"k": set(), "c": set()}
+        number = [0]
+        for _ in range(6):
+            stop = threading.Event()
+
+            def work(table):
+                while not stop.is_set():
+                    number[0] += 2
+                    n = number[0]
+                    tried[table].update((n, n + 1))
+                    for sql in (
+                            f"INSERT INTO {table} VALUES ({n}, 100), ({n + 1}, 100)",
+                            # Moves amounts about; their sum stays.
+                            f"UPDATE {table} SET amount = amount + CASE WHEN id % 2 = 0 "
+                            f"THEN 7 ELSE -7 END WHERE id >= {n - 8}",
+                            f"OPTIMIZE {table}"):
+                        try:
+                            status, _ = server.request("POST", "/query", {"sql": sql})
+                        except OSError:
+                            return
+                        if status == 200 and sql.startswith("INSERT"):
+                            answered[table].update((n, n + 1))
+
+            threads = [threading.Thread(target=work, args=(t,)) for t in ("k", "c")]
+            for thread in threads:
+                thread.start()
+            stop.wait(random.uniform(0.2, 1.2))
+            server.kill()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            server.start()
+            for table in ("k", "c"):
+                assert server.sql(f"FSCK TABLE {table}") == []
+                rows = server.sql(f"SELECT id, amount FROM {table}")
+                ids = [row[0] for row in rows]
+                assert len(ids) == len(set(ids))
+                assert answered[table] <= set(ids) <= tried[table]
+                assert sum(row[1] for row in rows) == 100 * len(rows)
+                theirs = with_deltalake_engine(folder(server, table))
+                assert sorted((r["id"], r["amount"]) for r in theirs) == sorted(map(tuple, rows))
+        assert answered["k"] and answered["c"]
+    finally:
+        remove(server)
