@@ -1,6 +1,7 @@
 """Tables that Weir and others write in turn: after each statement every peer sees the same rows."""
 import datetime
 import decimal
+import json
 import os
 import random
 import threading
@@ -11,7 +12,7 @@ import polars
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from conftest import new_server, remove
+from conftest import new_server, remove, weir
 from deltalake import DeltaTable, write_deltalake
 
 
@@ -346,3 +347,52 @@ def test_killed_while_rows_change():
         assert answered["k"] and answered["c"]
     finally:
         remove(server)
+
+
+def test_tables_are_looked_after_from_the_shell(lake):
+    at = ["--http-server", f"127.0.0.1:{lake.http_port}"]
+    lake.sql("CREATE TABLE shell (id bigint, name text)")
+    for n in range(4):
+        lake.sql(f"INSERT INTO shell VALUES ({n}, 'n{n}')")
+    out = weir("table", "files", "shell", "-o", "ndjson", *at)[1]
+    assert len(out.splitlines()) == 4
+    assert "public.shell" in weir("table", "optimize", "shell", "--order-by", "name", *at)[1]
+    assert len(weir("table", "files", "shell", "-o", "ndjson", *at)[1].splitlines()) == 1
+    weir("table", "vacuum", "public/shell", "--dry-run", *at)
+    code, _, err = weir("table", "vacuum", "shell", "--retain", "0", *at, check=None)
+    assert code != 0 and "must be forced" in err
+    weir("table", "restore", "shell", "--to-version", "2", *at)
+    assert lake.sql("SELECT count(*) FROM shell") == [[2]]
+    code, _, err = weir("table", "restore", "shell", *at, check=None)
+    assert code != 0 and "--to-version" in err
+    assert weir("table", "fsck", "shell", *at)[0] == 0
+    os.remove(next(os.path.join(folder(lake, "shell"), f) for f in os.listdir(
+        folder(lake, "shell")) if f in {row[0] for row in lake.sql("DESCRIBE FILES shell")}))
+    code, out, _ = weir("table", "fsck", "shell", *at, check=None)
+    assert code == 1 and "is missing" in out
+
+
+def test_row_numbers_are_those_that_others_expect(lake):
+    lake.sql("CREATE TABLE numbered (id bigint) WITH (\"delta.enableRowTracking\" = true, "
+             "\"delta.enableDeletionVectors\" = true, \"delta.enableInCommitTimestamps\" = true)")
+    lake.sql("INSERT INTO numbered SELECT n FROM generate_series(1, 10) AS n")
+    path = folder(lake, "numbered")
+    connection = duck()
+    connection.execute(f"ATTACH '{path}' AS d (TYPE delta)")
+    connection.execute("INSERT INTO d SELECT n FROM range(100, 105) AS r(n)")
+    lake.sql("INSERT INTO numbered VALUES (1000)")
+    lake.sql("DELETE FROM numbered WHERE id = 3")
+    for read in (with_deltalake_engine, with_polars, with_duckdb):
+        assert len(read(path)) == 15, read.__name__
+    bases = []
+    for name in sorted(os.listdir(os.path.join(path, "_delta_log"))):
+        if name.endswith(".json") and name[0] != "_":
+            with open(os.path.join(path, "_delta_log", name)) as commit:
+                for line in commit:
+                    add = json.loads(line).get("add")
+                    if add:
+                        bases.append((add["baseRowId"], add["defaultRowCommitVersion"]))
+    assert bases == [(0, 1), (10, 2), (15, 3), (0, 1)]
+    status, answer = lake.request(
+        "POST", "/query", {"sql": "UPDATE numbered SET id = 0 WHERE id = 1"})
+    assert status != 200 and "rowTracking" in str(answer)

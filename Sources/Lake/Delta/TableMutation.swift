@@ -113,6 +113,7 @@ package struct TableMutation: Sendable {
         _ addresses: [Int64], to batch: ColumnBatch, now: Now
     ) throws(DeltaFailure) {
         precondition(addresses.count == batch.rowCount, "one new row for each old one")
+        try appender.transaction.requireMovableRows()
         try mark(addresses, isUpdate: true)
         try appender.append(batch, now: now)
         outcome.updatedRows += Int64(addresses.count)

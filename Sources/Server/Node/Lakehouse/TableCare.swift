@@ -361,7 +361,8 @@ extension Lakehouse {
             "delta.appendOnly", "delta.checkpointInterval", "delta.columnMapping.mode",
             "delta.dataSkippingNumIndexedCols", "delta.deletedFileRetentionDuration",
             "delta.enableChangeDataFeed", "delta.enableDeletionVectors",
-            "delta.enableInCommitTimestamps", "delta.enableTypeWidening",
+            "delta.enableInCommitTimestamps", "delta.enableRowTracking",
+            "delta.enableTypeWidening",
             "delta.isolationLevel", "delta.logRetentionDuration",
         ]
         if let exact = known.first(where: { $0.lowercased() == option.name.lowercased() }) {
