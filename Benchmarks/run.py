@@ -18,6 +18,7 @@ import time
 import uuid
 
 import harness
+from changes import changes
 from harness import Server, free_port, load, memory, raw_figures, save, settle, spread
 
 
@@ -448,7 +449,7 @@ def demo(options) -> dict:
 
 
 BENCHMARKS = {"start": start, "idle": idle, "produce": produce, "codecs": codecs,
-              "broker": broker, "stream": stream, "query": query, "demo": demo}
+              "broker": broker, "stream": stream, "query": query, "changes": changes, "demo": demo}
 
 
 def main() -> int:
