@@ -74,7 +74,8 @@ package struct TableMutation: Sendable {
         usesDeletionVectors =
             metadata.flag("delta.enableDeletionVectors")
             && tableProtocol.supports("deletionVectors")
-        appender = try DeltaAppender(transaction, options: options)
+        appender = try DeltaAppender(
+            transaction, options: options, fileBytesMax: Self.fileBytesMax)
         if metadata.flag("delta.enableChangeDataFeed"), tableProtocol.supports("changeDataFeed") {
             changes = try ChangeWriter(
                 metadata, path: transaction.table.path, options: options)
@@ -236,6 +237,9 @@ package struct TableMutation: Sendable {
         }
         try appender.transaction.remove(file, now: now)
     }
+
+    /// Bytes of the files that are written: each is in memory until it is whole.
+    private static let fileBytesMax: Int64 = 64 << 20
 
     /// Rows that are copied at a time.
     private static let movedRowsMax = 65_536
