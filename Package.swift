@@ -131,7 +131,7 @@ let fuzzTargets: [Target] =
     ? []
     : [
         "FuzzRecordBatch", "FuzzRequest", "FuzzParquet", "FuzzSQL", "FuzzJSON", "FuzzSignOn",
-        "FuzzShareRecord",
+        "FuzzShareRecord", "FuzzDelta",
     ].map {
         .executableTarget(
             name: $0,

@@ -19,6 +19,7 @@ import uuid
 
 import harness
 import parquet
+from changes import changes
 from harness import Server, free_port, load, memory, raw_figures, save, settle, spread
 
 
@@ -449,9 +450,9 @@ def demo(options) -> dict:
 
 
 BENCHMARKS = {"start": start, "idle": idle, "produce": produce, "codecs": codecs,
-              "broker": broker, "stream": stream, "query": query, "demo": demo,
+              "broker": broker, "stream": stream, "query": query, "changes": changes,
               "parquet-decode": parquet.decode, "parquet-lookup": parquet.lookup,
-              "parquet-write": parquet.write}
+              "parquet-write": parquet.write, "demo": demo}
 
 
 def main() -> int:

@@ -447,6 +447,48 @@ struct TableMutationTests {
         }
     }
 
+    @Test func `rows have numbers of their own, whoever wins`() throws {
+        var random = Random(seed: 16)
+        let table = memoryTable()
+        try table.create(
+            schema,
+            configuration: [
+                "delta.enableRowTracking": "true", "delta.enableDeletionVectors": "true",
+                "delta.checkpointInterval": "3",
+            ], random: &random, now: start)
+        func rows(_ ids: Range<Int64>) -> ColumnBatch {
+            rowBatch(schema, ids.map { [.int($0), .text("n"), .int(0)] })
+        }
+        var loser = try DeltaAppender(try second(table).begin(random: &random))
+        try loser.append(rows(0..<5), now: later(1))
+        _ = try table.append([rows(5..<15)], random: &random, now: later(1))
+        #expect(try loser.commit(now: later(2)) == 2)
+        let editor = RowEditor(table: table, random: random.fork(), now: later(3))
+        try editor.delete { numbers([$0])[0] == 7 }
+        _ = try table.append([rows(15..<16)], random: &random, now: later(4))
+        let snapshot = try second(table).snapshot()
+        let files = snapshot.files.sorted { ($0.baseRowID ?? -1) < ($1.baseRowID ?? -1) }
+        #expect(files.map(\.baseRowID) == [0, 10, 15])
+        #expect(files.map(\.defaultRowCommitVersion) == [1, 2, 4])
+        #expect(files[0].deletionVector?.cardinality == 1)
+        #expect(
+            snapshot.domains["delta.rowTracking"]?.configuration == #"{"rowIdHighWaterMark":15}"#)
+        #expect(
+            snapshot.tableProtocol.writerFeatures == [
+                "appendOnly", "invariants", "deletionVectors", "domainMetadata", "rowTracking",
+            ])
+        // Rows that would move lose their numbers, which is refused.
+        #expect(throws: DeltaFailure.self) {
+            try editor.update(where: { _ in true }) { $0 }
+        }
+        var options = CompactionOptions()
+        options.filesMin = 2
+        #expect(throws: DeltaFailure.self) {
+            try table.compact(options, random: &random, now: later(5))
+        }
+        #expect(try second(table).snapshot().version == 4)
+    }
+
     @Test func `vacuum keeps the lists of deleted rows that are in use`() throws {
         var random = Random(seed: 15)
         let table = try newTable(Self.variants[3], &random)

@@ -1,6 +1,7 @@
 """Tables that Weir and others write in turn: after each statement every peer sees the same rows."""
 import datetime
 import decimal
+import json
 import os
 import random
 import threading
@@ -11,7 +12,7 @@ import polars
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from conftest import new_server, remove
+from conftest import new_server, remove, weir
 from deltalake import DeltaTable, write_deltalake
 
 
@@ -291,3 +292,107 @@ def test_writers_at_the_same_time_lose_nothing(lake):
     versions = [int(name[:20]) for name in os.listdir(os.path.join(path, "_delta_log"))
                 if name.endswith(".json") and not name.startswith("_")]
     assert sorted(versions) == list(range(len(versions)))
+
+
+def test_killed_while_rows_change():
+    """kill -9 in the middle of statements: what was answered is there, the table is whole."""
+    server = new_server().start()
+    try:
+        server.sql("CREATE TABLE k (id bigint, amount bigint) "
+                   "WITH (\"delta.enableDeletionVectors\" = true)")
+        server.sql("CREATE TABLE c (id bigint, amount bigint) "
+                   "WITH (\"delta.enableChangeDataFeed\" = true)")
+        answered = {"k": set(), "c": set()}
+        tried = {"k": set(), "c": set()}
+        number = [0]
+        for _ in range(6):
+            stop = threading.Event()
+
+            def work(table):
+                while not stop.is_set():
+                    number[0] += 2
+                    n = number[0]
+                    tried[table].update((n, n + 1))
+                    for sql in (
+                            f"INSERT INTO {table} VALUES ({n}, 100), ({n + 1}, 100)",
+                            # Moves amounts about; their sum stays.
+                            f"UPDATE {table} SET amount = amount + CASE WHEN id % 2 = 0 "
+                            f"THEN 7 ELSE -7 END WHERE id >= {n - 8}",
+                            f"OPTIMIZE {table}"):
+                        try:
+                            status, _ = server.request("POST", "/query", {"sql": sql})
+                        except OSError:
+                            return
+                        if status == 200 and sql.startswith("INSERT"):
+                            answered[table].update((n, n + 1))
+
+            threads = [threading.Thread(target=work, args=(t,)) for t in ("k", "c")]
+            for thread in threads:
+                thread.start()
+            stop.wait(random.uniform(0.2, 1.2))
+            server.kill()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            server.start()
+            for table in ("k", "c"):
+                assert server.sql(f"FSCK TABLE {table}") == []
+                rows = server.sql(f"SELECT id, amount FROM {table}")
+                ids = [row[0] for row in rows]
+                assert len(ids) == len(set(ids))
+                assert answered[table] <= set(ids) <= tried[table]
+                assert sum(row[1] for row in rows) == 100 * len(rows)
+                theirs = with_deltalake_engine(folder(server, table))
+                assert sorted((r["id"], r["amount"]) for r in theirs) == sorted(map(tuple, rows))
+        assert answered["k"] and answered["c"]
+    finally:
+        remove(server)
+
+
+def test_tables_are_looked_after_from_the_shell(lake):
+    at = ["--http-server", f"127.0.0.1:{lake.http_port}"]
+    lake.sql("CREATE TABLE shell (id bigint, name text)")
+    for n in range(4):
+        lake.sql(f"INSERT INTO shell VALUES ({n}, 'n{n}')")
+    out = weir("table", "files", "shell", "-o", "ndjson", *at)[1]
+    assert len(out.splitlines()) == 4
+    assert "public.shell" in weir("table", "optimize", "shell", "--order-by", "name", *at)[1]
+    assert len(weir("table", "files", "shell", "-o", "ndjson", *at)[1].splitlines()) == 1
+    weir("table", "vacuum", "public/shell", "--dry-run", *at)
+    code, _, err = weir("table", "vacuum", "shell", "--retain", "0", *at, check=None)
+    assert code != 0 and "must be forced" in err
+    weir("table", "restore", "shell", "--to-version", "2", *at)
+    assert lake.sql("SELECT count(*) FROM shell") == [[2]]
+    code, _, err = weir("table", "restore", "shell", *at, check=None)
+    assert code != 0 and "--to-version" in err
+    assert weir("table", "fsck", "shell", *at)[0] == 0
+    os.remove(next(os.path.join(folder(lake, "shell"), f) for f in os.listdir(
+        folder(lake, "shell")) if f in {row[0] for row in lake.sql("DESCRIBE FILES shell")}))
+    code, out, _ = weir("table", "fsck", "shell", *at, check=None)
+    assert code == 1 and "is missing" in out
+
+
+def test_row_numbers_are_those_that_others_expect(lake):
+    lake.sql("CREATE TABLE numbered (id bigint) WITH (\"delta.enableRowTracking\" = true, "
+             "\"delta.enableDeletionVectors\" = true, \"delta.enableInCommitTimestamps\" = true)")
+    lake.sql("INSERT INTO numbered SELECT n FROM generate_series(1, 10) AS n")
+    path = folder(lake, "numbered")
+    connection = duck()
+    connection.execute(f"ATTACH '{path}' AS d (TYPE delta)")
+    connection.execute("INSERT INTO d SELECT n FROM range(100, 105) AS r(n)")
+    lake.sql("INSERT INTO numbered VALUES (1000)")
+    lake.sql("DELETE FROM numbered WHERE id = 3")
+    for read in (with_deltalake_engine, with_polars, with_duckdb):
+        assert len(read(path)) == 15, read.__name__
+    bases = []
+    for name in sorted(os.listdir(os.path.join(path, "_delta_log"))):
+        if name.endswith(".json") and name[0] != "_":
+            with open(os.path.join(path, "_delta_log", name)) as commit:
+                for line in commit:
+                    add = json.loads(line).get("add")
+                    if add:
+                        bases.append((add["baseRowId"], add["defaultRowCommitVersion"]))
+    assert bases == [(0, 1), (10, 2), (15, 3), (0, 1)]
+    status, answer = lake.request(
+        "POST", "/query", {"sql": "UPDATE numbered SET id = 0 WHERE id = 1"})
+    assert status != 200 and "rowTracking" in str(answer)

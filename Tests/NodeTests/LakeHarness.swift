@@ -108,3 +108,10 @@ final class LakeHarness: Sendable {
     /// The table in a folder, as a stranger opens it.
     func table(_ path: String) -> DeltaTable { DeltaTable(store: store, path: path) }
 }
+
+extension Lakehouse {
+    /// The columns of a table as lists and clients see them.
+    func catalogColumns(_ name: String) -> [String] {
+        (try? table(name).columns.map(\.name)) ?? []
+    }
+}

@@ -71,6 +71,38 @@ struct TableStatementTests {
                 == ["1|one|10", "3|c|0", "5|orphan|1", "6|C|0", "8|eight|-"])
     }
 
+    @Test func `a merge reads only files that its source's keys can be in`() throws {
+        let lake = try LakeHarness()
+        try lake.run("CREATE TABLE t (id bigint, name text)")
+        for start in stride(from: 0, to: 50, by: 10) {
+            try lake.run(
+                "INSERT INTO t SELECT n, 'old' FROM generate_series(\(start), \(start + 9)) AS n")
+        }
+        // Files that nobody may read are unreadable.
+        let files = try lake.table("public/t").snapshot().files.map { "public/t/" + $0.path }
+        let contents = try files.map { try lake.store.get($0, range: nil) }
+        for index in [0, 1, 4] {
+            try lake.store.replace(files[index], Bytes(utf8: "no Parquet here"))
+        }
+        #expect(
+            try lake.tag(
+                """
+                MERGE INTO t USING (VALUES (25, 'x'), (33, 'y'), (NULL, 'z')) AS s (id, name)
+                ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = s.name
+                WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.name)
+                """) == "MERGE 3")
+        for (file, content) in zip(files, contents) { try lake.store.replace(file, content) }
+        #expect(
+            try lake.rows("SELECT * FROM t WHERE name <> 'old' ORDER BY id")
+                == ["25|x", "33|y", "-|z"])
+        #expect(try lake.rows("SELECT count(*) FROM t") == ["51"])
+        // What others append outside of the keys is no conflict, and is not looked at again.
+        #expect(
+            try lake.tag(
+                "MERGE INTO t USING t AS s ON t.id = s.id + 1000 WHEN MATCHED THEN DELETE")
+                == "MERGE 0")
+    }
+
     @Test func `a merge without equalities compares every pair`() throws {
         let lake = try lake()
         #expect(
@@ -216,6 +248,44 @@ struct TableStatementTests {
         let detail = try lake.run("DESCRIBE DETAIL t")
         #expect(detail.columns.map(\.name).contains("size_in_bytes"))
         #expect(try lake.rows("DESCRIBE DETAIL t")[0].hasPrefix("delta|"))
+    }
+
+    @Test func `columns that somebody else adds are seen and written`() throws {
+        let lake = try lake()
+        var random = Random(seed: 3)
+        var transaction = try lake.table("public/t").begin(random: &random)
+        try transaction.addColumns([Field("extra", .boolean)])
+        _ = try transaction.commit(CommitOperation("ADD COLUMNS"), now: lake.ticks.advance())
+        #expect(try lake.rows("SELECT * FROM t WHERE id = 1") == ["1|a|0|-"])
+        try lake.run("UPDATE t SET extra = true WHERE id = 1")
+        try lake.run("INSERT INTO t VALUES (9, 'z', 1, false)")
+        #expect(
+            try lake.rows("SELECT * FROM t WHERE id IN (1, 9) ORDER BY id")
+                == ["1|a|0|t", "9|z|1|f"])
+        #expect(try lake.rows("DESCRIBE t").count == 4)
+        #expect(lake.lake.catalogColumns("t") == ["id", "name", "part", "extra"])
+    }
+
+    @Test func `a setting that the protocol does not allow is not followed`() throws {
+        let lake = try LakeHarness()
+        let schema = JSONValue.string(
+            #"{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}}]}"#
+        ).text
+        try lake.store.put(
+            "f/_delta_log/" + LogFileName.commitName(0),
+            Bytes(
+                utf8: #"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"# + "\n"
+                    + #"{"metaData":{"id":"x","format":{"provider":"parquet","options":{}},"#
+                    + #""schemaString":\#(schema),"partitionColumns":[],"configuration":"#
+                    + #"{"delta.enableDeletionVectors":"true","#
+                    + #""delta.enableChangeDataFeed":"true"}}}"#))
+        try lake.run("INSERT INTO delta.'f' VALUES (1), (2), (3)")
+        try lake.run("DELETE FROM delta.'f' WHERE id = 2")
+        let snapshot = try lake.table("f").snapshot()
+        #expect(snapshot.deletionVectorCount == 0)
+        #expect(snapshot.tableProtocol == TableProtocol())
+        #expect(try lake.rows("SELECT id FROM delta.'f' ORDER BY id") == ["1", "3"])
+        #expect(try !lake.store.list("f", recursive: true).contains { $0.path.contains("_change") })
     }
 
     @Test func `damage is found and named`() throws {

@@ -61,6 +61,7 @@ package struct DeltaAppender: Sendable {
 
     /// Adds rows that the table has already and that only move to another file.
     mutating func move(_ batch: ColumnBatch, now: Now) throws(DeltaFailure) {
+        try transaction.requireMovableRows()
         try check(batch)
         try place(try writer.append(batch), now: now)
     }

@@ -50,6 +50,7 @@ package final class DeltaTable: Sendable {
             partitionColumns: partitionColumns, configuration: configuration,
             createdTime: now.timestamp
         ).assigningColumnIDs(existing: nil, random: &random)
+            .namingRowTrackingColumns(random: &random)
         let tableProtocol = try TableFeatures.minimalProtocol(for: metadata)
         try requireWritable(tableProtocol, metadata)
         let operation = CommitOperation.createTable(metadata)

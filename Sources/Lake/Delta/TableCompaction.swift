@@ -20,7 +20,7 @@ package struct CompactionOptions: Sendable {
     /// a time as `orderedBytesMax` allows.
     package var zOrder: [String] = []
     /// Bytes of files that are in memory at a time to be ordered.
-    package var orderedBytesMax: Int64 = 64 << 20
+    package var orderedBytesMax: Int64 = 32 << 20
 
     package init() {}
 }

@@ -35,7 +35,7 @@ package enum TableFeatures {
         Feature(name: "domainMetadata"),
         Feature(name: "inCommitTimestamp"),
         Feature(name: "allowColumnDefaults"),
-        Feature(name: "rowTracking", isWritable: false),
+        Feature(name: RowTracking.feature),
         Feature(name: "clustering", isWritable: false),
         Feature(name: "icebergCompatV1", isWritable: false),
         Feature(name: "icebergCompatV2", isWritable: false),
@@ -81,9 +81,6 @@ package enum TableFeatures {
             }
         }
         for (key, value) in metadata.configuration where value.lowercased() == "true" {
-            if key == "delta.enableRowTracking" {
-                throw .unsupportedFeature("rowTracking", use: .write)
-            }
             if key.hasPrefix("delta.enableIcebergCompat") {
                 throw .unsupportedFeature(String(key.dropFirst("delta.enable".count)), use: .write)
             }
@@ -163,6 +160,10 @@ package enum TableFeatures {
             ("delta.enableTypeWidening", "typeWidening"),
         ]
         for setting in settings where metadata.flag(setting.key) { add(setting.feature) }
+        if metadata.keepsRowNumbers {
+            add("domainMetadata")
+            add(RowTracking.feature)
+        }
         if metadata.columnMapping != .none { add("columnMapping") }
         for (key, value) in metadata.configuration {
             if key.hasPrefix(TableMetadata.constraintPrefix) { add("checkConstraints") }
@@ -179,6 +180,15 @@ package enum TableFeatures {
             if field.metadataValue(DeltaField.invariantKey) != nil { add("invariants") }
         }
         return names
+    }
+}
+
+extension TableProtocol {
+    /// Whether writers may use a feature: a setting alone does not switch it on.
+    func supports(_ feature: String) -> Bool {
+        let forReaders = TableFeatures.known.first { $0.name == feature }?.isForReaders ?? false
+        return TableFeatures.writerFeatures(of: self).contains(feature)
+            && (!forReaders || TableFeatures.readerFeatures(of: self).contains(feature))
     }
 }
 

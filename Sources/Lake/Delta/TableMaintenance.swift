@@ -102,7 +102,8 @@ extension DeltaTable {
         {
             throw .invalid(
                 "files younger than the table's retention may be in use by readers and by commits"
-                    + " on their way: a shorter VACUUM must be forced")
+                    + " on their way: a shorter VACUUM must be forced, by setting the table's"
+                    + " delta.deletedFileRetentionDuration")
         }
         let cutoff = now.timestamp.milliseconds &- kept
         let needed = neededPaths(snapshot, cutoff: cutoff)

@@ -69,9 +69,14 @@ package struct TableMutation: Sendable {
         snapshot = try transaction.snapshot.with(metadata)
         files = snapshot.files
         self.options = options
-        usesDeletionVectors = metadata.flag("delta.enableDeletionVectors")
-        appender = try DeltaAppender(transaction, options: options)
-        if metadata.flag("delta.enableChangeDataFeed") {
+        // Somebody may have set what the protocol does not allow: readers would not look for it.
+        let tableProtocol = transaction.tableProtocol
+        usesDeletionVectors =
+            metadata.flag("delta.enableDeletionVectors")
+            && tableProtocol.supports("deletionVectors")
+        appender = try DeltaAppender(
+            transaction, options: options, fileBytesMax: Self.fileBytesMax)
+        if metadata.flag("delta.enableChangeDataFeed"), tableProtocol.supports("changeDataFeed") {
             changes = try ChangeWriter(
                 metadata, path: transaction.table.path, options: options)
         }
@@ -109,6 +114,7 @@ package struct TableMutation: Sendable {
         _ addresses: [Int64], to batch: ColumnBatch, now: Now
     ) throws(DeltaFailure) {
         precondition(addresses.count == batch.rowCount, "one new row for each old one")
+        try appender.transaction.requireMovableRows()
         try mark(addresses, isUpdate: true)
         try appender.append(batch, now: now)
         outcome.updatedRows += Int64(addresses.count)
@@ -217,16 +223,31 @@ package struct TableMutation: Sendable {
             // A group of which nothing is left need not be read.
             if gone.count(in: numbers) == numbers.count { continue }
             guard let rows = try reader.readRows(rowGroup: index) else { continue }
-            let kept = Self.places(rows) { !gone.contains($0) }
-            let batch = kept.map { rows.batch.gather($0) } ?? rows.batch
-            outcome.copiedRows += Int64(batch.rowCount)
-            try appender.move(batch, now: now)
+            guard let kept = Self.places(rows, where: { !gone.contains($0) }) else {
+                outcome.copiedRows += Int64(rows.batch.rowCount)
+                try appender.move(rows.batch, now: now)
+                continue
+            }
+            outcome.copiedRows += Int64(kept.count)
+            // Others write row groups of a million rows: a second copy of one would be large.
+            for start in stride(from: 0, to: kept.count, by: Self.movedRowsMax) {
+                let some = Array(kept[start..<min(start + Self.movedRowsMax, kept.count)])
+                try appender.move(rows.batch.gather(some), now: now)
+            }
         }
         try appender.transaction.remove(file, now: now)
     }
 
+    /// Bytes of the files that are written: each is in memory until it is whole.
+    private static let fileBytesMax: Int64 = 64 << 20
+
+    /// Rows that are copied at a time.
+    private static let movedRowsMax = 65_536
+
     /// The rows of a batch whose numbers in the file fulfil `isWanted`; nil = all.
-    private static func places(_ rows: FileRows, _ isWanted: (Int64) -> Bool) -> [Int32]? {
+    private static func places(
+        _ rows: FileRows, where isWanted: (Int64) -> Bool
+    ) -> [Int32]? {
         var places: [Int32] = []
         for row in 0..<rows.batch.rowCount {
             let number = rows.firstRow + Int64(rows.rows?[row] ?? Int32(row))
@@ -246,7 +267,7 @@ package struct TableMutation: Sendable {
                 (deleted[number], RowChange.delete), (updated[number], .updatePreimage),
             ] {
                 guard let set else { continue }
-                let places = Self.places(rows) { set.contains($0) }
+                let places = Self.places(rows, where: { set.contains($0) })
                 let batch = places.map { rows.batch.gather($0) } ?? rows.batch
                 if batch.rowCount > 0 { try writeChange(batch, kind) }
             }

@@ -34,6 +34,7 @@ package struct TableTransaction: Sendable {
 
     /// The table's description as this transaction leaves it.
     package var metadata: TableMetadata { newMetadata ?? snapshot.metadata }
+    package var tableProtocol: TableProtocol { newProtocol ?? snapshot.tableProtocol }
 
     // MARK: Changes
 
@@ -135,6 +136,14 @@ package struct TableTransaction: Sendable {
             ChangeFile(path: path, partitionValues: partitionValues, size: Int64(content.count)))
     }
 
+    /// Throws when rows must not move to other files, because they would lose their numbers.
+    func requireMovableRows() throws(DeltaFailure) {
+        if metadata.keepsRowNumbers {
+            throw .unsupportedFeature(
+                "rowTracking while rows are updated or move to other files", use: .write)
+        }
+    }
+
     /// A generator of its own for one part of the work, such as the name of another kind of file.
     mutating func forkRandom() -> Random { random.fork() }
 
@@ -172,6 +181,12 @@ package struct TableTransaction: Sendable {
     /// Replaces the table's description: comment, settings, more columns at the end.
     package mutating func setMetadata(_ wanted: TableMetadata) throws(DeltaFailure) {
         let metadata = wanted.assigningColumnIDs(existing: self.metadata, random: &random)
+            .namingRowTrackingColumns(random: &random)
+        if metadata.keepsRowNumbers, !snapshot.metadata.keepsRowNumbers, snapshot.fileCount > 0 {
+            throw .invalid(
+                "row tracking cannot be switched on for a table that has files: their rows have no"
+                    + " numbers")
+        }
         do throws(DecodeFailure) {
             try metadata.checkPartitionColumns()
         } catch {
@@ -219,8 +234,8 @@ package struct TableTransaction: Sendable {
             let timestamp = Timestamp(
                 milliseconds: max(
                     now.timestamp.milliseconds, base.timestamp.milliseconds &+ 1))
-            let actions = lines(
-                operation, transactionID: transactionID, version: version, timestamp: timestamp)
+            let actions = try lines(
+                operation, transactionID: transactionID, after: base, timestamp: timestamp)
             if try table.log.writeCommit(version, actions) {
                 try finish(base, actions, version: version, timestamp: timestamp)
                 return version
@@ -246,8 +261,17 @@ package struct TableTransaction: Sendable {
     }
 
     private func lines(
-        _ operation: CommitOperation, transactionID: String, version: Int64, timestamp: Timestamp
-    ) -> [LogAction] {
+        _ operation: CommitOperation, transactionID: String, after base: TableSnapshot,
+        timestamp: Timestamp
+    ) throws(DeltaFailure) -> [LogAction] {
+        let version = base.version + 1
+        var added = added
+        var domains = domains
+        if tableProtocol.supports(RowTracking.feature),
+            let marked = try RowTracking.assign(&added, after: base, version: version)
+        {
+            domains.append(marked)
+        }
         var metrics: [JSONMember] = [
             JSONMember("numFiles", .string(String(added.count))),
             JSONMember("numOutputRows", .string(String(addedRows))),
@@ -265,7 +289,8 @@ package struct TableTransaction: Sendable {
                     isBlindAppend: !readsTable && newMetadata == nil && removed.isEmpty,
                     metrics: metrics + operation.metrics,
                     transactionID: transactionID,
-                    inCommitTimestamp: metadata.flag("delta.enableInCommitTimestamps")))
+                    inCommitTimestamp: metadata.flag("delta.enableInCommitTimestamps")
+                        && tableProtocol.supports("inCommitTimestamp")))
         ]
         if let newProtocol { actions.append(.tableProtocol(newProtocol)) }
         if let newMetadata {

@@ -45,10 +45,16 @@ struct LakeRelations: SchemaProvider {
             return try describe(folder, name)
         }
         guard var found = try lake.catalog.image.relation(name) else { return nil }
-        if describesDefaults, found.kind == .table {
-            let table = try lake.table(of: lake.catalog.image.require(found.name))
-            try addDefaults(&found, table)
+        guard found.kind == .table else { return found }
+        let object = try lake.catalog.image.require(found.name)
+        let table = try lake.table(of: object)
+        // Others may have changed the columns of a table that is not made by a query of ours.
+        if object.kind == .table || object.kind == .externalTable,
+            let snapshot = try? table.snapshot()
+        {
+            found.columns = snapshot.schema.fields
         }
+        if describesDefaults { try addDefaults(&found, table) }
         return found
     }
 

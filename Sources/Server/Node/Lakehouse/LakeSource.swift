@@ -16,10 +16,21 @@ final class LakeSource: TableSource {
     private let seen = Mutex(ScanFigures())
     /// The table whose rows are about to change: scans can give their addresses.
     private let changing: QualifiedName?
+    /// The rows of a MERGE's source, once they are known, and what follows for the target.
+    private let source = Mutex<(rows: [ColumnBatch], ranges: [ColumnRange])>(([], []))
+
+    /// The name under which a plan reads the rows that `keepSource` was given.
+    static let sourceRelation = QualifiedName("$source")
 
     init(_ lake: Lakehouse) {
         self.lake = lake
         changing = nil
+    }
+
+    /// Keeps the rows of a MERGE's source, and the ranges outside of which nothing of the target
+    /// matches them.
+    func keepSource(_ rows: [ColumnBatch], ranges: [ColumnRange]) {
+        source.withLock { $0 = (rows, ranges) }
     }
 
     /// For a statement that changes `table`, of which `snapshot` is read.
@@ -132,8 +143,9 @@ final class LakeSource: TableSource {
             let addressPlace = fields.firstIndex { $0.name == address }
             var names = fields.map(\.name).filter { $0 != address }
             if names.isEmpty, let first = snapshot.schema.fields.first { names = [first.name] }
-            let scan = try DeltaScan(
-                table, snapshot, columns: names, ranges: ranges(node))
+            var ranges = ranges(node)
+            if addressPlace != nil, changing == name { ranges += source.withLock { $0.ranges } }
+            let scan = try DeltaScan(table, snapshot, columns: names, ranges: ranges)
             seen.withLock { figures in
                 figures.filesRead += scan.files.count
                 figures.filesSkipped += snapshot.fileCount - scan.files.count
@@ -165,7 +177,7 @@ final class LakeSource: TableSource {
     func readRanges(of plan: LogicalPlan) -> [ColumnRange] {
         let scans = plan.scans.filter { $0.relation == changing }
         guard scans.count == 1, let scan = scans.first, scan.travel == nil else { return [] }
-        return ranges(scan)
+        return ranges(scan) + source.withLock { $0.ranges }
     }
 
     private func moment(
@@ -231,6 +243,16 @@ final class LakeSource: TableSource {
     }
 
     private func systemRows(_ node: ScanNode) throws(Problem) -> any BatchSource {
+        if node.relation == Self.sourceRelation {
+            return BatchList(
+                source.withLock { source in
+                    source.rows.map { batch in
+                        ColumnBatch(
+                            columns: node.projection.map { batch.columns[$0] },
+                            rowCount: batch.rowCount)
+                    }
+                })
+        }
         guard let table = SystemTable(node.relation) else {
             throw Problem("42P01", "relation \"\(node.relation)\" does not exist")
         }

@@ -177,8 +177,8 @@ extension Lakehouse {
     }
 
     /// Makes the catalog's columns those of the table, after they changed there.
-    private func takeColumns(of changed: ChangedTable) throws(Problem) {
-        guard let object = changed.object,
+    func takeColumns(of changed: ChangedTable) throws(Problem) {
+        guard let object = changed.object, object.kind == .table || object.kind == .externalTable,
             let snapshot = changed.table.cachedSnapshot, snapshot.schema != object.schema
         else { return }
         try catalog.alter(object.name, now: clock().timestamp) { object throws(Problem) in
@@ -361,7 +361,8 @@ extension Lakehouse {
             "delta.appendOnly", "delta.checkpointInterval", "delta.columnMapping.mode",
             "delta.dataSkippingNumIndexedCols", "delta.deletedFileRetentionDuration",
             "delta.enableChangeDataFeed", "delta.enableDeletionVectors",
-            "delta.enableInCommitTimestamps", "delta.enableTypeWidening",
+            "delta.enableInCommitTimestamps", "delta.enableRowTracking",
+            "delta.enableTypeWidening",
             "delta.isolationLevel", "delta.logRetentionDuration",
         ]
         if let exact = known.first(where: { $0.lowercased() == option.name.lowercased() }) {

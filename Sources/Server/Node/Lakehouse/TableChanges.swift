@@ -6,6 +6,7 @@ import Catalog
 import Columns
 import Delta
 import Engine
+import Parquet
 import SQL
 
 extension Lakehouse {
@@ -157,11 +158,12 @@ extension Lakehouse {
     ) throws(DeltaFailure) -> MutationOutcome {
         var random = withRandom { $0.fork() }
         var transaction = try changed.table.begin(random: &random)
-        let change = try running { () throws(Problem) in
+        var change = try running { () throws(Problem) in
             try makePlan(Binder(provider: LakeRelations(lake: self, describesDefaults: true)))
         }
         let context = queryContext(options)
         let source = LakeSource(self, changing: change.target.name, at: transaction.snapshot)
+        try running { () throws(Problem) in try readSource(&change, source, context) }
         transaction.markAsReading(source.readRanges(of: change.plan))
         if !change.newColumns.isEmpty { try transaction.addColumns(change.newColumns) }
         var mutation = try TableMutation(transaction)
@@ -184,15 +186,24 @@ extension Lakehouse {
             CommitOperation(
                 operation, parameters: [JSONMember("predicate", .string(change.text))])
         }
-        if outcome.version != nil, !change.newColumns.isEmpty, let object = changed.object {
-            try running { () throws(Problem) in
-                try catalog.alter(object.name, now: context.now.timestamp) {
-                    object throws(Problem) in
-                    object.columns += change.newColumns.map { CatalogColumn($0) }
-                }
-            }
-        }
         return outcome
+    }
+
+    /// Reads the source of a MERGE first, when its keys can tell which files of the target matter.
+    private func readSource(
+        _ change: inout RowChangePlan, _ tables: LakeSource, _ context: QueryContext
+    ) throws(Problem) {
+        guard let merge = MergeSource(change) else { return }
+        let result = try QueryExecutor.execute(merge.plan, tables, context)
+        let rows = LogicalPlan.scan(
+            ScanNode(
+                relation: LakeSource.sourceRelation, kind: .system, tableSchema: result.schema))
+        tables.keepSource(result.batches, ranges: [])
+        let keys = try QueryExecutor.open(merge.keyPlan(over: rows), tables, context)
+        var bounds = KeyBounds(merge.keys.map(\.field))
+        while let batch = try keys.next() { bounds.add(batch) }
+        tables.keepSource(result.batches, ranges: bounds.ranges)
+        change.plan = MergeSource.replacing(change, with: rows)
     }
 
     /// The files that a DELETE removes as a whole, because its condition asks for nothing but
@@ -278,8 +289,16 @@ extension Lakehouse {
             now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
     }
 
+    /// Shows in the catalog what a statement, or somebody else before it, has changed.
     func noteChange(_ changed: ChangedTable) {
-        if let object = changed.object { updateActivity(of: object) }
+        guard let object = changed.object else { return }
+        updateActivity(of: object)
+        do throws(Problem) {
+            try takeColumns(of: changed)
+        } catch {
+            // The table is right; the catalog's copy of its columns is taken with the next change.
+            diagnostics.report(.warning, "lake", "\(object.name): \(error.message)")
+        }
     }
 }
 
@@ -301,6 +320,52 @@ extension DeltaFailure {
             return problem
         }
         return problem
+    }
+}
+
+/// The least and the greatest of the keys of a MERGE's source. NULL matches nothing.
+private struct KeyBounds {
+    private let fields: [Field]
+    private var lower: [Value?]
+    private var upper: [Value?]
+
+    init(_ fields: [Field]) {
+        self.fields = fields
+        lower = fields.map { _ in nil }
+        upper = fields.map { _ in nil }
+    }
+
+    mutating func add(_ batch: ColumnBatch) {
+        for (index, column) in batch.columns.enumerated() {
+            for row in 0..<column.count where !column.isNull(row) {
+                let value = column.value(row)
+                if isAfter(lower[index], value) { lower[index] = value }
+                if isBefore(upper[index], value) { upper[index] = value }
+            }
+        }
+    }
+
+    private func isAfter(_ known: Value?, _ value: Value) -> Bool {
+        guard let known else { return true }
+        return order(of: known, value).map { $0 > 0 } ?? true
+    }
+
+    private func isBefore(_ known: Value?, _ value: Value) -> Bool {
+        guard let known else { return true }
+        return order(of: known, value).map { $0 < 0 } ?? true
+    }
+
+    /// One range for each column of a type whose order statistics keep. Without any key nothing
+    /// matches, but the table is still read as a whole: that is rare and then cheap.
+    var ranges: [ColumnRange] {
+        zip(fields, zip(lower, upper)).compactMap { field, bounds in
+            switch field.type {
+            case .int16, .int32, .int64, .decimal, .text, .date, .timestamp, .timestampTZ, .uuid:
+                guard let least = bounds.0, let greatest = bounds.1 else { return nil }
+                return ColumnRange(column: field.name, lower: least, upper: greatest)
+            default: return nil
+            }
+        }
     }
 }
 
