@@ -18,16 +18,16 @@ package enum InjectedFault: String, CaseIterable, Sendable {
     case shortWrite = "short-write"
     /// The call fails with EIO, and the power fails while the process starts again.
     case ioErrorThenPowerLoss = "io-error-then-power-loss"
-    /// The process is killed there, and a few calls later, most often while it starts again, the
-    /// power fails.
+    /// The process is killed there, before names become durable that it has seen itself, and at
+    /// one of the next calls, most often while it starts again, the power fails.
     case killThenPowerLoss = "kill-then-power-loss"
 
     var losesPower: Bool {
         self == .powerLoss || self == .ioErrorThenPowerLoss || self == .killThenPowerLoss
     }
 
-    /// How many runs each place gets: with a second fault, each puts it elsewhere.
-    var runsPerCall: Int { self == .killThenPowerLoss ? 6 : 1 }
+    /// After how many further calls a second fault comes; each is a run of its own.
+    var secondCalls: [Int?] { self == .killThenPowerLoss ? Array(1...24) : [nil] }
 }
 
 /// Runs one script with one fault.
@@ -48,8 +48,8 @@ struct InjectionRun {
     private var callsUntilPowerLoss: Int?
 
     init(
-        script: InjectionScript, fault: InjectedFault, atOperation: Int?, seed: UInt64,
-        planted: PlantedBug, narrate: ((String) -> Void)?
+        script: InjectionScript, fault: InjectedFault, atOperation: Int?, secondAfter: Int? = nil,
+        seed: UInt64, planted: PlantedBug, narrate: ((String) -> Void)?
     ) {
         self.script = script
         self.fault = fault
@@ -63,7 +63,7 @@ struct InjectionRun {
             case .powerLoss, .kill: disk.crashAtOperation = atOperation
             case .killThenPowerLoss:
                 disk.crashAtOperation = atOperation
-                callsUntilPowerLoss = random.within(1...40)
+                callsUntilPowerLoss = secondAfter
             case .ioError, .ioErrorThenPowerLoss:
                 disk.injection = .init(atOperation: atOperation, failure: .ioError)
             case .noSpace: disk.injection = .init(atOperation: atOperation, failure: .noSpace)
@@ -100,6 +100,9 @@ struct InjectionRun {
         configuration.planted = planted
         return configuration
     }
+
+    /// The calls that make names durable, of the run that has ended.
+    var directorySyncs: [Int] { disk.directorySyncs }
 
     private var isDead: Bool {
         disk.crashAtOperation.map { disk.operations >= $0 } ?? false
@@ -417,17 +420,23 @@ package func injectEverywhere(_ plan: InjectionPlan, report: (String) -> Void) -
             report("\(script.name) without a fault: \(anomaly)")
         }
         var runs = 1
-        let calls =
-            plan.atOperation.map { stride(from: $0, through: $0, by: 1) }
-            ?? stride(from: 1, through: operations, by: plan.stride)
         for fault in InjectedFault.allCases where plan.fault == nil || plan.fault == fault {
-            for (call, repetition) in calls.flatMap({ call in
-                (0..<fault.runsPerCall).map { (call, $0) }
+            // Names that the process sees and the disk does not have are the reason for the second
+            // fault, and before a sync of a directory there are some.
+            let places =
+                fault == .killThenPowerLoss ? calm.directorySyncs : Array(1...max(operations, 1))
+            let calls =
+                plan.atOperation.map { [$0] }
+                ?? places.indices
+                .filter { $0 % plan.stride == 0 }.map { places[$0] }
+            for (call, second) in calls.flatMap({ call in
+                fault.secondCalls.map { (call, $0) }
             }) {
-                // Torn writes and lost sectors are drawn anew for each place.
+                // Torn writes and lost sectors are drawn anew for each place; with a second fault
+                // the places must be those of the run without faults.
                 var run = InjectionRun(
-                    script: script, fault: fault, atOperation: call,
-                    seed: UInt64(call) &* 31 &+ 7 &+ UInt64(repetition) &* 1_000_003,
+                    script: script, fault: fault, atOperation: call, secondAfter: second,
+                    seed: second == nil ? UInt64(call) &* 31 &+ 7 : 1,
                     planted: plan.planted, narrate: plan.narrate)
                 runs += 1
                 guard let first = run.run().anomalies.first else { continue }

@@ -53,6 +53,8 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     package private(set) var operations = 0
     /// The call at which the process dies: it and all later ones fail.
     package var crashAtOperation: Int?
+    /// The numbers of the calls that make names durable.
+    private(set) var directorySyncs: [Int] = []
     package private(set) var trace = TraceHash()
     package private(set) var failedSyncs = 0
     /// Told what happens, for people who look for the reason of an anomaly; nil costs nothing.
@@ -270,6 +272,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     }
 
     package func syncDirectory(_ path: String) throws(StorageFailure) {
+        directorySyncs.append(operations + 1)
         try begin("Sync", path.utf8.count)
         let directory = try directory(path)
         if syncFails() { throw .system(operation: "fsync", path: path, code: 5) }
