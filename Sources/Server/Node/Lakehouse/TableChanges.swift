@@ -66,24 +66,12 @@ extension Lakehouse {
         try requireOwnRows(changed, "insert into", at: insert.target.position)
         var binder = Binder(provider: LakeRelations(lake: self, describesDefaults: true))
         let bound = try binder.plan(insert)
-        let context = queryContext(options)
-        let execution = try QueryExecutor.open(bound.plan, LakeSource(self), context)
-        var random = withRandom { $0.fork() }
-        do throws(DeltaFailure) {
-            var appender = try DeltaAppender(try changed.table.begin(random: &random))
-            while let batch = try running({ () throws(Problem) in try execution.next() }) {
-                try appender.append(batch, now: context.now)
-            }
-            let count = appender.rowCount
-            if count > 0 { _ = try appender.commit(now: context.now) }
-            noteChange(changed)
-            return StatementAnswer(tag: "INSERT 0 \(count)")
-        } catch {
-            throw error.statementProblem
-        }
+        let count = try fill(changed.table, from: bound.plan, options)
+        noteChange(changed)
+        return StatementAnswer(tag: "INSERT 0 \(count)")
     }
 
-    /// Fills a new table with the rows of a query.
+    /// Adds the rows of a query to a table, in one commit if there are any, and counts them.
     func fill(
         _ table: DeltaTable, from plan: LogicalPlan, _ options: StatementOptions
     ) throws(Problem) -> Int64 {
