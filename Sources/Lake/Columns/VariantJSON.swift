@@ -92,17 +92,9 @@ private func decimalText(_ unscaled: Int128, scale: Int) -> String {
     return (unscaled < 0 ? "-" : "") + digits
 }
 
-/// The civil date of a day number since 1970, by shifting the year to begin in March.
 private func dateText(days: Int64) -> String {
-    let shifted = days + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let month = (5 * dayOfYear + 2) / 153
-    let day = dayOfYear - (153 * month + 2) / 5 + 1
-    let year = yearOfEra + era * 400 + (month >= 10 ? 1 : 0)
-    return "\(padded(year, 4))-\(padded(month < 10 ? month + 3 : month - 9, 2))-\(padded(day, 2))"
+    let (year, month, day) = civilDate(daysSinceEpoch: Int(days))
+    return "\(padded(Int64(year), 4))-\(padded(Int64(month), 2))-\(padded(Int64(day), 2))"
 }
 
 private func momentText(_ value: Int64, unitsPerSecond: Int64) -> String {
