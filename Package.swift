@@ -67,12 +67,13 @@ let lake: [Target] = [
             "Base", "Compression", "WireProtocol", "Columns", "Parquet", "Delta", "SQL", "Engine",
             "Catalog",
         ]),
+    room("RowFiles", in: "Lake/RowFiles", uses: ["Base", "Columns", "SQL", "Engine", "Streams"]),
 ]
 
 let everythingBelowNode = [
     "Base", "Compression", "Crypto", "WireProtocol", "Log", "Quorum", "Coordinator", "Security",
     "Columns", "Parquet", "Delta",
-    "SQL", "Engine", "Catalog", "Streams",
+    "SQL", "Engine", "Catalog", "Streams", "RowFiles",
 ]
 
 let server: [Target] = [
@@ -96,7 +97,7 @@ let server: [Target] = [
             "Simulator", "ObjectStores",
             "Surfaces", "Connectors",
             "CEdit", "CPlatform", "SQL", "Engine", "Columns", "Catalog", "Streams", "Delta",
-            "Parquet",
+            "Parquet", "RowFiles",
         ],
         path: "Sources/Server/weir", swiftSettings: strict),
 ]
@@ -117,6 +118,7 @@ let testTargets: [Target] = [
     tests("Engine", uses: ["Base", "Columns", "SQL"]),
     tests("Catalog", uses: ["Base", "Columns", "SQL", "Delta"]),
     tests("Streams", uses: everythingBelowNode.filter { $0 != "Streams" }),
+    tests("RowFiles", uses: ["Base", "Columns", "SQL", "Engine"]),
     tests("Node", uses: everythingBelowNode),
     tests("Runtime", uses: ["Node", "WeirClient"] + everythingBelowNode),
     tests("Simulator", uses: ["Node"] + everythingBelowNode),

@@ -47,6 +47,22 @@ def test_finds_tables_and_files(lake):
     assert rows(lake, "SELECT count(*) FROM parquet.'../lake/x.parquet'") == [[3]]
 
 
+def test_folders_of_partitions(tmp_path):
+    data = pa.table({"id": list(range(100)), "day": [f"2026-01-0{1 + i % 3}" for i in range(100)],
+                     "kind": [None if i % 10 == 0 else f"k/{i % 2}" for i in range(100)]})
+    pyarrow.parquet.write_to_dataset(data, tmp_path / "lake" / "parts", partition_cols=["day", "kind"])
+    place = str(tmp_path / "lake")
+    assert rows(place, "SELECT count(*), count(kind), max(day)::text FROM parts") == [[100, 90, "2026-01-03"]]
+    assert rows(place, "SELECT sum(id) FROM parts WHERE kind = 'k/1'")[0][0] in (2500, "2500")
+    answer = json.loads(sql(place, "SELECT count(*) FROM parts WHERE day = date '2026-01-02'")[1])
+    assert answer["rows"] == [[33]]
+    assert answer["scan"]["files_skipped"] == 6
+    os.makedirs(tmp_path / "lake" / "parts" / "other=1")
+    pyarrow.parquet.write_table(data, tmp_path / "lake" / "parts" / "other=1" / "x.parquet")
+    _, _, err = weir("sql", place, "-c", "SELECT * FROM parts", check=1)
+    assert "is not partitioned as" in err
+
+
 def test_one_table_and_one_file(lake):
     assert rows(lake + "/bronze/events", "SELECT count(*) FROM events") == [[6]]
     assert rows(lake + "/x.parquet", "SELECT name FROM x WHERE id = 2") == [["b"]]

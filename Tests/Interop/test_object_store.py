@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from confluent_kafka import Producer
-from conftest import WEIR, eventually, free_port, new_server, remove
+from conftest import WEIR, eventually, free_port, new_server, remove, weir
 
 TABLE = """
 CREATE SCHEMA bronze;
@@ -223,3 +223,30 @@ def test_a_server_does_not_look_for_its_tables_elsewhere(service, node):
     node.start("--lake", "s3://lake/first/")
     assert time.monotonic() - began < 20
     assert node.stop() == 0
+
+
+def test_a_bucket_without_a_server(service, node):
+    """`weir sql s3://…` and `weir table … s3://…`: the command is the engine."""
+    import deltalake
+    import pyarrow
+    rows = pyarrow.table({"id": [1, 2, 3], "name": ["a", "b", "c"]})
+    deltalake.write_deltalake(
+        "s3://lake/loose/bronze/users", rows, storage_options=storage(service))
+    service.s3.put_object(Bucket="lake", Key="loose/more.csv", Body=b"id,name\n4,d\n")
+    _, out, _ = weir("table", "list", "s3://lake/loose", "-o", "json")
+    assert {table["name"] for table in json.loads(out)["tables"]} == {"bronze.users", "public.more"}
+    weir("sql", "s3://lake/loose",
+         "-c", "INSERT INTO bronze.users SELECT * FROM more",
+         "-c", "DELETE FROM bronze.users WHERE id = 1",
+         "-c", "COPY bronze.users TO 's3://lake/loose/out.parquet'",
+         "-c", "CREATE TABLE copied AS SELECT * FROM parquet.'out.parquet'")
+    for place in ["bronze/users", "public/copied"]:
+        table = deltalake.DeltaTable("s3://lake/loose/" + place, storage_options=storage(service))
+        found = pyarrow.table(table.to_pyarrow_table()).sort_by("id").to_pylist()
+        assert found == [{"id": 2, "name": "b"}, {"id": 3, "name": "c"}, {"id": 4, "name": "d"}]
+    _, out, _ = weir("table", "history", "s3://lake/loose/bronze/users", "-o", "json")
+    assert [entry["operation"] for entry in json.loads(out)["history"]][:2] == ["DELETE", "WRITE"]
+    _, _, err = weir("sql", "s3://lake/loose", "-c", "SELECT * FROM csv.'s3://other/x.csv'", check=1)
+    assert "is not inside of s3://lake/" in err
+    _, _, err = weir("table", "files", "s3://lake/nothing", check=1)
+    assert "there is no Delta table" in err

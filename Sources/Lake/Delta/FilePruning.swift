@@ -14,6 +14,14 @@ package struct ColumnRange: Hashable, Sendable {
         self.lower = lower
         self.upper = upper
     }
+
+    /// Whether a row with this value may be wanted. In doubt true.
+    package func contains(_ value: Value) -> Bool {
+        if value.isNull { return false }
+        if let upper, let order = order(of: value, upper), order > 0 { return false }
+        if let lower, let order = order(of: value, lower), order < 0 { return false }
+        return true
+    }
 }
 
 extension TableSnapshot {

@@ -51,6 +51,9 @@ package enum TablePath {
         }
     }
 
+    /// The name or value behind a part of a partition's folder name.
+    package static func hiveUnescaped(_ text: String) -> String { unescape(text) ?? text }
+
     private static func escape(_ text: String, where isEscaped: (UInt8) -> Bool) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var result: [UInt8] = []

@@ -57,6 +57,11 @@ package struct TableSnapshot: Sendable {
         return total
     }
 
+    /// The files that `other` has not, or has with other deleted rows.
+    package func files(notIn other: TableSnapshot) -> [AddFile] {
+        files.filter { !other.contains($0.key) }
+    }
+
     /// The version that `appID` committed last.
     package func lastTransaction(of appID: String) -> Int64? { transactions[appID]?.version }
 

@@ -74,3 +74,23 @@ package func parseValue(
         argument, to: type, nullOnFailure: false, count: 1, now: now.wallMicroseconds)
     return column.value(0)
 }
+
+/// A column of text as values of `type`, read as PostgreSQL reads them. With `nullOnFailure` what is
+/// no such value becomes NULL.
+package func parseColumn(
+    _ texts: Column, as type: ColumnType, nullOnFailure: Bool = false, now: Now
+) throws(Problem) -> Column {
+    try CastKernels.cast(
+        Vector(texts), to: type, nullOnFailure: nullOnFailure, count: texts.count,
+        now: now.wallMicroseconds)
+}
+
+/// The values of a column as PostgreSQL writes them.
+package func textForms(_ column: Column) -> Column {
+    TextForm.column(Vector(column), count: column.count)
+}
+
+/// Row `row` of a column as JSON, as `jsonForm` writes values.
+package func jsonForm(_ column: Column, _ row: Int) -> JSONValue {
+    jsonForm(column.value(row), column.type)
+}

@@ -164,7 +164,14 @@ package struct ParquetWriter: Sendable {
         for number in stores.indices { stores[number].removeAll() }
     }
 
-    /// Ends the file. The writer must not be used afterwards.
+    /// The bytes that are final and were not taken yet. Who takes them writes them in this order, and
+    /// the writer needs no memory for what it has finished.
+    package mutating func takeFinished() -> [Bytes] {
+        defer { pieces = [] }
+        return pieces
+    }
+
+    /// Ends the file; `file` is all of it that was not taken. The writer must not be used afterwards.
     package mutating func finish() throws(ParquetFailure) -> (
         file: Bytes, summary: ParquetFileSummary
     ) {
@@ -192,7 +199,7 @@ package struct ParquetWriter: Sendable {
         let file = Bytes.joined(pieces)
         pieces = []
         let summary = ParquetFileSummary(
-            rowCount: rows, byteCount: Int64(file.count), rowGroupCount: groups.count,
+            rowCount: rows, byteCount: position, rowGroupCount: groups.count,
             columns: summaries)
         return (file, summary)
     }

@@ -10,7 +10,8 @@ struct RegisteredCommand: Sendable {
 
 /// Everything that `weir` understands, in the order in which help lists it.
 private let registeredCommands: [RegisteredCommand] =
-    serveCommands + demoCommands + brokerCommands + sqlCommands + tableCommands + parquetCommands
+    serveCommands + demoCommands + brokerCommands + sqlCommands + tableCommands + transferCommands
+    + parquetCommands
     + benchCommands + simulationCommands + generalCommands
 
 let commandTable = CommandTable(

@@ -95,7 +95,10 @@ final class Platform: Sendable {
                     cpuSeconds: Double(weir_cpu_nanoseconds()) / 1e9)
             }, now: { SystemClock.now })
         let tables = LakeRoutes(lake: lake, background: background, now: { SystemClock.now })
-        let described = gateway.routes + tables.routes + operations.routes
+        let uploads = UploadRoutes(
+            uploads: lake.uploads, background: background,
+            newID: { ids.withLock { $0.uuid() } })
+        let described = gateway.routes + tables.routes + uploads.routes + operations.routes
         let documentation = DocumentationRoutes(describing: described, version: Version.number)
         return Router(described + documentation.routes)
     }

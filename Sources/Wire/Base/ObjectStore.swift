@@ -15,6 +15,38 @@ package protocol ObjectStore: AnyObject, Sendable {
     func list(_ prefix: String, recursive: Bool) throws(StorageFailure) -> [ObjectEntry]
     func delete(_ path: String) throws(StorageFailure)
     func exists(_ path: String) -> Bool
+    /// Begins an object that is too large to be put in one piece; one of that name is replaced when
+    /// it is finished. Without an implementation of its own a store keeps it in memory until then.
+    func writer(_ path: String) throws(StorageFailure) -> any ObjectWriter
+}
+
+/// An object that is written in pieces. It exists, durably and as a whole, when `finish` has returned;
+/// until then, and after `cancel`, nothing of it is seen.
+package protocol ObjectWriter: AnyObject {
+    func write(_ piece: Bytes) throws(StorageFailure)
+    func finish() throws(StorageFailure)
+    func cancel()
+}
+
+extension ObjectStore {
+    package func writer(_ path: String) throws(StorageFailure) -> any ObjectWriter {
+        GatheringWriter(self, path)
+    }
+}
+
+private final class GatheringWriter: ObjectWriter {
+    private let store: any ObjectStore
+    private let path: String
+    private var pieces: [Bytes] = []
+
+    init(_ store: any ObjectStore, _ path: String) {
+        self.store = store
+        self.path = path
+    }
+
+    func write(_ piece: Bytes) { pieces.append(piece) }
+    func finish() throws(StorageFailure) { try store.replace(path, Bytes.joined(pieces)) }
+    func cancel() { pieces = [] }
 }
 
 package struct ObjectEntry: Equatable, Sendable {
@@ -103,6 +135,12 @@ package final class LocalObjectStore: ObjectStore {
         }
     }
 
+    package func writer(_ path: String) throws(StorageFailure) -> any ObjectWriter {
+        try prepareDirectory(of: path)
+        let (temporary, file) = try createTemporary(for: path)
+        return FileWriter(disk, file, temporary, full(path))
+    }
+
     package func replace(_ path: String, _ content: Bytes) throws(StorageFailure) {
         try prepareDirectory(of: path)
         try disk.replace(full(path), with: content)
@@ -151,6 +189,39 @@ package final class LocalObjectStore: ObjectStore {
             parent = parent.isEmpty ? String(part) : parent + "/" + part
             try disk.syncDirectory(parent)
         }
+    }
+}
+
+/// A file under a hidden name until it is finished.
+private final class FileWriter: ObjectWriter {
+    private let disk: any Disk
+    private let file: any DiskFile
+    private let temporary: String
+    private let path: String
+    private var position: Int64 = 0
+
+    init(_ disk: any Disk, _ file: any DiskFile, _ temporary: String, _ path: String) {
+        self.disk = disk
+        self.file = file
+        self.temporary = temporary
+        self.path = path
+    }
+
+    func write(_ piece: Bytes) throws(StorageFailure) {
+        try file.write(piece, at: position)
+        position += Int64(piece.count)
+    }
+
+    func finish() throws(StorageFailure) {
+        defer { file.close() }
+        try file.sync()
+        try disk.rename(temporary, to: path)
+        try disk.syncDirectory(parentDirectory(of: path))
+    }
+
+    func cancel() {
+        file.close()
+        try? disk.remove(temporary)
     }
 }
 

@@ -12,7 +12,19 @@ package struct Identifier: Hashable, Sendable {
 
 /// Formats of files that a query can read by their path: `delta.'path'`.
 package enum FolderFormat: String, CaseIterable, Hashable, Sendable {
-    case delta, parquet
+    case delta, parquet, csv
+    /// One JSON object a line.
+    case json
+
+    /// How names of such files end; a Delta table is a folder.
+    package var endings: [String] {
+        switch self {
+        case .delta: []
+        case .parquet: [".parquet"]
+        case .csv: [".csv"]
+        case .json: [".json", ".jsonl", ".ndjson"]
+        }
+    }
 }
 
 /// A dotted name of a relation, function or schema member.

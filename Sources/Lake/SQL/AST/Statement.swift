@@ -16,6 +16,7 @@ package indirect enum Statement: Hashable, Sendable {
     case optimize(Optimize)
     case vacuum(Vacuum)
     case restore(Restore)
+    case copy(Copy)
     case createSchema(name: Identifier, ifNotExists: Bool)
     case createTopic(CreateTopic)
     case createStreamingTable(CreateStreamingTable)
@@ -55,6 +56,7 @@ package indirect enum Statement: Hashable, Sendable {
         case .optimize: "OPTIMIZE"
         case .vacuum: "VACUUM"
         case .restore: "RESTORE"
+        case .copy: "COPY"
         case .createSchema: "CREATE SCHEMA"
         case .createTopic: "CREATE TOPIC"
         case .createStreamingTable: "CREATE STREAMING TABLE"

@@ -44,7 +44,7 @@ extension Binder {
         }
     }
 
-    private func aliased(
+    func aliased(
         _ plan: LogicalPlan, _ alias: TableAlias?, defaultName: String
     ) throws(Problem) -> (LogicalPlan, Scope) {
         let name = alias?.name.name ?? defaultName
@@ -204,6 +204,7 @@ extension Binder {
     ) throws(Problem) -> (LogicalPlan, Scope) {
         let name = call.name.last
         if name == "table_changes" { return try bindChanges(call, alias) }
+        if name == "table_diff" { return try bindVersionDiff(call, alias) }
         guard name == "generate_series", (2...3).contains(call.arguments.count) else {
             let planned = [
                 "unnest", "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_each",
@@ -214,7 +215,8 @@ extension Binder {
             guard planned.contains(name) else {
                 throw Problem(
                     "42883", "function \(call.name.text)() does not exist in FROM",
-                    hint: "use a table, STREAM, TUMBLE, HOP, generate_series or table_changes",
+                    hint:
+                        "use a table, STREAM, TUMBLE, HOP, generate_series, table_changes, table_diff",
                     position: call.name.position)
             }
             throw Problem(
@@ -262,49 +264,13 @@ extension Binder {
     private mutating func bindChanges(
         _ call: FunctionCall, _ alias: TableAlias?
     ) throws(Problem) -> (LogicalPlan, Scope) {
-        let position = call.name.position
-        guard (2...3).contains(call.arguments.count),
-            case .string(let text) = call.arguments[0].kind
-        else {
-            throw Problem(
-                "42883", "wrong arguments of table_changes",
-                hint: "write table_changes('schema.table', first_version, last_version)",
-                position: position)
-        }
-        let parts = text.split(separator: ".", maxSplits: 1).map {
-            Identifier(String($0), position: call.arguments[0].position)
-        }
-        guard !parts.isEmpty else {
-            throw Problem(
-                "42602", "table_changes needs the name of a table", position: position)
-        }
-        let name = ObjectName(parts)
-        let relation = try relation(name)
-        guard relation.kind == .table else {
-            throw Problem(
-                "42809", "\"\(text)\" is no table with a change data feed",
-                position: call.arguments[0].position)
-        }
-        var context = ExpressionContext(scope: Scope(), clause: "table_changes")
-        context.allowsSubqueries = false
-        var versions: [Int64] = []
-        for argument in call.arguments.dropFirst() {
-            let value = try coerce(
-                bind(argument, &context), to: .int64, .assignment, at: argument.position)
-            guard case .literal(.int(let version), _) = value, version >= 0 else {
-                throw Problem(
-                    "42804", "a table version must be a whole number, not below 0",
-                    hint: "DESCRIBE HISTORY \(relation.name) lists them",
-                    position: argument.position)
-            }
-            versions.append(version)
-        }
+        let (relation, versions) = try versionArguments(call, counts: 1...2)
         let scan = ScanNode(
             relation: relation.name, kind: relation.kind,
             travel: .changes(
                 from: versions[0], through: versions.count > 1 ? versions[1] : nil),
             tableSchema: TableSchema(relation.columns + TimeTravel.changeColumns))
-        return try aliased(.scan(scan), alias, defaultName: name.last)
+        return try aliased(.scan(scan), alias, defaultName: relation.name.name)
     }
 
     private mutating func bindWindow(

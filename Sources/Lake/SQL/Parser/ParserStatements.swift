@@ -15,6 +15,7 @@ extension Parser {
         case .optimize: return try optimize()
         case .vacuum: return try vacuum()
         case .restore: return try restore()
+        case .copy: return try copy()
         case .create: return try create()
         case .refresh:
             advance()
@@ -67,7 +68,6 @@ extension Parser {
         case .revoke: ("REVOKE", "every connection has all rights for now")
         case .analyze: ("ANALYZE", "statistics are written with every file")
         case .subscribe: ("SUBSCRIBE", "run the query again, or consume the topic")
-        case .copy: ("COPY", "use INSERT, or produce to the topic")
         case .execute: ("EXECUTE", "use the extended protocol for prepared statements")
         case .prepare: ("PREPARE", "use the extended protocol for prepared statements")
         case .deallocate: ("DEALLOCATE", "use the extended protocol for prepared statements")

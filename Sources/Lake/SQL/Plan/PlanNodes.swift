@@ -22,6 +22,8 @@ package enum TimeTravel: Hashable, Sendable {
     /// Not a state, but the rows that changed in these versions, the newest when nil: the table's
     /// columns, and three more about the change.
     case changes(from: Int64, through: Int64?)
+    /// The rows in files that the one version has and the other has not.
+    case difference(of: Int64, without: Int64)
 
     /// The columns behind the table's own when changes are read.
     package static let changeColumns = [

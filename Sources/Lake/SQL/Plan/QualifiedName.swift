@@ -42,3 +42,8 @@ package func quotedIdentifier(_ name: String) -> String {
         + name.split(separator: "\"", omittingEmptySubsequences: false)
         .joined(separator: "\"\"") + "\""
 }
+
+/// `text` as a string of a statement.
+package func quotedLiteral(_ text: String) -> String {
+    "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+}

@@ -38,12 +38,11 @@ extension Lakehouse {
                 object = CatalogObject(
                     .table, name, statement: "", owner: Self.owner, now: moment)
                 object.path = table.path
-            case .parquet:
-                let path = table.path.split(separator: "'", omittingEmptySubsequences: false)
-                    .joined(separator: "''")
+            case .parquet, .csv, .json:
                 object = CatalogObject(
                     .view, name, statement: "",
-                    query: "SELECT * FROM parquet.'\(paths.absolute(path))'", owner: Self.owner,
+                    query: "SELECT * FROM \(table.format.rawValue)."
+                        + quotedLiteral(paths.absolute(table.path)), owner: Self.owner,
                     now: moment)
             }
             try catalog.create(object)

@@ -4,10 +4,9 @@ import Base
 import Catalog
 import Columns
 import Delta
-import Parquet
 import SQL
 
-/// `delta.'path'` or `parquet.'path'`: a folder that no catalog entry names.
+/// `delta.'path'`, `parquet.'path'` and so on: what lies at a path and has no catalog entry.
 struct FolderName: Hashable, Sendable {
     let format: FolderFormat
     let path: String
@@ -18,7 +17,15 @@ struct FolderName: Hashable, Sendable {
             lake.catalog.image.schema(schema) == nil
         else { return nil }
         self.format = format
-        path = try lake.paths.resolved(name.name)
+        // What was uploaded has no path of its own.
+        path =
+            LakeUploads.isName(name.name) && format != .delta
+            ? name.name : try lake.paths.resolved(name.name)
+    }
+
+    init(_ format: FolderFormat, _ path: String, of lake: Lakehouse) throws(Problem) {
+        self.format = format
+        self.path = LakeUploads.isName(path) ? path : try lake.paths.resolved(path)
     }
 }
 
@@ -27,8 +34,13 @@ struct LakeRelations: SchemaProvider {
     let lake: Lakehouse
     /// Also says what columns default to, which takes a look into the table.
     var describesDefaults = false
+    /// What COPY reads, if the statement is one.
+    var copied: CopiedFile?
 
     func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? {
+        if let copied, name == CopiedFile.relation {
+            return RelationDescription(name: name, kind: .system, columns: copied.fields)
+        }
         if let folder = try FolderName(name, of: lake) {
             return try describe(folder, name)
         }
@@ -66,9 +78,10 @@ struct LakeRelations: SchemaProvider {
             } catch {
                 throw error.problem
             }
-        case .parquet:
-            let files = try ParquetFolder(of: lake, path: folder.path)
-            return RelationDescription(name: name, kind: .table, columns: files.schema.fields)
+        case .parquet, .csv, .json:
+            let files = try FolderFiles(folder, of: lake)
+            return RelationDescription(
+                name: name, kind: .table, columns: try files.columns(now: lake.clock()))
         }
     }
 
@@ -82,53 +95,6 @@ struct LakeRelations: SchemaProvider {
             }
         } catch {
             throw error.problem
-        }
-    }
-}
-
-/// Parquet files that are no table: one file, or all of a folder in the order of their names. They
-/// must have the columns of the first.
-struct ParquetFolder: Sendable {
-    let store: any ObjectStore
-    let files: [String]
-    let schema: TableSchema
-
-    init(of lake: Lakehouse, path: String) throws(Problem) {
-        store = lake.store
-        do throws(StorageFailure) {
-            if path.hasSuffix(".parquet"), let size = try? store.size(path), size >= 0 {
-                files = [path]
-            } else {
-                files = try store.list(path, recursive: true).map(\.path).filter {
-                    $0.hasSuffix(".parquet") && !Self.isHidden($0.dropFirst(path.utf8.count))
-                }
-            }
-        } catch {
-            throw Problem("42P01", "there is no folder '\(path)'", hint: lake.paths.hint)
-        }
-        guard let first = files.first else {
-            throw Problem(
-                "42P01", "there are no Parquet files at '\(path)'",
-                hint: lake.paths.hint)
-        }
-        schema = try Self.open(store, first).schema
-    }
-
-    private static func isHidden(_ path: Substring) -> Bool {
-        path.split(separator: "/").contains { $0.hasPrefix("_") || $0.hasPrefix(".") }
-    }
-
-    static func open(_ store: any ObjectStore, _ path: String) throws(Problem) -> ParquetFile {
-        do throws(ParquetFailure) {
-            let size: Int64
-            do throws(StorageFailure) { size = try store.size(path) } catch {
-                throw ParquetFailure.storage(error)
-            }
-            return try ParquetFile(size: size) { (position, count) throws(StorageFailure) in
-                try store.get(path, range: position..<(position &+ Int64(count)))
-            }
-        } catch {
-            throw DeltaFailure(error, path: path).problem
         }
     }
 }

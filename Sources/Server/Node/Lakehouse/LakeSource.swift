@@ -3,7 +3,7 @@ import Catalog
 import Columns
 import Delta
 import Engine
-import Parquet
+import RowFiles
 import SQL
 import Streams
 import Synchronization
@@ -16,14 +16,17 @@ final class LakeSource: TableSource {
     private let seen = Mutex(ScanFigures())
     /// The table whose rows are about to change: scans can give their addresses.
     private let changing: QualifiedName?
+    /// What COPY reads.
+    private let copied: CopiedFile?
     /// The rows of a MERGE's source, once they are known, and what follows for the target.
     private let source = Mutex<(rows: [ColumnBatch], ranges: [ColumnRange])>(([], []))
 
     /// The name under which a plan reads the rows that `keepSource` was given.
     static let sourceRelation = QualifiedName("$source")
 
-    init(_ lake: Lakehouse) {
+    init(_ lake: Lakehouse, copying copied: CopiedFile? = nil) {
         self.lake = lake
+        self.copied = copied
         changing = nil
     }
 
@@ -36,6 +39,7 @@ final class LakeSource: TableSource {
     /// For a statement that changes `table`, of which `snapshot` is read.
     init(_ lake: Lakehouse, changing table: QualifiedName, at snapshot: TableSnapshot) {
         self.lake = lake
+        copied = nil
         changing = table
         pinned.withLock { $0[table] = snapshot }
     }
@@ -59,7 +63,8 @@ final class LakeSource: TableSource {
             if let folder = try FolderName(scan.relation, of: lake) {
                 guard folder.format == .delta else {
                     throw Problem(
-                        "0A000", "a view over Parquet files is not supported yet",
+                        "0A000",
+                        "a materialized view over \(folder.format.rawValue) files is not supported yet",
                         hint: "make a table of them: CREATE TABLE … AS SELECT …")
                 }
                 let version = try snapshot(
@@ -108,7 +113,7 @@ final class LakeSource: TableSource {
         let table: DeltaTable
         let name: QualifiedName
         if let folder = try FolderName(node.relation, of: lake) {
-            if folder.format == .parquet { return try parquetRows(folder, node) }
+            if folder.format != .delta { return try fileRows(folder, node, context) }
             table = lake.table(inFolder: folder.path)
             name = node.relation
         } else {
@@ -119,6 +124,7 @@ final class LakeSource: TableSource {
         let fields = node.schema.fields
         do throws(DeltaFailure) {
             let snapshot: TableSnapshot
+            var only: [AddFile]?
             switch node.travel {
             case .none:
                 snapshot = try running { () throws(Problem) in
@@ -127,6 +133,9 @@ final class LakeSource: TableSource {
             case .version(let version): snapshot = try table.snapshot(version: version)
             case .timestamp(let expression):
                 snapshot = try table.snapshot(at: try moment(expression, context))
+            case .difference(let version, let other):
+                snapshot = try table.snapshot(version: version)
+                only = snapshot.files(notIn: try table.snapshot(version: other))
             case .changes(let first, let last):
                 return ChangeBatches(
                     try ChangeFeed(table, from: first, through: last),
@@ -134,7 +143,9 @@ final class LakeSource: TableSource {
             }
             // A count of rows reads no column: the log knows it, if every file says how many it has.
             // A foreign writer may have said something impossible; then the files are asked.
-            if fields.isEmpty, let rows = snapshot.rowCount, (0...(1 << 36)).contains(rows) {
+            if fields.isEmpty, only == nil, let rows = snapshot.rowCount,
+                (0...(1 << 36)).contains(rows)
+            {
                 seen.withLock { $0.filesSkipped += snapshot.fileCount }
                 return BatchList(
                     rows == 0 ? [] : [ColumnBatch(columns: [], rowCount: Int(rows))])
@@ -145,7 +156,8 @@ final class LakeSource: TableSource {
             if names.isEmpty, let first = snapshot.schema.fields.first { names = [first.name] }
             var ranges = ranges(node)
             if addressPlace != nil, changing == name { ranges += source.withLock { $0.ranges } }
-            let scan = try DeltaScan(table, snapshot, columns: names, ranges: ranges)
+            let scan = try DeltaScan(
+                table, snapshot, columns: names, ranges: ranges, files: only)
             seen.withLock { figures in
                 figures.filesRead += scan.files.count
                 figures.filesSkipped += snapshot.fileCount - scan.files.count
@@ -161,15 +173,22 @@ final class LakeSource: TableSource {
         }
     }
 
-    private func parquetRows(
-        _ folder: FolderName, _ node: ScanNode
+    private func fileRows(
+        _ folder: FolderName, _ node: ScanNode, _ context: QueryContext
     ) throws(Problem) -> any BatchSource {
         if node.travel != nil {
-            throw Problem("0A000", "Parquet files have no earlier versions")
+            throw Problem(
+                "0A000", "\(folder.format.rawValue) files have no earlier versions",
+                hint: "a Delta table has: delta.'path'")
         }
-        let files = try ParquetFolder(of: lake, path: folder.path)
-        seen.withLock { $0.filesRead += files.files.count }
-        return ParquetBatches(files, node.schema)
+        let files = try FolderFiles(folder, of: lake)
+        let wanted = files.wanted(ranges(node))
+        seen.withLock { figures in
+            figures.filesRead += wanted.count
+            figures.filesSkipped += files.files.count - wanted.count
+            figures.bytesRead += wanted.reduce(0) { $0 + files.files[$1].size }
+        }
+        return try files.batches(node.schema, of: wanted, now: context.now)
     }
 
     /// What a plan reads of the table that it changes: the conditions on its rows, or nothing when it
@@ -253,6 +272,9 @@ final class LakeSource: TableSource {
                     }
                 })
         }
+        if let copied, node.relation == CopiedFile.relation {
+            return try copied.batches(projection: node.projection, now: lake.clock())
+        }
         guard let table = SystemTable(node.relation) else {
             throw Problem("42P01", "relation \"\(node.relation)\" does not exist")
         }
@@ -323,53 +345,6 @@ private final class ChangeBatches: BatchSource {
                 columns: projection.map { batch.columns[$0] }, rowCount: batch.rowCount)
         } catch {
             throw error.problem
-        }
-    }
-}
-
-/// The rows of Parquet files, row group by row group.
-private final class ParquetBatches: BatchSource {
-    private let folder: ParquetFolder
-    private let schema: TableSchema
-    private var fileIndex = 0
-    private var open: (file: ParquetFile, path: String, group: Int)?
-
-    init(_ folder: ParquetFolder, _ schema: TableSchema) {
-        self.folder = folder
-        self.schema = schema
-    }
-
-    func next() throws(Problem) -> ColumnBatch? {
-        while true {
-            if let (file, path, group) = open, group < file.rowGroups.count {
-                open = (file, path, group + 1)
-                return try read(file, path, group)
-            }
-            guard fileIndex < folder.files.count else { return nil }
-            let path = folder.files[fileIndex]
-            fileIndex += 1
-            open = (try ParquetFolder.open(folder.store, path), path, 0)
-        }
-    }
-
-    private func read(
-        _ file: ParquetFile, _ path: String, _ group: Int
-    ) throws(Problem) -> ColumnBatch {
-        for field in schema.fields {
-            guard let index = file.schema.index(of: field.name),
-                file.schema.fields[index].type == field.type
-            else {
-                throw Problem(
-                    "42804",
-                    "\(path) has no column \"\(field.name)\" of type"
-                        + " \(field.type.sqlName)",
-                    notes: ["the files of a folder must have the columns of its first file"])
-            }
-        }
-        do throws(ParquetFailure) {
-            return try file.read(rowGroup: group, columns: schema.fields.map(\.name))
-        } catch {
-            throw DeltaFailure(error, path: path).problem
         }
     }
 }

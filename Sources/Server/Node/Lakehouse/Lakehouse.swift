@@ -31,6 +31,7 @@ package final class Lakehouse: Sendable {
     let reader: any TopicReader
     let store: any ObjectStore
     let paths: LakePaths
+    package let uploads: LakeUploads
     let catalog: Catalog
     let diagnostics: any Diagnostics
     let clock: @Sendable () -> Now
@@ -55,6 +56,7 @@ package final class Lakehouse: Sendable {
         self.port = port
         self.store = store
         self.paths = paths
+        uploads = LakeUploads(store, clock: clock)
         self.host = host
         self.diagnostics = diagnostics
         self.clock = clock

@@ -40,6 +40,7 @@ extension Lakehouse: LakeService {
         case .delete(let delete): return try self.delete(delete, options)
         case .update(let update): return try self.update(update, options)
         case .merge(let merge): return try self.merge(merge, options)
+        case .copy(let copy): return try self.copy(copy, options)
         case .optimize(let optimize): return try self.optimize(optimize)
         case .vacuum(let vacuum): return try self.vacuum(vacuum)
         case .restore(let restore): return try self.restore(restore)

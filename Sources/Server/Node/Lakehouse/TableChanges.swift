@@ -27,7 +27,7 @@ extension Lakehouse {
             if let folder = try FolderName(qualified, of: self) {
                 guard folder.format == .delta else {
                     throw Problem(
-                        "42809", "cannot \(verb) Parquet files",
+                        "42809", "cannot \(verb) \(folder.format.rawValue) files",
                         hint: "a Delta table can be changed: delta.'path'")
                 }
                 return ChangedTable(table: table(inFolder: folder.path), name: qualified)
@@ -45,7 +45,7 @@ extension Lakehouse {
         }
     }
 
-    private func requireOwnRows(
+    func requireOwnRows(
         _ changed: ChangedTable, _ verb: String, at position: Int
     ) throws(Problem) {
         if let object = changed.object, object.kind == .materializedView {
@@ -73,10 +73,11 @@ extension Lakehouse {
 
     /// Adds the rows of a query to a table, in one commit if there are any, and counts them.
     func fill(
-        _ table: DeltaTable, from plan: LogicalPlan, _ options: StatementOptions
+        _ table: DeltaTable, from plan: LogicalPlan, copying copied: CopiedFile? = nil,
+        _ options: StatementOptions
     ) throws(Problem) -> Int64 {
         let context = queryContext(options)
-        let execution = try QueryExecutor.open(plan, LakeSource(self), context)
+        let execution = try QueryExecutor.open(plan, LakeSource(self, copying: copied), context)
         var random = withRandom { $0.fork() }
         do throws(DeltaFailure) {
             var appender = try DeltaAppender(try table.begin(random: &random))

@@ -4,9 +4,9 @@ import Base
 import Node
 import SQL
 
-/// Finds the Delta tables and the Parquet files below a place.
+/// Finds the Delta tables and the files of rows below a place.
 ///
-/// A folder with `_delta_log` is a Delta table; one with Parquet files, or with folders of
+/// A folder with `_delta_log` is a Delta table; one with files of one format, or with folders of
 /// partitions (`day=1`), is a relation of all of them. `bronze/events` becomes `bronze.events`.
 /// Names that begin with `_` or `.` are left out.
 struct FolderSearch {
@@ -26,8 +26,9 @@ struct FolderSearch {
         do throws(StorageFailure) {
             let isFile = place.disk?.isDirectory(place.path) == false
             tree = isFile ? FolderTree() : try FolderTree(of: place)
-            if isFile || (place.disk == nil && place.path.hasSuffix(".parquet") && tree.isEmpty) {
-                add([lastComponent(of: place.path)], .parquet, place.path)
+            if isFile || (place.disk == nil && Self.format(of: place.path) != nil && tree.isEmpty) {
+                let name = lastComponent(of: place.path)
+                add([name], Self.format(of: name) ?? .parquet, place.path)
                 return
             }
             try look(at: place.path, [])
@@ -45,20 +46,29 @@ struct FolderSearch {
             return
         }
         func isHidden(_ name: String) -> Bool { name.hasPrefix("_") || name.hasPrefix(".") }
-        let files = children.files.filter { $0.hasSuffix(".parquet") && !isHidden($0) }
+        var files: [(name: String, format: FolderFormat)] = []
+        for name in children.files where !isHidden(name) {
+            if let format = Self.format(of: name) { files.append((name, format)) }
+        }
+        let formats = Set(files.map(\.format))
         let folders = children.folders.filter { !isHidden($0) }
-        let isPartitioned = folders.contains { $0.contains("=") }
-        if !parts.isEmpty, !files.isEmpty || isPartitioned {
-            add(parts, .parquet, path)
+        let isPartitioned = files.isEmpty && folders.contains { $0.contains("=") }
+        let only = isPartitioned ? .parquet : formats.count == 1 ? formats.first : nil
+        if let only, !parts.isEmpty {
+            add(parts, only, path)
             return
         }
         // The files of the place itself have names of their own, and one together.
-        for file in files { add([file], .parquet, path + "/" + file) }
-        if files.count > 1 || isPartitioned { add([lastComponent(of: path)], .parquet, path) }
+        for file in files { add(parts + [file.name], file.format, path + "/" + file.name) }
+        if let only, files.count > 1 || isPartitioned { add([lastComponent(of: path)], only, path) }
         guard parts.count < Self.depthMax else { return }
         for folder in folders where !folder.contains("=") {
             try look(at: path + "/" + folder, parts + [folder])
         }
+    }
+
+    private static func format(of name: String) -> FolderFormat? {
+        FolderFormat.allCases.first { format in format.endings.contains { name.hasSuffix($0) } }
     }
 
     private mutating func add(_ parts: [String], _ format: FolderFormat, _ path: String) {
@@ -67,7 +77,9 @@ struct FolderSearch {
             return
         }
         var name = parts[parts.count - 1]
-        if name.hasSuffix(".parquet"), name.utf8.count > 8 { name.removeLast(8) }
+        for ending in Self.format(of: name)?.endings ?? [] where name.hasSuffix(ending) {
+            if name.count > ending.count { name.removeLast(ending.count) }
+        }
         var schema = parts.dropLast().joined(separator: "/")
         if schema.isEmpty { schema = "public" }
         // These begin the names of folders in SQL, or are computed.

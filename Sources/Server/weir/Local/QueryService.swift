@@ -41,9 +41,8 @@ extension CommandContext {
                 sql: quotedIdentifier(table.schema) + "." + quotedIdentifier(table.name))
         }
         if text.contains("/") {
-            let path = text.split(separator: "'", omittingEmptySubsequences: false)
             return NamedTable(
-                service: try http(), name: text, sql: "delta.'\(path.joined(separator: "''"))'")
+                service: try http(), name: text, sql: "delta." + quotedLiteral(text))
         }
         let parts = text.split(separator: ".", maxSplits: 1).map { quotedIdentifier(String($0)) }
         return NamedTable(service: try http(), name: text, sql: parts.joined(separator: "."))

@@ -93,6 +93,23 @@ let tableCommands: [RegisteredCommand] = [
         }),
     RegisteredCommand(
         spec: CommandSpec(
+            "table diff", "Shows what changed between two versions of a table",
+            details: """
+                Rows that were added and rows that were removed, as the two versions show them: what was
+                added and removed again in between, or only moved to another file, is not a difference.
+                """,
+            arguments: [
+                tableArgument, ArgumentSpec("FROM", .one, "A version"),
+                ArgumentSpec("TO", .optional, "A later or earlier version; the newest"),
+            ],
+            flags: [FlagSpec("limit", "n", value: "N", "Show N rows", fallback: "20"), httpFlag],
+            examples: [
+                ("weir table diff gold.daily 41 42", "what the last refresh changed"),
+                ("weir table diff ./lake/users 0 -o json", "since the beginning, for programs"),
+            ]),
+        run: runDiff),
+    RegisteredCommand(
+        spec: CommandSpec(
             "table restore", "Makes a table what it was, as a new version",
             arguments: [tableArgument],
             flags: [
@@ -107,13 +124,9 @@ let tableCommands: [RegisteredCommand] = [
                     "usage.value", "say either --to-version or --to-time",
                     hint: "weir table history TABLE lists the versions")
             }
-            let quoted = time.map { text in
-                "'"
-                    + text.split(separator: "'", omittingEmptySubsequences: false)
-                    .joined(separator: "''") + "'"
-            }
             let target =
-                version.map { "VERSION AS OF \($0)" } ?? "TIMESTAMP AS OF \(quoted ?? "")"
+                version.map { "VERSION AS OF \($0)" }
+                ?? "TIMESTAMP AS OF \(quotedLiteral(time ?? ""))"
             return try runTableStatement(context) { "RESTORE TABLE \($0) TO \(target)" }
         }),
     RegisteredCommand(
@@ -131,7 +144,7 @@ let tableCommands: [RegisteredCommand] = [
         }),
 ]
 
-private let tableArgument = ArgumentSpec(
+let tableArgument = ArgumentSpec(
     "TABLE", .one,
     "schema.name, a bare name, or a folder: a/b in the server's lake, ./a or s3://b/a without one")
 private let placeArgument = ArgumentSpec(

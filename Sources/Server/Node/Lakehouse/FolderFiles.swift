@@ -1,0 +1,213 @@
+// Files of rows that are no table: Parquet, CSV, JSON lines.
+
+import Base
+import Columns
+import Delta
+import Engine
+import Parquet
+import RowFiles
+import SQL
+
+/// One file, or all files of a format in a folder in the order of their names. Parquet files must
+/// have the columns of the first; those of CSV and JSON lines are found out from all of them.
+struct FolderFiles: Sendable {
+    let format: FolderFormat
+    let files: [RowFile]
+    let partitions: FolderPartitions
+
+    init(_ folder: FolderName, of lake: Lakehouse) throws(Problem) {
+        format = folder.format
+        let path = folder.path
+        if LakeUploads.isName(path) {
+            files = [try lake.uploads.file(path)]
+            partitions = .none
+            return
+        }
+        let store = lake.store
+        if let size = try? store.size(path), size >= 0 {
+            files = [Self.file(path, size, store)]
+            partitions = .none
+            return
+        }
+        let endings = folder.format.endings
+        do throws(StorageFailure) {
+            files = try store.list(path, recursive: true).filter { entry in
+                endings.contains { entry.path.hasSuffix($0) }
+                    && !Self.isHidden(entry.path.dropFirst(path.count))
+            }.map { Self.file($0.path, $0.size, store) }
+        } catch {
+            throw Problem(
+                "42P01", "there is no file or folder '\(path)'", notes: [error.description],
+                hint: lake.paths.hint)
+        }
+        if files.isEmpty {
+            throw Problem(
+                "42P01", "there are no \(folder.format.rawValue) files at '\(path)'",
+                notes: ["their names end with \(endings.joined(separator: ", "))"],
+                hint: lake.paths.hint)
+        }
+        partitions = try FolderPartitions(
+            of: files.map { String($0.name.dropFirst(path.count)) }, now: lake.clock())
+    }
+
+    private static func file(
+        _ path: String, _ size: Int64, _ store: any ObjectStore
+    ) -> RowFile {
+        RowFile(name: path, size: size) { (position, count) throws(StorageFailure) in
+            try store.get(path, range: position..<(position &+ Int64(count)))
+        }
+    }
+
+    private static func isHidden(_ path: Substring) -> Bool {
+        path.split(separator: "/").contains { $0.hasPrefix("_") || $0.hasPrefix(".") }
+    }
+
+    /// How the rows of text files are written.
+    var form: RowFileForm { format == .json ? .json : .csv(CSVOptions()) }
+
+    /// The columns of the files, and those that their folders name.
+    func columns(now: Now) throws(Problem) -> [Field] {
+        let own =
+            format == .parquet
+            ? try Self.parquet(files[0]).schema.fields : try form.columns(of: files, now: now)
+        return own + partitions.fields.filter { field in !own.contains { $0.name == field.name } }
+    }
+
+    /// The numbers of the files that may have rows within `ranges`.
+    func wanted(_ ranges: [ColumnRange]) -> [Int] {
+        files.indices.filter { partitions.mightMatch($0, ranges) }
+    }
+
+    /// The rows of the files `numbers`, with the columns of `schema`.
+    func batches(
+        _ schema: TableSchema, of numbers: [Int], now: Now
+    ) throws(Problem) -> any BatchSource {
+        FolderRows(self, numbers, schema.fields, now)
+    }
+
+    static func parquet(_ file: RowFile) throws(Problem) -> ParquetFile {
+        do throws(ParquetFailure) {
+            return try ParquetFile(size: file.size) { (position, count) throws(StorageFailure) in
+                try file.read(position, count)
+            }
+        } catch {
+            throw DeltaFailure(error, path: file.name).problem
+        }
+    }
+}
+
+/// The rows of the files of a folder, one file after the other.
+private final class FolderRows: BatchSource {
+    private let folder: FolderFiles
+    private var numbers: ArraySlice<Int>
+    private let fields: [Field]
+    private let now: Now
+    private var open: OpenFile?
+
+    /// The file that is being read: the columns that it has itself, and for each column that is
+    /// wanted its place among those, or among the partition columns.
+    private struct OpenFile {
+        enum Place { case own(Int), partition(Int) }
+
+        var number: Int
+        var rows: any BatchSource
+        var places: [Place]
+    }
+
+    init(_ folder: FolderFiles, _ numbers: [Int], _ fields: [Field], _ now: Now) {
+        self.folder = folder
+        self.numbers = numbers[...]
+        self.fields = fields
+        self.now = now
+    }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        while true {
+            if let file = open {
+                if let batch = try file.rows.next() {
+                    let columns = file.places.map { place in
+                        switch place {
+                        case .own(let index): batch.columns[index]
+                        case .partition(let index):
+                            folder.partitions.column(
+                                index, of: file.number, count: batch.rowCount)
+                        }
+                    }
+                    return ColumnBatch(columns: columns, rowCount: batch.rowCount)
+                }
+                open = nil
+            }
+            guard let number = numbers.popFirst() else { return nil }
+            open = try opened(number)
+        }
+    }
+
+    private func opened(_ number: Int) throws(Problem) -> OpenFile {
+        let file = folder.files[number]
+        let parquet = try folder.format == .parquet ? FolderFiles.parquet(file) : nil
+        var own: [Field] = []
+        var places: [OpenFile.Place] = []
+        for field in fields {
+            let partition = folder.partitions.fields.firstIndex { $0.name == field.name }
+            let isInFile =
+                parquet.map { $0.schema.index(of: field.name) != nil } ?? (partition == nil)
+            if let partition, !isInFile {
+                places.append(.partition(partition))
+            } else {
+                places.append(.own(own.count))
+                own.append(field)
+            }
+        }
+        let rows: any BatchSource =
+            if let parquet {
+                ParquetRows(parquet, file.name, own)
+            } else {
+                TextRows(try RowReader(file, folder.form, named: own, now: now))
+            }
+        return OpenFile(number: number, rows: rows, places: places)
+    }
+}
+
+/// The rows of a Parquet file, row group by row group.
+private final class ParquetRows: BatchSource {
+    private let file: ParquetFile
+    private let path: String
+    private let fields: [Field]
+    private var group = 0
+
+    init(_ file: ParquetFile, _ path: String, _ fields: [Field]) {
+        self.file = file
+        self.path = path
+        self.fields = fields
+    }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        guard group < file.rowGroups.count else { return nil }
+        for field in fields {
+            guard let index = file.schema.index(of: field.name),
+                file.schema.fields[index].type == field.type
+            else {
+                throw Problem(
+                    "42804",
+                    "\(path) has no column \"\(field.name)\" of type"
+                        + " \(field.type.sqlName)",
+                    notes: ["the files of a folder must have the columns of its first file"])
+            }
+        }
+        defer { group += 1 }
+        do throws(ParquetFailure) {
+            return try file.read(rowGroup: group, columns: fields.map(\.name))
+        } catch {
+            throw DeltaFailure(error, path: path).problem
+        }
+    }
+}
+
+/// The rows of a CSV file or of JSON lines.
+private final class TextRows: BatchSource {
+    private var reader: RowReader
+
+    init(_ reader: RowReader) { self.reader = reader }
+
+    func next() throws(Problem) -> ColumnBatch? { try reader.next() }
+}
