@@ -60,9 +60,11 @@ bench: release
 ## Tables, files and buckets with the engines that people use: each reads what the other writes.
 interop: release
 	@scripts/setup.sh test
-	@.build/venv/bin/python -m pytest -q -p no:cacheprovider Tests/Interop/test_tables.py \
-		Tests/Interop/test_lake.py Tests/Interop/test_object_store.py \
-		Tests/Interop/test_parquet_*.py
+	@scripts/setup.sh spark
+	@WEIR_SPARK_PYTHON=$(CURDIR)/.build/spark/bin/python .build/venv/bin/python -m pytest -q \
+		-p no:cacheprovider -n 2 --dist loadfile Tests/Interop/test_tables.py \
+		Tests/Interop/test_lake.py Tests/Interop/test_local.py Tests/Interop/test_transfer.py \
+		Tests/Interop/test_object_store.py Tests/Interop/test_parquet_*.py
 
 ## The public conformance files of Parquet, read by Weir and by PyArrow: fetches them first.
 parquet-testing: release

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Installs the Debian packages that are missing. Usage: scripts/setup.sh build|test
+# Installs the Debian packages that are missing. Usage: scripts/setup.sh build|test|spark
 # Says what it installs; does nothing when everything is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-purpose=${1:?build or test}
+purpose=${1:?build, test or spark}
 
 command -v swift >/dev/null || {
     echo "error: no Swift toolchain found; Weir needs Swift 6.2 or later (https://swift.org/install)" >&2
@@ -12,7 +12,8 @@ command -v swift >/dev/null || {
 
 missing=()
 while read -r kind name; do
-    case "$kind" in build) ;; test) [ "$purpose" = test ] || continue ;; *) continue ;; esac
+    case "$kind" in build) ;; test) [ "$purpose" != build ] || continue ;;
+    spark) [ "$purpose" = spark ] || continue ;; *) continue ;; esac
     dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q "ok installed" || missing+=("$name")
 done < scripts/packages.txt
 
@@ -25,15 +26,20 @@ if [ ${#missing[@]} -gt 0 ]; then
         "${missing[@]}" >/dev/null
 fi
 
-if [ "$purpose" = test ]; then
-    venv=.build/venv
-    stamp=$venv/.installed
-    if ! cmp -s scripts/requirements.txt "$stamp" 2>/dev/null; then
-        echo "installing Python clients into $venv (scripts/requirements.txt)" >&2
-        rm -rf "$venv"
+# Makes the virtual environment $1 of the packages that $2 lists, if it is not there yet.
+environment() {
+    if ! cmp -s "$2" "$1/.installed" 2>/dev/null; then
+        echo "installing Python packages into $1 ($2)" >&2
+        rm -rf "$1"
         mkdir -p .build
-        python3 -m venv "$venv"
-        "$venv/bin/pip" install -q --disable-pip-version-check -r scripts/requirements.txt
-        cp scripts/requirements.txt "$stamp"
+        python3 -m venv "$1"
+        "$1/bin/pip" install -q --disable-pip-version-check -r "$2"
+        cp "$2" "$1/.installed"
     fi
-fi
+}
+
+case "$purpose" in
+test) environment .build/venv scripts/requirements.txt ;;
+# Half a gigabyte, and Java: only for make interop.
+spark) environment .build/spark scripts/requirements-spark.txt ;;
+esac

@@ -90,6 +90,15 @@ def test_writes_what_others_read(lake):
     assert rows(lake, "SELECT count(*) FROM good.users") == [[2]]
 
 
+def test_views_of_folders(lake):
+    _, out, _ = sql(
+        lake, "CREATE VIEW small AS SELECT id FROM parquet.'x.parquet' WHERE id < 3",
+        "CREATE VIEW both AS SELECT e.id FROM delta.'bronze/events' e JOIN small USING (id)",
+        "CREATE MATERIALIZED VIEW kept REFRESH POLICY FULL AS SELECT * FROM delta.'bronze/events'",
+        "SELECT (SELECT count(*) FROM both), (SELECT count(*) FROM kept)")
+    assert json.loads(out.splitlines()[-1])["rows"] == [[4, 6]]
+
+
 def test_errors_help(lake):
     _, _, err = weir("sql", lake + "/none", "-c", "SELECT 1", check=1)
     assert "No such file or directory" in err

@@ -1,11 +1,7 @@
 """Apache Spark reads the Parquet files that Weir writes, and Weir reads Spark's.
 
 Spark is half a gigabyte and needs Java, so this runs only where WEIR_SPARK_PYTHON names a Python that
-has pyspark and pyarrow:
-
-    apt-get install default-jre-headless
-    python3 -m venv spark && spark/bin/pip install pyspark==4.3.0 pyarrow==26.0.1
-    WEIR_SPARK_PYTHON=spark/bin/python pytest Tests/Interop/test_parquet_spark.py
+has pyspark and pyarrow: `make interop` installs one and says where it is.
 """
 import json
 import os

@@ -4,7 +4,7 @@ import Testing
 
 @testable import RowFiles
 
-private let now = Now(timestamp: Timestamp(milliseconds: 0), monotonic: Instant(nanoseconds: 0))
+private let now = Now(monotonic: Instant(nanoseconds: 0), wallMicroseconds: 0)
 
 private func file(_ text: String) -> RowFile { file(Array(text.utf8)) }
 
@@ -118,8 +118,8 @@ private func message(_ body: () throws -> Void) -> String {
         var reader = try RowReader(
             file("id,name,at\n1,x,2024-02-29\n,y,\n"), .csv(CSVOptions()), named: fields, now: now)
         let batch = try #require(try reader.next())
-        #expect(batch.values(0) == [.int(1), .date(days: 19_782)])
-        #expect(batch.values(1) == [.null, .null])
+        #expect(batch.values(0) == [Value.int(1), .date(days: 19_782)])
+        #expect(batch.values(1) == [Value.null, .null])
         #expect(
             message {
                 var reader = try RowReader(
@@ -133,9 +133,9 @@ private func message(_ body: () throws -> Void) -> String {
         let fields = [Field("b", .int64), Field("a", .text)]
         var reader = try RowReader(
             file("a,b\nx,1\n"), .csv(CSVOptions()), named: fields, now: now)
-        #expect(try reader.next()?.values(0) == [.int(1), .text("x")])
+        #expect(try #require(try reader.next()).values(0) == [Value.int(1), .text("x")])
         reader = try RowReader(file("a,b\n1,x\n"), CSVOptions(), inOrder: fields, now: now)
-        #expect(try reader.next()?.values(0) == [.int(1), .text("x")])
+        #expect(try #require(try reader.next()).values(0) == [Value.int(1), .text("x")])
         var plain = CSVOptions()
         plain.hasHeader = false
         reader = try RowReader(
@@ -239,7 +239,7 @@ private func message(_ body: () throws -> Void) -> String {
     }
 
     @Test func jsonLinesComeBack() throws {
-        let writer = try RowWriter(.json, named: fields)
+        let writer = try RowWriter(.json, fields: fields)
         let text = writer.rows(batch).text
         #expect(text.hasPrefix("{\"a,b\":\"x\\\"y\",\"n\":1,\"f\":true}\n"))
         var reader = try RowReader(file(text), .json, named: fields, now: now)

@@ -69,6 +69,8 @@ extension ScanNode {
         case .timestamp(let time): text += " as of \(time.text([]))"
         case .changes(let first, let last):
             text += " changes from \(first) to \(last.map { "\($0)" } ?? "the newest")"
+        case .difference(let version, let other):
+            text += " version \(version) without \(other)"
         case nil: break
         }
         text += " [" + names.joined(separator: ", ") + "]"

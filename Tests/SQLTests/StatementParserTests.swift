@@ -115,6 +115,8 @@ import Testing
         ),
         ("OPTIMIZE silver.t WHERE day > '2024-01-01' ZORDER BY (a, b)", "OPTIMIZE"),
         ("OPTIMIZE TABLE t ZORDER BY a", "OPTIMIZE"),
+        ("COPY s.t (a, \"B\") FROM 'x.csv' WITH (FORMAT csv, HEADER, NULL 'x')", "COPY"),
+        ("COPY (SELECT 1 AS a) TO 'x' (FORMAT parquet)", "COPY"),
         ("VACUUM t RETAIN 168 HOURS DRY RUN", "VACUUM"),
         ("VACUUM t RETAIN INTERVAL '30 days'", "VACUUM"),
         ("RESTORE TABLE t TO VERSION AS OF 3", "RESTORE"),

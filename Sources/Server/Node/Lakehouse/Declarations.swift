@@ -364,7 +364,7 @@ extension Lakehouse {
 
     /// The full names of what a query reads, in order; a view is named and not looked into.
     private func sources(of query: Query) throws(Problem) -> [QualifiedName] {
-        let recorder = NameRecorder(catalog.image)
+        let recorder = NameRecorder(LakeRelations(lake: self))
         var binder = Binder(provider: recorder)
         _ = try binder.plan(query)
         return recorder.names
@@ -519,25 +519,27 @@ extension Lakehouse {
     }
 }
 
-/// Notes which relations a binder asks for. Views pass for tables, so that it does not go on to what
-/// is behind them.
+/// Notes which relations of the catalog a binder asks for. Views pass for tables, so that it does not
+/// go on to what is behind them.
 private final class NameRecorder: SchemaProvider {
-    private let image: CatalogImage
+    private let relations: LakeRelations
     private(set) var names: [QualifiedName] = []
 
-    init(_ image: CatalogImage) { self.image = image }
+    init(_ relations: LakeRelations) { self.relations = relations }
 
     func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? {
-        guard var found = try image.relation(name) else { return nil }
+        guard var found = try relations.relation(name) else { return nil }
         if found.kind == .view {
             found.kind = .table
             found.viewText = nil
         }
-        if found.kind != .system, !names.contains(found.name) { names.append(found.name) }
+        // Folders have no entry that something could come from.
+        let isEntry = relations.lake.catalog.image.object(found.name) != nil
+        if isEntry, !names.contains(found.name) { names.append(found.name) }
         return found
     }
 
-    func relationNames() -> [QualifiedName] { image.relationNames() }
+    func relationNames() -> [QualifiedName] { relations.relationNames() }
 }
 
 extension ObjectKind {
