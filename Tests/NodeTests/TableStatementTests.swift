@@ -401,8 +401,8 @@ struct TableStatementTests {
             "MERGE INTO t USING t AS s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (t.id)",
             "42P01", 83
         ),
-        ("DELETE FROM t RETURNING id", "0A000", 14), ("VACUUM t RETAIN x", "42601", 16),
-        ("UPDATE t SET id = 1 FROM t AS s", "0A000", 20), ("RESTORE t TO 5", "42601", 13),
+        ("DELETE FROM t RETURNING nme", "42703", 24), ("VACUUM t RETAIN x", "42601", 16),
+        ("UPDATE t SET id = 1 FROM t", "42712", 25), ("RESTORE t TO 5", "42601", 13),
     ])
     func `mistakes are told with their place`(
         text: String, code: String, position: Int

@@ -85,10 +85,6 @@ package enum TableFeatures {
                 throw .unsupportedFeature(String(key.dropFirst("delta.enable".count)), use: .write)
             }
         }
-        for field in metadata.schema.fields
-        where field.metadata.contains(where: { $0.key.hasPrefix("delta.identity.") }) {
-            throw .unsupportedFeature("identityColumns", use: .write)
-        }
         if !checksRows, let feature = metadata.rowRuleFeature {
             throw .unsupportedFeature(feature, use: .write)
         }
@@ -178,6 +174,7 @@ package enum TableFeatures {
             if field.metadataValue(DeltaField.generationKey) != nil { add("generatedColumns") }
             if field.metadataValue(DeltaField.defaultKey) != nil { add("allowColumnDefaults") }
             if field.metadataValue(DeltaField.invariantKey) != nil { add("invariants") }
+            if try field.identity() != nil { add("identityColumns") }
         }
         return names
     }

@@ -126,7 +126,7 @@ final class LakeSource: TableSource {
                 }
             case .version(let version): snapshot = try table.snapshot(version: version)
             case .timestamp(let expression):
-                snapshot = try table.snapshot(at: try moment(expression, context))
+                snapshot = try table.snapshot(at: try Self.moment(expression, context))
             case .changes(let first, let last):
                 return ChangeBatches(
                     try ChangeFeed(table, from: first, through: last),
@@ -180,7 +180,7 @@ final class LakeSource: TableSource {
         return ranges(scan) + source.withLock { $0.ranges }
     }
 
-    private func moment(
+    static func moment(
         _ expression: BoundExpression, _ context: QueryContext
     ) throws(DeltaFailure) -> Timestamp {
         do throws(Problem) {
