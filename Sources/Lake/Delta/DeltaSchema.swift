@@ -200,7 +200,7 @@ extension DeltaType {
         case .decimal(let precision, let scale):
             return .decimal(precision: precision, scale: scale)
         case .void: return .null
-        case .variant: throw .unsupportedFeature("variantType", use: .read)
+        case .variant: return .variant
         case .list(let element, _): return .list(try element.columnType(column: column))
         case .map(let key, let value, _):
             return .map(

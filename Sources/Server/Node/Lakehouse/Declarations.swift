@@ -60,7 +60,12 @@ extension Lakehouse {
         }
         var object = CatalogObject(
             .topic, topic.name.qualified, statement: text, owner: Self.owner,
-            columns: try columns(topic.columns), now: clock().timestamp)
+            columns: try columns(topic.columns).map { column in
+                // Payloads are JSON, and so is what a variant would hold.
+                var column = column
+                if column.field.type == .variant { column.field.type = .json }
+                return column
+            }, now: clock().timestamp)
         object.hiddenColumns = TopicColumns.fields
         object.properties = properties(topic.options)
         object.keyColumns = topic.key.map(\.name)
