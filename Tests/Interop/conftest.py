@@ -1,4 +1,5 @@
 """Real clients against the release binary. One server a test module, on ports of its own."""
+import itertools
 import json
 import os
 import pathlib
@@ -18,10 +19,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WEIR = os.environ.get("WEIR", str(ROOT / ".build/release/weir"))
 
 
+# Below the ports that the kernel gives to clients, and a range for each of the test processes that
+# run side by side: a port stays free between this look and the server's start.
+_ports = itertools.count(10_000 + 4_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in _ports:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Server:

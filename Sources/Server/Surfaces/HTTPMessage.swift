@@ -17,6 +17,11 @@ package struct HTTPRequest: Sendable {
     package struct Parameter: Sendable {
         package var name: String
         package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     package init(

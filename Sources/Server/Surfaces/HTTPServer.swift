@@ -9,49 +9,29 @@ import Synchronization
     import Glibc
 #endif
 
-/// Answers one request, exactly once, from any thread. If it is dropped without an answer, the
-/// client gets a 500, so that no connection hangs.
-package final class HTTPResponder: @unchecked Sendable {
-    // Sound: the pointer is handed out once, under the lock, to the one caller that answers.
-    private let request: Mutex<UnsafeSendableRequest?>
-
-    private struct UnsafeSendableRequest: @unchecked Sendable {
-        let pointer: OpaquePointer
+/// Sends `response` on a connection of the server.
+private func send(_ response: HTTPResponse, on pointer: OpaquePointer) {
+    // libmicrohttpd copies names, values and body before this returns.
+    var strings: [UnsafeMutablePointer<CChar>?] = []
+    defer { for string in strings { free(string) } }
+    var pairs: [weir_http_pair] = []
+    for header in response.headers {
+        let name = strdup(header.name)
+        let value = strdup(header.value)
+        strings.append(name)
+        strings.append(value)
+        pairs.append(weir_http_pair(name: name, value: value))
     }
-
-    fileprivate init(_ pointer: OpaquePointer) {
-        request = Mutex(UnsafeSendableRequest(pointer: pointer))
+    response.body.withUnsafeBytes { body in
+        weir_http_respond(
+            pointer, UInt32(response.status), body.baseAddress, body.count, pairs, pairs.count)
     }
+}
 
-    deinit {
-        let problem = Problem("http.no_answer", "the request ended without an answer")
-        respond(.problem(problem, status: 500))
-    }
-
-    /// Sends `response`; later calls do nothing.
-    package func respond(_ response: HTTPResponse) {
-        let taken = request.withLock { held in
-            defer { held = nil }
-            return held
-        }
-        guard let taken else { return }
-        // libmicrohttpd copies names, values and body before this returns.
-        var strings: [UnsafeMutablePointer<CChar>?] = []
-        defer { for string in strings { free(string) } }
-        var pairs: [weir_http_pair] = []
-        for header in response.headers {
-            let name = strdup(header.name)
-            let value = strdup(header.value)
-            strings.append(name)
-            strings.append(value)
-            pairs.append(weir_http_pair(name: name, value: value))
-        }
-        response.body.withUnsafeBytes { body in
-            weir_http_respond(
-                taken.pointer, UInt32(response.status), body.baseAddress, body.count, pairs,
-                pairs.count)
-        }
-    }
+/// A request of libmicrohttpd on its way to the thread that answers it.
+private struct Connection: @unchecked Sendable {
+    // Sound: the responder hands it to one caller, once.
+    let pointer: OpaquePointer
 }
 
 /// Listens for HTTP and hands every request to one handler on a thread of the server. The handler
@@ -98,7 +78,8 @@ package final class HTTPServer: @unchecked Sendable {
     }
 
     fileprivate func serve(_ pointer: OpaquePointer) {
-        let responder = HTTPResponder(pointer)
+        let connection = Connection(pointer: pointer)
+        let responder = HTTPResponder { send($0, on: connection.pointer) }
         let id = nextRequest.add(1, ordering: .relaxed).oldValue
         var count = 0
         let body = weir_http_body(pointer, &count)

@@ -6,26 +6,29 @@ let tableCommands: [RegisteredCommand] = [
     RegisteredCommand(
         spec: CommandSpec(
             "table list", "Lists tables, views and topics",
+            details: "With a folder or a bucket: the tables in it, without a server.",
+            arguments: [placeArgument],
             flags: [
                 FlagSpec(
                     "layer", "l", value: "SCHEMA", "Only those of one layer, for example gold"),
                 httpFlag,
-            ]),
+            ],
+            examples: [("weir table list ./lake", "what is in a folder")]),
         run: { (context) throws(Problem) in
             let layer = context.invocation.string("layer")
             let query = layer.map { "?layer=" + pathPart($0) } ?? ""
-            let answer = try context.http().json("GET", "/tables" + query)
+            let service = try context.service(at: context.invocation.arguments.first)
+            let answer = try service.json("GET", "/tables" + query)
             context.printTable(tableList(answer, context.numbers), json: answer)
             return .ok
         }),
     RegisteredCommand(
         spec: CommandSpec(
             "table describe", "Describes a table: columns, version, size, quality, sources",
-            arguments: [ArgumentSpec("TABLE", .one, "schema.name, or a bare name")],
-            flags: [httpFlag]),
+            arguments: [tableArgument], flags: [httpFlag]),
         run: { (context) throws(Problem) in
-            let name = context.invocation.arguments[0]
-            let answer = try context.http().json("GET", "/tables/" + pathPart(name))
+            let table = try context.namedTable()
+            let answer = try table.service.json("GET", "/tables/" + pathPart(table.name))
             if context.isJSON {
                 context.print(answer)
             } else {
@@ -36,14 +39,14 @@ let tableCommands: [RegisteredCommand] = [
     RegisteredCommand(
         spec: CommandSpec(
             "table history", "Lists the versions of a table",
-            arguments: [ArgumentSpec("TABLE", .one, "schema.name, or a bare name")],
+            arguments: [tableArgument],
             flags: [FlagSpec("limit", "n", value: "N", "The newest N versions"), httpFlag]),
         run: { (context) throws(Problem) in
-            let name = context.invocation.arguments[0]
+            let table = try context.namedTable()
             let limit = try context.invocation.integer("limit", in: 1...10_000)
             let query = limit.map { "?limit=\($0)" } ?? ""
-            let answer = try context.http().json(
-                "GET", "/tables/\(pathPart(name))/history\(query)")
+            let answer = try table.service.json(
+                "GET", "/tables/\(pathPart(table.name))/history\(query)")
             context.printTable(historyTable(answer, context.numbers), json: answer)
             return .ok
         }),
@@ -52,7 +55,7 @@ let tableCommands: [RegisteredCommand] = [
             "table files", "Lists the files of a table", arguments: [tableArgument],
             flags: [httpFlag]),
         run: { (context) throws(Problem) in
-            try runTableStatement("DESCRIBE FILES \(tableName(context))", context)
+            try runTableStatement(context) { "DESCRIBE FILES \($0)" }
         }),
     RegisteredCommand(
         spec: CommandSpec(
@@ -68,7 +71,7 @@ let tableCommands: [RegisteredCommand] = [
         run: { (context) throws(Problem) in
             let columns = context.invocation.strings("order-by").map(quotedIdentifier)
             let order = columns.isEmpty ? "" : " ZORDER BY (\(columns.joined(separator: ", ")))"
-            return try runTableStatement("OPTIMIZE \(tableName(context))\(order)", context)
+            return try runTableStatement(context) { "OPTIMIZE \($0)\(order)" }
         }),
     RegisteredCommand(
         spec: CommandSpec(
@@ -86,8 +89,7 @@ let tableCommands: [RegisteredCommand] = [
             let hours = try context.invocation.integer("retain", in: 0...1_000_000)
             let retention = hours.map { " RETAIN \($0) HOURS" } ?? ""
             let dryRun = context.invocation.isSet("dry-run") ? " DRY RUN" : ""
-            return try runTableStatement(
-                "VACUUM \(tableName(context))\(retention)\(dryRun)", context)
+            return try runTableStatement(context) { "VACUUM \($0)\(retention)\(dryRun)" }
         }),
     RegisteredCommand(
         spec: CommandSpec(
@@ -112,8 +114,7 @@ let tableCommands: [RegisteredCommand] = [
             }
             let target =
                 version.map { "VERSION AS OF \($0)" } ?? "TIMESTAMP AS OF \(quoted ?? "")"
-            return try runTableStatement(
-                "RESTORE TABLE \(tableName(context)) TO \(target)", context)
+            return try runTableStatement(context) { "RESTORE TABLE \($0) TO \(target)" }
         }),
     RegisteredCommand(
         spec: CommandSpec(
@@ -121,8 +122,9 @@ let tableCommands: [RegisteredCommand] = [
             details: "Ends with exit code 1 when something is found.",
             arguments: [tableArgument], flags: [httpFlag]),
         run: { (context) throws(Problem) in
+            let table = try context.namedTable()
             let answer = try QueryAnswer.run(
-                "FSCK TABLE \(tableName(context))", on: context.http(), limit: nil)
+                "FSCK TABLE \(table.sql)", on: table.service, limit: nil)
             context.print(answer.written(as: context.invocation.string("output") ?? "text"))
             if answer.rows.isEmpty { context.say("the table is whole") }
             return answer.rows.isEmpty ? .ok : .failed
@@ -130,23 +132,17 @@ let tableCommands: [RegisteredCommand] = [
 ]
 
 private let tableArgument = ArgumentSpec(
-    "TABLE", .one, "schema.name, a bare name, or a folder of the lake with a slash in it")
+    "TABLE", .one,
+    "schema.name, a bare name, or a folder: a/b in the server's lake, ./a or s3://b/a without one")
+private let placeArgument = ArgumentSpec(
+    "PLACE", .optional, "A folder or s3://bucket/prefix", kind: .directory)
 
-/// The table of a command as SQL writes it.
-private func tableName(_ context: CommandContext) -> String {
-    let text = context.invocation.arguments[0]
-    if text.contains("/") {
-        let path = text.split(separator: "'", omittingEmptySubsequences: false)
-        return "delta.'" + path.joined(separator: "''") + "'"
-    }
-    let parts = text.split(separator: ".", maxSplits: 1).map { quotedIdentifier(String($0)) }
-    return parts.joined(separator: ".")
-}
-
+/// Runs the statement about the table of the command, and prints its answer.
 private func runTableStatement(
-    _ statement: String, _ context: CommandContext
+    _ context: CommandContext, _ statement: (String) -> String
 ) throws(Problem) -> ExitCode {
-    let answer = try QueryAnswer.run(statement, on: context.http(), limit: nil)
+    let table = try context.namedTable()
+    let answer = try QueryAnswer.run(statement(table.sql), on: table.service, limit: nil)
     context.print(answer.written(as: context.invocation.string("output") ?? "text"))
     return .ok
 }
@@ -286,6 +282,25 @@ func describeTable(_ table: JSONValue) -> String {
             ).plain()
     }
     return result
+}
+
+/// `text` with its percent forms replaced; one that is none stands for itself.
+func percentDecoded(_ text: some StringProtocol) -> String {
+    let bytes = Array(text.utf8)
+    var result: [UInt8] = []
+    var at = 0
+    while at < bytes.count {
+        if bytes[at] == 0x25, at + 2 < bytes.count,
+            let byte = UInt8(String(decoding: bytes[(at + 1)...(at + 2)], as: UTF8.self), radix: 16)
+        {
+            result.append(byte)
+            at += 3
+        } else {
+            result.append(bytes[at])
+            at += 1
+        }
+    }
+    return String(decoding: result, as: UTF8.self)
 }
 
 /// `text` as one part of a URL: everything but letters, digits, `-`, `.`, `_`, `~` in percent form.

@@ -39,6 +39,10 @@ int weir_open_at(int directory, const char *path, int create) {
     REPEAT(int, openat(directory, path, flags, 0640));
 }
 
+int weir_open_read_at(int directory, const char *path) {
+    REPEAT(int, openat(directory, path, O_RDONLY | O_CLOEXEC));
+}
+
 int weir_open_locked_at(int directory, const char *path) {
     int descriptor = openat(directory, path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (descriptor < 0) return -errno;

@@ -343,8 +343,8 @@ extension Lakehouse {
             let checked = try catalog.image.creating(object, mode(ifNotExists: ifNotExists)).put
                 .first
         else { return skipped(object.name, tag) }
-        let folder = "\(checked.name.schema ?? CatalogNames.defaultSchema)/\(checked.name.name)"
-        var path = folder
+        var path = paths.folder(
+            schema: checked.name.schema ?? CatalogNames.defaultSchema, table: checked.name.name)
         let schema = TableSchema(object.columns.map(\.field))
         var settings: OrderedMap<String, String> = [:]
         if object.kind == .materializedView { settings = DeltaTable.overwrittenConfiguration }

@@ -7,30 +7,18 @@ import Delta
 import Parquet
 import SQL
 
-/// `delta.'path'` or `parquet.'path'`: a folder below the lake's root that no catalog entry names.
+/// `delta.'path'` or `parquet.'path'`: a folder that no catalog entry names.
 struct FolderName: Hashable, Sendable {
     let format: FolderFormat
     let path: String
 
-    /// Nil when `name` is no such name. A path out of the lake's root is an error: a query must not
-    /// reach other files of the machine.
-    init?(_ name: QualifiedName, _ image: CatalogImage) throws(Problem) {
+    /// Nil when `name` is no such name; 42501 when its path leads out of the lake.
+    init?(_ name: QualifiedName, of lake: Lakehouse) throws(Problem) {
         guard let schema = name.schema, let format = FolderFormat(rawValue: schema),
-            image.schema(schema) == nil
+            lake.catalog.image.schema(schema) == nil
         else { return nil }
         self.format = format
-        let trimmed = name.name.hasSuffix("/") ? String(name.name.dropLast()) : name.name
-        do throws(DecodeFailure) {
-            path = try TablePath.decoded(TablePath.encoded(trimmed))
-            if trimmed.hasPrefix("/") || trimmed.contains("://") {
-                throw .unsupported("absolute path")
-            }
-        } catch {
-            throw Problem(
-                "42501", "the path '\(name.name.prefix(200))' is not inside of the lake",
-                notes: ["paths begin below the folder lake of the data directory"],
-                hint: "move or link the folder there, and write its path from there on")
-        }
+        path = try lake.paths.resolved(name.name)
     }
 }
 
@@ -41,7 +29,7 @@ struct LakeRelations: SchemaProvider {
     var describesDefaults = false
 
     func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? {
-        if let folder = try FolderName(name, lake.catalog.image) {
+        if let folder = try FolderName(name, of: lake) {
             return try describe(folder, name)
         }
         guard var found = try lake.catalog.image.relation(name) else { return nil }
@@ -107,7 +95,7 @@ struct LakeRelations: SchemaProvider {
                 throw error.problem
             }
         case .parquet:
-            let files = try ParquetFolder(store: lake.store, path: folder.path)
+            let files = try ParquetFolder(of: lake, path: folder.path)
             return RelationDescription(name: name, kind: .table, columns: files.schema.fields)
         }
     }
@@ -134,8 +122,8 @@ struct ParquetFolder: Sendable {
     let files: [String]
     let schema: TableSchema
 
-    init(store: any ObjectStore, path: String) throws(Problem) {
-        self.store = store
+    init(of lake: Lakehouse, path: String) throws(Problem) {
+        store = lake.store
         do throws(StorageFailure) {
             if path.hasSuffix(".parquet"), let size = try? store.size(path), size >= 0 {
                 files = [path]
@@ -145,12 +133,12 @@ struct ParquetFolder: Sendable {
                 }
             }
         } catch {
-            throw Problem("42P01", "there is no folder '\(path)' in the lake")
+            throw Problem("42P01", "there is no folder '\(path)'", hint: lake.paths.hint)
         }
         guard let first = files.first else {
             throw Problem(
                 "42P01", "there are no Parquet files at '\(path)'",
-                hint: "paths begin below the folder lake of the data directory")
+                hint: lake.paths.hint)
         }
         schema = try Self.open(store, first).schema
     }

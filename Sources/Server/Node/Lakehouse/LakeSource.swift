@@ -56,7 +56,7 @@ final class LakeSource: TableSource {
     func versions(of plan: LogicalPlan) throws(Problem) -> [String] {
         var versions: [String] = []
         for scan in plan.scans {
-            if let folder = try FolderName(scan.relation, lake.catalog.image) {
+            if let folder = try FolderName(scan.relation, of: lake) {
                 guard folder.format == .delta else {
                     throw Problem(
                         "0A000", "a view over Parquet files is not supported yet",
@@ -107,7 +107,7 @@ final class LakeSource: TableSource {
     ) throws(Problem) -> any BatchSource {
         let table: DeltaTable
         let name: QualifiedName
-        if let folder = try FolderName(node.relation, lake.catalog.image) {
+        if let folder = try FolderName(node.relation, of: lake) {
             if folder.format == .parquet { return try parquetRows(folder, node) }
             table = lake.table(inFolder: folder.path)
             name = node.relation
@@ -167,7 +167,7 @@ final class LakeSource: TableSource {
         if node.travel != nil {
             throw Problem("0A000", "Parquet files have no earlier versions")
         }
-        let files = try ParquetFolder(store: lake.store, path: folder.path)
+        let files = try ParquetFolder(of: lake, path: folder.path)
         seen.withLock { $0.filesRead += files.files.count }
         return ParquetBatches(files, node.schema)
     }

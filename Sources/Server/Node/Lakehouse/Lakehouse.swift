@@ -30,6 +30,7 @@ package final class Lakehouse: Sendable {
     let port: any NodePort
     let reader: any TopicReader
     let store: any ObjectStore
+    let paths: LakePaths
     let catalog: Catalog
     let diagnostics: any Diagnostics
     let clock: @Sendable () -> Now
@@ -46,12 +47,14 @@ package final class Lakehouse: Sendable {
 
     /// Opens the catalog from the node's metadata. Jobs run after `startJobs`.
     package init(
-        port: any NodePort, store: any ObjectStore, host: any JobHost, random: Random,
+        port: any NodePort, store: any ObjectStore, paths: LakePaths = .ofServer,
+        host: any JobHost, random: Random,
         diagnostics: any Diagnostics, clock: @escaping @Sendable () -> Now,
         observer: (any LakeObserver)? = nil
     ) throws(Problem) {
         self.port = port
         self.store = store
+        self.paths = paths
         self.host = host
         self.diagnostics = diagnostics
         self.clock = clock

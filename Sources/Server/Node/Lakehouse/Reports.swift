@@ -2,6 +2,7 @@
 
 import Base
 import Catalog
+import Columns
 import Delta
 import SQL
 
@@ -22,7 +23,12 @@ extension Lakehouse {
 
     package func table(_ name: String) throws(Problem) -> TableReport {
         let image = catalog.image
-        return report(of: try image.require(text: name), in: image)
+        let object = try image.require(text: name)
+        var report = report(of: object, in: image)
+        if object.kind == .view, report.columns.isEmpty {
+            report.columns = try plan(Parser.query(object.query)).schema.fields
+        }
+        return report
     }
 
     package func history(_ name: String, limit: Int) throws(Problem) -> [VersionReport] {
@@ -46,6 +52,16 @@ extension Lakehouse {
         catalog.image.report(now: clock().timestamp)
     }
 
+    /// The snapshot that the last commit left, which is newer than what the job of a table has
+    /// reported. A table that was found in a folder is read for it.
+    private func reportedSnapshot(_ object: CatalogObject) throws(Problem) -> TableSnapshot? {
+        guard object.kind.isStored else { return nil }
+        let table = try table(of: object)
+        if let known = table.cachedSnapshot { return known }
+        guard object.columns.isEmpty else { return nil }
+        do throws(DeltaFailure) { return try table.snapshot() } catch { throw error.problem }
+    }
+
     private func report(of object: CatalogObject, in image: CatalogImage) -> TableReport {
         var report = TableReport(
             schema: object.name.schema ?? "", name: object.name.name, kind: object.kind.words)
@@ -59,15 +75,12 @@ extension Lakehouse {
         report.tags = object.tags.map { TopicSetting($0.key, $0.value) }
         report.statement = object.statement
         let activity = image.activity(of: object.name)
-        // The snapshot that the last commit left is newer than what its job has reported.
-        if object.kind.isStored, let snapshot = (try? table(of: object))?.cachedSnapshot {
-            report.version = snapshot.version
-            report.rows = snapshot.rowCount
-            report.bytes = snapshot.totalBytes
-            report.files = snapshot.fileCount
-            report.lastCommit = snapshot.timestamp
-        }
         report.failure = activity?.problem
+        do throws(Problem) {
+            if let snapshot = try reportedSnapshot(object) { report.take(snapshot) }
+        } catch {
+            report.failure = error.message
+        }
         report.expectations = object.expectations.map { rule in
             let counts = activity?.expectations[rule.name]
             let failed = counts?.violations ?? 0
@@ -76,5 +89,18 @@ extension Lakehouse {
                 passed: (counts?.checked ?? 0) - failed, failed: failed)
         }
         return report
+    }
+}
+
+extension TableReport {
+    fileprivate mutating func take(_ snapshot: TableSnapshot) {
+        version = snapshot.version
+        rows = snapshot.rowCount
+        bytes = snapshot.totalBytes
+        files = snapshot.fileCount
+        lastCommit = snapshot.timestamp
+        guard columns.isEmpty else { return }
+        columns = snapshot.schema.fields
+        partitionColumns = snapshot.metadata.partitionColumns
     }
 }

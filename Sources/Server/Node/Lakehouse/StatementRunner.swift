@@ -128,7 +128,7 @@ extension Lakehouse: LakeService {
     private func insert(
         _ insert: Insert, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
-        if try FolderName(insert.target.qualified, catalog.image) != nil {
+        if try FolderName(insert.target.qualified, of: self) != nil {
             return try insertRows(insert, options)
         }
         let object = try catalog.image.require(insert.target.qualified)

@@ -24,7 +24,7 @@ extension Lakehouse {
     func changedTable(_ name: ObjectName, _ verb: String) throws(Problem) -> ChangedTable {
         do throws(Problem) {
             let qualified = name.qualified
-            if let folder = try FolderName(qualified, catalog.image) {
+            if let folder = try FolderName(qualified, of: self) {
                 guard folder.format == .delta else {
                     throw Problem(
                         "42809", "cannot \(verb) Parquet files",

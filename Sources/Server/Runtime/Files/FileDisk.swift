@@ -7,16 +7,17 @@ import Synchronization
 ///
 /// Every path is resolved below the directory's descriptor and checked first: no absolute path, no
 /// `..`, no empty component, so nothing that reaches a path from outside can leave the directory.
-/// One process owns the directory at a time, by a lock that the kernel drops when the process dies.
-/// All methods may be called from any thread.
+/// One process owns the directory at a time, by a lock that the kernel drops when the process dies;
+/// `shared` opens one that belongs to nobody. All methods may be called from any thread.
 package final class FileDisk: Disk {
     /// The name of the lock file; hidden from `list`.
     package static let lockName = ".weir.lock"
 
     package let rootPath: String
     private let root: Int32
-    private let lock: Int32
-    private let isLocked = Atomic<Bool>(true)
+    /// The descriptor of the lock; nil for a directory that is shared with other processes.
+    private let lock: Int32?
+    private let isLocked: Atomic<Bool>
 
     /// Opens the data directory, creating it and its parents if they are missing.
     package init(root path: String) throws(StorageFailure) {
@@ -24,11 +25,23 @@ package final class FileDisk: Disk {
         try FileDisk.createDirectories(path)
         root = weir_open_directory(path)
         if root < 0 { throw failure(root, "open", path) }
-        lock = weir_open_locked_at(root, FileDisk.lockName)
+        let lock = weir_open_locked_at(root, FileDisk.lockName)
         if lock < 0 {
             weir_close(root)
             throw lock == -EWOULDBLOCK ? .locked(path: path) : failure(lock, "lock", path)
         }
+        self.lock = lock
+        isLocked = Atomic(true)
+    }
+
+    /// Opens a directory that exists and that other processes may read and write, too. Files that
+    /// this process may only read can be read.
+    package init(shared path: String) throws(StorageFailure) {
+        rootPath = path
+        root = weir_open_directory(path)
+        if root < 0 { throw failure(root, "open", path) }
+        lock = nil
+        isLocked = Atomic(false)
     }
 
     deinit {
@@ -38,7 +51,8 @@ package final class FileDisk: Disk {
 
     /// Lets another process have the directory. Nothing may be written after that.
     package func unlock() {
-        if isLocked.exchange(false, ordering: .acquiringAndReleasing) { weir_close(lock) }
+        guard isLocked.exchange(false, ordering: .acquiringAndReleasing), let lock else { return }
+        weir_close(lock)
     }
 
     /// Creates what is missing of `path` and makes the new names durable.
@@ -68,7 +82,10 @@ package final class FileDisk: Disk {
 
     package func open(_ path: String) throws(StorageFailure) -> any DiskFile {
         try check(path)
-        let descriptor = weir_open_at(root, path, 0)
+        var descriptor = weir_open_at(root, path, 0)
+        if lock == nil, [-EACCES, -EPERM, -EROFS].contains(descriptor) {
+            descriptor = weir_open_read_at(root, path)
+        }
         if descriptor < 0 { throw failure(descriptor, "open", path) }
         return OpenFile(descriptor: descriptor, path: path)
     }

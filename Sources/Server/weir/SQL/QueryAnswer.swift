@@ -24,13 +24,13 @@ struct QueryAnswer {
         milliseconds = json["elapsed_ms"]?.doubleValue
     }
 
-    /// Runs one statement on the server.
+    /// Runs one statement.
     static func run(
-        _ statement: String, on client: HTTPClient, limit: Int64?
+        _ statement: String, on service: any QueryService, limit: Int64?
     ) throws(Problem) -> QueryAnswer {
         var members = [JSONMember("sql", .string(statement))]
         if let limit { members.append(JSONMember("limit", .int(limit))) }
-        return QueryAnswer(try client.json("POST", "/query", body: .object(members)))
+        return QueryAnswer(try service.json("POST", "/query", body: .object(members)))
     }
 
     private func cells(_ row: JSONValue) -> [JSONValue] {

@@ -6,8 +6,18 @@ let sqlCommands: [RegisteredCommand] = [
     RegisteredCommand(
         spec: CommandSpec(
             "sql", "Runs SQL statements, or opens the shell",
-            details:
-                "Without -c and -f: the shell at a terminal, else statements from standard input.",
+            details: """
+                Without -c and -f: the shell at a terminal, else statements from standard input.
+
+                With a folder, a Parquet file or a bucket there is no server: the Delta tables and
+                Parquet files in it have names, bronze/events is bronze.events, and statements may
+                read others as delta.'path' and parquet.'path'.
+                """,
+            arguments: [
+                ArgumentSpec(
+                    "PLACE", .optional, "A folder, file or s3://bucket/prefix in place of a server",
+                    kind: .directory)
+            ],
             flags: [
                 FlagSpec(
                     "command", "c", value: "SQL", "Run these statements", isRepeatable: true),
@@ -20,19 +30,20 @@ let sqlCommands: [RegisteredCommand] = [
             examples: [
                 ("weir sql", "opens the shell"),
                 ("weir sql -c 'SHOW TABLES'", "lists the tables"),
+                ("weir sql ./lake", "opens the tables in a folder"),
                 ("weir sql -o csv -f report.sql > report.csv", "writes a result as CSV"),
             ]),
         run: runSQL)
 ]
 
 private func runSQL(_ context: CommandContext) throws(Problem) -> ExitCode {
-    let client = try context.http()
+    let service = try context.service(at: context.invocation.arguments.first)
     let limit = try context.invocation.integer("limit", in: 0...10_000_000)
     var scripts = context.invocation.strings("command")
     for path in context.invocation.strings("file") { scripts.append(try readFile(path).text) }
     if scripts.isEmpty {
         if weir_is_terminal(0) == 1, weir_is_terminal(1) == 1 {
-            var shell = SQLShell(client: client, context: context, limit: limit)
+            var shell = SQLShell(service: service, context: context, limit: limit)
             return try shell.run()
         }
         scripts = [try readFile("-").text]
@@ -45,7 +56,7 @@ private func runSQL(_ context: CommandContext) throws(Problem) -> ExitCode {
         if !rest.isEmpty { statements.append(rest) }
         for statement in statements {
             do throws(Problem) {
-                let answer = try QueryAnswer.run(statement, on: client, limit: limit)
+                let answer = try QueryAnswer.run(statement, on: service, limit: limit)
                 for notice in answer.notices { context.say("notice: " + printable(notice)) }
                 context.print(answer.written(as: form))
             } catch {

@@ -7,7 +7,7 @@ import Runtime
 /// The interactive shell: statements over several lines, history, completion, and psql's commands
 /// for what people do all day.
 struct SQLShell {
-    private let client: HTTPClient
+    private let service: any QueryService
     private let context: CommandContext
     private let limit: Int64?
     private var splitter = StatementSplitter()
@@ -15,17 +15,15 @@ struct SQLShell {
     private var isExpanded = false
     private var lastAnswer: QueryAnswer?
 
-    init(client: HTTPClient, context: CommandContext, limit: Int64?) {
-        self.client = client
+    init(service: any QueryService, context: CommandContext, limit: Int64?) {
+        self.service = service
         self.context = context
         self.limit = limit
     }
 
     mutating func run() throws(Problem) -> ExitCode {
-        let health = try client.json("GET", "/health")
-        let version = health["version"]?.stringValue ?? "?"
-        standardOutput("Weir \(version) at \(client.server.text). \\? for help, \\q to leave.\n")
-        completionWords.fill(from: client)
+        standardOutput("\(try greeting()). \\? for help, \\q to leave.\n")
+        completionWords.fill(from: service)
         let editor = weir_edit_open("weir", Self.historyPath, completeWord)
         guard let editor else { throw Problem("shell.terminal", "the line editor can't start") }
         weir_edit_catch_interrupts()
@@ -66,6 +64,16 @@ struct SQLShell {
         }
     }
 
+    private func greeting() throws(Problem) -> String {
+        if let lake = service as? LocalLake {
+            let count = lake.tables.count
+            return
+                "\(Version.text) on \(lake.place): \(grouped(count)) table\(count == 1 ? "" : "s")"
+        }
+        let version = try service.json("GET", "/health")["version"]?.stringValue ?? "?"
+        return "Weir \(version) at \(service.place)"
+    }
+
     private static var historyPath: String? {
         environment("WEIR_HISTORY") ?? environment("HOME").map { $0 + "/.weir_history" }
     }
@@ -82,7 +90,7 @@ struct SQLShell {
     private mutating func execute(_ statement: String, ending: String? = nil) {
         let began = SystemClock.monotonic
         do throws(Problem) {
-            let answer = try QueryAnswer.run(statement, on: client, limit: limit)
+            let answer = try QueryAnswer.run(statement, on: service, limit: limit)
             lastAnswer = answer
             for notice in answer.notices { standardError("notice: \(printable(notice))\n") }
             if ending == "\\plot" {
@@ -98,7 +106,7 @@ struct SQLShell {
                 standardOutput("Time: \(durationText(seconds: seconds))\n")
             }
             // A statement that returns no rows may have made new names.
-            if answer.names.isEmpty { completionWords.fill(from: client) }
+            if answer.names.isEmpty { completionWords.fill(from: service) }
         } catch {
             report(error, asJSON: false, statement: statement)
         }
@@ -128,7 +136,7 @@ struct SQLShell {
             case "\\d":
                 if let argument {
                     standardOutput(
-                        describeTable(try client.json("GET", "/tables/" + pathPart(argument))))
+                        describeTable(try service.json("GET", "/tables/" + pathPart(argument))))
                 } else {
                     try listTables(layer: nil)
                 }
@@ -144,7 +152,7 @@ struct SQLShell {
                 guard let argument else {
                     throw Problem("shell.usage", "\\history needs a table")
                 }
-                let answer = try client.json("GET", "/tables/\(pathPart(argument))/history")
+                let answer = try service.json("GET", "/tables/\(pathPart(argument))/history")
                 standardOutput(historyTable(answer).plain())
             default:
                 let near = nearestName(to: words.first ?? "", among: Self.commandNames)
@@ -160,7 +168,7 @@ struct SQLShell {
 
     private func listTables(layer: String?) throws(Problem) {
         let query = layer.map { "?layer=" + pathPart($0) } ?? ""
-        standardOutput(tableList(try client.json("GET", "/tables" + query)).plain())
+        standardOutput(tableList(try service.json("GET", "/tables" + query)).plain())
     }
 
     private static let commandNames = [
@@ -188,8 +196,8 @@ private final class CompletionWords: @unchecked Sendable {
     var relations: [String] = []
     var columns: [String] = []
 
-    func fill(from client: HTTPClient) {
-        guard let answer = try? client.json("GET", "/tables") else { return }
+    func fill(from service: any QueryService) {
+        guard let answer = try? service.json("GET", "/tables") else { return }
         var names: [String] = []
         for table in answer["tables"]?.arrayValue ?? [] {
             if let name = table["name"]?.stringValue { names.append(name) }
@@ -197,7 +205,9 @@ private final class CompletionWords: @unchecked Sendable {
         relations = names
         columns = []
         for name in names.prefix(50) {
-            guard let table = try? client.json("GET", "/tables/" + pathPart(name)) else { continue }
+            guard let table = try? service.json("GET", "/tables/" + pathPart(name)) else {
+                continue
+            }
             for column in table["columns"]?.arrayValue ?? [] {
                 if let text = column["name"]?.stringValue, !columns.contains(text) {
                     columns.append(text)

@@ -21,6 +21,8 @@ int weir_open_directory(const char *path);
 int weir_open_directory_at(int directory, const char *path);
 // Opens a file for reading and writing; `create` = it must not exist (mode 0640).
 int weir_open_at(int directory, const char *path, int create);
+// Opens an existing file for reading alone.
+int weir_open_read_at(int directory, const char *path);
 // Opens or creates the file and takes the exclusive lock on it: -EWOULDBLOCK when another process
 // has it. The lock lives as long as the descriptor.
 int weir_open_locked_at(int directory, const char *path);

@@ -1,0 +1,109 @@
+"""`weir sql ./folder` and `weir table … ./folder`: tables without a server."""
+import json
+import os
+import stat
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from conftest import weir
+from deltalake import DeltaTable, write_deltalake
+
+ROWS = pa.table({"id": [1, 2, 3], "name": ["a", "b", "c"]})
+
+
+@pytest.fixture
+def lake(tmp_path):
+    root = tmp_path / "lake"
+    write_deltalake(root / "bronze" / "events", ROWS)
+    write_deltalake(root / "bronze" / "events", ROWS, mode="append")
+    write_deltalake(root / "users", ROWS)
+    pyarrow.parquet.write_table(ROWS, root / "x.parquet")
+    os.makedirs(root / "raw" / "day=1")
+    pyarrow.parquet.write_table(ROWS, root / "raw" / "day=1" / "part.parquet")
+    os.makedirs(root / "_hidden")
+    pyarrow.parquet.write_table(ROWS, root / "_hidden" / "part.parquet")
+    return str(root)
+
+
+def sql(place, *statements, check=0):
+    arguments = [word for statement in statements for word in ("-c", statement)]
+    return weir("sql", place, "-o", "json", *arguments, check=check)
+
+
+def rows(place, statement):
+    return json.loads(sql(place, statement)[1])["rows"]
+
+
+def test_finds_tables_and_files(lake):
+    _, out, _ = weir("table", "list", lake, "-o", "json")
+    found = {table["name"]: table["rows"] for table in json.loads(out)["tables"]}
+    assert found == {"bronze.events": 6, "public.users": 3, "public.x": None, "public.raw": None}
+    assert rows(lake, "SELECT count(*) FROM bronze.events") == [[6]]
+    assert rows(lake, "SELECT sum(id) FROM raw JOIN x USING (id)") == [["6"]] or \
+        rows(lake, "SELECT sum(id) FROM raw JOIN x USING (id)") == [[6]]
+    assert rows(lake, "SELECT count(*) FROM delta.'bronze/events' VERSION AS OF 0") == [[3]]
+    assert rows(lake, f"SELECT count(*) FROM parquet.'{lake}/x.parquet'") == [[3]]
+    assert rows(lake, "SELECT count(*) FROM parquet.'../lake/x.parquet'") == [[3]]
+
+
+def test_one_table_and_one_file(lake):
+    assert rows(lake + "/bronze/events", "SELECT count(*) FROM events") == [[6]]
+    assert rows(lake + "/x.parquet", "SELECT name FROM x WHERE id = 2") == [["b"]]
+    _, out, _ = weir("table", "history", lake + "/bronze/events", "-o", "json")
+    assert [entry["version"] for entry in json.loads(out)["history"]] == [1, 0]
+    _, out, _ = weir("table", "describe", lake + "/users", "-o", "json")
+    assert [column["name"] for column in json.loads(out)["columns"]] == ["id", "name"]
+
+
+def test_writes_what_others_read(lake):
+    sql(lake, "CREATE TABLE good.users AS SELECT id, name FROM users WHERE id > 1", check=1)
+    sql(lake, "CREATE SCHEMA good",
+        "CREATE TABLE good.users AS SELECT id, name FROM users WHERE id > 1",
+        "INSERT INTO good.users VALUES (9, 'z')",
+        "DELETE FROM good.users WHERE id = 2",
+        "UPDATE bronze.events SET name = 'x' WHERE id = 1")
+    assert pa.table(DeltaTable(lake + "/good/users").to_pyarrow_table()).sort_by("id").to_pylist() == [
+        {"id": 3, "name": "c"}, {"id": 9, "name": "z"}]
+    changed = pa.table(DeltaTable(lake + "/bronze/events").to_pyarrow_table())
+    assert sorted(changed["name"].to_pylist()) == ["b", "b", "c", "c", "x", "x"]
+    weir("table", "optimize", lake + "/bronze/events")
+    assert len(DeltaTable(lake + "/bronze/events").file_uris()) == 1
+    weir("table", "fsck", lake + "/bronze/events")
+    # The next process finds what this one made.
+    assert rows(lake, "SELECT count(*) FROM good.users") == [[2]]
+
+
+def test_errors_help(lake):
+    _, _, err = weir("sql", lake + "/none", "-c", "SELECT 1", check=1)
+    assert "No such file or directory" in err
+    _, _, err = weir("sql", lake, "-c", "SELECT * FROM event", check=1)
+    assert 'did you mean "bronze.events"?' in err
+    _, _, err = weir("sql", lake, "-c", "CREATE TOPIC t (a int)", check=1)
+    assert "topics need a server" in err
+    _, _, err = weir("table", "files", lake, check=1)
+    assert "is not one table" in err and "bronze.events" in err
+    _, _, err = weir("sql", lake, "-c", "SELECT * FROM delta.'s3://other/x'", check=1)
+    assert "is not inside of /" in err
+    _, _, err = weir("sql", "/", "-c", "SELECT 1", check=1)
+    assert "root" in err
+
+
+def test_files_that_may_only_be_read(lake):
+    for folder, _, names in os.walk(lake):
+        for name in names:
+            os.chmod(os.path.join(folder, name), stat.S_IRUSR)
+    if os.access(lake + "/x.parquet", os.W_OK):
+        pytest.skip("this user may write everything")
+    assert rows(lake, "SELECT count(*) FROM bronze.events") == [[6]]
+
+
+def test_damage_is_named(lake):
+    log = lake + "/users/_delta_log/00000000000000000000.json"
+    with open(log, "w") as file:
+        file.write("{broken")
+    _, out, _ = weir("table", "list", lake, "-o", "json")
+    status = {table["name"]: table["status"] for table in json.loads(out)["tables"]}
+    assert status["public.users"] == "failing" and status["bronze.events"] == "ok"
+    _, _, err = weir("sql", lake, "-c", "SELECT * FROM users", check=1)
+    assert "00000000000000000000.json" in err
