@@ -293,7 +293,7 @@ struct TableStatementTests {
         try lake.run("DELETE FROM t WHERE id = 1")
         #expect(try lake.rows("FSCK TABLE t").isEmpty)
         #expect(try lake.rows("FSCK REPAIR TABLE t DRY RUN").isEmpty)
-        #expect(lake.problem("FSCK REPAIR TABLE t")?.code == "0A000")
+        #expect(try lake.rows("FSCK REPAIR TABLE t").isEmpty)
         let files = try lake.rows("DESCRIBE FILES t").map {
             String($0.split(separator: "|", omittingEmptySubsequences: false)[0])
         }

@@ -36,6 +36,8 @@ package indirect enum Statement: Hashable, Sendable {
     case describeFiles(ObjectName)
     /// `FSCK TABLE`: what is wrong with the table's log and files; nothing is changed.
     case checkTable(ObjectName)
+    /// `FSCK REPAIR TABLE`: and repairs what can be repaired.
+    case repairTable(ObjectName, isDryRun: Bool)
     /// An empty list is `DEFAULT`.
     case set(name: String, values: [String], isLocal: Bool, position: Int)
     /// Nil is `ALL`.
@@ -69,7 +71,7 @@ package indirect enum Statement: Hashable, Sendable {
         case .alter(let kind, _, _): "ALTER \(kind.words)"
         case .show: "SHOW"
         case .describe, .describeDetail, .describeFiles: "DESCRIBE"
-        case .checkTable: "FSCK"
+        case .checkTable, .repairTable: "FSCK"
         case .set: "SET"
         case .reset: "RESET"
         case .transaction(let command): command.tag

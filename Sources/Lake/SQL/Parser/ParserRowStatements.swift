@@ -328,7 +328,6 @@ extension Parser {
     /// `FSCK [REPAIR] TABLE t [DRY RUN]`
     mutating func checkTable() throws(Problem) -> Statement {
         advance()
-        let repair = token.position
         let isRepair = accept(.repair)
         try expect(.table)
         let name = try objectName("a table name")
@@ -337,13 +336,7 @@ extension Parser {
             guard acceptWord("run") else { throw unexpected(expected: "RUN") }
             isDryRun = true
         }
-        if isRepair, !isDryRun {
-            throw notSupported(
-                "FSCK REPAIR without DRY RUN",
-                hint: "look with DRY RUN, then RESTORE TABLE to a version that is whole",
-                at: repair)
-        }
-        return .checkTable(name)
+        return isRepair ? .repairTable(name, isDryRun: isDryRun) : .checkTable(name)
     }
 
     mutating func restore() throws(Problem) -> Statement {

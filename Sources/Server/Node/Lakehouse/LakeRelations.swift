@@ -53,7 +53,7 @@ struct LakeRelations: SchemaProvider {
         of name: QualifiedName, at travel: TimeTravel
     ) throws(Problem) -> [Field]? {
         let table: DeltaTable
-        if let folder = try FolderName(name, lake.catalog.image) {
+        if let folder = try FolderName(name, of: lake) {
             guard folder.format == .delta else { return nil }
             table = lake.table(inFolder: folder.path)
         } else {

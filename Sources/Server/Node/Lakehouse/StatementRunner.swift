@@ -60,6 +60,8 @@ extension Lakehouse: LakeService {
         case .describeDetail(let name): return try describeDetail(name)
         case .describeFiles(let name): return try describeFiles(name)
         case .checkTable(let name): return try checkTable(name)
+        case .repairTable(let name, let isDryRun):
+            return try repairTable(name, isDryRun: isDryRun)
         case .createTable(let table): return try createTable(table, parsed.text, options)
         case .set, .reset: return StatementAnswer(tag: parsed.statement.tag)
         case .transaction(let command):

@@ -273,6 +273,32 @@ extension Lakehouse {
         }
     }
 
+    func repairTable(_ name: ObjectName, isDryRun: Bool) throws(Problem) -> StatementAnswer {
+        let changed = try changedTable(name, "repair")
+        let repairs = try repeating { () throws(DeltaFailure) in
+            var random = withRandom { $0.fork() }
+            return try changed.table.repair(isDryRun: isDryRun, random: &random, now: clock())
+        }
+        if !isDryRun { noteChange(changed) }
+        return answer(
+            "FSCK",
+            [
+                Field("path", .text), Field("problem", .text), Field("repaired", .boolean),
+                Field("outcome", .text),
+            ],
+            repairs.map { repair in
+                let outcome: (isRepaired: Bool, text: String)
+                switch repair.outcome {
+                case .repaired(let text): outcome = (true, text)
+                case .left(let text): outcome = (false, text)
+                }
+                return [
+                    .text(repair.finding.path), .text(repair.finding.detail),
+                    .boolean(outcome.isRepaired), .text(outcome.text),
+                ]
+            })
+    }
+
     func answer(_ tag: String, _ fields: [Field], _ values: [[Value]]) -> StatementAnswer {
         let columns = fields.indices.map { index in
             Column(fields[index].type, values.map { $0[index] })

@@ -213,7 +213,7 @@ extension Lakehouse {
     func commentOnColumn(
         _ column: Identifier, of table: ObjectName, _ text: String?
     ) throws(Problem) {
-        let isFolder = try FolderName(table.qualified, catalog.image) != nil
+        let isFolder = try FolderName(table.qualified, of: self) != nil
         let object = isFolder ? nil : try catalog.image.require(table.qualified)
         if isFolder || object?.kind.isStored == true {
             let changed = try changedTable(table, "comment on")
