@@ -293,7 +293,7 @@ struct TableStatementTests {
         try lake.run("DELETE FROM t WHERE id = 1")
         #expect(try lake.rows("FSCK TABLE t").isEmpty)
         #expect(try lake.rows("FSCK REPAIR TABLE t DRY RUN").isEmpty)
-        #expect(lake.problem("FSCK REPAIR TABLE t")?.code == "0A000")
+        #expect(try lake.rows("FSCK REPAIR TABLE t").isEmpty)
         let files = try lake.rows("DESCRIBE FILES t").map {
             String($0.split(separator: "|", omittingEmptySubsequences: false)[0])
         }
@@ -401,8 +401,8 @@ struct TableStatementTests {
             "MERGE INTO t USING t AS s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (t.id)",
             "42P01", 83
         ),
-        ("DELETE FROM t RETURNING id", "0A000", 14), ("VACUUM t RETAIN x", "42601", 16),
-        ("UPDATE t SET id = 1 FROM t AS s", "0A000", 20), ("RESTORE t TO 5", "42601", 13),
+        ("DELETE FROM t RETURNING nme", "42703", 24), ("VACUUM t RETAIN x", "42601", 16),
+        ("UPDATE t SET id = 1 FROM t", "42712", 25), ("RESTORE t TO 5", "42601", 13),
     ])
     func `mistakes are told with their place`(
         text: String, code: String, position: Int

@@ -229,20 +229,8 @@ extension DeltaTable {
     /// Writes the checkpoint of `snapshot` and the hint that names it. Its rows come in a fixed
     /// order, so that every writer of a version writes the same.
     package func writeCheckpoint(of snapshot: TableSnapshot) throws(DeltaFailure) {
-        var kept = snapshot
-        kept.expireTombstones(now: snapshot.timestamp)
-        let actions = CheckpointWriter.actions(kept)
         let path = log.file(LogFileName.checkpointName(snapshot.version))
-        let content: Bytes
-        do throws(ParquetFailure) {
-            var options = ParquetWriteOptions()
-            options.codec = .snappy
-            var writer = try ParquetWriter(schema: CheckpointWriter.schema, options: options)
-            try writer.write(CheckpointWriter.batch(actions))
-            content = try writer.finish().file
-        } catch {
-            throw DeltaFailure(error, path: path)
-        }
+        let (content, actions, fileCount) = try checkpointContent(of: snapshot)
         do throws(StorageFailure) {
             try store.putIfAbsent(path, content)
         } catch {
@@ -250,11 +238,30 @@ extension DeltaTable {
             return
         }
         let hint: JSONValue = [
-            "version": .int(snapshot.version), "size": .int(actions.count),
-            "sizeInBytes": .int(content.count), "numOfAddFiles": .int(kept.fileCount),
+            "version": .int(snapshot.version), "size": .int(actions),
+            "sizeInBytes": .int(content.count), "numOfAddFiles": .int(fileCount),
         ]
         try storing { () throws(StorageFailure) in
             try store.replace(log.file("_last_checkpoint"), hint.serialized())
+        }
+    }
+
+    /// A checkpoint of `snapshot` as one Parquet file, the number of its rows and of live files.
+    func checkpointContent(
+        of snapshot: TableSnapshot
+    ) throws(DeltaFailure) -> (content: Bytes, actions: Int, files: Int) {
+        var kept = snapshot
+        kept.expireTombstones(now: snapshot.timestamp)
+        let actions = CheckpointWriter.actions(kept)
+        do throws(ParquetFailure) {
+            var options = ParquetWriteOptions()
+            options.codec = .snappy
+            var writer = try ParquetWriter(schema: CheckpointWriter.schema, options: options)
+            try writer.write(CheckpointWriter.batch(actions))
+            return (try writer.finish().file, actions.count, kept.fileCount)
+        } catch {
+            throw DeltaFailure(
+                error, path: log.file(LogFileName.checkpointName(snapshot.version)))
         }
     }
 }

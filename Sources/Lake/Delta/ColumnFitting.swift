@@ -86,6 +86,14 @@ extension Column {
             guard let keys = try keys.fitted(to: key), let values = try values.fitted(to: value)
             else { return nil }
             fitted = .map(offsets: offsets, key: keys, value: values)
+        case (.structure(let have), .variant, .structure(let columns)):
+            // Before Parquet had a name for it, writers left the group without one. A third member
+            // would be a part of the values that only the name explains.
+            guard have.count == 2, let metadata = have.firstIndex(where: { $0.name == "metadata" }),
+                let value = have.firstIndex(where: { $0.name == "value" }),
+                have.allSatisfy({ $0.type == .binary })
+            else { return nil }
+            fitted = .structure([columns[metadata], columns[value]])
         case (.structure(let have), .structure(let want), .structure(let columns)):
             var members: [Column] = []
             for field in want {

@@ -10,6 +10,8 @@ package struct DeltaAppender: Sendable {
     private let codecName: String
     private let dataChange: Bool
     private let columnCount: Int
+    /// Places of identity columns, which must have a number in every row.
+    private let identityPlaces: [Int]
     private let rules: (any RowRules)?
     private var writer: PartitionedWriter
 
@@ -23,7 +25,13 @@ package struct DeltaAppender: Sendable {
         self.transaction = transaction
         self.dataChange = dataChange
         codecName = options.codec.name
-        columnCount = transaction.metadata.schema.fields.count
+        let fields = transaction.metadata.schema.fields
+        columnCount = fields.count
+        var places: [Int] = []
+        for (index, field) in fields.enumerated() where try field.identity() != nil {
+            places.append(index)
+        }
+        identityPlaces = dataChange ? places : []
         rules = dataChange ? try Self.rules(transaction) : nil
         writer = try PartitionedWriter(
             transaction.metadata, path: transaction.table.path, options: options,
@@ -71,6 +79,9 @@ package struct DeltaAppender: Sendable {
             throw .invalid(
                 "a batch of \(batch.columns.count) columns for a table of \(columnCount)")
         }
+        for place in identityPlaces where batch.columns[place].nullCount > 0 {
+            throw .missingValue(column: transaction.metadata.schema.fields[place].name)
+        }
     }
 
     /// Writes all open files durably, without committing.
@@ -86,6 +97,30 @@ package struct DeltaAppender: Sendable {
                 file.content, rowCount: file.rowCount, columns: file.columns,
                 partitionValues: file.values, codec: codecName, dataChange: dataChange, now: now)
         }
+    }
+
+    /// Removes what the table had in those partitions that rows were added to.
+    package mutating func replaceTouchedPartitions(now: Now) throws(DeltaFailure) {
+        try flush(now: now)
+        let snapshot = transaction.snapshot
+        guard !snapshot.metadata.partitionColumns.isEmpty else {
+            throw .invalid("the table has no partitions that could be replaced one by one")
+        }
+        func canonical(_ file: AddFile) -> PartitionValues {
+            file.partitionValues.canonical(snapshot.metadata, snapshot.schema)
+        }
+        let replaced = Set(transaction.added.map { canonical($0) })
+        transaction.markAsReading()
+        for file in snapshot.files where replaced.contains(canonical(file)) {
+            try transaction.remove(file, now: now)
+        }
+    }
+
+    /// Gives rows that are to be added their numbers in identity columns.
+    package mutating func number(
+        _ batch: ColumnBatch, columns: [String]
+    ) throws(DeltaFailure) -> ColumnBatch {
+        try transaction.number(batch, columns: columns)
     }
 
     /// Writes what is open and commits. Returns the new version.
@@ -131,23 +166,10 @@ extension DeltaTable {
         random: inout Random, now: Now
     ) throws(DeltaFailure) -> Int64 {
         let transaction = try begin(random: &random)
-        let snapshot = transaction.snapshot
-        let partitionColumns = snapshot.metadata.partitionColumns
-        guard !partitionColumns.isEmpty else {
-            throw .invalid("the table has no partitions that could be replaced one by one")
-        }
+        let partitionColumns = transaction.snapshot.metadata.partitionColumns
         var appender = try DeltaAppender(transaction, options: options)
         for batch in batches { try appender.append(batch, now: now) }
-        try appender.flush(now: now)
-        var replaced: Set<PartitionValues> = []
-        func canonical(_ file: AddFile) -> PartitionValues {
-            file.partitionValues.canonical(snapshot.metadata, snapshot.schema)
-        }
-        for file in appender.transaction.added { replaced.insert(canonical(file)) }
-        appender.transaction.markAsReading()
-        for file in snapshot.files where replaced.contains(canonical(file)) {
-            try appender.transaction.remove(file, now: now)
-        }
+        try appender.replaceTouchedPartitions(now: now)
         var operation = CommitOperation.overwrite(partitionBy: partitionColumns)
         operation.parameters.append(JSONMember("partitionOverwriteMode", "dynamic"))
         return try appender.commit(operation, now: now)

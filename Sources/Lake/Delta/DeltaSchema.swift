@@ -47,8 +47,8 @@ package struct DeltaField: Hashable, Sendable {
 
     /// Where we remember that a text column was declared as `uuid` or `jsonb`, types that the
     /// format does not have. Other engines see plain text and keep the entry.
-    static let declaredTypeKey = "weir.type"
-    static let commentKey = "comment"
+    package static let declaredTypeKey = "weir.type"
+    package static let commentKey = "comment"
 }
 
 /// The columns of a table in the words of its format.
@@ -200,7 +200,7 @@ extension DeltaType {
         case .decimal(let precision, let scale):
             return .decimal(precision: precision, scale: scale)
         case .void: return .null
-        case .variant: throw .unsupportedFeature("variantType", use: .read)
+        case .variant: return .variant
         case .list(let element, _): return .list(try element.columnType(column: column))
         case .map(let key, let value, _):
             return .map(

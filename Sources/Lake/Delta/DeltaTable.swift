@@ -36,15 +36,16 @@ package final class DeltaTable: Sendable {
         _ schema: TableSchema, partitionColumns: [String] = [],
         configuration: OrderedMap<String, String> = [:], name: String? = nil,
         comment: String? = nil, columnComments: OrderedMap<String, String> = [:],
+        columnMetadata: OrderedMap<String, [JSONMember]> = [:],
         random: inout Random, now: Now
     ) throws(DeltaFailure) -> TableSnapshot {
-        var columns = try DeltaSchema(schema)
-        for index in columns.fields.indices {
-            guard let text = columnComments[columns.fields[index].name] else { continue }
-            columns.fields[index].metadata.append(
+        var described = columnMetadata
+        for (name, text) in columnComments {
+            described[name, default: []].append(
                 JSONMember(DeltaField.commentKey, .string(text)))
         }
-        try checkPartitioning(schema, partitionColumns)
+        let columns = try Self.columns(
+            schema, metadata: described, partitionColumns: partitionColumns)
         let metadata = TableMetadata(
             id: random.uuid().description, name: name, comment: comment, schema: columns,
             partitionColumns: partitionColumns, configuration: configuration,
@@ -71,7 +72,20 @@ package final class DeltaTable: Sendable {
         return snapshot
     }
 
-    private func checkPartitioning(
+    /// The columns of a new table, with what is said about each of them.
+    static func columns(
+        _ schema: TableSchema, metadata: OrderedMap<String, [JSONMember]>,
+        partitionColumns: [String]
+    ) throws(DeltaFailure) -> DeltaSchema {
+        var columns = try DeltaSchema(schema)
+        for index in columns.fields.indices {
+            columns.fields[index].metadata += metadata[columns.fields[index].name] ?? []
+        }
+        try checkPartitioning(schema, partitionColumns)
+        return columns
+    }
+
+    private static func checkPartitioning(
         _ schema: TableSchema, _ partitionColumns: [String]
     ) throws(DeltaFailure) {
         for (place, column) in partitionColumns.enumerated() {

@@ -182,7 +182,9 @@ struct PartitionedWriter: Sendable {
         } catch {
             throw DeltaFailure(error, path: path)
         }
-        let columns = summary.columns.filter { !$0.isRepeated }.map { column in
+        let columns = summary.columns.filter {
+            !$0.isRepeated && !fileSchema.isInVariant($0.path)
+        }.map { column in
             let isBounded = !unboundedColumns.contains(column.path.first ?? "")
             return ColumnSummary(
                 path: column.path, nullCount: column.nullCount,
@@ -194,5 +196,21 @@ struct PartitionedWriter: Sendable {
             FinishedFile(
                 content: content, rowCount: summary.rowCount, columns: columns,
                 values: file.values))
+    }
+}
+
+extension TableSchema {
+    /// True for the leaves that a variant consists of, which have no statistics.
+    fileprivate func isInVariant(_ path: [String]) -> Bool {
+        var fields = self.fields
+        for name in path {
+            guard let field = fields.first(where: { $0.name == name }) else { return false }
+            switch field.type {
+            case .variant: return true
+            case .structure(let members): fields = members
+            default: return false
+            }
+        }
+        return false
     }
 }

@@ -45,10 +45,10 @@ package struct RowCondition: Hashable, Sendable {
 }
 
 extension DeltaField {
-    static let generationKey = "delta.generationExpression"
+    package static let generationKey = "delta.generationExpression"
     static let invariantKey = "delta.invariants"
     /// The value of rows that do not say one, as SQL.
-    static let defaultKey = "CURRENT_DEFAULT"
+    package static let defaultKey = "CURRENT_DEFAULT"
 
     /// The SQL of a column that is computed from others.
     package var generationExpression: String? { metadataValue(Self.generationKey)?.stringValue }

@@ -29,7 +29,6 @@ package enum TableFeatures {
         Feature(name: "vacuumProtocolCheck", isForReaders: true),
         Feature(name: "typeWidening", isForReaders: true),
         Feature(name: "typeWidening-preview", isForReaders: true),
-        // Refused as soon as a column is of the type.
         Feature(name: "variantType", isForReaders: true),
         Feature(name: "variantType-preview", isForReaders: true),
         Feature(name: "domainMetadata"),
@@ -40,6 +39,8 @@ package enum TableFeatures {
         Feature(name: "icebergCompatV1", isWritable: false),
         Feature(name: "icebergCompatV2", isWritable: false),
     ]
+
+    private static let variantFeature = "variantType"
 
     private static func feature(_ name: String) -> Feature? { known.first { $0.name == name } }
 
@@ -85,10 +86,6 @@ package enum TableFeatures {
                 throw .unsupportedFeature(String(key.dropFirst("delta.enable".count)), use: .write)
             }
         }
-        for field in metadata.schema.fields
-        where field.metadata.contains(where: { $0.key.hasPrefix("delta.identity.") }) {
-            throw .unsupportedFeature("identityColumns", use: .write)
-        }
         if !checksRows, let feature = metadata.rowRuleFeature {
             throw .unsupportedFeature(feature, use: .write)
         }
@@ -108,7 +105,11 @@ package enum TableFeatures {
         of current: TableProtocol, for metadata: TableMetadata
     ) throws(DeltaFailure) -> TableProtocol? {
         var needed: [Feature] = []
+        // Tables from before the feature had its name keep the old one.
+        let preview = variantFeature + "-preview"
+        let isPreview = writerFeatures(of: current).contains(preview)
         for name in try featureNames(of: metadata) {
+            if isPreview, name == variantFeature { continue }
             guard let feature = feature(name) else {
                 throw .unsupportedFeature(name, use: .write)
             }
@@ -173,11 +174,12 @@ package enum TableFeatures {
         }
         let columns = DeltaType.structure(metadata.schema.fields)
         if columns.contains(.timestampNTZ) { add("timestampNtz") }
-        if columns.contains(.variant) { add("variantType") }
+        if columns.contains(.variant) { add(variantFeature) }
         for field in metadata.schema.fields {
             if field.metadataValue(DeltaField.generationKey) != nil { add("generatedColumns") }
             if field.metadataValue(DeltaField.defaultKey) != nil { add("allowColumnDefaults") }
             if field.metadataValue(DeltaField.invariantKey) != nil { add("invariants") }
+            if try field.identity() != nil { add("identityColumns") }
         }
         return names
     }

@@ -121,6 +121,13 @@ package struct TableMutation: Sendable {
         try writeChange(batch, .updatePostimage)
     }
 
+    /// Gives rows that are to be inserted their numbers in identity columns.
+    package mutating func number(
+        _ batch: ColumnBatch, columns: [String]
+    ) throws(DeltaFailure) -> ColumnBatch {
+        try appender.transaction.number(batch, columns: columns)
+    }
+
     /// Adds rows.
     package mutating func insert(_ batch: ColumnBatch, now: Now) throws(DeltaFailure) {
         try appender.append(batch, now: now)

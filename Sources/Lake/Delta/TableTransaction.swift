@@ -21,6 +21,8 @@ package struct TableTransaction: Sendable {
     private var changeFiles: [ChangeFile] = []
     private var newMetadata: TableMetadata?
     private var newProtocol: TableProtocol?
+    /// The last numbers that identity columns gave here.
+    private var identityMarks: OrderedMap<String, Int64> = [:]
     private var addedRows: Int64 = 0
     /// The files that are removed are among those that `reads` describes.
     private var removesWhatItRead = false
@@ -144,6 +146,14 @@ package struct TableTransaction: Sendable {
         }
     }
 
+    /// Gives rows that are to be added numbers in the identity columns `columns`, where they have
+    /// none. `batch` has the table's columns in their order.
+    package mutating func number(
+        _ batch: ColumnBatch, columns: [String]
+    ) throws(DeltaFailure) -> ColumnBatch {
+        try metadata.number(batch, columns: columns, marks: &identityMarks)
+    }
+
     /// A generator of its own for one part of the work, such as the name of another kind of file.
     mutating func forkRandom() -> Random { random.fork() }
 
@@ -178,11 +188,17 @@ package struct TableTransaction: Sendable {
         }
     }
 
-    /// Replaces the table's description: comment, settings, more columns at the end.
-    package mutating func setMetadata(_ wanted: TableMetadata) throws(DeltaFailure) {
-        let metadata = wanted.assigningColumnIDs(existing: self.metadata, random: &random)
-            .namingRowTrackingColumns(random: &random)
-        if metadata.keepsRowNumbers, !snapshot.metadata.keepsRowNumbers, snapshot.fileCount > 0 {
+    /// Replaces the table's description: comment, settings, columns. With `replacesColumns` the
+    /// columns have nothing to do with those before, whatever their names.
+    package mutating func setMetadata(
+        _ wanted: TableMetadata, replacesColumns: Bool = false
+    ) throws(DeltaFailure) {
+        let metadata = wanted.assigningColumnIDs(
+            existing: replacesColumns ? nil : self.metadata, random: &random
+        ).namingRowTrackingColumns(random: &random)
+        if metadata.keepsRowNumbers, !snapshot.metadata.keepsRowNumbers,
+            snapshot.fileCount > removed.count
+        {
             throw .invalid(
                 "row tracking cannot be switched on for a table that has files: their rows have no"
                     + " numbers")
@@ -293,10 +309,10 @@ package struct TableTransaction: Sendable {
                         && tableProtocol.supports("inCommitTimestamp")))
         ]
         if let newProtocol { actions.append(.tableProtocol(newProtocol)) }
-        if let newMetadata {
+        if newMetadata != nil || !identityMarks.isEmpty {
             actions.append(
                 .metadata(
-                    newMetadata.markingCommitTimestamps(
+                    metadata.numbered(identityMarks).markingCommitTimestamps(
                         after: snapshot.metadata, version: version, timestamp: timestamp)))
         }
         actions += transactions.map { .transaction($0) }

@@ -289,6 +289,8 @@ enum FunctionKernels {
         case .jsonBuildObject: return try JSONKernels.buildObject(arguments, count: count)
         case .jsonBuildArray: return JSONKernels.buildArray(arguments, count: count)
         case .toJSON: return JSONKernels.fromAny(arguments[0], count: count)
+        case .variantPath:
+            return try VariantKernels.path(arguments[0], arguments[1], count: count)
         default: return nil
         }
     }

@@ -72,6 +72,14 @@ private final class Caster {
 
     func cast() throws(Problem) -> Column {
         switch (argument.type, type) {
+        case (_, .variant): return try VariantKernels.from(argument, count: count)
+        case (.variant, .json): return try VariantKernels.toJSON(argument, count: count)
+        case (.variant, .text): return try VariantKernels.toText(argument, count: count)
+        case (.variant, _):
+            let texts = try VariantKernels.toText(argument, count: count)
+            return try CastKernels.cast(
+                Vector(texts), to: type, nullOnFailure: nullOnFailure, count: count,
+                now: now)
         case (.text, _): return try fromText()
         case (.json, .text):
             return TextForm.column(argument, count: count)

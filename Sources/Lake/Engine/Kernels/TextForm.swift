@@ -227,6 +227,9 @@ enum JSONForm {
                 append(element, Int(inner), to: &output)
             }
             output.append(0x5D)
+        case .structure where column.type == .variant:
+            guard case .variant(let metadata, let bytes) = column.value(row) else { return }
+            output += variantForm(metadata, bytes).text.utf8
         case .structure(let members):
             guard case .structure(let fields) = column.type else { return }
             var pieces: [(String, [UInt8])] = []

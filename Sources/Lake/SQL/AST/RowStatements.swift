@@ -11,10 +11,23 @@ package struct ChangeTarget: Hashable, Sendable {
     }
 }
 
-/// `DELETE FROM t WHERE …`
+/// `DELETE FROM t [USING …] [WHERE …] [RETURNING …]`
 package struct Delete: Hashable, Sendable {
     package var target: ChangeTarget
+    /// `USING`: what the condition may speak of besides the target.
+    package var others: [FromItem] = []
     package var filter: Expression?
+    package var returning: [SelectItem] = []
+
+    package init(
+        target: ChangeTarget, others: [FromItem] = [], filter: Expression? = nil,
+        returning: [SelectItem] = []
+    ) {
+        self.target = target
+        self.others = others
+        self.filter = filter
+        self.returning = returning
+    }
 }
 
 /// `column = value`; a nil value is `DEFAULT`.
@@ -23,11 +36,18 @@ package struct Assignment: Hashable, Sendable {
     package var value: Expression?
 }
 
-/// `UPDATE t SET … WHERE …`
+/// `UPDATE t SET … [FROM …] [WHERE …] [RETURNING …]`
 package struct Update: Hashable, Sendable {
     package var target: ChangeTarget
     package var assignments: [Assignment]
+    package var others: [FromItem] = []
     package var filter: Expression?
+    package var returning: [SelectItem] = []
+}
+
+/// `TRUNCATE [TABLE] t, …`
+package struct Truncate: Hashable, Sendable {
+    package var names: [ObjectName]
 }
 
 /// `MERGE INTO t USING s ON … WHEN …`

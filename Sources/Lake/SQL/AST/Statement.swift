@@ -13,6 +13,7 @@ package indirect enum Statement: Hashable, Sendable {
     case delete(Delete)
     case update(Update)
     case merge(Merge)
+    case truncate(Truncate)
     case optimize(Optimize)
     case vacuum(Vacuum)
     case restore(Restore)
@@ -36,6 +37,8 @@ package indirect enum Statement: Hashable, Sendable {
     case describeFiles(ObjectName)
     /// `FSCK TABLE`: what is wrong with the table's log and files; nothing is changed.
     case checkTable(ObjectName)
+    /// `FSCK REPAIR TABLE`: and repairs what can be repaired.
+    case repairTable(ObjectName, isDryRun: Bool)
     /// An empty list is `DEFAULT`.
     case set(name: String, values: [String], isLocal: Bool, position: Int)
     /// Nil is `ALL`.
@@ -53,6 +56,7 @@ package indirect enum Statement: Hashable, Sendable {
         case .delete: "DELETE"
         case .update: "UPDATE"
         case .merge: "MERGE"
+        case .truncate: "TRUNCATE TABLE"
         case .optimize: "OPTIMIZE"
         case .vacuum: "VACUUM"
         case .restore: "RESTORE"
@@ -69,7 +73,7 @@ package indirect enum Statement: Hashable, Sendable {
         case .alter(let kind, _, _): "ALTER \(kind.words)"
         case .show: "SHOW"
         case .describe, .describeDetail, .describeFiles: "DESCRIBE"
-        case .checkTable: "FSCK"
+        case .checkTable, .repairTable: "FSCK"
         case .set: "SET"
         case .reset: "RESET"
         case .transaction(let command): command.tag
@@ -104,10 +108,33 @@ package struct Explain: Hashable, Sendable {
 }
 
 package struct Insert: Hashable, Sendable {
+    /// What becomes of the rows that are there.
+    package enum Mode: Hashable, Sendable {
+        /// They stay.
+        case into
+        /// `INSERT OVERWRITE`: all of them go, or with `PARTITION` those of these partitions.
+        case overwrite
+        /// `REPLACE WHERE`: those go that fulfil the condition, which new ones must fulfil, too.
+        case replace(where: Expression)
+    }
+
+    /// `PARTITION (day = '2024-01-01', hour)`: the value of a column for all rows, or, without one,
+    /// a column whose values in the rows say which partitions are meant.
+    package struct PartitionColumn: Hashable, Sendable {
+        package var column: Identifier
+        package var value: Expression?
+    }
+
     package var target: ObjectName
+    package var alias: Identifier?
+    package var mode: Mode = .into
+    package var partition: [PartitionColumn] = []
     /// Empty: all, in order.
     package var columns: [Identifier]
+    /// `BY NAME`: the query's columns have the names of the table's.
+    package var isByName = false
     package var query: Query
+    package var returning: [SelectItem] = []
 }
 
 package struct ColumnDefinition: Hashable, Sendable {
@@ -115,6 +142,41 @@ package struct ColumnDefinition: Hashable, Sendable {
     package var type: TypeName
     package var isNotNull = false
     package var isPrimaryKey = false
+    package var value: ColumnValue?
+    package var comment: String?
+
+    package init(name: Identifier, type: TypeName) {
+        self.name = name
+        self.type = type
+    }
+}
+
+/// Where the value of a column comes from when a row does not say it. Expressions are kept as
+/// written.
+package enum ColumnValue: Hashable, Sendable {
+    /// `DEFAULT e`
+    case standard(String, position: Int)
+    /// `GENERATED ALWAYS AS (e)`
+    case generated(String, position: Int)
+    /// `GENERATED {ALWAYS | BY DEFAULT} AS IDENTITY [(START n INCREMENT m)]`
+    case identity(Identity)
+
+    package struct Identity: Hashable, Sendable {
+        package var start: Int64 = 1
+        package var step: Int64 = 1
+        /// `BY DEFAULT`: rows may bring a value.
+        package var allowsValues = false
+        package var position: Int
+
+        package init(position: Int) { self.position = position }
+    }
+
+    package var position: Int {
+        switch self {
+        case .standard(_, let position), .generated(_, let position): position
+        case .identity(let identity): identity.position
+        }
+    }
 }
 
 /// `name = value` of a `WITH` list. The name is as written, folded, dots kept.
@@ -191,6 +253,7 @@ package struct CreateStreamingTable: Hashable, Sendable {
 package struct CreateTable: Hashable, Sendable {
     package var name: ObjectName
     package var ifNotExists = false
+    package var orReplace = false
     package var columns: [ColumnDefinition] = []
     package var primaryKey: [Identifier] = []
     package var partitionedBy: [Identifier] = []
@@ -241,6 +304,35 @@ package enum AlterAction: Hashable, Sendable {
     /// `ADD CONSTRAINT n CHECK (…)`, with the condition as written.
     case addConstraint(Identifier, condition: String, position: Int)
     case dropConstraint(Identifier, ifExists: Bool)
+    /// `UNSET TBLPROPERTIES (…)`
+    case unsetOptions([Identifier], ifExists: Bool)
+    case addColumns([ColumnAddition], ifNotExists: Bool)
+    case dropColumns([Identifier], ifExists: Bool)
+    case renameColumn(Identifier, to: Identifier)
+    case alterColumn(Identifier, ColumnChange)
+}
+
+/// `ADD COLUMN`: a column and where it goes.
+package struct ColumnAddition: Hashable, Sendable {
+    package enum Place: Hashable, Sendable {
+        case last
+        case first
+        case after(Identifier)
+    }
+
+    package var column: ColumnDefinition
+    package var place: Place = .last
+}
+
+/// `ALTER COLUMN`: what becomes of it.
+package enum ColumnChange: Hashable, Sendable {
+    case setNotNull
+    case dropNotNull
+    /// The expression as written.
+    case setDefault(String, position: Int)
+    case dropDefault
+    case type(TypeName)
+    case comment(String?)
 }
 
 package enum Show: Hashable, Sendable {

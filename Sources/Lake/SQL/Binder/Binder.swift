@@ -25,6 +25,9 @@ package struct BoundInsert: Hashable, Sendable {
     package var target: RelationDescription
     /// All columns of the target, in its order.
     package var plan: LogicalPlan
+    /// Columns that number the rows, of which the plan gives NULL.
+    package var numberedColumns: [String] = []
+    package var returning: ReturningPlan?
 }
 
 package struct Binder {

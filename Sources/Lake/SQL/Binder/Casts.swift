@@ -39,6 +39,12 @@ func castContext(from: ColumnType, to: ColumnType) -> CastContext? {
     case (.date, .timestamp), (.date, .timestampTZ), (.timestamp, .timestampTZ): return .implicit
     case (.timestamp, .date), (.timestampTZ, .date), (.timestampTZ, .timestamp): return .assignment
     case (.boolean, .int32), (.int32, .boolean): return .explicit
+    case (.variant, .json), (.json, .variant): return .assignment
+    case (_, .variant): return .assignment
+    case (.variant, .text): return .assignment
+    case (.variant, .interval), (.variant, .null), (.variant, .structure), (.variant, .map):
+        return nil
+    case (.variant, _): return .explicit
     case (.json, .boolean): return .explicit
     case (.json, _) where to.isNumber: return .explicit
     case (_, .text): return .assignment

@@ -75,8 +75,12 @@ extension Binder {
             let plan = try expanded(relation, text, at: name.position)
             return try aliased(plan, table.alias, defaultName: name.last)
         }
-        let fields = relation.columns + relation.hiddenColumns
         let travel = try travel(table, relation)
+        var columns = relation.columns
+        if let travel, let then = try provider.columns(of: relation.name, at: travel) {
+            columns = then
+        }
+        let fields = columns + relation.hiddenColumns
         let scan = ScanNode(
             relation: relation.name, kind: relation.kind, isStream: table.isStream,
             travel: travel, tableSchema: TableSchema(fields))

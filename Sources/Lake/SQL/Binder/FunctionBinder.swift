@@ -15,6 +15,7 @@ struct FunctionBinder {
         "localtimestamp", "current_user", "session_user", "user", "current_role", "current_catalog",
         "current_database", "current_schema", "version", "pg_typeof", "pi", "extract",
         "jsonb_build_object", "json_build_object", "jsonb_build_array", "json_build_array",
+        "parse_json", "try_parse_json", "variant_get", "try_variant_get",
         "to_jsonb", "to_json", "jsonb_extract_path", "jsonb_extract_path_text", "json_extract",
         "array_length", "cardinality", "array_to_string", "div", "timezone", "date", "if", "ifnull",
     ]
@@ -315,8 +316,45 @@ struct FunctionBinder {
                     try coerce(arguments[0], to: .json, at: positions[0]),
                     .literal(.list(steps.map { .text($0) }), .list(.text)),
                 ], .json)
+        case "parse_json", "try_parse_json":
+            guard arguments.count == 1 else { return nil }
+            let text = try coerce(arguments[0], to: .text, at: positions[0])
+            let mode: CastMode = name == "parse_json" ? .strict : .nullOnFailure
+            return .cast(.cast(text, to: .json, mode), to: .variant, mode)
+        case "variant_get", "try_variant_get":
+            return try variantGet(name, arguments, positions)
         default: return nil
         }
+    }
+
+    /// `variant_get(v, '$.a[0]' [, 'type'])`
+    private func variantGet(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression? {
+        guard arguments.count == 2 || arguments.count == 3, let path = arguments[1].literalText
+        else { return nil }
+        guard arguments[0].type == .variant || arguments[0].type == .json else { return nil }
+        guard let steps = jsonPathSteps(path) else {
+            throw Problem(
+                "22023", "invalid path \"\(path)\"", hint: "write it as $.name.other[0]",
+                position: positions[1])
+        }
+        let source = try coerce(arguments[0], to: .variant, .assignment, at: positions[0])
+        let found = BoundExpression.call(
+            .variantPath, [source, .literal(.list(steps.map { .text($0) }), .list(.text))],
+            .variant)
+        guard arguments.count == 3 else { return found }
+        guard let wanted = arguments[2].literalText else { return nil }
+        let type: TypeName
+        do throws(Problem) { type = try Parser.typeName(wanted) } catch {
+            var problem = error
+            problem.position = positions[2]
+            throw problem
+        }
+        var named = type
+        named.position = positions[2]
+        return try explicitCast(
+            found, to: named, orNull: name == "try_variant_get", at: positions[2])
     }
 
     private func isJSON(_ argument: BoundExpression) -> Bool {

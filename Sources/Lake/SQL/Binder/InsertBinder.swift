@@ -9,10 +9,14 @@ extension Binder {
                 "42809", "cannot insert into \(target.kind.rawValue) \"\(insert.target.text)\"",
                 hint: "insert into a table or a topic", position: insert.target.position)
         }
-        let indexes = try targetColumns(insert, target)
+        var indexes = try targetColumns(insert, target)
         let types = indexes.map { target.columns[$0].type }
-        var plan = try bindQuery(insert.query, expected: types)
+        var plan = try bindQuery(insert.query, expected: insert.isByName ? [] : types)
         let fields = plan.schema.fields
+        if insert.isByName {
+            indexes = try self.indexes(of: fields, target, at: insert.query.position)
+        }
+        let fixed = try partitionValues(insert, target)
         let position = insert.query.position
         guard fields.count <= indexes.count else {
             throw Problem(
@@ -30,6 +34,11 @@ extension Binder {
         var columns: [NamedExpression] = []
         var given: [String] = []
         for (place, field) in target.columns.enumerated() {
+            if let value = fixed.first(where: { $0.index == place }) {
+                columns.append(NamedExpression(field.name, value.expression))
+                given.append(field.name)
+                continue
+            }
             guard let source = indexes.firstIndex(of: place), source < fields.count else {
                 var context = ExpressionContext(scope: Scope(), clause: "DEFAULT")
                 context.allowsSubqueries = false
@@ -41,6 +50,14 @@ extension Binder {
                 continue
             }
             given.append(field.name)
+            if target.identityColumns[field.name] == false {
+                throw Problem(
+                    "428C9", "cannot insert a non-DEFAULT value into column \"\(field.name)\"",
+                    notes: [
+                        "Column \"\(field.name)\" is an identity column defined as GENERATED"
+                            + " ALWAYS."
+                    ], hint: "leave the column out", position: position)
+            }
             let value = BoundExpression.column(source, fields[source].type)
             guard let fitting = try converted(value, to: field.type, .assignment, at: position)
             else {
@@ -55,14 +72,62 @@ extension Binder {
         plan = try computed(
             .project(plan, columns), target, target.columns, behind: 0, given: given,
             at: insert.target.position)
-        return BoundInsert(target: target, plan: plan)
+        let scope = Scope(
+            table: insert.alias?.name ?? insert.target.last, schema: nil, fields: target.columns)
+        return BoundInsert(
+            target: target, plan: plan,
+            numberedColumns: target.columns.map(\.name).filter {
+                target.identityColumns[$0] != nil && !given.contains($0)
+            },
+            returning: try returning(
+                insert.returning, scope, rows: TableSchema(target.columns)))
+    }
+
+    /// `BY NAME`: where the columns of the query go.
+    private func indexes(
+        of fields: [Field], _ target: RelationDescription, at position: Int
+    ) throws(Problem) -> [Int] {
+        var indexes: [Int] = []
+        for field in fields {
+            let index = try target.column(Identifier(field.name, position: position))
+            guard !indexes.contains(index) else {
+                throw Problem(
+                    "42701", "column \"\(field.name)\" specified more than once",
+                    position: position)
+            }
+            indexes.append(index)
+        }
+        return indexes
+    }
+
+    /// The values that `PARTITION (…)` gives to columns of all rows.
+    private mutating func partitionValues(
+        _ insert: Insert, _ target: RelationDescription
+    ) throws(Problem) -> [(index: Int, expression: BoundExpression)] {
+        var values: [(index: Int, expression: BoundExpression)] = []
+        for part in insert.partition {
+            let index = try target.column(part.column)
+            guard let value = part.value else { continue }
+            var context = ExpressionContext(scope: Scope(), clause: "PARTITION")
+            context.allowsSubqueries = false
+            values.append(
+                (
+                    index,
+                    try assigned(
+                        bind(value, &context), to: target.columns[index], at: value.position)
+                ))
+        }
+        return values
     }
 
     /// The positions of the target's columns that the rows fill.
     private func targetColumns(
         _ insert: Insert, _ target: RelationDescription
     ) throws(Problem) -> [Int] {
-        guard !insert.columns.isEmpty else { return Array(target.columns.indices) }
+        guard !insert.columns.isEmpty else {
+            let fixed = insert.partition.filter { $0.value != nil }.map(\.column.name)
+            return target.columns.indices.filter { !fixed.contains(target.columns[$0].name) }
+        }
         var indexes: [Int] = []
         for column in insert.columns {
             guard let index = target.columns.firstIndex(where: { $0.name == column.name }) else {
@@ -75,6 +140,13 @@ extension Binder {
             guard !indexes.contains(index) else {
                 throw Problem(
                     "42701", "column \"\(column.name)\" specified more than once",
+                    position: column.position)
+            }
+            if insert.partition.contains(where: {
+                $0.value != nil && $0.column.name == column.name
+            }) {
+                throw Problem(
+                    "42701", "column \"\(column.name)\" has its value from PARTITION",
                     position: column.position)
             }
             indexes.append(index)

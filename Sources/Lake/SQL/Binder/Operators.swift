@@ -312,6 +312,11 @@ enum Operators {
         let isJSON = { (operand: BoundExpression) in
             operand.type == .json || operand.isUnknownLiteral
         }
+        if left.type == .variant, ["->", "->>", "#>", "#>>", "?", "@>"].contains(name) {
+            // The same operators, on what the variant is as JSON.
+            return try json(
+                name, coerce(left, to: .json, .assignment, at: position), right, at: position)
+        }
         guard left.type == .json || right.type == .json else { return nil }
         switch name {
         case "->", "->>":

@@ -17,6 +17,10 @@ package struct RowChangePlan: Hashable, Sendable {
     package var operations: [Operation]
     /// Columns that the table is to be given first.
     package var newColumns: [Field] = []
+    /// Behind the row the plan then gives the columns of the other tables.
+    package var returning: ReturningPlan?
+    /// Columns that number the rows, of which the plan gives NULL for new rows.
+    package var numberedColumns: [String] = []
 
     package init(
         target: RelationDescription, plan: LogicalPlan, operations: [Operation],
@@ -44,6 +48,10 @@ private struct AddressedProvider: SchemaProvider {
         return found
     }
 
+    func columns(
+        of name: QualifiedName, at travel: TimeTravel
+    ) throws(Problem) -> [Field]? { try base.columns(of: name, at: travel) }
+
     func relationNames() -> [QualifiedName] { base.relationNames() }
 }
 
@@ -54,9 +62,18 @@ extension Binder {
     package func plan(_ delete: Delete) throws(Problem) -> RowChangePlan {
         let target = try changeTarget(delete.target, "delete from")
         var binder = addressing(target)
-        let plan = try binder.rows(of: delete.target, where: delete.filter, values: [], [])
-        return RowChangePlan(
+        let keepsRows = !delete.returning.isEmpty
+        let plan = try binder.rows(
+            of: delete.target, beside: delete.others, where: delete.filter, values: [], [],
+            keepsRows: keepsRows)
+        var result = RowChangePlan(
             target: target, plan: Optimizer.optimized(plan), operations: [.delete])
+        if keepsRows {
+            result.returning = try binder.returning(
+                delete.returning, binder.changedScope(delete.target, delete.others),
+                rows: TableSchema(Array(plan.schema.fields.dropFirst())))
+        }
+        return result
     }
 
     /// The optimized plan of the rows to update.
@@ -73,12 +90,21 @@ extension Binder {
         for (field, assignment) in zip(target.columns, values) {
             expressions.append(try newValue(field, assignment, of: update.target, target))
         }
+        let keepsRows = !update.returning.isEmpty
         var plan = try binder.rows(
-            of: update.target, where: update.filter, values: expressions, target.columns)
+            of: update.target, beside: update.others, where: update.filter, values: expressions,
+            target.columns, keepsRows: keepsRows)
         plan = try computed(
             plan, target, target.columns, behind: 1, at: update.target.name.position)
-        return RowChangePlan(
+        var result = RowChangePlan(
             target: target, plan: Optimizer.optimized(plan), operations: [.update])
+        if keepsRows {
+            result.returning = try binder.returning(
+                update.returning,
+                binder.changedScope(update.target, update.others),
+                rows: TableSchema(Array(plan.schema.fields.dropFirst())))
+        }
+        return result
     }
 
     /// The optimized plan of the rows that a MERGE changes.
@@ -111,18 +137,21 @@ extension Binder {
         return found
     }
 
-    /// Addresses and values of the target's rows that fulfil `filter`.
+    /// Addresses and values of the target's rows that fulfil `filter`, perhaps together with rows of
+    /// `others`; each row of the target once, whichever of its partners it was found with. With
+    /// `keepsRows` the columns of all tables follow, those of the target only when there are no
+    /// values.
     private mutating func rows(
-        of target: ChangeTarget, where filter: Expression?, values: [Expression],
-        _ columns: [Field]
+        of target: ChangeTarget, beside others: [FromItem], where filter: Expression?,
+        values: [Expression], _ columns: [Field], keepsRows: Bool
     ) throws(Problem) -> LogicalPlan {
         let position = target.name.position
-        var table = TableReference(name: target.name)
-        table.alias = target.alias.map { TableAlias(name: $0, columns: []) }
         var select = Select(position: position)
         select.items = ([target.addressReference] + values).map { .expression($0, alias: nil) }
-        select.from = [.table(table)]
+        select.from = [.table(target.reference)] + others
         select.filter = filter
+        if keepsRows { select.items.append(.star(qualifier: nil, position: position)) }
+        if !others.isEmpty { select.distinct = .on([target.addressReference]) }
         let query = Query(body: .select(select), position: position)
         let plan = try bindQuery(
             query, expected: [RowChangePlan.addressColumn.type] + columns.map(\.type))
@@ -135,7 +164,29 @@ extension Binder {
                     column.name,
                     try assigned(given, to: column, at: values[index].position)))
         }
+        if keepsRows {
+            let first = columns.isEmpty ? 1 : 1 + 2 * columns.count
+            for (index, field) in fields.enumerated().dropFirst(first) {
+                outputs.append(NamedExpression(field.name, .column(index, field.type)))
+            }
+        }
         return .project(plan, outputs)
+    }
+
+    /// The columns of changed rows by their names: those of the target, then those of `others`.
+    private func changedScope(
+        _ target: ChangeTarget, _ others: [FromItem]
+    ) throws(Problem) -> Scope {
+        var binder = Binder(provider: provider, context: context)
+        let (_, scope) = try binder.bindFrom([.table(target.reference)] + others, outer: [])
+        var changed = Scope()
+        changed.tables = scope.tables
+        changed.entries = scope.star(table: nil, schema: nil)
+        for index in changed.entries.indices {
+            changed.entries[index].expression = .column(
+                index, changed.entries[index].expression.type)
+        }
+        return changed
     }
 
     /// The expression of a column after an UPDATE.
@@ -149,6 +200,7 @@ extension Binder {
                 notes: ["Column \"\(field.name)\" is a generated column."],
                 position: assignment.column.position)
         }
+        if let assignment { try relation.requireNoIdentity(assignment.column, isUpdate: true) }
         guard let assignment else { return target.reference(to: field.name) }
         if let value = assignment.value { return value }
         return try relation.defaultValue(of: field, at: assignment.column.position)
@@ -265,6 +317,10 @@ extension Binder {
             result.plan = try computed(
                 result.plan, target, columns, behind: 2, at: merge.position)
         }
+        // Rows that bring no number get one; NULL stands for that in a MERGE.
+        result.numberedColumns = target.columns.map(\.name).filter {
+            target.identityColumns[$0] != nil
+        }
         return result
     }
 
@@ -279,9 +335,7 @@ extension Binder {
     private mutating func bindMergeTarget(
         _ target: ChangeTarget, _ relation: RelationDescription
     ) throws(Problem) -> (LogicalPlan, Scope) {
-        var table = TableReference(name: target.name)
-        table.alias = target.alias.map { TableAlias(name: $0, columns: []) }
-        return try bindFrom([.table(table)], outer: [])
+        try bindFrom([.table(target.reference)], outer: [])
     }
 
     private mutating func mergeCondition(
@@ -364,7 +418,10 @@ extension Binder {
         case .doNothing: return (nil, nil)
         case .delete: return (.delete, nil)
         case .update(let assignments):
-            for assignment in assignments { _ = try target.column(assignment.column) }
+            for assignment in assignments {
+                _ = try target.column(assignment.column)
+                try target.requireNoIdentity(assignment.column, isUpdate: true)
+            }
             var values: [BoundExpression] = []
             for (index, column) in columns.enumerated() {
                 guard let found = assignments.first(where: { $0.column.name == column.name })
@@ -387,6 +444,13 @@ extension Binder {
             let isUpdate = clause.action == .updateAll
             var values: [BoundExpression] = []
             for (index, column) in columns.enumerated() {
+                // Numbers of rows stay, and new rows get theirs, where they may not bring one.
+                if let allowsValues = target.identityColumns[column.name],
+                    isUpdate || !allowsValues
+                {
+                    values.append(isUpdate ? own(index) : .literal(.null, column.type))
+                    continue
+                }
                 guard let given = sides.source(column.name) else {
                     // A column that the source does not have.
                     if index < target.columns.count, target.isRequiredOfSource(column) {
@@ -436,6 +500,8 @@ extension Binder {
         for (index, column) in columns.enumerated() {
             let expression: Expression
             if let place = places.firstIndex(of: index), let value = given[place] {
+                try target.requireNoIdentity(
+                    Identifier(column.name, position: value.position), isUpdate: false)
                 expression = value
             } else {
                 expression = try target.defaultValue(of: column, at: clause.position)
@@ -479,6 +545,12 @@ extension ChangeTarget {
     /// The name by which expressions reach the target.
     private var scopeName: String { alias?.name ?? name.last }
 
+    fileprivate var reference: TableReference {
+        var table = TableReference(name: name)
+        table.alias = alias.map { TableAlias(name: $0, columns: []) }
+        return table
+    }
+
     fileprivate func reference(to column: String) -> Expression {
         let position = name.position
         return Expression(
@@ -496,7 +568,7 @@ extension ChangeTarget {
 
 extension RelationDescription {
     /// The place of a column, or the error that there is none.
-    func column(_ wanted: Identifier) throws(Problem) -> Int {
+    package func column(_ wanted: Identifier) throws(Problem) -> Int {
         if let index = columns.firstIndex(where: { $0.name == wanted.name }) { return index }
         throw Problem(
             "42703", "column \"\(wanted.name)\" of relation \"\(name.name)\" does not exist",
@@ -522,7 +594,22 @@ extension RelationDescription {
         }
     }
 
+    /// Throws when statements may not give a value to an identity column.
+    func requireNoIdentity(_ column: Identifier, isUpdate: Bool) throws(Problem) {
+        guard let allowsValues = identityColumns[column.name], isUpdate || !allowsValues else {
+            return
+        }
+        throw Problem(
+            "428C9",
+            isUpdate
+                ? "column \"\(column.name)\" cannot be updated"
+                : "cannot insert a non-DEFAULT value into column \"\(column.name)\"",
+            notes: ["Column \"\(column.name)\" is an identity column."],
+            position: column.position)
+    }
+
     func isRequiredOfSource(_ column: Field) -> Bool {
         !column.isNullable && defaultTexts[column.name] == nil
+            && identityColumns[column.name] == nil
     }
 }

@@ -113,7 +113,8 @@ private func scalarType(_ name: TypeName) throws(Problem) -> ColumnType {
     case "timestamptz", "timestamp with time zone": return .timestampTZ
     case "interval": return .interval
     case "uuid": return .uuid
-    case "jsonb", "json", "variant": return .json
+    case "jsonb", "json": return .json
+    case "variant": return .variant
     case "map":
         guard name.members.count == 2 else { break }
         return .map(

@@ -20,15 +20,12 @@ extension Parser {
             return try createTopic()
         }
         if accept(.streaming, .table) { return try createStreamingTable(orReplace: orReplace) }
-        if isNext(.table), !orReplace {
-            advance()
-            return try createTable()
-        }
+        if accept(.table) { return try createTable(orReplace: orReplace) }
         if accept(.view) { return try createView(orReplace: orReplace) }
         if accept(.materialized, .view) {
             return try createMaterializedView(orReplace: orReplace, from: start)
         }
-        if orReplace, isNext(.table) || isNext(.topic) || isNext(.schema) {
+        if orReplace, isNext(.topic) || isNext(.schema) {
             throw notSupported(
                 "CREATE OR REPLACE \(spelling(token).uppercased())",
                 hint: "drop it first, or use IF NOT EXISTS")
@@ -93,27 +90,99 @@ extension Parser {
         return .text(takeWord().name)
     }
 
-    private mutating func columnDefinition() throws(Problem) -> ColumnDefinition {
+    mutating func columnDefinition() throws(Problem) -> ColumnDefinition {
         let name = try identifier("a column name")
         var column = ColumnDefinition(name: name, type: try typeName())
         while true {
-            if accept(.not, .null) {
+            if isNext(.default) || isNextWord("generated") {
+                if column.value != nil {
+                    throw Problem(
+                        "42601",
+                        "column \"\(name.name)\" has more than one default or generated value",
+                        position: token.position)
+                }
+                column.value = try columnValue()
+                if case .identity = column.value { column.isNotNull = true }
+            } else if accept(.comment) {
+                column.comment = try string()
+            } else if accept(.not, .null) {
                 column.isNotNull = true
             } else if accept(.null) {
                 continue
             } else if accept(.primary, .key) {
                 column.isPrimaryKey = true
                 column.isNotNull = true
-            } else if isNext(.default) || isNext(.references) || isNext(.check)
-                || isNext(.unique) || isNextWord("generated")
-            {
+            } else if isNext(.references) || isNext(.check) || isNext(.unique) {
                 throw notSupported(
                     "\(spelling(token).uppercased()) on a column",
-                    hint: "write it as an expression or an EXPECT constraint of the table")
+                    hint: "write it as an EXPECT constraint, or ALTER TABLE … ADD CONSTRAINT")
             } else {
                 return column
             }
         }
+    }
+
+    /// `DEFAULT e`, `GENERATED ALWAYS AS (e) [STORED]`, `GENERATED … AS IDENTITY`
+    private mutating func columnValue() throws(Problem) -> ColumnValue {
+        let start = token.position
+        if accept(.default) {
+            let from = token.position
+            _ = try expression()
+            return .standard(source(from..<lastEnd), position: from)
+        }
+        advance()
+        var allowsValues = false
+        if accept(.by) {
+            try expect(.default)
+            allowsValues = true
+        } else {
+            try expect(.always)
+        }
+        try expect(.as)
+        guard acceptWord("identity") else {
+            guard !allowsValues, accept("(") else { throw unexpected(expected: "IDENTITY") }
+            let from = token.position
+            _ = try expression()
+            let text = source(from..<lastEnd)
+            try expect(")")
+            _ = acceptWord("stored")
+            return .generated(text, position: from)
+        }
+        var identity = ColumnValue.Identity(position: start)
+        identity.allowsValues = allowsValues
+        if accept("(") {
+            while !accept(")") {
+                if accept(.start) {
+                    _ = accept(.with)
+                    identity.start = try signedInteger()
+                } else if acceptWord("increment") {
+                    _ = accept(.by)
+                    identity.step = try signedInteger()
+                } else {
+                    throw unexpected(expected: "START or INCREMENT")
+                }
+                _ = accept(",")
+            }
+        }
+        return .identity(identity)
+    }
+
+    private mutating func signedInteger() throws(Problem) -> Int64 {
+        let sign = accept("-") ? "-" : ""
+        guard token.kind == .number, let value = Int64(sign + spelling(token)) else {
+            throw unexpected(expected: "a whole number")
+        }
+        advance()
+        return value
+    }
+
+    func refuseColumnValue(
+        _ column: ColumnDefinition, of object: String
+    ) throws(Problem) {
+        guard let value = column.value else { return }
+        throw notSupported(
+            "a default or generated value of a column of \(object)",
+            hint: "write the expression in the query", at: value.position)
     }
 
     /// `AS query`, with the text of the query.
@@ -158,7 +227,9 @@ extension Parser {
 
     private mutating func topicElement(_ topic: inout CreateTopic) throws(Problem) {
         guard areNext(.watermark, .for) else {
-            topic.columns.append(try columnDefinition())
+            let column = try columnDefinition()
+            try refuseColumnValue(column, of: "a topic")
+            topic.columns.append(column)
             return
         }
         let position = token.position
@@ -198,7 +269,9 @@ extension Parser {
                     if isNext(.constraint) {
                         table.expectations.append(try expectation())
                     } else {
-                        table.columns.append(try columnDefinition())
+                        let column = try columnDefinition()
+                        try refuseColumnValue(column, of: "a streaming table")
+                        table.columns.append(column)
                     }
                 } while accept(",")
             }
@@ -255,10 +328,11 @@ extension Parser {
         return Expectation(name: name, condition: condition, text: text, violation: violation)
     }
 
-    private mutating func createTable() throws(Problem) -> Statement {
-        let ifNotExists = try ifNotExists()
+    private mutating func createTable(orReplace: Bool) throws(Problem) -> Statement {
+        let ifNotExists = orReplace ? false : try ifNotExists()
         var table = CreateTable(name: try objectName("a table name"))
         table.ifNotExists = ifNotExists
+        table.orReplace = orReplace
         if isNext("("), !isQueryStart() {
             advance()
             repeat {

@@ -274,7 +274,7 @@ extension Parser {
         return list
     }
 
-    private mutating func selectItem() throws(Problem) -> SelectItem {
+    mutating func selectItem() throws(Problem) -> SelectItem {
         let position = token.position
         if accept("*") { return .star(qualifier: nil, position: position) }
         if let qualifier = starQualifier() {

@@ -9,7 +9,9 @@ extension Parser {
         _ = accept("*")
         if accept(.as) {
             target.alias = try identifier("an alias")
-        } else if isIdentifier(), !isNext(.set), !isNext(.using), !isNext(.where) {
+        } else if isIdentifier(), !isNext(.set), !isNext(.using), !isNext(.where),
+            !isNext(.returning)
+        {
             target.alias = takeWord()
         }
         return target
@@ -23,23 +25,15 @@ extension Parser {
         return try expression()
     }
 
-    private func refuseReturning() throws(Problem) {
-        if isNext(.returning) {
-            throw notSupported("RETURNING", hint: "select the rows before or afterwards")
-        }
-    }
-
     mutating func delete() throws(Problem) -> Statement {
         advance()
         try expect(.from)
         let target = try changeTarget()
-        if isNext(.using) {
-            throw notSupported(
-                "DELETE … USING", hint: "write WHERE … IN (SELECT …), or MERGE")
-        }
+        let others = accept(.using) ? try fromItems() : []
         let condition = try filter()
-        try refuseReturning()
-        return .delete(Delete(target: target, filter: condition))
+        return .delete(
+            Delete(
+                target: target, others: others, filter: condition, returning: try returning()))
     }
 
     mutating func update() throws(Problem) -> Statement {
@@ -47,13 +41,109 @@ extension Parser {
         let target = try changeTarget()
         try expect(.set)
         let assignments = try assignments()
-        if isNext(.from) {
-            throw notSupported(
-                "UPDATE … FROM", hint: "use MERGE INTO … USING … WHEN MATCHED THEN UPDATE")
-        }
+        let others = accept(.from) ? try fromItems() : []
         let condition = try filter()
-        try refuseReturning()
-        return .update(Update(target: target, assignments: assignments, filter: condition))
+        return .update(
+            Update(
+                target: target, assignments: assignments, others: others, filter: condition,
+                returning: try returning()))
+    }
+
+    /// The list behind USING of a DELETE and FROM of an UPDATE.
+    private mutating func fromItems() throws(Problem) -> [FromItem] {
+        var items: [FromItem] = []
+        repeat { items.append(try fromItem()) } while accept(",")
+        return items
+    }
+
+    /// `RETURNING …`; empty without it.
+    private mutating func returning() throws(Problem) -> [SelectItem] {
+        guard accept(.returning) else { return [] }
+        var items: [SelectItem] = []
+        repeat { items.append(try selectItem()) } while accept(",")
+        return items
+    }
+
+    /// `TRUNCATE [TABLE] t, …`
+    mutating func truncate() throws(Problem) -> Statement {
+        advance()
+        _ = accept(.table)
+        _ = accept(.only)
+        var names: [ObjectName] = []
+        repeat { names.append(try objectName("a table name")) } while accept(",")
+        if isNextWord("restart") {
+            throw notSupported(
+                "RESTART IDENTITY", hint: "CREATE OR REPLACE TABLE begins anew")
+        }
+        if isNextWord("continue") { index += 2 }
+        if isNext(.cascade) {
+            throw notSupported("TRUNCATE … CASCADE", hint: "name the tables")
+        }
+        _ = accept(.restrict)
+        return .truncate(Truncate(names: names))
+    }
+
+    // MARK: INSERT
+
+    mutating func insert() throws(Problem) -> Statement {
+        advance()
+        let isOverwrite = acceptWord("overwrite")
+        if isOverwrite { _ = accept(.into) } else { try expect(.into) }
+        if isNext(.table), isIdentifier(ahead: 1) { advance() }
+        var insert = Insert(
+            target: try objectName("a table or topic name"), columns: [],
+            query: Query(body: .values([]), position: token.position))
+        if isOverwrite { insert.mode = .overwrite }
+        if accept(.as) { insert.alias = try identifier("an alias") }
+        if isNext(.partition), isNext("(", ahead: 1) {
+            advance()
+            insert.partition = try partitionColumns()
+        }
+        if isNext(.by), isNextWord("name", ahead: 1) {
+            index += 2
+            insert.isByName = true
+        } else if isNext("("), !isQueryStart() {
+            insert.columns = try identifierList()
+        }
+        if isNext(.replace) {
+            let position = token.position
+            advance()
+            try expect(.where)
+            if isOverwrite || !insert.partition.isEmpty {
+                throw Problem(
+                    "42601", "REPLACE WHERE does not go with OVERWRITE or PARTITION",
+                    hint: "write INSERT INTO t REPLACE WHERE …", position: position)
+            }
+            insert.mode = .replace(where: try expression())
+        }
+        if areNext(.default, .values) {
+            throw notSupported("INSERT … DEFAULT VALUES", hint: "give the values")
+        }
+        guard isQueryStart() else { throw unexpected(expected: "VALUES or SELECT") }
+        insert.query = try query()
+        if isNext(.on) {
+            throw notSupported("ON CONFLICT", hint: "use MERGE INTO")
+        }
+        insert.returning = try returning()
+        return .insert(insert)
+    }
+
+    private mutating func partitionColumns() throws(Problem) -> [Insert.PartitionColumn] {
+        try expect("(")
+        var columns: [Insert.PartitionColumn] = []
+        repeat {
+            let column = try identifier("a partition column")
+            if columns.contains(where: { $0.column.name == column.name }) {
+                throw Problem(
+                    "42701", "column \"\(column.name)\" specified more than once",
+                    position: column.position)
+            }
+            columns.append(
+                Insert.PartitionColumn(
+                    column: column, value: accept("=") ? try expression() : nil))
+        } while accept(",")
+        try expect(")")
+        return columns
     }
 
     private mutating func assignments() throws(Problem) -> [Assignment] {
@@ -103,7 +193,9 @@ extension Parser {
         var clauses: [MergeClause] = []
         while isNext(.when) { clauses.append(try mergeClause()) }
         if clauses.isEmpty { throw unexpected(expected: "WHEN MATCHED or WHEN NOT MATCHED") }
-        try refuseReturning()
+        if isNext(.returning) {
+            throw notSupported("RETURNING of a MERGE", hint: "select the rows afterwards")
+        }
         return .merge(
             Merge(
                 target: target, evolvesSchema: evolves, source: source, condition: condition,
@@ -236,7 +328,6 @@ extension Parser {
     /// `FSCK [REPAIR] TABLE t [DRY RUN]`
     mutating func checkTable() throws(Problem) -> Statement {
         advance()
-        let repair = token.position
         let isRepair = accept(.repair)
         try expect(.table)
         let name = try objectName("a table name")
@@ -245,13 +336,7 @@ extension Parser {
             guard acceptWord("run") else { throw unexpected(expected: "RUN") }
             isDryRun = true
         }
-        if isRepair, !isDryRun {
-            throw notSupported(
-                "FSCK REPAIR without DRY RUN",
-                hint: "look with DRY RUN, then RESTORE TABLE to a version that is whole",
-                at: repair)
-        }
-        return .checkTable(name)
+        return isRepair ? .repairTable(name, isDryRun: isDryRun) : .checkTable(name)
     }
 
     mutating func restore() throws(Problem) -> Statement {

@@ -12,6 +12,7 @@ extension Parser {
         case .delete: return try delete()
         case .update: return try update()
         case .merge: return try merge()
+        case .truncate: return try truncate()
         case .optimize: return try optimize()
         case .vacuum: return try vacuum()
         case .restore: return try restore()
@@ -63,7 +64,6 @@ extension Parser {
     /// Statements of the dialect that are not built yet.
     private func planned() -> (words: String, hint: String)? {
         switch token.keyword {
-        case .truncate: ("TRUNCATE", "use DELETE FROM, which removes whole files")
         case .grant: ("GRANT", "every connection has all rights for now")
         case .revoke: ("REVOKE", "every connection has all rights for now")
         case .analyze: ("ANALYZE", "statistics are written with every file")
@@ -86,7 +86,7 @@ extension Parser {
         }
     }
 
-    // MARK: EXPLAIN, INSERT
+    // MARK: EXPLAIN
 
     private mutating func explain() throws(Problem) -> Statement {
         advance()
@@ -122,27 +122,6 @@ extension Parser {
         }
         return .explain(
             Explain(query: try query(), analyze: analyze, incremental: incremental))
-    }
-
-    private mutating func insert() throws(Problem) -> Statement {
-        advance()
-        try expect(.into)
-        let target = try objectName("a table or topic name")
-        if accept(.as) { _ = try identifier("an alias") }
-        var columns: [Identifier] = []
-        if isNext("("), !isQueryStart() { columns = try identifierList() }
-        if areNext(.default, .values) {
-            throw notSupported("INSERT … DEFAULT VALUES", hint: "give the values")
-        }
-        guard isQueryStart() else { throw unexpected(expected: "VALUES or SELECT") }
-        let rows = try query()
-        if isNext(.on) {
-            throw notSupported("ON CONFLICT", hint: "rows are appended; use DISTINCT ON to read")
-        }
-        if isNext(.returning) {
-            throw notSupported("RETURNING", hint: "select the rows afterwards")
-        }
-        return .insert(Insert(target: target, columns: columns, query: rows))
     }
 
     // MARK: Objects
@@ -218,57 +197,6 @@ extension Parser {
         try expect(.is)
         if accept(.null) { return .comment(kind, name, text: nil) }
         return .comment(kind, name, text: try string("a string or NULL"))
-    }
-
-    private mutating func alter() throws(Problem) -> Statement {
-        let start = token.position
-        advance()
-        guard let kind = objectKind() else { return try unknownObject("ALTER", from: start) }
-        let name = try objectName()
-        if accept(.owner, .to) {
-            return .alter(kind, name, .ownerTo(try label().name))
-        }
-        if accept(.rename, .to) { return .alter(kind, name, .rename(to: try identifier())) }
-        if accept(.set, .tag) {
-            let tag = try label().name
-            try expect("=")
-            return .alter(kind, name, .setTag(name: tag, value: try string()))
-        }
-        if accept(.unset, .tag) {
-            return .alter(kind, name, .unsetTag(name: try label().name))
-        }
-        if isNext(.set), isNextWord("tblproperties", ahead: 1) {
-            index += 2
-            return .alter(kind, name, .setOptions(try optionList()))
-        }
-        if accept(.add, .constraint) {
-            let constraint = try identifier("a name of the constraint")
-            try expect(.check)
-            try expect("(")
-            let from = token.position
-            let condition = try expression()
-            let text = source(from..<lastEnd)
-            try expect(")")
-            return .alter(
-                kind, name,
-                .addConstraint(constraint, condition: text, position: condition.position))
-        }
-        if accept(.drop, .constraint) {
-            let ifExists = accept(.if)
-            if ifExists { try expect(.exists) }
-            return .alter(
-                kind, name, .dropConstraint(try identifier(), ifExists: ifExists))
-        }
-        if isNext(.set), isNext("(", ahead: 1) {
-            advance()
-            return .alter(kind, name, .setOptions(try optionList()))
-        }
-        skipStatement()
-        return .notSupported(
-            NotSupported(
-                words: "this form of ALTER \(kind.words)",
-                hint: "forms: OWNER TO, RENAME TO, SET TAG, SET (…), ADD and DROP CONSTRAINT",
-                position: start))
     }
 
     // MARK: SHOW, DESCRIBE

@@ -142,6 +142,8 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case jsonBuildArray
     /// (any) → json
     case toJSON
+    /// (variant, list of text) → variant; NULL where the path leads nowhere
+    case variantPath
 
     // Lists, structures, maps.
     /// (T, …) → list of T; not strict

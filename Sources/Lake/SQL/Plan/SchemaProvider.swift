@@ -15,6 +15,8 @@ package struct RelationDescription: Hashable, Sendable {
     package var defaultTexts: [String: String] = [:]
     /// SQL of the columns that are computed from others.
     package var generatedTexts: [String: String] = [:]
+    /// Columns that number the rows by themselves; true when rows may bring a number.
+    package var identityColumns: [String: Bool] = [:]
 
     package init(
         name: QualifiedName, kind: RelationKind, columns: [Field], hiddenColumns: [Field] = [],
@@ -35,6 +37,17 @@ package protocol SchemaProvider {
     /// answer.
     func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription?
 
+    /// The columns that a table had at another moment; nil when they are those of now.
+    func columns(
+        of name: QualifiedName, at travel: TimeTravel
+    ) throws(Problem) -> [Field]?
+
     /// The names that a user could have meant, for suggestions; likelier ones first.
     func relationNames() -> [QualifiedName]
+}
+
+extension SchemaProvider {
+    package func columns(
+        of name: QualifiedName, at travel: TimeTravel
+    ) throws(Problem) -> [Field]? { nil }
 }

@@ -211,7 +211,6 @@ extension Lakehouse {
     ) throws(Problem) -> Int64 {
         guard case .table(let name, let names) = copy.subject else { return 0 }
         let changed = try changedTable(name, "copy into")
-        try requireOwnRows(changed, "copy into", at: name.position)
         let folder = try FolderName(settings.format, copy.path, of: self)
         let files = try FolderFiles(folder, of: self).files
         guard files.count == 1, let file = files.first else {
@@ -236,19 +235,15 @@ extension Lakehouse {
         guard case .insert(let insert)? = try Parser.script(text).first?.statement else {
             throw Problem("XX000", "COPY could not be planned")
         }
-        var relations = LakeRelations(lake: self, describesDefaults: true)
-        relations.copied = copied
-        var binder = Binder(provider: relations)
-        let plan: LogicalPlan
-        do throws(Problem) { plan = try binder.plan(insert).plan } catch {
+        do throws(Problem) {
+            let answer = try insertRows(insert, copying: copied, options)
+            return Int64(answer.tag.split(separator: " ").last ?? "") ?? 0
+        } catch {
             var problem = error
             // The position is in the statement that was made up here.
-            problem.position = names.isEmpty ? nil : names[0].position
+            problem.position = names.first?.position
             throw problem
         }
-        let count = try fill(changed.table, from: plan, copying: copied, options)
-        noteChange(changed)
-        return count
     }
 
     /// The file with the columns of the table that it has, typed as the table has them.

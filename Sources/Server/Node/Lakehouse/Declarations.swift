@@ -12,20 +12,20 @@ extension Lakehouse {
     /// Who owns what is created; users come with authentication.
     static let owner = "weir"
 
-    private func done(_ tag: String, _ notices: [String] = []) -> StatementAnswer {
+    func done(_ tag: String, _ notices: [String] = []) -> StatementAnswer {
         StatementAnswer(tag: tag, notices: notices)
     }
 
-    private func skipped(_ name: QualifiedName, _ tag: String) -> StatementAnswer {
+    func skipped(_ name: QualifiedName, _ tag: String) -> StatementAnswer {
         done(tag, ["\(name) already exists, skipping"])
     }
 
-    private func mode(ifNotExists: Bool, orReplace: Bool = false) -> CreateMode {
+    func mode(ifNotExists: Bool, orReplace: Bool = false) -> CreateMode {
         orReplace ? .orReplace : ifNotExists ? .ifNotExists : .create
     }
 
     /// `WITH` options as the catalog keeps them.
-    private func properties(_ options: [StatementOption]) -> OrderedMap<String, String> {
+    func properties(_ options: [StatementOption]) -> OrderedMap<String, String> {
         var map: OrderedMap<String, String> = [:]
         for option in options { map[option.name] = option.text }
         return map
@@ -60,7 +60,12 @@ extension Lakehouse {
         }
         var object = CatalogObject(
             .topic, topic.name.qualified, statement: text, owner: Self.owner,
-            columns: try columns(topic.columns), now: clock().timestamp)
+            columns: try columns(topic.columns).map { column in
+                // Payloads are JSON, and so is what a variant would hold.
+                var column = column
+                if column.field.type == .variant { column.field.type = .json }
+                return column
+            }, now: clock().timestamp)
         object.hiddenColumns = TopicColumns.fields
         object.properties = properties(topic.options)
         object.keyColumns = topic.key.map(\.name)
@@ -133,7 +138,7 @@ extension Lakehouse {
         return (settings, partitions, notices)
     }
 
-    private func columns(
+    func columns(
         _ definitions: [ColumnDefinition]
     ) throws(Problem) -> [CatalogColumn] {
         var columns: [CatalogColumn] = []
@@ -234,7 +239,7 @@ extension Lakehouse {
     }
 
     /// The columns that a query gives, which must be what was declared, if anything was.
-    private func outputColumns(
+    func outputColumns(
         _ schema: TableSchema, declared: [ColumnDefinition]
     ) throws(Problem) -> [CatalogColumn] {
         let declaredColumns = try columns(declared)
@@ -257,49 +262,6 @@ extension Lakehouse {
                 "42P16", "column \"\(field.name)\" has no type", hint: "cast it: NULL::text")
         }
         return schema.fields.map { CatalogColumn(Field($0.name, $0.type)) }
-    }
-
-    /// CREATE TABLE: a Delta table whose rows come from INSERT, or at once from a query.
-    func createTable(
-        _ table: CreateTable, _ text: String, _ options: StatementOptions
-    ) throws(Problem) -> StatementAnswer {
-        let tag = "CREATE TABLE"
-        let name = table.name.qualified
-        if table.ifNotExists, catalog.image.object(name) != nil { return skipped(name, tag) }
-        if let key = table.primaryKey.first {
-            throw Problem(
-                "0A000", "PRIMARY KEY of a table is not supported yet",
-                hint: "rows are not checked against each other: use MERGE", position: key.position)
-        }
-        var object = CatalogObject(
-            .table, name, statement: text, query: "", owner: Self.owner,
-            now: clock().timestamp)
-        object.partitionColumns = table.partitionedBy.map(\.name)
-        for option in table.options {
-            object.properties[try Self.settingName(option)] = option.text
-        }
-        guard let query = table.query else {
-            object.columns = try columns(table.columns)
-            return try createStored(object, ifNotExists: table.ifNotExists, tag)
-        }
-        let plan = try plan(query)
-        object.columns = try outputColumns(plan.schema, declared: table.columns)
-        _ = try createStored(object, ifNotExists: table.ifNotExists, tag)
-        do throws(Problem) {
-            let stored = try catalog.image.require(name)
-            let count = try fill(self.table(of: stored), from: plan, options)
-            updateActivity(of: stored)
-            return StatementAnswer(tag: "SELECT \(count)")
-        } catch {
-            // Without its rows the table is not what was asked for.
-            let removed = try catalog.drop(
-                [name], kind: .table, ifExists: true, cascade: false)
-            for object in removed {
-                forgetTable(object.name)
-                if let path = object.path { try deleteFiles(path) }
-            }
-            throw error
-        }
     }
 
     func createView(_ view: CreateView, _ text: String) throws(Problem) -> StatementAnswer {
@@ -372,8 +334,9 @@ extension Lakehouse {
 
     /// Creates the Delta table, then the catalog entry, then starts the job. A crash in between
     /// leaves a folder that nothing refers to; the next attempt takes another folder.
-    private func createStored(
-        _ object: CatalogObject, ifNotExists: Bool, _ tag: String
+    func createStored(
+        _ object: CatalogObject, ifNotExists: Bool,
+        columnMetadata: OrderedMap<String, [JSONMember]> = [:], _ tag: String
     ) throws(Problem) -> StatementAnswer {
         var object = object
         guard
@@ -394,7 +357,8 @@ extension Lakehouse {
             }
             try openTable(path).create(
                 schema, partitionColumns: object.partitionColumns, configuration: settings,
-                name: object.name.name, random: &random, now: moment)
+                name: object.name.name, comment: object.comment,
+                columnMetadata: columnMetadata, random: &random, now: moment)
         } catch {
             throw error.problem
         }
@@ -447,7 +411,7 @@ extension Lakehouse {
         return done("DROP \(drop.kind.words)", notices)
     }
 
-    private func deleteFiles(_ path: String) throws(Problem) {
+    func deleteFiles(_ path: String) throws(Problem) {
         do throws(StorageFailure) {
             for entry in try store.list(path, recursive: true) { try store.delete(entry.path) }
         } catch {
@@ -455,30 +419,6 @@ extension Lakehouse {
                 "58030", "the files of \(path) could not all be deleted", notes: ["\(error)"],
                 hint: "nothing refers to them any more: they may be deleted by hand")
         }
-    }
-
-    func comment(
-        _ kind: ObjectKind, _ name: ObjectName, _ text: String?
-    ) throws(Problem) -> StatementAnswer {
-        if kind == .column {
-            guard name.parts.count > 1 else {
-                throw Problem(
-                    "42601", "COMMENT ON COLUMN needs table.column", position: name.position)
-            }
-            let column = name.last
-            let table = ObjectName(Array(name.parts.dropLast()))
-            try catalog.alter(table.qualified, now: clock().timestamp) { object throws(Problem) in
-                guard let index = object.columns.firstIndex(where: { $0.name == column }) else {
-                    throw Problem("42703", "column \"\(column)\" of \(object.name) does not exist")
-                }
-                object.columns[index].comment = text
-            }
-        } else {
-            try catalog.alter(
-                name.qualified, kind: kind == .schema ? .schema : nil, now: clock().timestamp
-            ) { object throws(Problem) in object.comment = text }
-        }
-        return done("COMMENT")
     }
 
     func alter(
@@ -510,6 +450,16 @@ extension Lakehouse {
             try addConstraint(name, constraint, condition, position)
         case .dropConstraint(let constraint, let ifExists):
             try dropConstraint(name, constraint, ifExists: ifExists)
+        case .unsetOptions(let names, let ifExists):
+            try unsetTableSettings(name, names, ifExists: ifExists)
+        case .addColumns(let additions, let ifNotExists):
+            try addColumns(name, additions, ifNotExists: ifNotExists)
+        case .dropColumns(let columns, let ifExists):
+            try dropColumns(name, columns, ifExists: ifExists)
+        case .renameColumn(let column, let newName):
+            try renameColumn(name, column, to: newName)
+        case .alterColumn(let column, let change):
+            try alterColumn(name, column, change)
         case .rename:
             throw Problem(
                 "0A000", "ALTER … RENAME is not supported yet",

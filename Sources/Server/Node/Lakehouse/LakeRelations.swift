@@ -60,6 +60,34 @@ struct LakeRelations: SchemaProvider {
 
     func relationNames() -> [QualifiedName] { lake.catalog.image.relationNames() }
 
+    /// The columns of an earlier version: they may have been replaced, dropped or renamed since.
+    func columns(
+        of name: QualifiedName, at travel: TimeTravel
+    ) throws(Problem) -> [Field]? {
+        let table: DeltaTable
+        if let folder = try FolderName(name, of: lake) {
+            guard folder.format == .delta else { return nil }
+            table = lake.table(inFolder: folder.path)
+        } else {
+            let object = try lake.catalog.image.require(name)
+            guard object.kind.isStored else { return nil }
+            table = try lake.table(of: object)
+        }
+        do throws(DeltaFailure) {
+            switch travel {
+            case .version(let version):
+                return try table.snapshot(version: version).schema.fields
+            case .timestamp(let expression):
+                let context = lake.queryContext(StatementOptions())
+                let moment = try LakeSource.moment(expression, context)
+                return try table.snapshot(at: moment).schema.fields
+            case .changes: return nil
+            }
+        } catch {
+            throw error.problem
+        }
+    }
+
     private func describe(
         _ folder: FolderName, _ name: QualifiedName
     ) throws(Problem) -> RelationDescription {
@@ -92,6 +120,7 @@ struct LakeRelations: SchemaProvider {
             for field in try table.snapshot().metadata.schema.fields {
                 relation.defaultTexts[field.name] = field.defaultExpression
                 relation.generatedTexts[field.name] = field.generationExpression
+                relation.identityColumns[field.name] = try field.identity()?.allowsValues
             }
         } catch {
             throw error.problem

@@ -24,9 +24,9 @@ final class LakeSource: TableSource {
     /// The name under which a plan reads the rows that `keepSource` was given.
     static let sourceRelation = QualifiedName("$source")
 
-    init(_ lake: Lakehouse, copying copied: CopiedFile? = nil) {
+    init(_ lake: Lakehouse) {
         self.lake = lake
-        self.copied = copied
+        copied = nil
         changing = nil
     }
 
@@ -37,9 +37,12 @@ final class LakeSource: TableSource {
     }
 
     /// For a statement that changes `table`, of which `snapshot` is read.
-    init(_ lake: Lakehouse, changing table: QualifiedName, at snapshot: TableSnapshot) {
+    init(
+        _ lake: Lakehouse, changing table: QualifiedName, at snapshot: TableSnapshot,
+        copying copied: CopiedFile? = nil
+    ) {
         self.lake = lake
-        copied = nil
+        self.copied = copied
         changing = table
         pinned.withLock { $0[table] = snapshot }
     }
@@ -132,7 +135,7 @@ final class LakeSource: TableSource {
                 }
             case .version(let version): snapshot = try table.snapshot(version: version)
             case .timestamp(let expression):
-                snapshot = try table.snapshot(at: try moment(expression, context))
+                snapshot = try table.snapshot(at: try Self.moment(expression, context))
             case .difference(let version, let other):
                 snapshot = try table.snapshot(version: version)
                 only = snapshot.files(notIn: try table.snapshot(version: other))
@@ -199,7 +202,7 @@ final class LakeSource: TableSource {
         return ranges(scan) + source.withLock { $0.ranges }
     }
 
-    private func moment(
+    static func moment(
         _ expression: BoundExpression, _ context: QueryContext
     ) throws(DeltaFailure) -> Timestamp {
         do throws(Problem) {

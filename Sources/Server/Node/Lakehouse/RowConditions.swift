@@ -78,13 +78,13 @@ struct RowConditions: RowRules {
     }
 }
 
-private struct NoRelations: SchemaProvider {
+struct NoRelations: SchemaProvider {
     func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? { nil }
     func relationNames() -> [QualifiedName] { [] }
 }
 
-/// The rows that are checked.
-private struct OneBatch: TableSource {
+/// The rows of one batch, under whatever name a plan reads them.
+struct OneBatch: TableSource {
     let batch: ColumnBatch
 
     init(_ batch: ColumnBatch) { self.batch = batch }

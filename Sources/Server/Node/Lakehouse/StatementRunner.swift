@@ -40,6 +40,7 @@ extension Lakehouse: LakeService {
         case .delete(let delete): return try self.delete(delete, options)
         case .update(let update): return try self.update(update, options)
         case .merge(let merge): return try self.merge(merge, options)
+        case .truncate(let truncate): return try self.truncate(truncate)
         case .copy(let copy): return try self.copy(copy, options)
         case .optimize(let optimize): return try self.optimize(optimize)
         case .vacuum(let vacuum): return try self.vacuum(vacuum)
@@ -60,6 +61,8 @@ extension Lakehouse: LakeService {
         case .describeDetail(let name): return try describeDetail(name)
         case .describeFiles(let name): return try describeFiles(name)
         case .checkTable(let name): return try checkTable(name)
+        case .repairTable(let name, let isDryRun):
+            return try repairTable(name, isDryRun: isDryRun)
         case .createTable(let table): return try createTable(table, parsed.text, options)
         case .set, .reset: return StatementAnswer(tag: parsed.statement.tag)
         case .transaction(let command):
@@ -141,14 +144,22 @@ extension Lakehouse: LakeService {
                 notes: ["its rows come from elsewhere"],
                 hint: "insert into its topic", position: insert.target.position)
         }
+        guard insert.mode == .into, insert.partition.isEmpty else {
+            throw Problem(
+                "42809", "records of topic \"\(object.name)\" cannot be replaced",
+                hint: "write INSERT INTO without PARTITION", position: insert.target.position)
+        }
         var binder = Binder(provider: LakeRelations(lake: self))
         let bound = try binder.plan(insert)
         let plan = bound.plan
         let context = QueryContext(
             now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
         let batches = try QueryExecutor.execute(plan, LakeSource(self), context).batches
+        var returned = ReturnedRows(options)
+        returned.begin(bound.returning, context)
         var records: [NewRecord] = []
         for batch in batches {
+            do throws(DeltaFailure) { try returned.add(batch) } catch { throw error.problem }
             for row in 0..<batch.rowCount {
                 records.append(record(batch.values(row), plan.schema.fields, object))
             }
@@ -156,7 +167,7 @@ extension Lakehouse: LakeService {
         if !records.isEmpty {
             _ = try port.call(.append(topic: TopicNames.topic(of: object), records: records))
         }
-        return StatementAnswer(tag: "INSERT 0 \(records.count)")
+        return returned.answer("INSERT 0 \(records.count)")
     }
 
     /// The row as a JSON object; members that are NULL are left out, as producers do.

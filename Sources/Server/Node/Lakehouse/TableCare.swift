@@ -1,5 +1,4 @@
-// OPTIMIZE, VACUUM, RESTORE, DESCRIBE DETAIL, CREATE TABLE, ALTER TABLE: what a table is and how its
-// files lie.
+// OPTIMIZE, VACUUM, RESTORE, FSCK, DESCRIBE DETAIL: how a table's files lie.
 
 import Base
 import Catalog
@@ -274,6 +273,32 @@ extension Lakehouse {
         }
     }
 
+    func repairTable(_ name: ObjectName, isDryRun: Bool) throws(Problem) -> StatementAnswer {
+        let changed = try changedTable(name, "repair")
+        let repairs = try repeating { () throws(DeltaFailure) in
+            var random = withRandom { $0.fork() }
+            return try changed.table.repair(isDryRun: isDryRun, random: &random, now: clock())
+        }
+        if !isDryRun { noteChange(changed) }
+        return answer(
+            "FSCK",
+            [
+                Field("path", .text), Field("problem", .text), Field("repaired", .boolean),
+                Field("outcome", .text),
+            ],
+            repairs.map { repair in
+                let outcome: (isRepaired: Bool, text: String)
+                switch repair.outcome {
+                case .repaired(let text): outcome = (true, text)
+                case .left(let text): outcome = (false, text)
+                }
+                return [
+                    .text(repair.finding.path), .text(repair.finding.detail),
+                    .boolean(outcome.isRepaired), .text(outcome.text),
+                ]
+            })
+    }
+
     func answer(_ tag: String, _ fields: [Field], _ values: [[Value]]) -> StatementAnswer {
         let columns = fields.indices.map { index in
             Column(fields[index].type, values.map { $0[index] })
@@ -281,101 +306,5 @@ extension Lakehouse {
         return StatementAnswer(
             tag: tag, columns: fields,
             batches: [ColumnBatch(columns: columns, rowCount: values.count)])
-    }
-
-    // MARK: Settings
-
-    /// `ALTER TABLE … SET (…)`: settings of the Delta table.
-    func setTableSettings(
-        _ name: ObjectName, _ options: [StatementOption]
-    ) throws(Problem) {
-        let changed = try changedTable(name, "alter")
-        try changeMetadata(changed, "SET TBLPROPERTIES") { metadata throws(Problem) in
-            for option in options {
-                metadata.configuration[try Self.settingName(option)] = option.text
-            }
-        }
-    }
-
-    /// `ALTER TABLE … ADD CONSTRAINT … CHECK (…)`: all rows must keep it already.
-    func addConstraint(
-        _ name: ObjectName, _ constraint: Identifier, _ condition: String, _ position: Int
-    ) throws(Problem) {
-        let changed = try changedTable(name, "alter")
-        try changeMetadata(changed, "ADD CONSTRAINT", readsRows: true) { metadata throws(Problem) in
-            let key = "delta.constraints." + constraint.name.lowercased()
-            guard metadata.configuration[key] == nil else {
-                throw Problem(
-                    "42710", "constraint \"\(constraint.name)\" exists already",
-                    position: constraint.position)
-            }
-            metadata.configuration[key] = condition
-            do throws(DeltaFailure) {
-                let rules = try RowConditions(metadata, clock: clock)
-                var scan = try DeltaScan(changed.table, try changed.table.snapshot())
-                while let batch = try scan.next() { try rules.check(batch) }
-            } catch {
-                throw error.statementProblem
-            }
-        }
-    }
-
-    func dropConstraint(
-        _ name: ObjectName, _ constraint: Identifier, ifExists: Bool
-    ) throws(Problem) {
-        let changed = try changedTable(name, "alter")
-        try changeMetadata(changed, "DROP CONSTRAINT") { metadata throws(Problem) in
-            let key = "delta.constraints." + constraint.name.lowercased()
-            guard metadata.configuration[key] != nil || ifExists else {
-                throw Problem(
-                    "42704", "constraint \"\(constraint.name)\" does not exist",
-                    position: constraint.position)
-            }
-            metadata.configuration[key] = nil
-        }
-    }
-
-    private func changeMetadata(
-        _ changed: ChangedTable, _ operation: String, readsRows: Bool = false,
-        _ change: (inout TableMetadata) throws(Problem) -> Void
-    ) throws(Problem) {
-        do throws(DeltaFailure) {
-            var random = withRandom { $0.fork() }
-            var transaction = try changed.table.begin(random: &random)
-            if readsRows { transaction.markAsReading() }
-            var metadata = transaction.metadata
-            try running { () throws(Problem) in try change(&metadata) }
-            guard metadata != transaction.metadata else { return }
-            try transaction.setMetadata(metadata)
-            _ = try transaction.commit(CommitOperation(operation), now: clock())
-        } catch {
-            throw error.statementProblem
-        }
-        noteChange(changed)
-    }
-
-    /// The name of a table setting. Names of Delta keep their upper case letters, which SQL folds
-    /// when they are not in quotes.
-    static func settingName(_ option: StatementOption) throws(Problem) -> String {
-        let known = [
-            "delta.appendOnly", "delta.checkpointInterval", "delta.columnMapping.mode",
-            "delta.dataSkippingNumIndexedCols", "delta.deletedFileRetentionDuration",
-            "delta.enableChangeDataFeed", "delta.enableDeletionVectors",
-            "delta.enableInCommitTimestamps", "delta.enableRowTracking",
-            "delta.enableTypeWidening",
-            "delta.isolationLevel", "delta.logRetentionDuration",
-        ]
-        if let exact = known.first(where: { $0.lowercased() == option.name.lowercased() }) {
-            return exact
-        }
-        let isFree =
-            option.name.hasPrefix("delta.feature.")
-            || !option.name.lowercased().hasPrefix("delta.") && option.name.contains(".")
-        if isFree { return option.name }
-        throw Problem(
-            "22023", "a table has no setting \"\(option.name)\"",
-            notes: ["settings: " + known.joined(separator: ", ")],
-            hint: nearestName(to: option.name, among: known).map { "did you mean \"\($0)\"?" },
-            position: option.position)
     }
 }

@@ -1,4 +1,4 @@
-// INSERT, DELETE, UPDATE and MERGE on tables: the engine finds the rows, `TableMutation` changes
+// DELETE, UPDATE and MERGE on tables: the engine finds the rows, `TableMutation` changes
 // them. A statement that another writer contradicts is run again on the newer version.
 
 import Base
@@ -56,66 +56,33 @@ extension Lakehouse {
         }
     }
 
-    // MARK: INSERT
-
-    /// INSERT INTO a table.
-    func insertRows(
-        _ insert: Insert, _ options: StatementOptions
-    ) throws(Problem) -> StatementAnswer {
-        let changed = try changedTable(insert.target, "insert into")
-        try requireOwnRows(changed, "insert into", at: insert.target.position)
-        var binder = Binder(provider: LakeRelations(lake: self, describesDefaults: true))
-        let bound = try binder.plan(insert)
-        let count = try fill(changed.table, from: bound.plan, options)
-        noteChange(changed)
-        return StatementAnswer(tag: "INSERT 0 \(count)")
-    }
-
-    /// Adds the rows of a query to a table, in one commit if there are any, and counts them.
-    func fill(
-        _ table: DeltaTable, from plan: LogicalPlan, copying copied: CopiedFile? = nil,
-        _ options: StatementOptions
-    ) throws(Problem) -> Int64 {
-        let context = queryContext(options)
-        let execution = try QueryExecutor.open(plan, LakeSource(self, copying: copied), context)
-        var random = withRandom { $0.fork() }
-        do throws(DeltaFailure) {
-            var appender = try DeltaAppender(try table.begin(random: &random))
-            while let batch = try running({ () throws(Problem) in try execution.next() }) {
-                try appender.append(batch, now: context.now)
-            }
-            let count = appender.rowCount
-            if count > 0 { _ = try appender.commit(now: context.now) }
-            return count
-        } catch {
-            throw error.statementProblem
-        }
-    }
-
     // MARK: DELETE, UPDATE, MERGE
 
     func delete(_ delete: Delete, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
         let changed = try changedTable(delete.target.name, "delete from")
         try requireOwnRows(changed, "delete from", at: delete.target.name.position)
-        let outcome = try change(changed, "DELETE", options) { binder throws(Problem) in
+        var returned = ReturnedRows(options)
+        let outcome = try change(changed, "DELETE", options, &returned) { binder throws(Problem) in
             try binder.plan(delete)
         }
-        return StatementAnswer(tag: "DELETE \(outcome.deletedRows)")
+        return returned.answer("DELETE \(outcome.deletedRows)")
     }
 
     func update(_ update: Update, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
         let changed = try changedTable(update.target.name, "update")
         try requireOwnRows(changed, "update", at: update.target.name.position)
-        let outcome = try change(changed, "UPDATE", options) { binder throws(Problem) in
+        var returned = ReturnedRows(options)
+        let outcome = try change(changed, "UPDATE", options, &returned) { binder throws(Problem) in
             try binder.plan(update)
         }
-        return StatementAnswer(tag: "UPDATE \(outcome.updatedRows)")
+        return returned.answer("UPDATE \(outcome.updatedRows)")
     }
 
     func merge(_ merge: Merge, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
         let changed = try changedTable(merge.target.name, "merge into")
         try requireOwnRows(changed, "merge into", at: merge.target.name.position)
-        let outcome = try change(changed, "MERGE", options) { binder throws(Problem) in
+        var returned = ReturnedRows(options)
+        let outcome = try change(changed, "MERGE", options, &returned) { binder throws(Problem) in
             try binder.plan(merge)
         }
         let count = outcome.insertedRows + outcome.updatedRows + outcome.deletedRows
@@ -124,14 +91,24 @@ extension Lakehouse {
 
     private func change(
         _ changed: ChangedTable, _ operation: String, _ options: StatementOptions,
+        _ returned: inout ReturnedRows,
         _ makePlan: (Binder) throws(Problem) -> RowChangePlan
     ) throws(Problem) -> MutationOutcome {
+        let outcome = try repeating { () throws(DeltaFailure) in
+            try changeOnce(changed, operation, options, &returned, makePlan)
+        }
+        if outcome.version != nil { noteChange(changed) }
+        return outcome
+    }
+
+    /// Runs a change of a table again while others contradict it.
+    func repeating<Outcome>(
+        _ body: () throws(DeltaFailure) -> Outcome
+    ) throws(Problem) -> Outcome {
         var attempt = 1
         while true {
             do throws(DeltaFailure) {
-                let outcome = try changeOnce(changed, operation, options, makePlan)
-                if outcome.version != nil { noteChange(changed) }
-                return outcome
+                return try body()
             } catch {
                 guard case .conflict = error, attempt < Self.changeAttempts else {
                     throw error.statementProblem
@@ -143,6 +120,7 @@ extension Lakehouse {
 
     private func changeOnce(
         _ changed: ChangedTable, _ operation: String, _ options: StatementOptions,
+        _ returned: inout ReturnedRows,
         _ makePlan: (Binder) throws(Problem) -> RowChangePlan
     ) throws(DeltaFailure) -> MutationOutcome {
         var random = withRandom { $0.fork() }
@@ -151,6 +129,7 @@ extension Lakehouse {
             try makePlan(Binder(provider: LakeRelations(lake: self, describesDefaults: true)))
         }
         let context = queryContext(options)
+        returned.begin(change.returning, context)
         let source = LakeSource(self, changing: change.target.name, at: transaction.snapshot)
         try running { () throws(Problem) in try readSource(&change, source, context) }
         transaction.markAsReading(source.readRanges(of: change.plan))
@@ -170,6 +149,7 @@ extension Lakehouse {
         }
         while let batch = try running({ () throws(Problem) in try execution.next() }) {
             try apply(batch, change, to: &mutation, now: context.now)
+            try returned.add(batch.dropping(1))
         }
         let outcome = try mutation.commit(now: context.now) { _ in
             CommitOperation(
@@ -198,11 +178,12 @@ extension Lakehouse {
     /// The files that a DELETE removes as a whole, because its condition asks for nothing but
     /// partition columns; nil when rows have to be looked at. The condition is evaluated once a
     /// file, over its partition values.
-    private func wholeFiles(
+    func wholeFiles(
         _ change: RowChangePlan, _ snapshot: TableSnapshot, _ context: QueryContext
     ) throws(Problem) -> [Int]? {
         let address = RowChangePlan.addressColumn
-        guard change.operations == [.delete], let scan = change.plan.scans.first,
+        guard change.operations == [.delete], change.returning == nil,
+            let scan = change.plan.scans.first,
             change.plan.scans.count == 1, scan.relation == change.target.name,
             scan.travel == nil, change.plan.isFilteredScan
         else { return nil }
@@ -245,6 +226,7 @@ extension Lakehouse {
     ) throws(DeltaFailure) {
         let isMerge = batch.columns.count > 1 && change.plan.schema.fields[1].name == "$clause"
         let first = isMerge ? 2 : 1
+        let width = change.target.columns.count + change.newColumns.count
         for (number, operation) in change.operations.enumerated() {
             var part = batch
             if isMerge {
@@ -256,9 +238,11 @@ extension Lakehouse {
                 if rows.count < batch.rowCount { part = batch.gather(rows.map { Int32($0) }) }
             }
             let row = ColumnBatch(
-                columns: Array(part.columns.dropFirst(first)), rowCount: part.rowCount)
+                columns: Array(part.columns.dropFirst(first).prefix(width)),
+                rowCount: part.rowCount)
             if operation == .insert {
-                try mutation.insert(row, now: now)
+                let numbered = try mutation.number(row, columns: change.numberedColumns)
+                try mutation.insert(numbered, now: now)
                 continue
             }
             guard case .int64(let addresses) = part.columns[0].data, part.columns[0].nullCount == 0

@@ -1,0 +1,125 @@
+// ALTER TABLE: settings and constraints of a Delta table.
+
+import Base
+import Catalog
+import Columns
+import Delta
+import Engine
+import SQL
+
+extension Lakehouse {
+    /// `ALTER TABLE … SET (…)`: settings of the Delta table.
+    func setTableSettings(
+        _ name: ObjectName, _ options: [StatementOption]
+    ) throws(Problem) {
+        let changed = try changedTable(name, "alter")
+        try changeMetadata(changed, "SET TBLPROPERTIES") { metadata throws(Problem) in
+            for option in options {
+                metadata.configuration[try Self.settingName(option)] = option.text
+            }
+        }
+    }
+
+    /// `ALTER TABLE … UNSET TBLPROPERTIES (…)`
+    func unsetTableSettings(
+        _ name: ObjectName, _ names: [Identifier], ifExists: Bool
+    ) throws(Problem) {
+        let changed = try changedTable(name, "alter")
+        try changeMetadata(changed, "UNSET TBLPROPERTIES") { metadata throws(Problem) in
+            for wanted in names {
+                let key = metadata.configuration.keys.first {
+                    $0.lowercased() == wanted.name.lowercased()
+                }
+                guard let key else {
+                    if ifExists { continue }
+                    throw Problem(
+                        "42704", "the table has no setting \"\(wanted.name)\"",
+                        notes: ["settings: " + metadata.configuration.keys.joined(separator: ", ")],
+                        position: wanted.position)
+                }
+                metadata.configuration[key] = nil
+            }
+        }
+    }
+
+    /// `ALTER TABLE … ADD CONSTRAINT … CHECK (…)`: all rows must keep it already.
+    func addConstraint(
+        _ name: ObjectName, _ constraint: Identifier, _ condition: String, _ position: Int
+    ) throws(Problem) {
+        let changed = try changedTable(name, "alter")
+        try changeMetadata(changed, "ADD CONSTRAINT", readsRows: true) { metadata throws(Problem) in
+            let key = "delta.constraints." + constraint.name.lowercased()
+            guard metadata.configuration[key] == nil else {
+                throw Problem(
+                    "42710", "constraint \"\(constraint.name)\" exists already",
+                    position: constraint.position)
+            }
+            metadata.configuration[key] = condition
+            do throws(DeltaFailure) {
+                let rules = try RowConditions(metadata, clock: clock)
+                var scan = try DeltaScan(changed.table, try changed.table.snapshot())
+                while let batch = try scan.next() { try rules.check(batch) }
+            } catch {
+                throw error.statementProblem
+            }
+        }
+    }
+
+    func dropConstraint(
+        _ name: ObjectName, _ constraint: Identifier, ifExists: Bool
+    ) throws(Problem) {
+        let changed = try changedTable(name, "alter")
+        try changeMetadata(changed, "DROP CONSTRAINT") { metadata throws(Problem) in
+            let key = "delta.constraints." + constraint.name.lowercased()
+            guard metadata.configuration[key] != nil || ifExists else {
+                throw Problem(
+                    "42704", "constraint \"\(constraint.name)\" does not exist",
+                    position: constraint.position)
+            }
+            metadata.configuration[key] = nil
+        }
+    }
+
+    func changeMetadata(
+        _ changed: ChangedTable, _ operation: String, parameters: [JSONMember] = [],
+        readsRows: Bool = false, _ change: (inout TableMetadata) throws(Problem) -> Void
+    ) throws(Problem) {
+        try repeating { () throws(DeltaFailure) in
+            var random = withRandom { $0.fork() }
+            var transaction = try changed.table.begin(random: &random)
+            if readsRows { transaction.markAsReading() }
+            var metadata = transaction.metadata
+            try running { () throws(Problem) in try change(&metadata) }
+            guard metadata != transaction.metadata else { return }
+            try transaction.setMetadata(metadata)
+            _ = try transaction.commit(
+                CommitOperation(operation, parameters: parameters), now: clock())
+        }
+        noteChange(changed)
+    }
+
+    /// The name of a table setting. Names of Delta keep their upper case letters, which SQL folds
+    /// when they are not in quotes.
+    static func settingName(_ option: StatementOption) throws(Problem) -> String {
+        let known = [
+            "delta.appendOnly", "delta.checkpointInterval", "delta.columnMapping.mode",
+            "delta.dataSkippingNumIndexedCols", "delta.deletedFileRetentionDuration",
+            "delta.enableChangeDataFeed", "delta.enableDeletionVectors",
+            "delta.enableInCommitTimestamps", "delta.enableRowTracking",
+            "delta.enableTypeWidening",
+            "delta.isolationLevel", "delta.logRetentionDuration",
+        ]
+        if let exact = known.first(where: { $0.lowercased() == option.name.lowercased() }) {
+            return exact
+        }
+        let isFree =
+            option.name.hasPrefix("delta.feature.")
+            || !option.name.lowercased().hasPrefix("delta.") && option.name.contains(".")
+        if isFree { return option.name }
+        throw Problem(
+            "22023", "a table has no setting \"\(option.name)\"",
+            notes: ["settings: " + known.joined(separator: ", ")],
+            hint: nearestName(to: option.name, among: known).map { "did you mean \"\($0)\"?" },
+            position: option.position)
+    }
+}
