@@ -192,6 +192,7 @@ package struct CreateTable: Hashable, Sendable {
     package var columns: [ColumnDefinition] = []
     package var primaryKey: [Identifier] = []
     package var partitionedBy: [Identifier] = []
+    package var clusterBy: [Identifier] = []
     package var options: [StatementOption] = []
     package var query: Query?
     package var queryText = ""
@@ -239,6 +240,8 @@ package enum AlterAction: Hashable, Sendable {
     /// `ADD CONSTRAINT n CHECK (…)`, with the condition as written.
     case addConstraint(Identifier, condition: String, position: Int)
     case dropConstraint(Identifier, ifExists: Bool)
+    /// `CLUSTER BY (…)`; no columns for `CLUSTER BY NONE`.
+    case clusterBy([Identifier])
 }
 
 package enum Show: Hashable, Sendable {

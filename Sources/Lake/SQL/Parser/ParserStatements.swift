@@ -259,6 +259,10 @@ extension Parser {
             return .alter(
                 kind, name, .dropConstraint(try identifier(), ifExists: ifExists))
         }
+        if accept(.cluster, .by) {
+            if acceptWord("none") { return .alter(kind, name, .clusterBy([])) }
+            return .alter(kind, name, .clusterBy(try identifierList()))
+        }
         if isNext(.set), isNext("(", ahead: 1) {
             advance()
             return .alter(kind, name, .setOptions(try optionList()))
@@ -267,7 +271,8 @@ extension Parser {
         return .notSupported(
             NotSupported(
                 words: "this form of ALTER \(kind.words)",
-                hint: "forms: OWNER TO, RENAME TO, SET TAG, SET (…), ADD and DROP CONSTRAINT",
+                hint: "forms: OWNER TO, RENAME TO, SET TAG, SET (…), CLUSTER BY, ADD and DROP "
+                    + "CONSTRAINT",
                 position: start))
     }
 

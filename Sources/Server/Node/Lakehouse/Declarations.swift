@@ -170,12 +170,6 @@ extension Lakehouse {
                     "22023", "commit_interval must be at least 100 ms", position: option.position)
             }
         }
-        if let first = table.clusterBy.first {
-            throw Problem(
-                "0A000", "CLUSTER BY is not supported yet",
-                hint: "use PARTITIONED BY (a date column)",
-                position: first.position)
-        }
         var object = CatalogObject(
             .streamingTable, name, statement: text, query: table.queryText, owner: Self.owner,
             now: clock().timestamp)
@@ -200,7 +194,8 @@ extension Lakehouse {
             }
             object.columns = try columns(table.columns)
         }
-        return try createStored(object, ifNotExists: table.ifNotExists, tag)
+        return try createStored(
+            object, ifNotExists: table.ifNotExists, tag, clusterBy: table.clusterBy)
     }
 
     private func expectations(
@@ -280,11 +275,13 @@ extension Lakehouse {
         }
         guard let query = table.query else {
             object.columns = try columns(table.columns)
-            return try createStored(object, ifNotExists: table.ifNotExists, tag)
+            return try createStored(
+                object, ifNotExists: table.ifNotExists, tag, clusterBy: table.clusterBy)
         }
         let plan = try plan(query)
         object.columns = try outputColumns(plan.schema, declared: table.columns)
-        _ = try createStored(object, ifNotExists: table.ifNotExists, tag)
+        _ = try createStored(
+            object, ifNotExists: table.ifNotExists, tag, clusterBy: table.clusterBy)
         do throws(Problem) {
             let stored = try catalog.image.require(name)
             let count = try fill(self.table(of: stored), from: plan, options)
@@ -373,7 +370,7 @@ extension Lakehouse {
     /// Creates the Delta table, then the catalog entry, then starts the job. A crash in between
     /// leaves a folder that nothing refers to; the next attempt takes another folder.
     private func createStored(
-        _ object: CatalogObject, ifNotExists: Bool, _ tag: String
+        _ object: CatalogObject, ifNotExists: Bool, _ tag: String, clusterBy: [Identifier] = []
     ) throws(Problem) -> StatementAnswer {
         var object = object
         guard
@@ -383,6 +380,7 @@ extension Lakehouse {
         let folder = "\(checked.name.schema ?? CatalogNames.defaultSchema)/\(checked.name.name)"
         var path = folder
         let schema = TableSchema(object.columns.map(\.field))
+        try requireColumns(clusterBy, schema)
         var settings: OrderedMap<String, String> = [:]
         if object.kind == .materializedView { settings = DeltaTable.overwrittenConfiguration }
         if object.kind == .table { settings = object.properties }
@@ -394,7 +392,8 @@ extension Lakehouse {
             }
             try openTable(path).create(
                 schema, partitionColumns: object.partitionColumns, configuration: settings,
-                name: object.name.name, random: &random, now: moment)
+                name: object.name.name, clusterBy: clusterBy.map(\.name), random: &random,
+                now: moment)
         } catch {
             throw error.problem
         }
@@ -510,6 +509,7 @@ extension Lakehouse {
             try addConstraint(name, constraint, condition, position)
         case .dropConstraint(let constraint, let ifExists):
             try dropConstraint(name, constraint, ifExists: ifExists)
+        case .clusterBy(let columns): try setClustering(name, columns)
         case .rename:
             throw Problem(
                 "0A000", "ALTER … RENAME is not supported yet",

@@ -18,18 +18,12 @@ extension Lakehouse {
         do throws(DeltaFailure) {
             let snapshot = try changed.table.snapshot()
             for column in optimize.zOrder {
-                guard let index = snapshot.schema.index(of: column.name) else {
-                    let names = snapshot.schema.fields.map(\.name)
-                    throw DeltaFailure.statement(
-                        Problem(
-                            "42703", "column \"\(column.name)\" does not exist",
-                            hint: nearestName(to: column.name, among: names).map {
-                                "did you mean \"\($0)\"?"
-                            } ?? "columns: " + names.joined(separator: ", "),
-                            position: column.position))
+                try running { () throws(Problem) in
+                    try requireColumns([column], snapshot.schema)
                 }
+                guard let index = snapshot.schema.index(of: column.name) else { continue }
                 guard !snapshot.metadata.partitionColumns.contains(column.name),
-                    ZOrder.canOrder(snapshot.schema.fields[index].type)
+                    SpaceCurve.canOrder(snapshot.schema.fields[index].type)
                 else {
                     throw DeltaFailure.statement(
                         Problem(
@@ -38,12 +32,32 @@ extension Lakehouse {
                             position: column.position))
                 }
             }
+            let clustering = try snapshot.clusteringColumns()
+            let isOrdered = !optimize.zOrder.isEmpty || !clustering.isEmpty
+            if let filter = optimize.filter, !clustering.isEmpty {
+                throw DeltaFailure.statement(
+                    Problem(
+                        "0A000", "OPTIMIZE … WHERE of a clustered table is not supported",
+                        hint: "OPTIMIZE rewrites only files that are not clustered yet",
+                        position: filter.position))
+            }
+            if optimize.isFull, clustering.isEmpty {
+                throw DeltaFailure.statement(
+                    Problem(
+                        "42809", "OPTIMIZE … FULL is for clustered tables",
+                        hint: "ALTER TABLE … CLUSTER BY (…) makes it one",
+                        position: optimize.name.position))
+            }
             if let filter = optimize.filter {
                 options.ranges = try running { () throws(Problem) in
                     try partitionRanges(filter, optimize.name, snapshot)
                 }
             }
             options.zOrder = optimize.zOrder.map(\.name)
+            options.isFull = optimize.isFull
+            options.memoryBytesMax = Int64(limits.orderedBytes)
+            options.scratch = limits.scratch
+            if isOrdered { options.inputBytesMax = .max }
             // Another round for what one run leaves because its memory is bounded.
             var rounds = 0
             var done: [Int64] = []
@@ -55,7 +69,7 @@ extension Lakehouse {
                 else { break }
                 done.append(version)
                 rounds += 1
-                if !options.zOrder.isEmpty { break }
+                if isOrdered { break }
             }
             noteChange(changed)
             let after = try changed.table.snapshot()
@@ -84,7 +98,7 @@ extension Lakehouse {
         let bound = try binder.condition(filter, over: snapshot.schema, table: name.last)
         var ranges: [ColumnRange] = []
         for conjunct in bound.conjuncts {
-            guard let range = LakeSource.range(conjunct, snapshot.schema.fields),
+            guard let range = LakeSource.comparison(conjunct, snapshot.schema.fields),
                 snapshot.metadata.partitionColumns.contains(range.column)
             else {
                 throw Problem(
@@ -294,6 +308,42 @@ extension Lakehouse {
             for option in options {
                 metadata.configuration[try Self.settingName(option)] = option.text
             }
+        }
+    }
+
+    /// `ALTER TABLE … CLUSTER BY (…)`; files are put in order by the next OPTIMIZE.
+    func setClustering(_ name: ObjectName, _ columns: [Identifier]) throws(Problem) {
+        let changed = try changedTable(name, "alter")
+        do throws(DeltaFailure) {
+            var random = withRandom { $0.fork() }
+            var transaction = try changed.table.begin(random: &random)
+            try running { () throws(Problem) in
+                try requireColumns(columns, transaction.snapshot.schema)
+            }
+            let names = columns.map(\.name)
+            guard try names != transaction.snapshot.clusteringColumns() else { return }
+            try transaction.setClustering(names)
+            let list = JSONValue.array(names.map { .string($0) })
+            _ = try transaction.commit(
+                CommitOperation(
+                    "CLUSTER BY",
+                    parameters: [JSONMember("newClusteringColumns", .string(list.text))]),
+                now: clock())
+        } catch {
+            throw error.statementProblem
+        }
+        noteChange(changed)
+    }
+
+    /// Throws when one of `columns` is not there.
+    func requireColumns(_ columns: [Identifier], _ schema: TableSchema) throws(Problem) {
+        for column in columns where schema.index(of: column.name) == nil {
+            let names = schema.fields.map(\.name)
+            throw Problem(
+                "42703", "column \"\(column.name)\" does not exist",
+                hint: nearestName(to: column.name, among: names).map {
+                    "did you mean \"\($0)\"?"
+                } ?? "columns: " + names.joined(separator: ", "), position: column.position)
         }
     }
 
