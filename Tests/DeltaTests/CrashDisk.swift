@@ -126,7 +126,9 @@ final class CrashDisk: Disk {
     }
 
     func removeTree(_ path: String) throws(StorageFailure) {
-        throw .system(operation: "removeTree", path: path, code: 38)
+        guard !exists(path) else {
+            throw .system(operation: "removeTree", path: path, code: 38)
+        }
     }
 
     func rename(_ source: String, to target: String) throws(StorageFailure) {

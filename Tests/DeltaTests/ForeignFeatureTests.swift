@@ -383,7 +383,7 @@ struct ForeignFeatureTests {
         }
     }
 
-    @Test(arguments: ["clustering", "icebergCompatV2", "collations", "unheardOf"])
+    @Test(arguments: ["icebergCompatV2", "collations", "unheardOf"])
     func `a table with a feature of writers is read and not changed`(feature: String) throws {
         let foreign = ForeignTable()
         try foreign.begin(reader: 1, writer: 7, writerFeatures: [feature], columns: idColumn)

@@ -94,12 +94,12 @@ struct LogReadingTests {
 
     @Test func `a table that needs an unknown writer can be read only`() throws {
         let table = try table(commits: [
-            #"{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["clustering"]}}"#
+            #"{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["icebergCompatV2"]}}"#
                 + "\n" + metadataLine(idColumn)
         ])
         #expect(try table.snapshot().version == 0)
         var random = Random(seed: 1)
-        #expect(throws: DeltaFailure.unsupportedFeature("clustering", use: .write)) {
+        #expect(throws: DeltaFailure.unsupportedFeature("icebergCompatV2", use: .write)) {
             _ = try table.begin(random: &random)
         }
     }

@@ -7,7 +7,7 @@ import Testing
 /// The power fails at each storage call of each operation in turn.
 struct MutationCrashTests {
     enum Work: String, CaseIterable, Sendable {
-        case append, delete, update, compact, order, restore, checkpoint, vacuum, maintain
+        case append, delete, update, compact, order, cluster, restore, checkpoint, vacuum, maintain
         case settings
     }
 
@@ -33,10 +33,12 @@ struct MutationCrashTests {
     }
 
     /// A table with some history: files added, removed, rewritten, rows deleted.
-    private func prepare(_ table: DeltaTable, _ random: inout Random, vectors: Bool) throws {
+    private func prepare(
+        _ table: DeltaTable, _ random: inout Random, vectors: Bool, isPartitioned: Bool = true
+    ) throws {
         try table.create(
-            Self.schema, partitionColumns: ["part"], configuration: Self.settings(vectors: vectors),
-            random: &random, now: start)
+            Self.schema, partitionColumns: isPartitioned ? ["part"] : [],
+            configuration: Self.settings(vectors: vectors), random: &random, now: start)
         for step in 0..<3 {
             let first = Int64(step) * 20
             _ = try table.append(
@@ -61,6 +63,19 @@ struct MutationCrashTests {
             var options = CompactionOptions()
             options.filesMin = 2
             if work == .order { options.zOrder = ["name", "id"] }
+            _ = try table.compact(options, random: &random, now: now)
+        case .cluster:
+            // The columns first, then the files: two commits, of which each may be the last.
+            var transaction = try table.begin(random: &random)
+            if try transaction.snapshot.clusteringColumns().isEmpty {
+                try transaction.setClustering(["id"])
+                _ = try transaction.commit(CommitOperation("CLUSTER BY"), now: now)
+            }
+            var options = CompactionOptions()
+            options.filesMin = 2
+            options.isFull = true
+            options.memoryBytesMax = 100
+            options.scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
             _ = try table.compact(options, random: &random, now: now)
         case .restore: _ = try table.restore(version: 2, random: &random, now: now)
         case .checkpoint: try table.writeCheckpoint(of: try table.snapshot())
@@ -87,7 +102,8 @@ struct MutationCrashTests {
         // What the table is before and after, without any failure.
         var random = Random(seed: 42)
         let prepared = CrashDisk()
-        try prepare(memoryTable(prepared), &random, vectors: vectors)
+        try prepare(
+            memoryTable(prepared), &random, vectors: vectors, isPartitioned: work != .cluster)
         let calmTable = memoryTable(CrashDisk(copying: prepared))
         let before = try content(calmTable)
         let versionBefore = try calmTable.snapshot().version

@@ -65,14 +65,17 @@ final class LakeHarness: Sendable {
         }
     }
 
-    init(disk: any Disk = MemoryDisk(), port: any NodePort = ObjectPort(), seed: UInt64 = 1) throws
-    {
+    init(
+        disk: any Disk = MemoryDisk(), port: any NodePort = ObjectPort(), seed: UInt64 = 1,
+        limits: LakeLimits = LakeLimits()
+    ) throws {
         let ticks = Ticks()
         self.ticks = ticks
         store = LocalObjectStore(disk: disk, root: "lake")
         lake = try Lakehouse(
             port: port, store: store, host: NoJobs(), random: Random(seed: seed),
-            diagnostics: CollectedDiagnostics(), clock: { ticks.advance() })
+            diagnostics: CollectedDiagnostics(), clock: { ticks.advance() },
+            limits: limits)
     }
 
     /// Runs a script and returns its last answer.

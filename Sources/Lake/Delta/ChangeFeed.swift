@@ -18,6 +18,7 @@ package struct ChangeFeed: Sendable {
     private var parts: [Part] = []
     private var moment = Timestamp(milliseconds: 0)
     private var open: (reader: DeltaFileReader, part: Part, group: Int)?
+    private var batches: FileBatches?
 
     /// Rows of one file.
     private struct Part {
@@ -65,16 +66,20 @@ package struct ChangeFeed: Sendable {
     /// The next changed rows, or nil at the end.
     package mutating func nextBatch() throws(DeltaFailure) -> ColumnBatch? {
         while true {
-            if var open {
-                while open.group < open.reader.rowGroupCount {
-                    open.group += 1
-                    self.open = open
-                    if let batch = try rows(open.reader, open.part, open.group - 1) {
-                        return batch
-                    }
-                }
-                self.open = nil
+            if let open, let rows = try batches?.next() {
+                if let batch = feedRows(rows, open.part) { return batch }
+                continue
             }
+            batches = nil
+            if let open, open.group < open.reader.rowGroupCount {
+                self.open?.group += 1
+                let numbers = open.reader.rowNumbers(ofGroup: open.group)
+                if open.part.rows.map({ $0.count(in: numbers) > 0 }) ?? true {
+                    batches = try open.reader.batches(rowGroup: open.group)
+                }
+                continue
+            }
+            open = nil
             if !parts.isEmpty {
                 let part = parts.removeFirst()
                 open = (try reader(part), part, 0)
@@ -184,17 +189,9 @@ package struct ChangeFeed: Sendable {
         return try DeltaScan(table, source, files: [part.file]).openFile(part.file)
     }
 
-    private func rows(
-        _ reader: DeltaFileReader, _ part: Part, _ group: Int
-    ) throws(DeltaFailure) -> ColumnBatch? {
-        if let wanted = part.rows, wanted.count(in: reader.rowNumbers(ofGroup: group)) == 0 {
-            return nil
-        }
-        guard let rows = try reader.readRows(rowGroup: group) else { return nil }
-        var batch = rows.batch
-        if let wanted = part.rows {
-            batch = batch.gather(wanted.rows(in: reader.rowNumbers(ofGroup: group)))
-        }
+    private func feedRows(_ rows: FileRows, _ part: Part) -> ColumnBatch? {
+        guard let rows = part.rows.map({ rows.keeping(only: $0) }) ?? rows else { return nil }
+        let batch = rows.batch
         var columns = batch.columns
         if let kind = part.kind {
             columns.append(.constant(.text, .text(kind.rawValue), count: batch.rowCount))

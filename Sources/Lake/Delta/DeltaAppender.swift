@@ -9,6 +9,7 @@ package struct DeltaAppender: Sendable {
     package var transaction: TableTransaction
     private let codecName: String
     private let dataChange: Bool
+    private let clusteringProvider: String?
     private let columnCount: Int
     /// Places of identity columns, which must have a number in every row.
     private let identityPlaces: [Int]
@@ -17,13 +18,16 @@ package struct DeltaAppender: Sendable {
 
     /// Writes into the table of `transaction`, in the columns that the transaction leaves it with.
     /// A file that reaches about `fileBytesMax` is closed and the next one begun. `dataChange` is
-    /// false when the rows only move to other files.
+    /// false when the rows only move to other files. `clusteringProvider` says who has ordered them
+    /// as the table's clustering wants it.
     package init(
         _ transaction: TableTransaction, options: ParquetWriteOptions = ParquetWriteOptions(),
-        fileBytesMax: Int64 = 128 << 20, dataChange: Bool = true
+        fileBytesMax: Int64 = 128 << 20, dataChange: Bool = true,
+        clusteringProvider: String? = nil
     ) throws(DeltaFailure) {
         self.transaction = transaction
         self.dataChange = dataChange
+        self.clusteringProvider = clusteringProvider
         codecName = options.codec.name
         let fields = transaction.metadata.schema.fields
         columnCount = fields.count
@@ -95,7 +99,8 @@ package struct DeltaAppender: Sendable {
         for file in files {
             try transaction.appendFile(
                 file.content, rowCount: file.rowCount, columns: file.columns,
-                partitionValues: file.values, codec: codecName, dataChange: dataChange, now: now)
+                partitionValues: file.values, codec: codecName, dataChange: dataChange,
+                clusteringProvider: clusteringProvider, now: now)
         }
     }
 

@@ -2,28 +2,97 @@ import Base
 import Columns
 import Parquet
 
-/// Rows of one row group, and where they are in their file.
+/// Some rows of a row group, and where they are in their file.
 package struct FileRows: Sendable {
     package var batch: ColumnBatch
     /// The number in the file of the row group's first row.
     package var firstRow: Int64
-    /// For each row of the batch its number in the row group; nil = all of them, in order.
-    package var rows: [Int32]?
+    /// Counted from the row group's first row, as many as the batch has.
+    package var rows: RowRanges
 
     /// The number in the file of each row of the batch.
-    package var positions: [Int64] {
-        if let rows { return rows.map { firstRow + Int64($0) } }
-        return (0..<batch.rowCount).map { firstRow + Int64($0) }
+    package var positions: [Int64] { positions(from: 0) }
+
+    /// The numbers of the rows, counted from `base` for the first row of the file.
+    func positions(from base: Int64) -> [Int64] {
+        var positions: [Int64] = []
+        positions.reserveCapacity(batch.rowCount)
+        let first = base + firstRow
+        for range in rows.ranges {
+            for row in range { positions.append(first &+ Int64(row)) }
+        }
+        return positions
+    }
+
+    /// The rows that are in `set`, or that are not; nil when there is none.
+    func keeping(only set: RowBitmap) -> FileRows? { kept(set, isWanted: true) }
+    func keeping(outside set: RowBitmap) -> FileRows? { kept(set, isWanted: false) }
+
+    private func kept(_ set: RowBitmap, isWanted: Bool) -> FileRows? {
+        var places: [Int32] = []
+        var kept = RowRanges()
+        var place: Int32 = 0
+        for range in rows.ranges {
+            let numbers =
+                (firstRow + Int64(range.lowerBound))..<(firstRow + Int64(range.upperBound))
+            // Most ranges of a batch are all wanted or all unwanted.
+            let found = isWanted ? set.rows(in: numbers) : set.rowsOutside(of: numbers)
+            if let found {
+                for row in found {
+                    places.append(place + row)
+                    let number = range.lowerBound + Int(row)
+                    kept.append(number..<number + 1)
+                }
+            } else {
+                places += place..<place + Int32(range.count)
+                kept.append(range)
+            }
+            place += Int32(range.count)
+        }
+        if places.count == batch.rowCount { return self }
+        if places.isEmpty { return nil }
+        return FileRows(batch: batch.gather(places), firstRow: firstRow, rows: kept)
+    }
+}
+
+/// The rows of one row group of a data file, batch by batch.
+package struct FileBatches: Sendable {
+    private let reader: DeltaFileReader
+    private let firstRow: Int64
+    private var batches: ParquetBatches?
+
+    fileprivate init(_ reader: DeltaFileReader, firstRow: Int64, _ batches: ParquetBatches?) {
+        self.reader = reader
+        self.firstRow = firstRow
+        self.batches = batches
+    }
+
+    /// The next rows, at least one; nil at the end.
+    package mutating func next() throws(DeltaFailure) -> FileRows? {
+        while batches != nil {
+            let found: ParquetRows?
+            do throws(ParquetFailure) {
+                found = try batches?.next()
+            } catch {
+                throw DeltaFailure(error, path: reader.path)
+            }
+            guard let found else { break }
+            if let rows = try reader.tableRows(found, firstRow: firstRow) { return rows }
+        }
+        return nil
     }
 }
 
 /// Reads one data file as rows of its table, without those that its deletion vector lists.
 package struct DeltaFileReader: Sendable {
     package let file: AddFile
-    private let path: String
+    fileprivate let path: String
     private let parquet: ParquetFile
     private let columns: [BoundColumn]
-    private let ranges: [ColumnRange]
+    private let conditions: [ColumnCondition]
+    private let tests: [NamedTest]
+    /// A condition on a column that the file lacks: all of its rows have NULL there.
+    private let canMatch: Bool
     private let deleted: RowBitmap?
     /// The number of the first row of each row group, and behind them the number of rows.
     private let firstRows: [Int64]
@@ -62,7 +131,19 @@ package struct DeltaFileReader: Sendable {
             bound.append(try Self.bind(field, metadata, parquet, file, path: path))
         }
         columns = bound
-        ranges = Self.fileRanges(scan.ranges, metadata, parquet)
+        let conditioned = scan.ranges.map(\.column) + scan.tests.map(\.column)
+        canMatch = !conditioned.contains { column in
+            !metadata.partitionColumns.contains(column)
+                && metadata.schema.field(named: column).map {
+                    Self.fileName(of: $0, metadata, parquet) == nil
+                } ?? false
+        }
+        tests = scan.tests.compactMap { test in
+            Self.storedName(test.column, metadata, parquet) { $0 == $1 }.map {
+                NamedTest($0, test.test)
+            }
+        }
+        conditions = Self.conditions(scan.ranges, metadata, parquet)
     }
 
     private static func open(
@@ -137,29 +218,47 @@ package struct DeltaFileReader: Sendable {
         return parquet.schema.index(of: name) == nil ? nil : name
     }
 
-    /// The conditions that the file's own statistics can decide, under its names.
-    private static func fileRanges(
+    /// The conditions that the file itself can decide, under its names.
+    private static func conditions(
         _ ranges: [ColumnRange], _ metadata: TableMetadata, _ parquet: ParquetFile
-    ) -> [ColumnRange] {
+    ) -> [ColumnCondition] {
         ranges.compactMap { range in
-            guard !metadata.partitionColumns.contains(range.column),
-                let field = metadata.schema.field(named: range.column),
-                let name = fileName(of: field, metadata, parquet),
-                let index = parquet.schema.index(of: name),
-                let type = try? field.type.storedType(column: field.name),
-                // Bounds of a file from before a change of type are in the old type's form.
-                type == parquet.schema.fields[index].type
-            else { return nil }
-            var renamed = range
-            renamed.column = name
-            return renamed
+            // From before a change of type values are in the old type's form; whole numbers of any
+            // width are compared alike.
+            let name = storedName(range.column, metadata, parquet) { type, stored in
+                type == stored || type.isWholeNumber && stored.isWholeNumber
+            }
+            return name.map {
+                ColumnCondition($0, ValueRange(lower: range.lower, upper: range.upper))
+            }
         }
+    }
+
+    /// The name in the file of a column that the file has, in a type that suits the table's.
+    private static func storedName(
+        _ column: String, _ metadata: TableMetadata, _ parquet: ParquetFile,
+        _ suits: (ColumnType, ColumnType) -> Bool
+    ) -> String? {
+        guard !metadata.partitionColumns.contains(column),
+            let field = metadata.schema.field(named: column),
+            let name = fileName(of: field, metadata, parquet),
+            let index = parquet.schema.index(of: name),
+            let type = try? field.type.storedType(column: field.name),
+            suits(type, parquet.schema.fields[index].type)
+        else { return nil }
+        return name
     }
 
     package var rowGroupCount: Int { parquet.rowGroups.count }
 
     /// Rows of the file, deleted ones included.
     package var rowCount: Int64 { firstRows.last ?? 0 }
+
+    /// About what all rows of the file take in memory.
+    var memoryBytes: Int64 {
+        let width = columns.reduce(Int64(0)) { $0 + $1.field.type.heldWidth }
+        return parquet.rowGroups.reduce(0) { $0 &+ max($1.byteCount, 0) } &+ rowCount &* width
+    }
 
     /// The rows that are deleted; nil when none is.
     package var deletedRows: RowBitmap? { deleted }
@@ -169,42 +268,47 @@ package struct DeltaFileReader: Sendable {
         firstRows[index]..<firstRows[index + 1]
     }
 
-    /// The rows of one row group, or nil when none of them can match.
-    package func read(rowGroup index: Int) throws(DeltaFailure) -> ColumnBatch? {
-        try readRows(rowGroup: index)?.batch
-    }
-
-    /// The rows of one row group with their places, or nil when none of them can match.
-    package func readRows(rowGroup index: Int) throws(DeltaFailure) -> FileRows? {
-        for range in ranges {
-            let wanted = ValueRange(lower: range.lower, upper: range.upper)
-            if !parquet.mightMatch(rowGroup: index, column: range.column, range: wanted) {
-                return nil
-            }
-        }
+    /// The rows of one row group that are not deleted, batch by batch. Of conditions that the file
+    /// can decide only matching rows come; the caller checks them still, for the others.
+    package func batches(rowGroup index: Int) throws(DeltaFailure) -> FileBatches {
         let numbers = rowNumbers(ofGroup: index)
-        let kept = deleted?.rowsOutside(of: numbers)
-        if kept?.isEmpty ?? false { return nil }
-        let batch: ColumnBatch
+        let isGone = deleted.map { $0.count(in: numbers) == numbers.count } ?? false
+        guard canMatch, !isGone, !numbers.isEmpty else {
+            return FileBatches(self, firstRow: numbers.lowerBound, nil)
+        }
         do throws(ParquetFailure) {
-            batch = try parquet.read(rowGroup: index, columns: columns.compactMap(\.fileName))
+            let batches = try parquet.batches(
+                rowGroup: index, columns: columns.compactMap(\.fileName), where: conditions,
+                tests: tests)
+            return FileBatches(self, firstRow: numbers.lowerBound, batches)
         } catch {
             throw DeltaFailure(error, path: path)
         }
+    }
+
+    /// What came out of the file as rows of the table, without deleted ones; nil when none is left.
+    fileprivate func tableRows(
+        _ found: ParquetRows, firstRow: Int64
+    ) throws(DeltaFailure) -> FileRows? {
+        var rows = FileRows(batch: found.batch, firstRow: firstRow, rows: found.rows)
+        if let deleted {
+            guard let kept = rows.keeping(outside: deleted) else { return nil }
+            rows = kept
+        }
+        let stored = rows.batch
         var result: [Column] = []
         var place = 0
         for column in columns {
             if column.fileName == nil {
                 result.append(
-                    .constant(column.field.type, column.constant, count: batch.rowCount))
+                    .constant(column.field.type, column.constant, count: stored.rowCount))
                 continue
             }
-            result.append(try fit(batch.columns[place], column))
+            result.append(try fit(stored.columns[place], column))
             place += 1
         }
-        let all = ColumnBatch(columns: result, rowCount: batch.rowCount)
-        return FileRows(
-            batch: kept.map { all.gather($0) } ?? all, firstRow: numbers.lowerBound, rows: kept)
+        rows.batch = ColumnBatch(columns: result, rowCount: stored.rowCount)
+        return rows
     }
 
     private func fit(_ values: Column, _ column: BoundColumn) throws(DeltaFailure) -> Column {
@@ -217,6 +321,26 @@ package struct DeltaFileReader: Sendable {
             return fitted.renamed(to: column.field.type)
         } catch {
             throw .corrupt(path: path, detail: "\(error)")
+        }
+    }
+}
+
+extension ColumnType {
+    /// Bytes of a value in memory, those of long texts and of elements aside.
+    fileprivate var heldWidth: Int64 {
+        switch self {
+        case .boolean: 1
+        case .int16, .int32, .date: 4
+        case .structure(let fields): fields.reduce(0) { $0 + $1.type.heldWidth }
+        case .int64, .timestamp, .timestampTZ, .float32, .float64: 8
+        default: 16
+        }
+    }
+
+    fileprivate var isWholeNumber: Bool {
+        switch self {
+        case .int16, .int32, .int64: true
+        default: false
         }
     }
 }

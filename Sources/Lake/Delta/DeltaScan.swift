@@ -2,8 +2,8 @@ import Base
 import Columns
 import Parquet
 
-/// Reads the rows of a snapshot, file by file in the order in which they were added, row group by
-/// row group. A value: several scans, or several files of one, can be read at the same time.
+/// Reads the rows of a snapshot, file by file in the order in which they were added, a few pages of
+/// each column at a time. A value: several scans, or several files of one, can be read at the same time.
 package struct DeltaScan: Sendable {
     package let table: DeltaTable
     package let snapshot: TableSnapshot
@@ -12,23 +12,27 @@ package struct DeltaScan: Sendable {
     /// The files that may have matching rows.
     package let files: [AddFile]
     package let ranges: [ColumnRange]
+    /// Conditions on columns that all wanted rows fulfil, NULL never.
+    let tests: [NamedTest]
     /// For each of `files` its number among those that were to be read.
     private let fileNumbers: [Int]
 
     private var fileIndex = 0
     private var rowGroup = 0
     private var open: DeltaFileReader?
+    private var batches: FileBatches?
 
     /// Reads `columns` (nil = all) of `snapshot`. `ranges` are conditions that all wanted rows
-    /// fulfil: they skip files and row groups, single rows have still to be checked. `files` are
-    /// those to read (nil = all of the snapshot).
+    /// fulfil: they skip files, row groups, pages and, where it costs nothing, rows; what comes out
+    /// has still to be checked. So do `tests`, which no NULL may pass. `files` are those to read (nil = all of the snapshot).
     package init(
         _ table: DeltaTable, _ snapshot: TableSnapshot, columns: [String]? = nil,
-        ranges: [ColumnRange] = [], files: [AddFile]? = nil
+        ranges: [ColumnRange] = [], tests: [NamedTest] = [], files: [AddFile]? = nil
     ) throws(DeltaFailure) {
         self.table = table
         self.snapshot = snapshot
         self.ranges = ranges
+        self.tests = tests
         var fields: [Field] = []
         for name in columns ?? snapshot.schema.fields.map(\.name) {
             guard let index = snapshot.schema.index(of: name) else {
@@ -57,18 +61,19 @@ package struct DeltaScan: Sendable {
     )? {
         guard let rows = try nextRows() else { return nil }
         let file = Int64(fileNumbers[fileIndex - 1]) << RowAddress.rowBits
-        return (rows.batch, rows.positions.map { file | $0 })
+        return (rows.batch, rows.positions(from: file))
     }
 
     private mutating func nextRows() throws(DeltaFailure) -> FileRows? {
         while true {
-            if let reader = open {
-                while rowGroup < reader.rowGroupCount {
-                    rowGroup += 1
-                    if let rows = try reader.readRows(rowGroup: rowGroup - 1) { return rows }
-                }
-                open = nil
+            if let rows = try batches?.next() { return rows }
+            if let reader = open, rowGroup < reader.rowGroupCount {
+                batches = try reader.batches(rowGroup: rowGroup)
+                rowGroup += 1
+                continue
             }
+            batches = nil
+            open = nil
             guard fileIndex < files.count else { return nil }
             open = try openFile(files[fileIndex])
             rowGroup = 0

@@ -36,7 +36,7 @@ package final class DeltaTable: Sendable {
         _ schema: TableSchema, partitionColumns: [String] = [],
         configuration: OrderedMap<String, String> = [:], name: String? = nil,
         comment: String? = nil, columnComments: OrderedMap<String, String> = [:],
-        columnMetadata: OrderedMap<String, [JSONMember]> = [:],
+        columnMetadata: OrderedMap<String, [JSONMember]> = [:], clusterBy: [String] = [],
         random: inout Random, now: Now
     ) throws(DeltaFailure) -> TableSnapshot {
         var described = columnMetadata
@@ -52,15 +52,22 @@ package final class DeltaTable: Sendable {
             createdTime: now.timestamp
         ).assigningColumnIDs(existing: nil, random: &random)
             .namingRowTrackingColumns(random: &random)
-        let tableProtocol = try TableFeatures.minimalProtocol(for: metadata)
+        var tableProtocol = try TableFeatures.minimalProtocol(for: metadata)
+        var domains: [DomainMetadata] = []
+        if !clusterBy.isEmpty {
+            domains.append(try Clustering.domain(clusterBy, metadata))
+            tableProtocol =
+                try Clustering.upgrade(of: tableProtocol, for: metadata) ?? tableProtocol
+        }
         try requireWritable(tableProtocol, metadata)
         let operation = CommitOperation.createTable(metadata)
         let info = operation.commitInfo(
             timestamp: now.timestamp, readVersion: nil, isBlindAppend: true, metrics: [],
             transactionID: random.uuid().description, inCommitTimestamp: false)
-        let actions: [LogAction] = [
-            .commitInfo(info), .tableProtocol(tableProtocol), .metadata(metadata),
-        ]
+        let actions: [LogAction] =
+            [
+                .commitInfo(info), .tableProtocol(tableProtocol), .metadata(metadata),
+            ] + domains.map { .domainMetadata($0) }
         let existing = try log.list()
         guard existing.isEmpty, try log.writeCommit(0, actions) else {
             throw .tableExists(path: path)

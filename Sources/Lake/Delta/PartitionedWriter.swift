@@ -7,7 +7,8 @@ import Parquet
 struct PartitionedWriter: Sendable {
     /// A finished file that is nowhere yet.
     struct FinishedFile: Sendable {
-        var content: Bytes
+        /// The whole file, in pieces.
+        var content: [Bytes]
         var rowCount: Int64
         var columns: [ColumnSummary]
         var values: PartitionValues
@@ -175,10 +176,10 @@ struct PartitionedWriter: Sendable {
     ) throws(DeltaFailure) {
         var file = open.remove(at: index)
         guard file.writer.rowCount > 0 else { return }
-        let content: Bytes
+        let content: [Bytes]
         let summary: ParquetFileSummary
         do throws(ParquetFailure) {
-            (content, summary) = try file.writer.finish()
+            (content, summary) = try file.writer.finishPieces()
         } catch {
             throw DeltaFailure(error, path: path)
         }

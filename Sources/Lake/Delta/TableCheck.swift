@@ -129,6 +129,9 @@ extension DeltaTable {
                     detail: "the file has \(reader.rowCount) rows, the log says \(recorded)"))
         }
         guard readsRows else { return }
-        for index in 0..<reader.rowGroupCount { _ = try reader.read(rowGroup: index) }
+        for index in 0..<reader.rowGroupCount {
+            var batches = try reader.batches(rowGroup: index)
+            while try batches.next() != nil {}
+        }
     }
 }

@@ -35,7 +35,7 @@ package enum TableFeatures {
         Feature(name: "inCommitTimestamp"),
         Feature(name: "allowColumnDefaults"),
         Feature(name: RowTracking.feature),
-        Feature(name: "clustering", isWritable: false),
+        Feature(name: Clustering.feature),
         Feature(name: "icebergCompatV1", isWritable: false),
         Feature(name: "icebergCompatV2", isWritable: false),
     ]

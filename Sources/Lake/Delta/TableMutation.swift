@@ -48,7 +48,7 @@ package struct MutationOutcome: Hashable, Sendable {
 /// Whoever finds the rows names them by their addresses; which ones they are is kept as one bitmap a
 /// file. At the end each file with changed rows is looked at by itself: if all its rows are gone it
 /// is removed; else, as the table wants it, the rows are listed in a deletion vector or the others
-/// are copied, a row group at a time. So memory does not grow with the table.
+/// are copied, a few pages at a time. So memory does not grow with the table.
 package struct TableMutation: Sendable {
     private var appender: DeltaAppender
     /// The table that was read, with the columns that the transaction leaves it with.
@@ -229,17 +229,11 @@ package struct TableMutation: Sendable {
             let numbers = reader.rowNumbers(ofGroup: index)
             // A group of which nothing is left need not be read.
             if gone.count(in: numbers) == numbers.count { continue }
-            guard let rows = try reader.readRows(rowGroup: index) else { continue }
-            guard let kept = Self.places(rows, where: { !gone.contains($0) }) else {
-                outcome.copiedRows += Int64(rows.batch.rowCount)
-                try appender.move(rows.batch, now: now)
-                continue
-            }
-            outcome.copiedRows += Int64(kept.count)
-            // Others write row groups of a million rows: a second copy of one would be large.
-            for start in stride(from: 0, to: kept.count, by: Self.movedRowsMax) {
-                let some = Array(kept[start..<min(start + Self.movedRowsMax, kept.count)])
-                try appender.move(rows.batch.gather(some), now: now)
+            var batches = try reader.batches(rowGroup: index)
+            while let rows = try batches.next() {
+                guard let kept = rows.keeping(outside: gone) else { continue }
+                outcome.copiedRows += Int64(kept.batch.rowCount)
+                try appender.move(kept.batch, now: now)
             }
         }
         try appender.transaction.remove(file, now: now)
@@ -248,35 +242,20 @@ package struct TableMutation: Sendable {
     /// Bytes of the files that are written: each is in memory until it is whole.
     private static let fileBytesMax: Int64 = 64 << 20
 
-    /// Rows that are copied at a time.
-    private static let movedRowsMax = 65_536
-
-    /// The rows of a batch whose numbers in the file fulfil `isWanted`; nil = all.
-    private static func places(
-        _ rows: FileRows, where isWanted: (Int64) -> Bool
-    ) -> [Int32]? {
-        var places: [Int32] = []
-        for row in 0..<rows.batch.rowCount {
-            let number = rows.firstRow + Int64(rows.rows?[row] ?? Int32(row))
-            if isWanted(number) { places.append(Int32(row)) }
-        }
-        return places.count == rows.batch.rowCount ? nil : places
-    }
-
     /// Writes the rows that are no more, as they were, for readers of the change feed.
     private mutating func writePreimages(
         _ reader: DeltaFileReader, _ number: Int, _ gone: RowBitmap
     ) throws(DeltaFailure) {
         for index in 0..<reader.rowGroupCount {
             if gone.count(in: reader.rowNumbers(ofGroup: index)) == 0 { continue }
-            guard let rows = try reader.readRows(rowGroup: index) else { continue }
-            for (set, kind) in [
-                (deleted[number], RowChange.delete), (updated[number], .updatePreimage),
-            ] {
-                guard let set else { continue }
-                let places = Self.places(rows, where: { set.contains($0) })
-                let batch = places.map { rows.batch.gather($0) } ?? rows.batch
-                if batch.rowCount > 0 { try writeChange(batch, kind) }
+            var batches = try reader.batches(rowGroup: index)
+            while let rows = try batches.next() {
+                for (set, kind) in [
+                    (deleted[number], RowChange.delete), (updated[number], .updatePreimage),
+                ] {
+                    guard let set, let found = rows.keeping(only: set) else { continue }
+                    try writeChange(found.batch, kind)
+                }
             }
         }
     }

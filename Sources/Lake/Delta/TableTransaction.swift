@@ -56,18 +56,32 @@ package struct TableTransaction: Sendable {
         partitionValues: PartitionValues = PartitionValues(), codec: String = "snappy",
         dataChange: Bool = true, now: Now
     ) throws(DeltaFailure) -> String {
+        try appendFile(
+            [content], rowCount: rowCount, columns: columns, partitionValues: partitionValues,
+            codec: codec, dataChange: dataChange, now: now)
+    }
+
+    /// The same for a file in pieces. `clusteringProvider` says who ordered its rows, if someone did.
+    @discardableResult
+    mutating func appendFile(
+        _ content: [Bytes], rowCount: Int64, columns: [ColumnSummary],
+        partitionValues: PartitionValues, codec: String, dataChange: Bool,
+        clusteringProvider: String? = nil, now: Now
+    ) throws(DeltaFailure) -> String {
         for column in metadata.physicalPartitionColumns
         where !partitionValues.entries.contains(where: { $0.column == column }) {
             throw .invalid("a file without a value of partition column '\(column)'")
         }
         let path = partitionValues.folder + newFileName(codec: codec)
         let full = table.fullPath(path)
-        try storing { () throws(StorageFailure) in try table.store.put(full, content) }
-        let file = AddFile(
-            path: path, partitionValues: partitionValues, size: Int64(content.count),
+        try storing { () throws(StorageFailure) in try table.store.put(full, pieces: content) }
+        let size = content.reduce(Int64(0)) { $0 + Int64($1.count) }
+        var file = AddFile(
+            path: path, partitionValues: partitionValues, size: size,
             modificationTime: now.timestamp, dataChange: dataChange,
             statistics: FileStatistics.text(
                 rowCount: rowCount, columns: columns, limit: metadata.indexedColumns))
+        file.clusteringProvider = clusteringProvider
         addFile(file, rowCount: rowCount)
         return path
     }
@@ -128,14 +142,14 @@ package struct TableTransaction: Sendable {
 
     /// Writes `content`, rows with their kind of change, durably for readers of the change feed.
     mutating func appendChangeFile(
-        _ content: Bytes, partitionValues: PartitionValues, codec: String
+        _ content: [Bytes], partitionValues: PartitionValues, codec: String
     ) throws(DeltaFailure) {
         let name = "cdc-00000-\(random.uuid()).c000.\(codec).parquet"
         let path = "_change_data/" + partitionValues.folder + name
         let full = table.fullPath(path)
-        try storing { () throws(StorageFailure) in try table.store.put(full, content) }
-        changeFiles.append(
-            ChangeFile(path: path, partitionValues: partitionValues, size: Int64(content.count)))
+        try storing { () throws(StorageFailure) in try table.store.put(full, pieces: content) }
+        let size = content.reduce(Int64(0)) { $0 + Int64($1.count) }
+        changeFiles.append(ChangeFile(path: path, partitionValues: partitionValues, size: size))
     }
 
     /// Throws when rows must not move to other files, because they would lose their numbers.
@@ -161,6 +175,19 @@ package struct TableTransaction: Sendable {
     package mutating func setDomain(_ domain: DomainMetadata) {
         domains.removeAll { $0.domain == domain.domain }
         domains.append(domain)
+    }
+
+    /// Sets the columns that OPTIMIZE brings rows near each other by, none = not any more. Files stay
+    /// as they are.
+    package mutating func setClustering(_ columns: [String]) throws(DeltaFailure) {
+        let metadata = self.metadata
+        if columns.isEmpty, snapshot.domains[Clustering.domain] == nil { return }
+        setDomain(try Clustering.domain(columns, metadata))
+        guard
+            let upgraded = try Clustering.upgrade(of: tableProtocol, for: metadata)
+        else { return }
+        try table.requireWritable(upgraded, metadata)
+        newProtocol = upgraded
     }
 
     /// Makes the commit the batch `version` of `appID`. Throws `duplicateTransaction` when the

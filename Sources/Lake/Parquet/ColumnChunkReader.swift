@@ -152,7 +152,7 @@ struct ColumnChunkReader {
     /// Goes to row `row` of a flat column without looking at the pages before it.
     mutating func jump(toRow row: Int) { place = row }
 
-    /// The row of a flat column that comes next.
+    /// Entries that were used or passed over: the row of a flat column that comes next.
     var nextRow: Int { place }
 
     /// Refuses counts that nobody writes.
@@ -297,7 +297,7 @@ extension ColumnChunkReader {
     ) throws(DecodeFailure) {
         let levels = try levels(
             bytes, count: count, encoding: encoding, maximum: leaf.repetitionMax)
-        if result.repetitions.isEmpty, let first = levels.first, first != 0 {
+        if place == 0, let first = levels.first, first != 0 {
             throw .malformed("the first row begins in its middle", position: 0)
         }
         result.repetitions += levels

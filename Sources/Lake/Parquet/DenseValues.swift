@@ -30,6 +30,21 @@ func gather(_ data: ColumnData, _ codes: [Int32]) -> ColumnData {
     }
 }
 
+/// The values `range`; texts share what they refer to.
+func sliced(_ data: ColumnData, _ range: Range<Int>) -> ColumnData {
+    switch data {
+    case .boolean(let values): return .boolean(Array(values[range]))
+    case .int32(let values): return .int32(Array(values[range]))
+    case .int64(let values): return .int64(Array(values[range]))
+    case .float64(let values): return .float64(Array(values[range]))
+    case .int128(let values): return .int128(Array(values[range]))
+    case .text(let values): return .text(values.slice(range))
+    case .interval(let values): return .interval(Array(values[range]))
+    case .null: return .null(count: range.count)
+    case .dictionary, .list, .structure, .map: preconditionFailure("not the values of a leaf")
+    }
+}
+
 /// The values of `pages`, one below the other. All have the layout of the first.
 func joined(_ pages: [ColumnData]) -> ColumnData? {
     guard let first = pages.first else { return nil }

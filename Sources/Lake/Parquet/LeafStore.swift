@@ -113,7 +113,7 @@ struct LeafStore {
             }
             byteCount += view.count
         }
-        texts.append(chosen)
+        texts.append(chosen.detachedIfSparse)
     }
 
     /// A decimal of more digits than its column would be cut silently.

@@ -9,14 +9,17 @@ import Columns
 /// codes stay codes and little is copied.
 package struct ParquetBatches: Sendable {
     private enum Source: Sendable {
-        case cursor(Int)
-        /// Columns with members or elements are decoded as a whole.
-        case whole(Column)
+        case flat(Int)
+        case nested(Int)
     }
 
     private let conditions: [(source: Int, range: ValueRange)]
+    private let tests: [(source: Int, test: any ColumnTest)]
+    /// The sources of conditions and tests, in the order in which they are looked at.
+    private let tested: [Int]
     private let sources: [Source]
     private var cursors: [ColumnCursor]
+    private var nested: [NestedCursor]
     /// For each column that comes out its source.
     private let outputs: [Int]
     private let types: [ColumnType]
@@ -27,13 +30,16 @@ package struct ParquetBatches: Sendable {
 
     init(
         _ file: ParquetFile, rowGroup index: Int, columns names: [String]?,
-        where conditions: [ColumnCondition], batchRowsMax: Int, _ options: ParquetReadOptions
+        where conditions: [ColumnCondition], tests: [NamedTest], batchRowsMax: Int,
+        _ options: ParquetReadOptions
     ) throws(ParquetFailure) {
         precondition(batchRowsMax > 0, "at least one row a batch")
         self.batchRowsMax = batchRowsMax
         ranges = try file.candidates(rowGroup: index, where: conditions).ranges
         var sources: [Source] = []
         var cursors: [ColumnCursor] = []
+        var nested: [NestedCursor] = []
+        let options = Self.sharing(options, among: names?.count ?? file.schema.fields.count)
         var known: [String: Int] = [:]
         func source(_ name: String) throws(ParquetFailure) -> Int {
             if let known = known[name] { return known }
@@ -41,17 +47,18 @@ package struct ParquetBatches: Sendable {
             let shape = file.fileSchema.columns[position]
             if shape.isFlat {
                 cursors.append(try ColumnCursor(file, shape, rowGroup: index, options))
-                sources.append(.cursor(cursors.count - 1))
+                sources.append(.flat(cursors.count - 1))
             } else {
-                let whole = try file.read(rowGroup: index, columns: [name])
-                sources.append(.whole(whole.columns[0]))
+                nested.append(try NestedCursor(file, shape, rowGroup: index, options))
+                sources.append(.nested(nested.count - 1))
             }
             known[name] = sources.count - 1
             return sources.count - 1
         }
         var outputs: [Int] = []
         var types: [ColumnType] = []
-        var tests: [(source: Int, range: ValueRange)] = []
+        var ranged: [(source: Int, range: ValueRange)] = []
+        var probed: [(source: Int, test: any ColumnTest)] = []
         let names = names ?? file.schema.fields.map(\.name)
         for name in names {
             guard let position = file.schema.index(of: name) else { throw .noSuchColumn(name) }
@@ -59,14 +66,39 @@ package struct ParquetBatches: Sendable {
             if !ranges.isEmpty { outputs.append(try source(name)) }
         }
         for condition in conditions where !ranges.isEmpty {
-            guard file.schema.index(of: condition.column) != nil else { continue }
-            tests.append((try source(condition.column), condition.range))
+            // Whoever tests a column looks at every value anyway.
+            guard file.schema.index(of: condition.column) != nil,
+                !tests.contains(where: { $0.column == condition.column })
+            else { continue }
+            ranged.append((try source(condition.column), condition.range))
+        }
+        for test in tests where !ranges.isEmpty {
+            guard file.schema.index(of: test.column) != nil else { continue }
+            probed.append((try source(test.column), test.test))
         }
         self.sources = sources
         self.cursors = cursors
+        self.nested = nested
         self.outputs = outputs
         self.types = types
-        self.conditions = tests
+        self.conditions = ranged
+        self.tests = probed
+        var tested: [Int] = []
+        for number in ranged.map(\.source) + probed.map(\.source)
+        where !tested.contains(number) {
+            tested.append(number)
+        }
+        self.tested = tested
+    }
+
+    /// Of many columns each reads fewer bytes at a time, so that their windows together stay small.
+    private static func sharing(
+        _ options: ParquetReadOptions, among columns: Int
+    ) -> ParquetReadOptions {
+        var options = options
+        let share = (24 << 20) / max(columns, 1)
+        options.windowBytes = min(options.windowBytes, max(share, 128 << 10))
+        return options
     }
 
     /// The next rows, at least one and at most `batchRowsMax`; nil at the end.
@@ -77,16 +109,17 @@ package struct ParquetBatches: Sendable {
                 skip(range.lowerBound - row, except: [])
                 row = range.lowerBound
             }
-            let tested = Set(conditions.map(\.source))
             var count = min(batchRowsMax, range.upperBound - row)
             for (number, source) in sources.enumerated() {
-                guard tested.isEmpty || tested.contains(number), case .cursor(let place) = source
-                else { continue }
-                count = min(count, try cursors[place].rowsAtHand())
+                guard tested.isEmpty || tested.contains(number) else { continue }
+                switch source {
+                case .flat(let place): count = min(count, try cursors[place].rowsAtHand())
+                case .nested(let place): count = min(count, try nested[place].rowsAtHand())
+                }
             }
             let start = row
             var ready: [Int: Column] = [:]
-            for number in tested.sorted() { ready[number] = try take(number, start, count) }
+            for number in tested { ready[number] = try take(number, count) }
             let places = matches(ready, count)
             row += count
             if row == range.upperBound { rangeIndex += 1 }
@@ -96,7 +129,7 @@ package struct ParquetBatches: Sendable {
             }
             var columns: [Column] = []
             for number in outputs where ready[number] == nil {
-                ready[number] = try take(number, start, count)
+                ready[number] = try take(number, count)
             }
             for number in outputs {
                 guard let column = ready[number] else { continue }
@@ -111,36 +144,54 @@ package struct ParquetBatches: Sendable {
         return nil
     }
 
-    /// The rows among `count` that fulfil all conditions; nil stands for all.
+    /// The rows among `count` that fulfil all conditions and tests; nil stands for all.
     private func matches(_ columns: [Int: Column], _ count: Int) -> [Int32]? {
         var result: [Int32]?
-        for condition in conditions {
-            guard let places = columns[condition.source]?.rows(in: condition.range),
-                places.count < count
-            else { continue }
-            if let before = result {
-                let other = Set(places)
-                result = before.filter { other.contains($0) }
-            } else {
+        func keep(_ places: [Int32]?) {
+            guard let places, places.count < count else { return }
+            guard let before = result else {
                 result = places
+                return
             }
+            // Both ascend.
+            var (mine, its) = (0, 0)
+            var both: [Int32] = []
+            while mine < before.count, its < places.count {
+                let (left, right) = (before[mine], places[its])
+                if left == right { both.append(left) }
+                if left <= right { mine += 1 }
+                if right <= left { its += 1 }
+            }
+            result = both
+        }
+        for condition in conditions {
+            keep(columns[condition.source]?.rows(in: condition.range))
+            if result?.isEmpty ?? false { return result }
+        }
+        for test in tests {
+            guard let column = columns[test.source] else { continue }
+            keep(test.test.rows(of: column))
+            if result?.isEmpty ?? false { return result }
         }
         return result
     }
 
     private mutating func take(
-        _ number: Int, _ start: Int, _ count: Int
+        _ number: Int, _ count: Int
     ) throws(ParquetFailure) -> Column {
         switch sources[number] {
-        case .whole(let column): return column.slice(start..<(start + count))
-        case .cursor(let place): return try cursors[place].take(count)
+        case .flat(let place): return try cursors[place].take(count)
+        case .nested(let place): return try nested[place].take(count)
         }
     }
 
     /// Passes over rows of all columns but those that were taken already.
-    private mutating func skip(_ count: Int, except tested: Set<Int>) {
+    private mutating func skip(_ count: Int, except tested: [Int]) {
         for number in sources.indices where !tested.contains(number) {
-            if case .cursor(let place) = sources[number] { cursors[place].skip(count) }
+            switch sources[number] {
+            case .flat(let place): cursors[place].skip(count)
+            case .nested(let place): nested[place].skip(count)
+            }
         }
     }
 }
@@ -150,12 +201,12 @@ extension ParquetFile {
     /// of each column, whatever the row group's size. Conditions are those of `read`.
     package func batches(
         rowGroup index: Int, columns names: [String]? = nil,
-        where conditions: [ColumnCondition] = [],
+        where conditions: [ColumnCondition] = [], tests: [NamedTest] = [],
         batchRowsMax: Int = 20_000
     ) throws(ParquetFailure) -> ParquetBatches {
         precondition(rowGroups.indices.contains(index), "row group out of range")
         return try ParquetBatches(
-            self, rowGroup: index, columns: names, where: conditions, batchRowsMax: batchRowsMax,
-            options)
+            self, rowGroup: index, columns: names, where: conditions, tests: tests,
+            batchRowsMax: batchRowsMax, options)
     }
 }

@@ -175,6 +175,14 @@ package struct ParquetWriter: Sendable {
     package mutating func finish() throws(ParquetFailure) -> (
         file: Bytes, summary: ParquetFileSummary
     ) {
+        let (pieces, summary) = try finishPieces()
+        return (Bytes.joined(pieces), summary)
+    }
+
+    /// `finish` without copying the file together: it is all of `pieces`, one after the other.
+    package mutating func finishPieces() throws(ParquetFailure) -> (
+        pieces: [Bytes], summary: ParquetFileSummary
+    ) {
         try closeRowGroup()
         writePageIndexes()
         let rows = rowCount
@@ -196,12 +204,11 @@ package struct ParquetWriter: Sendable {
         tail.bytes(mark)
         append(footer)
         append(tail.finish())
-        let file = Bytes.joined(pieces)
+        let whole = pieces
         pieces = []
         let summary = ParquetFileSummary(
-            rowCount: rows, byteCount: position, rowGroupCount: groups.count,
-            columns: summaries)
-        return (file, summary)
+            rowCount: rows, byteCount: position, rowGroupCount: groups.count, columns: summaries)
+        return (whole, summary)
     }
 
     /// All column indexes, then all offset indexes: a reader that prunes reads each in one go.

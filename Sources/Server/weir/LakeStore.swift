@@ -25,6 +25,16 @@ func lakeStore(
     return store
 }
 
+/// Where rows wait that do not fit into memory while a statement runs: below the data directory, gone
+/// with the process.
+func scratchSpace(on disk: any Disk) throws(Problem) -> ScratchSpace {
+    do throws(StorageFailure) {
+        return try ScratchSpace(disk: disk, folder: "spill")
+    } catch {
+        throw Problem("storage.failed", "the folder of spilled rows can't be used: \(error)")
+    }
+}
+
 /// A bucket as this process's environment says how to reach it. Asks nothing yet.
 func bucketStore(at url: String, settings: S3Settings) throws(Problem) -> S3ObjectStore {
     let location = try S3Location(parsing: url)

@@ -15,6 +15,8 @@ struct PlatformSettings: Sendable {
     var server = ServerSettings()
     /// `s3://bucket/prefix`; nil for the data directory.
     var lake: String?
+    /// Rows that MERGE or OPTIMIZE hold.
+    var lakeMemoryBytes = 32 << 20
     /// The topic that the event gateway appends to.
     var gatewayTopic = "topic_app_events"
 }
@@ -46,12 +48,16 @@ final class Platform: Sendable {
         let scheduler = Scheduler(pool: workers, diagnostics: diagnostics)
         self.scheduler = scheduler
         do throws(Problem) {
+            var limits = LakeLimits(scratch: try scratchSpace(on: broker.disk))
+            limits.mergeSourceBytes = settings.lakeMemoryBytes
+            limits.orderedBytes = settings.lakeMemoryBytes
             let lake = try Lakehouse(
                 port: broker.port,
                 store: try lakeStore(
                     at: settings.lake, disk: broker.disk, settings: settings.server.objects),
                 host: ScheduledJobs(scheduler), random: systemRandom(),
-                diagnostics: diagnostics, clock: { SystemClock.now }, observer: observer)
+                diagnostics: diagnostics, clock: { SystemClock.now },
+                limits: limits, observer: observer)
             self.lake = lake
             let router = Self.router(
                 settings, broker.port, lake, statements, started, diagnostics)

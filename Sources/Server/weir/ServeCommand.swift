@@ -36,6 +36,10 @@ let serveCommands: [RegisteredCommand] = [
                     "Where tables are kept, instead of in the data directory",
                     readsEnvironment: true),
                 FlagSpec(
+                    "lake-memory", value: "MIB",
+                    "Memory for rows that MERGE or OPTIMIZE hold; more wait on the disk",
+                    fallback: "32", readsEnvironment: true),
+                FlagSpec(
                     "verbose", "v", "Reports details as well", readsEnvironment: true),
             ],
             examples: [
@@ -79,10 +83,15 @@ private func serve(_ context: CommandContext) throws(Problem) -> ExitCode {
         parsing: context.invocation.string("kafka") ?? "localhost:9092", defaultPort: 9092)
     let http = try HostPort(
         parsing: context.invocation.string("http") ?? "localhost:8888", defaultPort: 8888)
+    let memory = context.invocation.string("lake-memory") ?? "32"
+    guard let mebibytes = Int(memory), (1...65_536).contains(mebibytes) else {
+        throw Problem(
+            "usage.value", "--lake-memory is a number of MiB from 1 to 65536, found \(memory)")
+    }
     let platform = try Platform(
         PlatformSettings(
             dataDirectory: data, kafka: address, http: http, server: settings,
-            lake: context.invocation.string("lake")),
+            lake: context.invocation.string("lake"), lakeMemoryBytes: mebibytes << 20),
         diagnostics: diagnostics)
     announce(
         context, data: data, address, http, platform, named: !settings.security.listeners.isEmpty,

@@ -5,6 +5,8 @@ package protocol ObjectStore: AnyObject, Sendable {
     func size(_ path: String) throws(StorageFailure) -> Int64
     /// Writes a new object durably. It must not exist.
     func put(_ path: String, _ content: Bytes) throws(StorageFailure)
+    /// The same for an object in pieces, one after the other, which need not be copied together.
+    func put(_ path: String, pieces: [Bytes]) throws(StorageFailure)
     /// Writes a new object durably, or throws `alreadyExists` and changes nothing. Of any number
     /// of concurrent callers exactly one succeeds, and nobody ever sees a part of the object.
     func putIfAbsent(_ path: String, _ content: Bytes) throws(StorageFailure)
@@ -49,6 +51,12 @@ private final class GatheringWriter: ObjectWriter {
     func cancel() { pieces = [] }
 }
 
+extension ObjectStore {
+    package func put(_ path: String, pieces: [Bytes]) throws(StorageFailure) {
+        try put(path, Bytes.joined(pieces))
+    }
+}
+
 package struct ObjectEntry: Equatable, Sendable {
     package var path: String
     package var size: Int64
@@ -89,10 +97,14 @@ package final class LocalObjectStore: ObjectStore {
     }
 
     package func put(_ path: String, _ content: Bytes) throws(StorageFailure) {
+        try put(path, pieces: [content])
+    }
+
+    package func put(_ path: String, pieces: [Bytes]) throws(StorageFailure) {
         try prepareDirectory(of: path)
         let file = try disk.create(full(path))
         defer { file.close() }
-        try file.write(content, at: 0)
+        try file.write(pieces, at: 0)
         try file.sync()
         try disk.syncDirectory(parentDirectory(of: full(path)))
     }

@@ -87,11 +87,13 @@ package struct MergeClause: Hashable, Sendable {
     package var position: Int
 }
 
-/// `OPTIMIZE t [WHERE …] [ZORDER BY (…)]`
+/// `OPTIMIZE t [FULL] [WHERE …] [ZORDER BY (…)]`
 package struct Optimize: Hashable, Sendable {
     package var name: ObjectName
     package var filter: Expression?
     package var zOrder: [Identifier]
+    /// `FULL`: of a clustered table all files.
+    package var isFull = false
 }
 
 /// `VACUUM t [RETAIN n HOURS] [DRY RUN]`

@@ -257,6 +257,7 @@ package struct CreateTable: Hashable, Sendable {
     package var columns: [ColumnDefinition] = []
     package var primaryKey: [Identifier] = []
     package var partitionedBy: [Identifier] = []
+    package var clusterBy: [Identifier] = []
     package var options: [StatementOption] = []
     package var query: Query?
     package var queryText = ""
@@ -304,6 +305,8 @@ package enum AlterAction: Hashable, Sendable {
     /// `ADD CONSTRAINT n CHECK (…)`, with the condition as written.
     case addConstraint(Identifier, condition: String, position: Int)
     case dropConstraint(Identifier, ifExists: Bool)
+    /// `CLUSTER BY (…)`; no columns for `CLUSTER BY NONE`.
+    case clusterBy([Identifier])
     /// `UNSET TBLPROPERTIES (…)`
     case unsetOptions([Identifier], ifExists: Bool)
     case addColumns([ColumnAddition], ifNotExists: Bool)

@@ -51,6 +51,9 @@ extension Parser {
             try expect(")")
             return .addConstraint(constraint, condition: text, position: condition.position)
         }
+        if accept(.cluster, .by) {
+            return .clusterBy(acceptWord("none") ? [] : try identifierList())
+        }
         if accept(.drop, .constraint) {
             let ifExists = try ifExists()
             return .dropConstraint(try identifier(), ifExists: ifExists)

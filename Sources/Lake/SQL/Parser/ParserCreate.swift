@@ -352,6 +352,7 @@ extension Parser {
             try expect(")")
         }
         if accept(.partitioned, .by) { table.partitionedBy = try identifierList() }
+        if accept(.cluster, .by) { table.clusterBy = try identifierList() }
         table.options = try withOptions()
         if isNext(.as) || table.columns.isEmpty {
             (table.query, table.queryText) = try asQuery()

@@ -286,6 +286,7 @@ extension Parser {
         advance()
         _ = accept(.table)
         let name = try objectName("a table name")
+        let isFull = acceptWord("full")
         let condition = try filter()
         var columns: [Identifier] = []
         if acceptWord("zorder") {
@@ -296,7 +297,8 @@ extension Parser {
                 repeat { columns.append(try identifier("a column name")) } while accept(",")
             }
         }
-        return .optimize(Optimize(name: name, filter: condition, zOrder: columns))
+        return .optimize(
+            Optimize(name: name, filter: condition, zOrder: columns, isFull: isFull))
     }
 
     mutating func vacuum() throws(Problem) -> Statement {

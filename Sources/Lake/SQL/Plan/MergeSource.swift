@@ -1,26 +1,29 @@
 import Columns
 
-/// The join inside of the plan of a MERGE, as far as it helps to read less of the target: once the
-/// source's rows are known, only rows of the target within the range of their keys can match.
+/// The join inside of the plan of a MERGE: once the source's rows are known, only rows of the target
+/// with one of their keys can match, and a source that is too large can be divided by its keys.
 package struct MergeSource: Sendable {
     /// The rows of the source.
     package var plan: LogicalPlan
     /// Names of columns of the target, and what of the source they must equal: expressions over the
-    /// columns of `plan`.
+    /// columns of `plan`. NULL equals nothing.
     package var keys: [NamedExpression]
+    /// Rows of the target without a partner do not matter.
+    package var ignoresUnmatched: Bool
 
-    /// The join of `change`, if rows of the target without a partner do not matter.
+    /// The join of `change`, if it is one by columns of the target.
     package init?(_ change: RowChangePlan) {
-        guard let node = Self.join(in: change.plan), node.kind == .inner || node.kind == .right,
+        guard let node = Self.join(in: change.plan),
             let scan = Self.scan(node.left), scan.relation == change.target.name
         else { return nil }
+        ignoresUnmatched = node.kind == .inner || node.kind == .right
         plan = node.right
         keys = []
         let fields = node.left.schema.fields
         for key in node.keys {
-            guard case .column(let index, let type) = key.left, key.right.type == type else {
-                continue
-            }
+            guard case .column(let index, let type) = key.left, key.right.type == type,
+                !key.nullsMatch
+            else { continue }
             keys.append(NamedExpression(fields[index].name, key.right))
         }
         if keys.isEmpty { return nil }

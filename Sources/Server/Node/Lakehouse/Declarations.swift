@@ -175,12 +175,6 @@ extension Lakehouse {
                     "22023", "commit_interval must be at least 100 ms", position: option.position)
             }
         }
-        if let first = table.clusterBy.first {
-            throw Problem(
-                "0A000", "CLUSTER BY is not supported yet",
-                hint: "use PARTITIONED BY (a date column)",
-                position: first.position)
-        }
         var object = CatalogObject(
             .streamingTable, name, statement: text, query: table.queryText, owner: Self.owner,
             now: clock().timestamp)
@@ -205,7 +199,8 @@ extension Lakehouse {
             }
             object.columns = try columns(table.columns)
         }
-        return try createStored(object, ifNotExists: table.ifNotExists, tag)
+        return try createStored(
+            object, ifNotExists: table.ifNotExists, clusterBy: table.clusterBy, tag)
     }
 
     private func expectations(
@@ -336,7 +331,8 @@ extension Lakehouse {
     /// leaves a folder that nothing refers to; the next attempt takes another folder.
     func createStored(
         _ object: CatalogObject, ifNotExists: Bool,
-        columnMetadata: OrderedMap<String, [JSONMember]> = [:], _ tag: String
+        columnMetadata: OrderedMap<String, [JSONMember]> = [:], clusterBy: [Identifier] = [],
+        _ tag: String
     ) throws(Problem) -> StatementAnswer {
         var object = object
         guard
@@ -346,6 +342,7 @@ extension Lakehouse {
         var path = paths.folder(
             schema: checked.name.schema ?? CatalogNames.defaultSchema, table: checked.name.name)
         let schema = TableSchema(object.columns.map(\.field))
+        try requireColumns(clusterBy, schema)
         var settings: OrderedMap<String, String> = [:]
         if object.kind == .materializedView { settings = DeltaTable.overwrittenConfiguration }
         if object.kind == .table { settings = object.properties }
@@ -358,7 +355,8 @@ extension Lakehouse {
             try openTable(path).create(
                 schema, partitionColumns: object.partitionColumns, configuration: settings,
                 name: object.name.name, comment: object.comment,
-                columnMetadata: columnMetadata, random: &random, now: moment)
+                columnMetadata: columnMetadata, clusterBy: clusterBy.map(\.name), random: &random,
+                now: moment)
         } catch {
             throw error.problem
         }
@@ -460,6 +458,7 @@ extension Lakehouse {
             try renameColumn(name, column, to: newName)
         case .alterColumn(let column, let change):
             try alterColumn(name, column, change)
+        case .clusterBy(let columns): try setClustering(name, columns)
         case .rename:
             throw Problem(
                 "0A000", "ALTER … RENAME is not supported yet",

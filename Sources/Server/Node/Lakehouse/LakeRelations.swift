@@ -81,7 +81,7 @@ struct LakeRelations: SchemaProvider {
                 let context = lake.queryContext(StatementOptions())
                 let moment = try LakeSource.moment(expression, context)
                 return try table.snapshot(at: moment).schema.fields
-            case .changes: return nil
+            case .changes, .difference: return nil
             }
         } catch {
             throw error.problem

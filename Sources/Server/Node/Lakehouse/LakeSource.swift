@@ -19,9 +19,9 @@ final class LakeSource: TableSource {
     /// What COPY reads.
     private let copied: CopiedFile?
     /// The rows of a MERGE's source, once they are known, and what follows for the target.
-    private let source = Mutex<(rows: [ColumnBatch], ranges: [ColumnRange])>(([], []))
+    private let source = Mutex(MergePart())
 
-    /// The name under which a plan reads the rows that `keepSource` was given.
+    /// The name under which a plan reads the rows that `take` was given.
     static let sourceRelation = QualifiedName("$source")
 
     init(_ lake: Lakehouse) {
@@ -30,11 +30,8 @@ final class LakeSource: TableSource {
         changing = nil
     }
 
-    /// Keeps the rows of a MERGE's source, and the ranges outside of which nothing of the target
-    /// matches them.
-    func keepSource(_ rows: [ColumnBatch], ranges: [ColumnRange]) {
-        source.withLock { $0 = (rows, ranges) }
-    }
+    /// Keeps rows of a MERGE's source, in place of those before, and what they say about the target.
+    func take(_ part: MergePart) { source.withLock { $0 = part } }
 
     /// For a statement that changes `table`, of which `snapshot` is read.
     init(
@@ -158,9 +155,12 @@ final class LakeSource: TableSource {
             var names = fields.map(\.name).filter { $0 != address }
             if names.isEmpty, let first = snapshot.schema.fields.first { names = [first.name] }
             var ranges = ranges(node)
-            if addressPlace != nil, changing == name { ranges += source.withLock { $0.ranges } }
+            var part = MergePart()
+            if addressPlace != nil, changing == name { part = source.withLock { $0 } }
+            ranges += part.ranges
             let scan = try DeltaScan(
-                table, snapshot, columns: names, ranges: ranges, files: only)
+                table, snapshot, columns: names, ranges: ranges,
+                tests: tests(node) + part.tests, files: only)
             seen.withLock { figures in
                 figures.filesRead += scan.files.count
                 figures.filesSkipped += snapshot.fileCount - scan.files.count
@@ -168,7 +168,7 @@ final class LakeSource: TableSource {
             }
             if let addressPlace, changing == name {
                 return AddressedBatches(
-                    scan, place: addressPlace, keepsColumns: fields.count > 1)
+                    scan, place: addressPlace, keepsColumns: fields.count > 1, owner: part.owner)
             }
             return DeltaBatches(scan, keepsColumns: !fields.isEmpty)
         } catch {
@@ -194,12 +194,12 @@ final class LakeSource: TableSource {
         return try files.batches(node.schema, of: wanted, now: context.now)
     }
 
-    /// What a plan reads of the table that it changes: the conditions on its rows, or nothing when it
-    /// is read in more than one place.
-    func readRanges(of plan: LogicalPlan) -> [ColumnRange] {
+    /// What a plan reads of the table that it changes: the conditions on its rows, with what is known
+    /// beside; nothing when it is read in more than one place.
+    func readRanges(of plan: LogicalPlan, _ known: [ColumnRange]) -> [ColumnRange] {
         let scans = plan.scans.filter { $0.relation == changing }
         guard scans.count == 1, let scan = scans.first, scan.travel == nil else { return [] }
-        return ranges(scan) + source.withLock { $0.ranges }
+        return ranges(scan) + known
     }
 
     static func moment(
@@ -224,8 +224,73 @@ final class LakeSource: TableSource {
         node.predicates.compactMap { Self.range($0, node.schema.fields) }
     }
 
-    /// What a comparison of a column with a constant says; nil for anything else.
+    /// What a condition says about the range of one column; nil when it says nothing of that kind.
     static func range(_ predicate: BoundExpression, _ fields: [Field]) -> ColumnRange? {
+        switch predicate {
+        case .isNotNull(.column(let index, _)): return ColumnRange(column: fields[index].name)
+        case .inList(.column(let index, let type), let items, isNegated: false):
+            guard let values = constants(items, type), type.hasHashes, type != .binary else {
+                return nil
+            }
+            var range = ColumnRange(column: fields[index].name)
+            for value in values {
+                if range.lower.flatMap({ order(of: value, $0) }) ?? -1 < 0 { range.lower = value }
+                if range.upper.flatMap({ order(of: value, $0) }) ?? 1 > 0 { range.upper = value }
+            }
+            return range
+        case .call(.like, let arguments, _): return prefixRange(arguments, fields)
+        default: return comparison(predicate, fields)
+        }
+    }
+
+    /// The values of a list of constants of one type, without NULL; nil when there are others.
+    private static func constants(_ items: [BoundExpression], _ wanted: ColumnType) -> [Value]? {
+        var values: [Value] = []
+        for item in items {
+            guard case .literal(let value, let type) = item, type == wanted || value.isNull else {
+                return nil
+            }
+            if !value.isNull { values.append(value) }
+        }
+        return values.isEmpty ? nil : values
+    }
+
+    /// `column LIKE 'prefix%'` as the range of texts with the prefix.
+    private static func prefixRange(
+        _ arguments: [BoundExpression], _ fields: [Field]
+    ) -> ColumnRange? {
+        guard arguments.count == 2, case .column(let index, .text) = arguments[0],
+            case .literal(.text(let pattern), .text) = arguments[1]
+        else { return nil }
+        var prefix = Array(
+            pattern.utf8.prefix { $0 != UInt8(ascii: "%") && $0 != UInt8(ascii: "_") })
+        guard !prefix.isEmpty, !prefix.contains(UInt8(ascii: "\\")) else { return nil }
+        var range = ColumnRange(
+            column: fields[index].name, lower: .text(String(decoding: prefix, as: UTF8.self)))
+        // The next letter of ASCII ends the range; behind others nothing simple does.
+        if let last = prefix.last, last < 0x7F {
+            prefix[prefix.count - 1] = last + 1
+            range.upper = .text(String(decoding: prefix, as: UTF8.self))
+        }
+        return range
+    }
+
+    /// `column IN (…)` of many rows at once.
+    private func tests(_ node: ScanNode) -> [NamedTest] {
+        node.predicates.compactMap { predicate in
+            guard
+                case .inList(.column(let index, let type), let items, isNegated: false) = predicate,
+                items.count > 1, type.hasHashes, let values = Self.constants(items, type),
+                let set = KeySet([Column(type, values)])
+            else { return nil }
+            return NamedTest(node.schema.fields[index].name, set)
+        }
+    }
+
+    /// What a comparison of a column with a constant says; nil for anything else.
+    static func comparison(
+        _ predicate: BoundExpression, _ fields: [Field]
+    ) -> ColumnRange? {
         guard case .call(let function, let arguments, _) = predicate, arguments.count == 2,
             case .column(let index, let type) = arguments[0],
             case .literal(let value, let literalType) = arguments[1], !value.isNull,
@@ -307,24 +372,34 @@ private final class DeltaBatches: BatchSource {
     }
 }
 
-/// The rows of a Delta scan with their addresses.
+/// The rows of a Delta scan with their addresses; with an `owner` only those that pass its test.
 private final class AddressedBatches: BatchSource {
     private var scan: DeltaScan
     private let place: Int
     private let keepsColumns: Bool
+    private let owner: (column: Int, test: any ColumnTest)?
 
-    init(_ scan: DeltaScan, place: Int, keepsColumns: Bool) {
+    init(_ scan: DeltaScan, place: Int, keepsColumns: Bool, owner: NamedTest?) {
         self.scan = scan
         self.place = place
         self.keepsColumns = keepsColumns
+        self.owner = owner.flatMap { owner in
+            scan.schema.index(of: owner.column).map { ($0, owner.test) }
+        }
     }
 
     func next() throws(Problem) -> ColumnBatch? {
         do throws(DeltaFailure) {
-            guard let (batch, addresses) = try scan.nextAddressed() else { return nil }
-            var columns = keepsColumns ? batch.columns : []
-            columns.insert(Column(type: .int64, data: .int64(addresses)), at: place)
-            return ColumnBatch(columns: columns, rowCount: batch.rowCount)
+            while let (batch, addresses) = try scan.nextAddressed() {
+                let numbers = Column(type: .int64, data: .int64(addresses))
+                var columns = keepsColumns ? batch.columns : []
+                columns.insert(numbers, at: place)
+                let rows = ColumnBatch(columns: columns, rowCount: batch.rowCount)
+                guard let owner, let places = owner.test.rows(of: batch.columns[owner.column])
+                else { return rows }
+                if !places.isEmpty { return rows.gather(places) }
+            }
+            return nil
         } catch {
             throw error.problem
         }

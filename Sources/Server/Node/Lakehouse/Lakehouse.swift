@@ -23,6 +23,18 @@ package protocol LakeObserver: AnyObject, Sendable {
     func viewRefreshed(_ view: QualifiedName, rows: Int, at moment: Timestamp)
 }
 
+/// Memory that statements which rewrite tables may hold, and where the rest waits.
+package struct LakeLimits: Sendable {
+    /// Rows of a MERGE's source; a larger one is divided by its keys.
+    package var mergeSourceBytes = 32 << 20
+    /// Rows that OPTIMIZE brings into an order at a time.
+    package var orderedBytes = 32 << 20
+    /// Without it a larger source stays in memory, and rows are ordered in runs.
+    package var scratch: ScratchSpace?
+
+    package init(scratch: ScratchSpace? = nil) { self.scratch = scratch }
+}
+
 /// Safe from any thread. Calls block while tables are read and written: they belong on workers.
 ///
 /// The lock guards the maps below and is never held while storage, the node or a query works.
@@ -35,6 +47,7 @@ package final class Lakehouse: Sendable {
     let catalog: Catalog
     let diagnostics: any Diagnostics
     let clock: @Sendable () -> Now
+    let limits: LakeLimits
     private let host: any JobHost
     private let observer: (any LakeObserver)?
     private let state: Mutex<State>
@@ -51,8 +64,9 @@ package final class Lakehouse: Sendable {
         port: any NodePort, store: any ObjectStore, paths: LakePaths = .ofServer,
         host: any JobHost, random: Random,
         diagnostics: any Diagnostics, clock: @escaping @Sendable () -> Now,
-        observer: (any LakeObserver)? = nil
+        limits: LakeLimits = LakeLimits(), observer: (any LakeObserver)? = nil
     ) throws(Problem) {
+        self.limits = limits
         self.port = port
         self.store = store
         self.paths = paths
@@ -219,7 +233,10 @@ package final class Lakehouse: Sendable {
         var random = withRandom { $0.fork() }
         do throws(DeltaFailure) {
             if object.kind == .streamingTable {
-                _ = try table.compact(random: &random, now: clock())
+                var options = CompactionOptions()
+                options.memoryBytesMax = Int64(limits.orderedBytes)
+                options.scratch = limits.scratch
+                _ = try table.compact(options, random: &random, now: clock())
             } else {
                 try table.maintain(now: clock())
             }

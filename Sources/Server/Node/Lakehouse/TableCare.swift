@@ -17,18 +17,12 @@ extension Lakehouse {
         do throws(DeltaFailure) {
             let snapshot = try changed.table.snapshot()
             for column in optimize.zOrder {
-                guard let index = snapshot.schema.index(of: column.name) else {
-                    let names = snapshot.schema.fields.map(\.name)
-                    throw DeltaFailure.statement(
-                        Problem(
-                            "42703", "column \"\(column.name)\" does not exist",
-                            hint: nearestName(to: column.name, among: names).map {
-                                "did you mean \"\($0)\"?"
-                            } ?? "columns: " + names.joined(separator: ", "),
-                            position: column.position))
+                try running { () throws(Problem) in
+                    try requireColumns([column], snapshot.schema)
                 }
+                guard let index = snapshot.schema.index(of: column.name) else { continue }
                 guard !snapshot.metadata.partitionColumns.contains(column.name),
-                    ZOrder.canOrder(snapshot.schema.fields[index].type)
+                    SpaceCurve.canOrder(snapshot.schema.fields[index].type)
                 else {
                     throw DeltaFailure.statement(
                         Problem(
@@ -37,12 +31,32 @@ extension Lakehouse {
                             position: column.position))
                 }
             }
+            let clustering = try snapshot.clusteringColumns()
+            let isOrdered = !optimize.zOrder.isEmpty || !clustering.isEmpty
+            if let filter = optimize.filter, !clustering.isEmpty {
+                throw DeltaFailure.statement(
+                    Problem(
+                        "0A000", "OPTIMIZE … WHERE of a clustered table is not supported",
+                        hint: "OPTIMIZE rewrites only files that are not clustered yet",
+                        position: filter.position))
+            }
+            if optimize.isFull, clustering.isEmpty {
+                throw DeltaFailure.statement(
+                    Problem(
+                        "42809", "OPTIMIZE … FULL is for clustered tables",
+                        hint: "ALTER TABLE … CLUSTER BY (…) makes it one",
+                        position: optimize.name.position))
+            }
             if let filter = optimize.filter {
                 options.ranges = try running { () throws(Problem) in
                     try partitionRanges(filter, optimize.name, snapshot)
                 }
             }
             options.zOrder = optimize.zOrder.map(\.name)
+            options.isFull = optimize.isFull
+            options.memoryBytesMax = Int64(limits.orderedBytes)
+            options.scratch = limits.scratch
+            if isOrdered { options.inputBytesMax = .max }
             // Another round for what one run leaves because its memory is bounded.
             var rounds = 0
             var done: [Int64] = []
@@ -54,7 +68,7 @@ extension Lakehouse {
                 else { break }
                 done.append(version)
                 rounds += 1
-                if !options.zOrder.isEmpty { break }
+                if isOrdered { break }
             }
             noteChange(changed)
             let after = try changed.table.snapshot()
@@ -83,7 +97,7 @@ extension Lakehouse {
         let bound = try binder.condition(filter, over: snapshot.schema, table: name.last)
         var ranges: [ColumnRange] = []
         for conjunct in bound.conjuncts {
-            guard let range = LakeSource.range(conjunct, snapshot.schema.fields),
+            guard let range = LakeSource.comparison(conjunct, snapshot.schema.fields),
                 snapshot.metadata.partitionColumns.contains(range.column)
             else {
                 throw Problem(

@@ -131,8 +131,12 @@ extension Lakehouse {
         let context = queryContext(options)
         returned.begin(change.returning, context)
         let source = LakeSource(self, changing: change.target.name, at: transaction.snapshot)
-        try running { () throws(Problem) in try readSource(&change, source, context) }
-        transaction.markAsReading(source.readRanges(of: change.plan))
+        // A MERGE may read its target in the source, too.
+        let whole = change.plan
+        let input = try running { () throws(Problem) in
+            try readSource(&change, source, context)
+        }
+        transaction.markAsReading(source.readRanges(of: whole, input?.ranges ?? []))
         if !change.newColumns.isEmpty { try transaction.addColumns(change.newColumns) }
         var mutation = try TableMutation(transaction)
         let wholeFiles = try running { () throws(Problem) in
@@ -144,13 +148,19 @@ extension Lakehouse {
                 CommitOperation(operation, parameters: [JSONMember("predicate", "[]")])
             }
         }
-        let execution = try running { () throws(Problem) in
-            try QueryExecutor.open(change.plan, source, context)
-        }
-        while let batch = try running({ () throws(Problem) in try execution.next() }) {
-            try apply(batch, change, to: &mutation, now: context.now)
-            try returned.add(batch.dropping(1))
-        }
+        var parts = input
+        repeat {
+            if let part = try running({ () throws(Problem) in try parts?.next() }) {
+                source.take(part)
+            }
+            let execution = try running { () throws(Problem) in
+                try QueryExecutor.open(change.plan, source, context)
+            }
+            while let batch = try running({ () throws(Problem) in try execution.next() }) {
+                try apply(batch, change, to: &mutation, now: context.now)
+                try returned.add(batch.dropping(1))
+            }
+        } while parts?.passCount ?? 0 > 0
         let outcome = try mutation.commit(now: context.now) { _ in
             CommitOperation(
                 operation, parameters: [JSONMember("predicate", .string(change.text))])
@@ -158,21 +168,31 @@ extension Lakehouse {
         return outcome
     }
 
-    /// Reads the source of a MERGE first, when its keys can tell which files of the target matter.
+    /// Reads the source of a MERGE first, when its keys can tell which rows of the target matter. The
+    /// plan reads it from there afterwards, part by part.
     private func readSource(
         _ change: inout RowChangePlan, _ tables: LakeSource, _ context: QueryContext
-    ) throws(Problem) {
-        guard let merge = MergeSource(change) else { return }
-        let result = try QueryExecutor.execute(merge.plan, tables, context)
+    ) throws(Problem) -> MergeInput? {
+        guard let merge = MergeSource(change) else { return nil }
+        let schema = merge.plan.schema
         let rows = LogicalPlan.scan(
-            ScanNode(
-                relation: LakeSource.sourceRelation, kind: .system, tableSchema: result.schema))
-        tables.keepSource(result.batches, ranges: [])
-        let keys = try QueryExecutor.open(merge.keyPlan(over: rows), tables, context)
-        var bounds = KeyBounds(merge.keys.map(\.field))
-        while let batch = try keys.next() { bounds.add(batch) }
-        tables.keepSource(result.batches, ranges: bounds.ranges)
+            ScanNode(relation: LakeSource.sourceRelation, kind: .system, tableSchema: schema))
+        let keyPlan = merge.keyPlan(over: rows)
+        var input = MergeInput(merge, bytesMax: limits.mergeSourceBytes, scratch: limits.scratch)
+        let source = try QueryExecutor.open(merge.plan, tables, context)
+        while let batch = try source.next() {
+            tables.take(MergePart(rows: [batch]))
+            let keys = try QueryExecutor.open(keyPlan, tables, context)
+            var columns: [[Column]] = merge.keys.map { _ in [] }
+            while let some = try keys.next() {
+                for (place, column) in some.columns.enumerated() { columns[place].append(column) }
+            }
+            let merged = columns.map { Column.concatenation($0) }
+            try input.add(batch, keys: ColumnBatch(columns: merged, rowCount: batch.rowCount))
+        }
+        input.finish()
         change.plan = MergeSource.replacing(change, with: rows)
+        return input
     }
 
     /// The files that a DELETE removes as a whole, because its condition asks for nothing but
@@ -293,52 +313,6 @@ extension DeltaFailure {
             return problem
         }
         return problem
-    }
-}
-
-/// The least and the greatest of the keys of a MERGE's source. NULL matches nothing.
-private struct KeyBounds {
-    private let fields: [Field]
-    private var lower: [Value?]
-    private var upper: [Value?]
-
-    init(_ fields: [Field]) {
-        self.fields = fields
-        lower = fields.map { _ in nil }
-        upper = fields.map { _ in nil }
-    }
-
-    mutating func add(_ batch: ColumnBatch) {
-        for (index, column) in batch.columns.enumerated() {
-            for row in 0..<column.count where !column.isNull(row) {
-                let value = column.value(row)
-                if isAfter(lower[index], value) { lower[index] = value }
-                if isBefore(upper[index], value) { upper[index] = value }
-            }
-        }
-    }
-
-    private func isAfter(_ known: Value?, _ value: Value) -> Bool {
-        guard let known else { return true }
-        return order(of: known, value).map { $0 > 0 } ?? true
-    }
-
-    private func isBefore(_ known: Value?, _ value: Value) -> Bool {
-        guard let known else { return true }
-        return order(of: known, value).map { $0 < 0 } ?? true
-    }
-
-    /// One range for each column of a type whose order statistics keep. Without any key nothing
-    /// matches, but the table is still read as a whole: that is rare and then cheap.
-    var ranges: [ColumnRange] {
-        zip(fields, zip(lower, upper)).compactMap { field, bounds in
-            switch field.type {
-            case .int16, .int32, .int64, .decimal, .text, .date, .timestamp, .timestampTZ, .uuid:
-                guard let least = bounds.0, let greatest = bounds.1 else { return nil }
-                return ColumnRange(column: field.name, lower: least, upper: greatest)
-            default: return nil
-            }
-        }
     }
 }
 

@@ -41,10 +41,11 @@ extension Lakehouse {
             object.columns[index].comment = definition.comment
         }
         if table.orReplace, let known = catalog.image.object(name) {
-            return try replace(known, by: object, metadata, plan, options)
+            return try replace(known, by: object, table.clusterBy, metadata, plan, options)
         }
         let created = try createStored(
-            object, ifNotExists: table.ifNotExists, columnMetadata: metadata, tag)
+            object, ifNotExists: table.ifNotExists, columnMetadata: metadata,
+            clusterBy: table.clusterBy, tag)
         guard let plan else { return created }
         do throws(Problem) {
             let stored = try catalog.image.require(name)
@@ -78,12 +79,13 @@ extension Lakehouse {
     /// `CREATE OR REPLACE TABLE` of a table that exists: another description and other rows, in one
     /// version of the same table. Its history stays.
     private func replace(
-        _ known: CatalogObject, by wanted: CatalogObject,
+        _ known: CatalogObject, by wanted: CatalogObject, _ clusterBy: [Identifier],
         _ metadata: OrderedMap<String, [JSONMember]>, _ plan: LogicalPlan?,
         _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
         // Checks kind and columns before anything happens.
         _ = try catalog.image.creating(wanted, .orReplace)
+        try requireColumns(clusterBy, wanted.schema)
         let table = try self.table(of: known)
         let settings = JSONValue.object(
             wanted.properties.map { JSONMember($0.key, .string($0.value)) })
@@ -101,6 +103,10 @@ extension Lakehouse {
             try transaction.replaceTable(
                 wanted.schema, partitionColumns: wanted.partitionColumns,
                 configuration: wanted.properties, columnMetadata: metadata, now: clock())
+            let isClustered = try !transaction.snapshot.clusteringColumns().isEmpty
+            if isClustered || !clusterBy.isEmpty {
+                try transaction.setClustering(clusterBy.map(\.name))
+            }
             return try fill(transaction, from: plan, operation, options)
         }
         var object = wanted

@@ -20,6 +20,42 @@ extension Lakehouse {
         }
     }
 
+    /// `ALTER TABLE … CLUSTER BY (…)`; files are put in order by the next OPTIMIZE.
+    func setClustering(_ name: ObjectName, _ columns: [Identifier]) throws(Problem) {
+        let changed = try changedTable(name, "alter")
+        do throws(DeltaFailure) {
+            var random = withRandom { $0.fork() }
+            var transaction = try changed.table.begin(random: &random)
+            try running { () throws(Problem) in
+                try requireColumns(columns, transaction.snapshot.schema)
+            }
+            let names = columns.map(\.name)
+            guard try names != transaction.snapshot.clusteringColumns() else { return }
+            try transaction.setClustering(names)
+            let list = JSONValue.array(names.map { .string($0) })
+            _ = try transaction.commit(
+                CommitOperation(
+                    "CLUSTER BY",
+                    parameters: [JSONMember("newClusteringColumns", .string(list.text))]),
+                now: clock())
+        } catch {
+            throw error.statementProblem
+        }
+        noteChange(changed)
+    }
+
+    /// Throws when one of `columns` is not there.
+    func requireColumns(_ columns: [Identifier], _ schema: TableSchema) throws(Problem) {
+        for column in columns where schema.index(of: column.name) == nil {
+            let names = schema.fields.map(\.name)
+            throw Problem(
+                "42703", "column \"\(column.name)\" does not exist",
+                hint: nearestName(to: column.name, among: names).map {
+                    "did you mean \"\($0)\"?"
+                } ?? "columns: " + names.joined(separator: ", "), position: column.position)
+        }
+    }
+
     /// `ALTER TABLE … UNSET TBLPROPERTIES (…)`
     func unsetTableSettings(
         _ name: ObjectName, _ names: [Identifier], ifExists: Bool
