@@ -10,7 +10,7 @@ import Base
 /// | 4–7 | content | first 4 bytes |
 /// | 8–11 | content | buffer number |
 /// | 12–15 | content | position in the buffer |
-package struct TextView: Hashable, Sendable {
+package struct TextView: Hashable, Sendable, BitwiseCopyable {
     @usableFromInline package var low: UInt64
     @usableFromInline package var high: UInt64
 
@@ -118,12 +118,12 @@ package struct TextColumn: Sendable {
             base = buffers.count
             buffers += other.buffers
         }
-        if base == 0 {
-            views += other.views
-            return
+        let count = views.count
+        views += other.views
+        if base == 0 { return }
+        views.withUnsafeMutableBufferPointer { views in
+            for row in count..<views.count { views[row] = views[row].rebased(by: base) }
         }
-        views.reserveCapacity(views.count + other.views.count)
-        for view in other.views { views.append(view.rebased(by: base)) }
     }
 }
 
