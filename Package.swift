@@ -145,10 +145,23 @@ let fuzzTargets: [Target] =
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])])
     }
 
+/// Benchmarks and long tests that run inside of one process: `WEIR_LAKE_BENCH=1 swift build -c release
+/// --product LakeBench`.
+let benchTargets: [Target] =
+    ProcessInfo.processInfo.environment["WEIR_LAKE_BENCH"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "LakeBench",
+            dependencies: ["Base", "CPlatform", "Columns", "Parquet", "Delta", "Runtime"],
+            path: "Benchmarks/lake", swiftSettings: strict)
+    ]
+
 let package = Package(
     name: "weir",
     products: [
         .executable(name: "weir", targets: ["weir"]),
         .library(name: "WeirClient", targets: ["WeirClient"]),
     ],
-    targets: wire + broker + lake + server + testTargets + fuzzTargets)
+    targets: wire + broker + lake + server + testTargets + fuzzTargets
+        + benchTargets)

@@ -197,13 +197,13 @@ struct TableMaintenanceTests {
         var random = Random(seed: 8)
         let table = memoryTable()
         try table.create(twoColumns, random: &random, now: start)
-        #expect(try table.snapshot().checkpointInterval == 10)
+        #expect(try table.snapshot().checkpointInterval == 100)
         var transaction = try table.begin(random: &random)
-        for index in 0..<3500 {
+        for index in 0..<4500 {
             transaction.addFile(
                 AddFile(path: "f\(index)", size: 1, modificationTime: .none), rowCount: 1)
         }
         _ = try transaction.commit(.append(), now: later(1))
-        #expect(try table.snapshot().checkpointInterval == 30)
+        #expect(try table.snapshot().checkpointInterval == 200)
     }
 }

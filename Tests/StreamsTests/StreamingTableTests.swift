@@ -151,6 +151,25 @@ struct StreamingFixture {
         #expect(figures.newestRecord != nil)
     }
 
+    @Test func `rows that two rules send to one table all arrive there`() throws {
+        var fixture = try StreamingFixture()
+        func rule(_ name: String) -> ExpectationSet.Rule {
+            ExpectationSet.Rule(
+                name: name, text: name, action: .quarantine(into: QualifiedName("dead")))
+        }
+        let streaming = try fixture.streaming([
+            (rule("below ten"), StreamingFixture.idBelow(10)),
+            (rule("below five"), StreamingFixture.idBelow(5)),
+        ])
+        try fixture.topic.append(
+            [#"{"id":1}"#, #"{"id":7}"#, #"{"id":12}"#, #"{"id":2}"#], to: 0)
+        let outcome = try fixture.run(streaming)
+        #expect(outcome.rowsAppended == 2)
+        let dead = try fixture.rows(fixture.deadLetters)
+        #expect(Set(dead.map { $0[1] }) == [.text("below ten"), .text("below five")])
+        #expect(dead.count == 2)
+    }
+
     @Test func `a crash between quarantine and table doubles nothing`() throws {
         var fixture = try StreamingFixture()
         let rule = (

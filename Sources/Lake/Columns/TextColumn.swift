@@ -157,14 +157,12 @@ package struct TextColumn: Sendable {
             base = buffers.count
             buffers += other.buffers
         }
-        if base == 0 {
-            views += other.views
-            return
+        let count = views.count
+        views += other.views
+        if base == 0 { return }
+        views.withUnsafeMutableBufferPointer { views in
+            for row in count..<views.count { views[row] = views[row].rebased(by: base) }
         }
-        // Twofold, because reserving just enough each time would copy all views each time.
-        let needed = views.count + other.views.count
-        if views.capacity < needed { views.reserveCapacity(max(needed, 2 * views.count)) }
-        for view in other.views { views.append(view.rebased(by: base)) }
     }
 }
 

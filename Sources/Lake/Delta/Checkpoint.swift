@@ -108,6 +108,9 @@ struct CheckpointReader {
     private static func actions(
         _ name: String, _ column: Column
     ) throws(DecodeFailure) -> [LogAction] {
+        if name == "add", let reader = AddColumnReader(column) {
+            return try reader.files().map { .add($0) }
+        }
         var actions: [LogAction] = []
         for row in 0..<column.count where !column.isNull(row) {
             var body = column.value(row).json(column.type)
@@ -217,11 +220,7 @@ struct CheckpointWriter {
     }
 
     static func batch(_ actions: [LogAction]) -> ColumnBatch {
-        let rows = actions.map(\.json)
-        let columns = schema.fields.map { field in
-            Column(field.type, rows.map { Value($0[field.name] ?? .null, field.type) })
-        }
-        return ColumnBatch(columns: columns, rowCount: rows.count)
+        CheckpointColumns(actions).batch(schema)
     }
 }
 

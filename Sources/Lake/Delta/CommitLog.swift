@@ -108,16 +108,16 @@ package struct CommitLog: Sendable {
     func readActions(_ name: String) throws(DeltaFailure) -> [LogAction]? {
         let content: Bytes
         do throws(StorageFailure) {
-            let size = try store.size(name)
-            if size > DeltaLimits.commitBytes {
-                throw .corrupt(
-                    path: name, position: DeltaLimits.commitBytes, detail: "commit of \(size) bytes"
-                )
-            }
-            content = try store.get(name, range: nil)
+            // One byte more than may be shows that there is more, without asking first.
+            content = try store.get(name, range: 0..<(DeltaLimits.commitBytes + 1))
         } catch {
             if case .notFound = error { return nil }
             throw .storage(error)
+        }
+        if Int64(content.count) > DeltaLimits.commitBytes {
+            throw .corrupt(
+                path: name,
+                detail: "commit of more than \(DeltaLimits.commitBytes) bytes")
         }
         do throws(LineFailure) {
             return try LogAction.parse(content)

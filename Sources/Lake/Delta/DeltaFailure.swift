@@ -149,7 +149,7 @@ package enum DeltaLimits {
     /// Characters of a text kept in statistics.
     package static let statisticsCharacters = 32
     /// Commits between checkpoints, unless the table says otherwise.
-    package static let checkpointInterval: Int64 = 10
+    package static let checkpointInterval: Int64 = 100
     /// Bytes of one deletion vector: enough for a hundred million rows deleted at random.
     package static let deletionVectorBytes: Int64 = 64 << 20
     /// Bytes of one name of a partition folder; file systems end at 255.

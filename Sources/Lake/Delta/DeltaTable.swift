@@ -11,12 +11,31 @@ package final class DeltaTable: Sendable {
     /// written.
     let rulesMaker: RowRulesMaker?
     private let cache = Mutex<TableSnapshot?>(nil)
+    let gate = CommitGate()
+    private let checkpoints: CheckpointTiming
+    private let unfinished = Mutex(UnfinishedCommits())
+
+    /// When the checkpoints that this table owes are written.
+    package enum CheckpointTiming: Sendable {
+        /// By the commit that makes one due, before it returns.
+        case withCommit
+        /// By `writeDueCheckpoint`, which somebody calls now and then.
+        case later
+    }
+
+    /// What commits left to be done when their turn was over.
+    private struct UnfinishedCommits: Sendable {
+        var checksums: [(snapshot: TableSnapshot, transactionID: String?)] = []
+        /// The newest version whose checkpoint is due.
+        var checkpoint: TableSnapshot?
+    }
 
     /// The table in the folder `path` of `store`, which need not exist yet.
     package init(
         store: any ObjectStore, path: String, diagnostics: any Diagnostics = SilentDiagnostics(),
-        rules: RowRulesMaker? = nil
+        rules: RowRulesMaker? = nil, checkpoints: CheckpointTiming = .withCommit
     ) {
+        self.checkpoints = checkpoints
         log = CommitLog(store: store, path: path)
         self.diagnostics = diagnostics
         rulesMaker = rules
@@ -317,6 +336,44 @@ package final class DeltaTable: Sendable {
             // The commits themselves may still be there.
             if case .unsupportedFeature = error { throw error }
             diagnostics.report(.warning, "delta", "\(fitting.entry.path): \(error)")
+            return nil
+        }
+    }
+
+    /// Notes what is left to be done for a version that was just committed.
+    func noteCommit(_ snapshot: TableSnapshot, transactionID: String?) {
+        unfinished.withLock { unfinished in
+            unfinished.checksums.append((snapshot, transactionID))
+            if snapshot.version % snapshot.checkpointInterval == 0 {
+                unfinished.checkpoint = snapshot
+            }
+        }
+    }
+
+    /// Does what the commits so far have left. None of it can undo a commit: what fails is reported.
+    func finishCommits() {
+        let checksums = unfinished.withLock { unfinished in
+            defer { unfinished.checksums = [] }
+            return unfinished.checksums
+        }
+        for (snapshot, id) in checksums { writeChecksum(of: snapshot, transactionID: id) }
+        if checkpoints == .withCommit { writeDueCheckpoint() }
+    }
+
+    /// Writes the checkpoint that is due, if one is, and returns its version.
+    @discardableResult
+    package func writeDueCheckpoint() -> Int64? {
+        let due = unfinished.withLock { unfinished in
+            defer { unfinished.checkpoint = nil }
+            return unfinished.checkpoint
+        }
+        guard let due else { return nil }
+        do throws(DeltaFailure) {
+            try writeCheckpoint(of: due)
+            return due.version
+        } catch {
+            diagnostics.report(
+                .warning, "delta", "checkpoint \(due.version) of \(path): \(error)")
             return nil
         }
     }

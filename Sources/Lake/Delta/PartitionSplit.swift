@@ -24,6 +24,9 @@ struct PartitionSplit {
     func parts(of batch: ColumnBatch) -> [Part] {
         guard batch.rowCount > 0 else { return [] }
         guard !columns.isEmpty else { return [Part(values: PartitionValues(), rows: nil)] }
+        if columns.allSatisfy({ Self.isConstant(batch.columns[$0.index]) }) {
+            return [Part(values: values(batch, row: 0), rows: nil)]
+        }
         // Every row gets the number of its combination of values, column by column.
         var codes = [Int32](repeating: 0, count: batch.rowCount)
         var count = 1
@@ -45,6 +48,23 @@ struct PartitionSplit {
                     text: PartitionValues.text(
                         batch.columns[column.index].value(row), column.type))
             })
+    }
+
+    /// Whether all rows have the same value, as far as that is quickly told.
+    private static func isConstant(_ column: Column) -> Bool {
+        guard column.nullCount == 0 else { return column.nullCount == column.count }
+        func isOne<T: Equatable>(_ values: [T]) -> Bool {
+            guard let first = values.first else { return true }
+            for value in values where value != first { return false }
+            return true
+        }
+        return switch column.data {
+        case .boolean(let values): isOne(values)
+        case .int32(let values): isOne(values)
+        case .int64(let values): isOne(values)
+        case .text(let texts): isOne(texts.views)
+        default: false
+        }
     }
 
     /// Numbers pairs of codes in the order of their appearance.
@@ -75,9 +95,18 @@ struct PartitionSplit {
         let column = column.flattened
         func numbered<T: Hashable>(_ values: [T]) -> [Int32] {
             var numbers: [T?: Int32] = [:]
-            return values.indices.map { row in
-                number(column.isNull(row) ? nil : values[row], &numbers)
+            var codes: [Int32] = []
+            codes.reserveCapacity(values.count)
+            let hasNulls = column.nullCount > 0
+            for (row, value) in values.enumerated() {
+                // Equal neighbours are the common case and cost one comparison.
+                if !hasNulls, row > 0, value == values[row - 1] {
+                    codes.append(codes[row - 1])
+                } else {
+                    codes.append(number(hasNulls && column.isNull(row) ? nil : value, &numbers))
+                }
             }
+            return codes
         }
         switch column.data {
         case .boolean(let values): return numbered(values)

@@ -27,9 +27,9 @@ package struct TableSnapshot: Sendable {
 
     package func contains(_ key: FileKey) -> Bool { live.contains(key) }
 
-    /// Commits between checkpoints: what the table says, else ten, and more for a table of many
-    /// files. A checkpoint lists all of them, so that its cost for each commit stays the same
-    /// while the table grows: about 100 rows.
+    /// Commits between checkpoints: what the table says, else a hundred, and more for a table of
+    /// many files. A checkpoint lists all of them, so that its cost for each commit stays the same
+    /// while the table grows: about 20 rows.
     package var checkpointInterval: Int64 {
         if let text = metadata.configuration["delta.checkpointInterval"], let count = Int64(text),
             count > 0
@@ -37,7 +37,7 @@ package struct TableSnapshot: Sendable {
             return count
         }
         let entries = Int64(live.count + removed.count)
-        return DeltaLimits.checkpointInterval * max(1, entries / 1000)
+        return DeltaLimits.checkpointInterval * max(1, entries / 2000)
     }
 
     package var totalBytes: Int64 { live.byteCount }
@@ -48,14 +48,7 @@ package struct TableSnapshot: Sendable {
     package func file(_ key: FileKey) -> AddFile? { live[key] }
 
     /// Rows of all files, or nil when a file does not say it.
-    package var rowCount: Int64? {
-        var total: Int64 = 0
-        for file in live.files {
-            guard let rows = file.recordedRowCount else { return nil }
-            total &+= rows &- (file.deletionVector?.cardinality ?? 0)
-        }
-        return total
-    }
+    package var rowCount: Int64? { live.rowCount }
 
     /// The files that `other` has not, or has with other deleted rows.
     package func files(notIn other: TableSnapshot) -> [AddFile] {
@@ -173,10 +166,12 @@ package struct TableSnapshot: Sendable {
             case .add, .commitInfo, .other: break
             }
         }
-        for case .add(let file) in actions {
-            removed.remove(file.key)
-            live.insert(file)
+        var adds: [AddFile] = []
+        for case .add(let file) in actions { adds.append(file) }
+        if removed.count > 0 {
+            for file in adds { removed.remove(file.key) }
         }
+        live.insert(contentsOf: adds)
         if changed { try TableFeatures.requireReadable(tableProtocol, metadata) }
     }
 

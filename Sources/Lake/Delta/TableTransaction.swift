@@ -266,9 +266,94 @@ package struct TableTransaction: Sendable {
     /// Makes the changes visible and returns the new version. When storage fails the outcome is
     /// unknown until the table is read again; a batch with `setTransaction` can then be repeated
     /// safely.
+    ///
+    /// The commits of this process take turns. Transactions that only add files and wait for the
+    /// same turn become one version together.
     package consuming func commit(
         _ operation: CommitOperation, now: Now
     ) throws(DeltaFailure) -> Int64 {
+        let table = table
+        defer { table.finishCommits() }
+        guard onlyAppends, operation.metrics.isEmpty else {
+            let alone = self
+            return try table.gate.alone { () throws(DeltaFailure) in
+                try alone.commitAlone(operation, now: now)
+            }
+        }
+        let ticket = CommitTicket(self, operation, now: now)
+        return try table.gate.together(ticket) { Self.commit($0) }
+    }
+
+    /// True when the transaction adds files and batch numbers and depends on nothing.
+    private var onlyAppends: Bool {
+        !readsTable && removed.isEmpty && domains.isEmpty && changeFiles.isEmpty
+            && newMetadata == nil && newProtocol == nil
+    }
+
+    /// Commits all of `tickets`, as few versions as can be, and gives each its outcome.
+    private static func commit(_ tickets: [CommitTicket]) {
+        var rest = tickets[...]
+        while let first = rest.popFirst() {
+            var group = [first]
+            var whole = first.transaction
+            while let next = rest.first, next.operation == first.operation,
+                whole.join(next.transaction)
+            {
+                group.append(next)
+                rest.removeFirst()
+            }
+            let outcome = whole.outcome(first.operation, now: first.now)
+            if case .failure(let failure) = outcome, group.count > 1, failure.isRefusal {
+                // One of them may be at fault, the others are not. After a failure of the store the
+                // version may be there all the same, and nobody may try again.
+                for ticket in group {
+                    ticket.finish(ticket.transaction.outcome(ticket.operation, now: ticket.now))
+                }
+                continue
+            }
+            for ticket in group { ticket.finish(outcome) }
+        }
+    }
+
+    fileprivate func outcome(
+        _ operation: CommitOperation, now: Now
+    ) -> Result<Int64, DeltaFailure> {
+        do throws(DeltaFailure) {
+            return .success(try commitAlone(operation, now: now))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Takes the changes of `other`, another transaction that only appends, and returns true; false
+    /// when the two are not to be one version.
+    private mutating func join(_ other: TableTransaction) -> Bool {
+        if snapshot.version != other.snapshot.version {
+            // What either would be checked against must be the same for both.
+            guard snapshot.metadata == other.snapshot.metadata,
+                snapshot.tableProtocol == other.snapshot.tableProtocol
+            else { return false }
+            for batch in transactions + other.transactions
+            where snapshot.lastTransaction(of: batch.appID)
+                != other.snapshot.lastTransaction(of: batch.appID)
+            {
+                return false
+            }
+        }
+        for batch in other.transactions
+        where transactions.contains(where: { $0.appID == batch.appID }) {
+            return false
+        }
+        added += other.added
+        addedRows &+= other.addedRows
+        transactions += other.transactions
+        return true
+    }
+
+    private func commitAlone(
+        _ operation: CommitOperation, now: Now
+    ) throws(DeltaFailure) -> Int64 {
+        var random = random
         let transactionID = random.uuid().description
         // What the table is at each attempt; advanced over the commits of others.
         var base = snapshot
@@ -393,8 +478,8 @@ package struct TableTransaction: Sendable {
         }
     }
 
-    /// Advances the table's cache over our own commit and writes a checkpoint when it is due. A
-    /// failed checkpoint does not undo the commit: it is reported, and the next one tries again.
+    /// Advances the table's cache over our own commit. Checksum and checkpoint come when the turn
+    /// is over.
     private func finish(
         _ base: TableSnapshot, _ actions: [LogAction], version: Int64, timestamp: Timestamp
     ) throws(DeltaFailure) {
@@ -402,13 +487,16 @@ package struct TableTransaction: Sendable {
         try builder.apply(actions, version: version, timestamp: timestamp, path: table.path)
         let fresh = try builder.finish(path: table.path)
         table.remember(fresh)
-        table.writeChecksum(of: fresh, transactionID: CommitInfo(actions).transactionID)
-        guard version % fresh.checkpointInterval == 0 else { return }
-        do throws(DeltaFailure) {
-            try table.writeCheckpoint(of: fresh)
-        } catch {
-            table.diagnostics.report(
-                .warning, "delta", "checkpoint \(version) of \(table.path): \(error)")
+        table.noteCommit(fresh, transactionID: CommitInfo(actions).transactionID)
+    }
+}
+
+extension DeltaFailure {
+    /// True when a commit was refused because of what others committed: nothing of it is visible.
+    fileprivate var isRefusal: Bool {
+        switch self {
+        case .conflict, .duplicateTransaction: true
+        default: false
         }
     }
 }

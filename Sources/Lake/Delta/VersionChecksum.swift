@@ -9,7 +9,8 @@
 // | inCommitTimestampOpt | the moment of the commit, where commits carry it |
 // | metadata, protocol | as the actions have them |
 //
-// It is written after the commit, never replaced, and its absence means nothing.
+// It is written after the commit, never replaced, and its absence means nothing; nor does one that
+// cannot be read, because it is not synced.
 
 import Base
 
@@ -87,7 +88,7 @@ extension DeltaTable {
     func writeChecksum(of snapshot: TableSnapshot, transactionID: String?) {
         let path = log.file(LogFileName.checksumName(snapshot.version))
         do throws(StorageFailure) {
-            try store.putIfAbsent(
+            try store.putHint(
                 path, VersionChecksum.content(of: snapshot, transactionID: transactionID))
         } catch {
             if case .alreadyExists = error { return }

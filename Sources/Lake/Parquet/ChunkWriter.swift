@@ -216,7 +216,10 @@ extension ChunkWriter {
             content.finish())
         chunk.dataPageCount += 1
 
-        let bounds = leaf.hasBounds ? store.extremes(cut.dense) : nil
+        var bounds: Extremes?
+        if leaf.hasBounds {
+            bounds = dictionary.map { store.extremes(cut.dense, $0) } ?? store.extremes(cut.dense)
+        }
         extremes = store.extremes(extremes, bounds)
         let statistics = bounds.map { store.bounds($0) }
         chunk.pages.append(

@@ -67,22 +67,34 @@ extension LeafStore {
     private func distinctTexts(_ byteLimit: Int) -> DictionaryCodes? {
         var table = CodeTable()
         var result = DictionaryCodes(codes: [], firsts: [], byteCount: 0)
+        // The distinct values themselves: most are told apart without a look into a buffer.
+        var uniques: [TextView] = []
         result.codes.reserveCapacity(denseCount)
-        for index in 0..<denseCount {
-            let view = texts.views[index]
-            let code = table.code(
-                hash: hashed(view),
-                isEqual: { isSameText(texts.views[result.firsts[$0]], view) })
-            guard let code else { return nil }
-            if code == result.firsts.count {
-                result.firsts.append(index)
-                result.byteCount += 4 + view.count
-                guard result.byteCount <= byteLimit else { return nil }
+        let isDone = texts.views.withUnsafeBufferPointer { views in
+            var last = TextView.empty
+            var lastCode: Int32 = -1
+            for index in 0..<denseCount {
+                if isHopeless(uniques.count, after: index) { return false }
+                let view = views[index]
+                if view == last, lastCode >= 0 {
+                    result.codes.append(lastCode)
+                    continue
+                }
+                let code = table.code(
+                    hash: hashed(view), isEqual: { isSameText(uniques[$0], view) })
+                guard let code else { return false }
+                if code == uniques.count {
+                    uniques.append(view)
+                    result.firsts.append(index)
+                    result.byteCount += 4 + view.count
+                    guard result.byteCount <= byteLimit else { return false }
+                }
+                (last, lastCode) = (view, Int32(truncatingIfNeeded: code))
+                result.codes.append(lastCode)
             }
-            result.codes.append(Int32(truncatingIfNeeded: code))
-            if isHopeless(result.firsts.count, after: index + 1) { return nil }
+            return true
         }
-        return result
+        return isDone ? result : nil
     }
 
     /// Short texts are all in their view.

@@ -104,15 +104,19 @@ struct LeafStore {
 
     private mutating func append(_ values: TextColumn, _ rows: [Int32]?) throws(ParquetFailure) {
         let chosen = rows.map { values.gather($0) } ?? values
+        var total = 0
+        var longest = 0
         for view in chosen.views {
-            // A page is the smallest unit of the format, and a reader refuses larger ones.
-            guard view.count <= Limits.parquetPageBytes / 2 else {
-                throw .tooLarge(
-                    what: "size of a value", value: Int64(view.count),
-                    limit: Int64(Limits.parquetPageBytes / 2))
-            }
-            byteCount += view.count
+            total &+= view.count
+            longest = max(longest, view.count)
         }
+        // A page is the smallest unit of the format, and a reader refuses larger ones.
+        guard longest <= Limits.parquetPageBytes / 2 else {
+            throw .tooLarge(
+                what: "size of a value", value: Int64(longest),
+                limit: Int64(Limits.parquetPageBytes / 2))
+        }
+        byteCount += total
         texts.append(chosen.detachedIfSparse)
     }
 
@@ -178,7 +182,9 @@ extension LeafStore {
     /// Unsafe: writes up to 16 bytes behind a value, for which there is room.
     private func writeTexts(_ range: Range<Int>, to output: inout ByteWriter) {
         let views = texts.views
-        let total = views[range].reduce(0) { $0 + 4 + $1.count }
+        var total = 0
+        for index in range { total &+= 4 &+ views[index].count }
+        let bases = bufferBases
         output.append(most: total + 16) { target in
             views.withUnsafeBufferPointer { views in
                 var position = 0
@@ -191,11 +197,8 @@ extension LeafStore {
                         (to + 8).storeBytes(of: view.high.littleEndian, as: UInt64.self)
                     } else {
                         to.storeBytes(of: UInt32(count).littleEndian, as: UInt32.self)
-                        texts.buffers[view.buffer].withUnsafeBytes { source in
-                            if let base = source.baseAddress {
-                                (to + 4).copyMemory(from: base + view.position, byteCount: count)
-                            }
-                        }
+                        (to + 4).copyMemory(
+                            from: bases[view.buffer] + view.position, byteCount: count)
                     }
                     position += 4 + count
                 }
@@ -338,42 +341,75 @@ extension LeafStore {
         return result
     }
 
+    /// Where the texts' buffers begin. They live as long as `texts`.
+    private var bufferBases: [UnsafeRawPointer] {
+        texts.buffers.map { UnsafeRawPointer($0.storage.base + $0.start) }
+    }
+
     /// Nearly all values are told from the bounds by their first twelve bytes.
     private func textExtremes(_ range: Range<Int>) -> Extremes {
         var result = Extremes(minimum: range.lowerBound, maximum: range.lowerBound)
-        texts.views.withUnsafeBufferPointer { views in
-            texts.buffers.withUnsafeBufferPointer { buffers in
-                var lowest = Self.head(views[range.lowerBound], buffers)
-                var highest = lowest
-                var index = range.lowerBound
-                while index < range.upperBound {
-                    let head = Self.head(views[index], buffers)
-                    if head <= lowest, head < lowest || isTextBelow(index, result.minimum) {
-                        result.minimum = index
-                        lowest = head
+        let bases = bufferBases
+        withExtendedLifetime(texts) {
+            texts.views.withUnsafeBufferPointer { views in
+                bases.withUnsafeBufferPointer { bases in
+                    var (low, high) = (views[range.lowerBound], views[range.lowerBound])
+                    var lowest = Self.head(low, bases)
+                    var highest = lowest
+                    var index = range.lowerBound
+                    while index < range.upperBound {
+                        let view = views[index]
+                        let head = Self.head(view, bases)
+                        if head <= lowest, head < lowest || isTextBelow(view, low) {
+                            result.minimum = index
+                            lowest = head
+                            low = view
+                        }
+                        if head >= highest, head > highest || isTextBelow(high, view) {
+                            result.maximum = index
+                            highest = head
+                            high = view
+                        }
+                        index &+= 1
                     }
-                    if head >= highest, head > highest || isTextBelow(result.maximum, index) {
-                        result.maximum = index
-                        highest = head
-                    }
-                    index &+= 1
                 }
             }
         }
         return result
     }
 
+    /// The extremes of the values `range` of a leaf whose distinct values are known: each of those
+    /// is looked at once. nil as for all values.
+    func extremes(_ range: Range<Int>, _ dictionary: DictionaryCodes) -> Extremes? {
+        guard leaf.physical == .byteArray, dictionary.firsts.count < range.count else {
+            return extremes(range)
+        }
+        var isSeen = [Bool](repeating: false, count: dictionary.firsts.count)
+        for index in range { isSeen[Int(dictionary.codes[index])] = true }
+        var result: Extremes?
+        for (code, first) in dictionary.firsts.enumerated() where isSeen[code] {
+            guard let known = result else {
+                result = Extremes(minimum: first, maximum: first)
+                continue
+            }
+            if isTextBelow(first, known.minimum) { result?.minimum = first }
+            if isTextBelow(known.maximum, first) { result?.maximum = first }
+        }
+        return result
+    }
+
     /// The first twelve bytes as a number, in which missing ones are zero: two that differ are in the
     /// order of their texts.
+    ///
+    /// Unsafe: a text of more than twelve bytes has as many in its buffer.
     @inline(__always)
     private static func head(
-        _ view: TextView, _ buffers: UnsafeBufferPointer<Bytes>
+        _ view: TextView, _ bases: UnsafeBufferPointer<UnsafeRawPointer>
     ) -> UInt128 {
         let first = UInt128(prefix(view)) << 64
         if view.isInline { return first | UInt128(view.high.byteSwapped) }
-        let rest = buffers[view.buffer].withUnsafeBytes {
-            $0.loadUnaligned(fromByteOffset: view.position &+ 4, as: UInt64.self)
-        }
+        let rest = bases[view.buffer].loadUnaligned(
+            fromByteOffset: view.position &+ 4, as: UInt64.self)
         return first | UInt128(rest.byteSwapped)
     }
 
@@ -385,10 +421,19 @@ extension LeafStore {
     }
 
     private func isTextBelow(_ left: Int, _ right: Int) -> Bool {
-        let (a, b) = (texts.views[left], texts.views[right])
+        isTextBelow(texts.views[left], texts.views[right])
+    }
+
+    private func isTextBelow(_ a: TextView, _ b: TextView) -> Bool {
+        if a == b { return false }
         let prefixA = Self.prefix(a)
         let prefixB = Self.prefix(b)
         if prefixA != prefixB { return prefixA < prefixB }
+        if a.isInline, b.isInline {
+            let (restA, restB) = (a.high.byteSwapped, b.high.byteSwapped)
+            // Missing bytes are zero, as some that are there may be: then the shorter comes first.
+            return restA != restB ? restA < restB : a.count < b.count
+        }
         return texts.withBytes(of: a) { first in
             texts.withBytes(of: b) { second in first.lexicographicallyPrecedes(second) }
         }

@@ -8,9 +8,11 @@ struct JSONScanner {
     /// Position of the text in its buffer, for views.
     let base: Int
 
-    init(_ raw: UnsafeRawBufferPointer, base: Int) {
+    /// A cursor at `position` of `raw`, which begins at `base` of its buffer.
+    init(_ raw: UnsafeRawBufferPointer, base: Int, at position: Int = 0) {
         self.raw = raw
         self.base = base
+        self.position = position
     }
 
     /// A string's content between its quotes.
@@ -74,28 +76,10 @@ struct JSONScanner {
         }
     }
 
-    /// Moves to the next quote, backslash or control character, eight bytes at a time.
+    /// Moves to the next quote, backslash or control character.
     private mutating func skipPlainText() {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let high: UInt64 = 0x8080_8080_8080_8080
-        func zeroBytes(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & high }
-        while position + 8 <= raw.count {
-            let word = raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-            let quote = zeroBytes(word ^ (ones &* 0x22))
-            let backslash = zeroBytes(word ^ (ones &* 0x5C))
-            let control = (word &- ones &* 0x20) & ~word & high
-            let stop = quote | backslash | control
-            if stop != 0 {
-                position += stop.trailingZeroBitCount >> 3
-                return
-            }
-            position += 8
-        }
-        while position < raw.count {
-            let byte = raw[position]
-            if byte == 0x22 || byte == 0x5C || byte < 0x20 { return }
-            position += 1
-        }
+        guard let bytes = raw.baseAddress else { return }
+        position = endOfPlainText(bytes, position, raw.count)
     }
 
     private mutating func skipEscape() -> Bool {

@@ -64,7 +64,10 @@ package final class StreamingTable: Sendable {
         self.table = table
         self.quarantine = quarantine
         topic = declaration.topic
-        epochs = TopicEpochReader(reader: reader, declaration: declaration)
+        epochs = TopicEpochReader(
+            reader: reader, declaration: declaration,
+            content: TopicContent(
+                readBy: plan.plan.scans.flatMap(\.projection), of: declaration))
     }
 
     /// The application of a table's `txn` actions for one partition of its topic.
@@ -75,39 +78,70 @@ package final class StreamingTable: Sendable {
     }
 
     /// Runs one epoch. Throws what stops the table: a broken FAIL UPDATE rule, damaged records,
-    /// storage; nothing is committed then.
+    /// storage; nothing is committed then. Rows go into files as they are computed, so that the
+    /// memory of an epoch is that of its open files, whatever its size.
     package func runEpoch(
         now: Now, random: inout Random, isCancelled: @escaping @Sendable () -> Bool
     ) throws(Problem) -> EpochOutcome {
-        let snapshot = try attempting { () throws(DeltaFailure) in try table.snapshot() }
+        let transaction = try attempting { () throws(DeltaFailure) in
+            try table.begin(random: &random)
+        }
+        // The offsets are those of the version that the commit will follow: whoever commits records
+        // of this topic in between contradicts it.
+        let run = try epochs.begin(
+            from: try offsets(in: transaction.snapshot, reader.partitions(of: topic)))
+        let context = QueryContext(now: now, random: random.fork(), isCancelled: isCancelled)
+        let source = EpochTable(run, name: plan.source)
+        let rows = try QueryExecutor.open(plan.plan, source, context)
+        var outcome = EpochOutcome()
+        outcome.expectations = rules.rules.map { ExpectationCount(name: $0.name) }
+        var diversions: [ExpectationSet.Diversion] = []
+        var appender = try attempting { () throws(DeltaFailure) in
+            try DeltaAppender(transaction)
+        }
+        while let batch = try rows.next() {
+            try context.checkCancellation()
+            let sorted = try rules.sort([batch], context: context)
+            for (index, count) in sorted.counts.enumerated() {
+                outcome.expectations[index].checked += count.checked
+                outcome.expectations[index].violations += count.violations
+            }
+            for diversion in sorted.quarantined { diversions.add(diversion) }
+            for kept in sorted.kept where kept.rowCount > 0 {
+                outcome.rowsAppended += kept.rowCount
+                try attempting { () throws(DeltaFailure) in
+                    try appender.append(withoutPlaces(kept), now: now)
+                }
+            }
+        }
+        let epoch = run.epoch
+        outcome.hasMore = epoch.hasMore
+        guard !epoch.isEmpty else {
+            outcome.expectations = []
+            return outcome
+        }
+        outcome.recordsRead = epoch.recordCount
+        outcome.skippedRecords = epoch.skipped.values.reduce(0, +)
+        outcome.recordTimestamps = source.recordTimestamps
+        outcome.undecodable = source.undecodable
+        for diversion in diversions { try divert(diversion, epoch, now: now, random: &random) }
+        outcome.version = try commit(appender, epoch, outcome, now: now)
+        return outcome
+    }
+
+    /// Where the table stopped in each of the partitions.
+    private func offsets(
+        in snapshot: TableSnapshot, _ partitions: [Int32]
+    ) -> OrderedMap<Int32, Offset> {
         var start: OrderedMap<Int32, Offset> = [:]
-        for partition in try reader.partitions(of: topic) {
+        for partition in partitions {
             let place = TopicPartition(topic: topic, partition: partition)
             if let next = snapshot.lastTransaction(of: Self.applicationID(name, place)) {
                 // A restored table says -1 where it had read nothing yet.
                 start[partition] = Offset(max(next, 0))
             }
         }
-        let epoch = try epochs.next(from: start)
-        var outcome = EpochOutcome()
-        outcome.hasMore = epoch.hasMore
-        guard !epoch.isEmpty else { return outcome }
-        outcome.recordsRead = epoch.recordCount
-        outcome.skippedRecords = epoch.skipped.values.reduce(0, +)
-        outcome.noteSource(epoch.batches)
-
-        let context = QueryContext(now: now, random: random.fork(), isCancelled: isCancelled)
-        let rows = try execute(
-            plan.plan, source: BatchTable(epoch.batches, name: plan.source), context: context)
-        let sorted = try rules.sort(rows, context: context)
-        outcome.expectations = sorted.counts
-        for diversion in sorted.quarantined {
-            try divert(diversion, epoch, now: now, random: &random)
-        }
-        outcome.rowsAppended = sorted.kept.reduce(0) { $0 + $1.rowCount }
-        outcome.version = try commit(
-            sorted.kept.map(withoutPlaces), epoch, outcome, now: now, random: &random)
-        return outcome
+        return start
     }
 
     /// The columns of the table, without partition and offset behind them.
@@ -116,11 +150,10 @@ package final class StreamingTable: Sendable {
     }
 
     private func commit(
-        _ rows: [ColumnBatch], _ epoch: TopicEpoch, _ outcome: EpochOutcome, now: Now,
-        random: inout Random
+        _ rows: DeltaAppender, _ epoch: TopicEpoch, _ outcome: EpochOutcome, now: Now
     ) throws(Problem) -> Int64? {
         do throws(DeltaFailure) {
-            var appender = try DeltaAppender(try table.begin(random: &random))
+            var appender = rows
             for (partition, next) in epoch.nextOffsets {
                 let place = TopicPartition(topic: topic, partition: partition)
                 try appender.transaction.setTransaction(
@@ -128,7 +161,6 @@ package final class StreamingTable: Sendable {
             }
             try StreamFigures.write(
                 outcome, of: name, into: &appender.transaction, now: now)
-            for batch in rows { try appender.append(batch, now: now) }
             let epochNumber = appender.transaction.snapshot.version + 1
             return try appender.commit(
                 .streamingUpdate(queryID: "\(name)", epoch: epochNumber), now: now)
@@ -187,16 +219,63 @@ func attempting<Outcome>(
     }
 }
 
-extension EpochOutcome {
-    /// Takes figures about the records from the epoch's batches: the last columns are those of
-    /// `TopicColumns`.
-    fileprivate mutating func noteSource(_ batches: [ColumnBatch]) {
-        for batch in batches {
-            let base = batch.columns.count - TopicColumns.fields.count
-            if case .int64(let moments) = batch.columns[base + 2].data {
-                recordTimestamps += moments.map { $0 / 1000 }
-            }
-            undecodable += batch.rowCount - batch.columns[base + 5].nullCount
+extension [ExpectationSet.Diversion] {
+    /// Rows for one table are one commit there: its offsets say that all of them are in it.
+    fileprivate mutating func add(_ diversion: ExpectationSet.Diversion) {
+        if let place = firstIndex(where: { $0.target == diversion.target }) {
+            self[place].rows += diversion.rows
+        } else {
+            append(diversion)
+        }
+    }
+}
+
+/// The records of an epoch as a relation, read as the query asks for them.
+private final class EpochTable: TableSource {
+    private let run: TopicEpochRun
+    private let name: QualifiedName
+    fileprivate var recordTimestamps: [Int64] = []
+    fileprivate var undecodable = 0
+
+    init(_ run: TopicEpochRun, name: QualifiedName) {
+        self.run = run
+        self.name = name
+    }
+
+    func open(
+        _ node: ScanNode, _ context: QueryContext
+    ) throws(Problem) -> any BatchSource {
+        guard node.relation == name else {
+            throw Problem("XX000", "the plan reads \(node.relation), there is only \(name)")
+        }
+        return Rows(self, projection: node.projection)
+    }
+
+    private func next() throws(Problem) -> ColumnBatch? {
+        guard let batch = try run.next() else { return nil }
+        // The last columns are those of `TopicColumns`.
+        let base = batch.columns.count - TopicColumns.fields.count
+        if case .int64(let moments) = batch.columns[base + 2].data {
+            recordTimestamps.reserveCapacity(recordTimestamps.count + moments.count)
+            for moment in moments { recordTimestamps.append(moment / 1000) }
+        }
+        undecodable += batch.rowCount - batch.columns[base + 5].nullCount
+        return batch
+    }
+
+    private final class Rows: BatchSource {
+        private let table: EpochTable
+        private let projection: [Int]
+
+        init(_ table: EpochTable, projection: [Int]) {
+            self.table = table
+            self.projection = projection
+        }
+
+        func next() throws(Problem) -> ColumnBatch? {
+            guard let batch = try table.next() else { return nil }
+            return ColumnBatch(
+                columns: projection.map { batch.columns[$0] }, rowCount: batch.rowCount)
         }
     }
 }

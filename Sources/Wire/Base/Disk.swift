@@ -96,13 +96,39 @@ package protocol Disk: AnyObject, Sendable {
     func syncDirectory(_ path: String) throws(StorageFailure)
     /// Milliseconds since 1970, as the file system recorded it.
     func modificationTime(_ path: String) throws(StorageFailure) -> Timestamp
+    /// What stands at `path`, in one look.
+    func facts(_ path: String) throws(StorageFailure) -> FileFacts
     var freeBytes: Int64 { get }
     /// The size of the volume; -1 = unknown.
     var totalBytes: Int64 { get }
 }
 
+/// What the file system says about a file or directory.
+package struct FileFacts: Equatable, Sendable {
+    package var isDirectory: Bool
+    /// Bytes of a file.
+    package var size: Int64
+    package var modified: Timestamp
+
+    package init(isDirectory: Bool, size: Int64, modified: Timestamp) {
+        self.isDirectory = isDirectory
+        self.size = size
+        self.modified = modified
+    }
+}
+
 extension Disk {
     package var totalBytes: Int64 { -1 }
+
+    package func facts(_ path: String) throws(StorageFailure) -> FileFacts {
+        if isDirectory(path) {
+            return FileFacts(isDirectory: true, size: 0, modified: .none)
+        }
+        let file = try open(path)
+        defer { file.close() }
+        return FileFacts(
+            isDirectory: false, size: file.size, modified: try modificationTime(path))
+    }
 
     /// The whole file. For small files only: it is read into memory.
     package func contents(_ path: String) throws(StorageFailure) -> Bytes {

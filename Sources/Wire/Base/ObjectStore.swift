@@ -10,6 +10,9 @@ package protocol ObjectStore: AnyObject, Sendable {
     /// Writes a new object durably, or throws `alreadyExists` and changes nothing. Of any number
     /// of concurrent callers exactly one succeeds, and nobody ever sees a part of the object.
     func putIfAbsent(_ path: String, _ content: Bytes) throws(StorageFailure)
+    /// Writes a new object that others can do without, or throws `alreadyExists`. Nobody sees a part
+    /// of it while the machine runs; after a crash it may be missing, empty or damaged.
+    func putHint(_ path: String, _ content: Bytes) throws(StorageFailure)
     /// Replaces an object as a whole.
     func replace(_ path: String, _ content: Bytes) throws(StorageFailure)
     /// The objects whose path begins with `prefix` + "/", in ascending order, as full paths with
@@ -57,6 +60,12 @@ extension ObjectStore {
     }
 }
 
+extension ObjectStore {
+    package func putHint(_ path: String, _ content: Bytes) throws(StorageFailure) {
+        try putIfAbsent(path, content)
+    }
+}
+
 package struct ObjectEntry: Equatable, Sendable {
     package var path: String
     package var size: Int64
@@ -91,9 +100,9 @@ package final class LocalObjectStore: ObjectStore {
     }
 
     package func size(_ path: String) throws(StorageFailure) -> Int64 {
-        let file = try disk.open(full(path))
-        defer { file.close() }
-        return file.size
+        let facts = try disk.facts(full(path))
+        if facts.isDirectory { throw .notFound(path: full(path)) }
+        return facts.size
     }
 
     package func put(_ path: String, _ content: Bytes) throws(StorageFailure) {
@@ -110,6 +119,16 @@ package final class LocalObjectStore: ObjectStore {
     }
 
     package func putIfAbsent(_ path: String, _ content: Bytes) throws(StorageFailure) {
+        try putIfAbsent(path, content, isDurable: true)
+    }
+
+    package func putHint(_ path: String, _ content: Bytes) throws(StorageFailure) {
+        try putIfAbsent(path, content, isDurable: false)
+    }
+
+    private func putIfAbsent(
+        _ path: String, _ content: Bytes, isDurable: Bool
+    ) throws(StorageFailure) {
         if disk.exists(full(path)) { throw .alreadyExists(path: path) }
         try prepareDirectory(of: path)
         // Each writer owns its hidden name because it created it: two racing writers that shared
@@ -119,7 +138,7 @@ package final class LocalObjectStore: ObjectStore {
         defer { file.close() }
         do {
             try file.write(content, at: 0)
-            try file.sync()
+            if isDurable { try file.sync() }
             try disk.link(temporary, as: full(path))
         } catch {
             try? disk.remove(temporary)
@@ -127,7 +146,7 @@ package final class LocalObjectStore: ObjectStore {
         }
         // From here on the object exists, so a second name that stays does no harm.
         try? disk.remove(temporary)
-        try disk.syncDirectory(parentDirectory(of: full(path)))
+        if isDurable { try disk.syncDirectory(parentDirectory(of: full(path))) }
     }
 
     /// A new file under a hidden name next to `path` that nobody else uses.
@@ -169,13 +188,12 @@ package final class LocalObjectStore: ObjectStore {
     ) throws(StorageFailure) {
         for name in try disk.list(full(prefix)) {
             let path = prefix.isEmpty ? name : prefix + "/" + name
-            if disk.isDirectory(full(path)) {
+            let facts = try disk.facts(full(path))
+            if facts.isDirectory {
                 if recursive { try collect(path, recursive: true, into: &found) }
             } else {
                 found.append(
-                    ObjectEntry(
-                        path: path, size: try size(path),
-                        modified: try disk.modificationTime(full(path))))
+                    ObjectEntry(path: path, size: facts.size, modified: facts.modified))
             }
         }
     }

@@ -325,7 +325,9 @@ final class LakeSource: TableSource {
         let declaration = TopicDeclaration(
             topic: TopicNames.topic(of: object), columns: object.columns.map(\.field))
         return TopicBatches(
-            TopicEpochReader(reader: lake.reader, declaration: declaration),
+            TopicEpochReader(
+                reader: lake.reader, declaration: declaration,
+                content: TopicContent(readBy: node.projection, of: declaration)),
             projection: node.projection)
     }
 
@@ -432,7 +434,7 @@ private final class TopicBatches: BatchSource {
     private let reader: TopicEpochReader
     private let projection: [Int]
     private var next_: OrderedMap<Int32, Offset> = [:]
-    private var waiting: [ColumnBatch] = []
+    private var run: TopicEpochRun?
     private var isAtEnd = false
 
     init(_ reader: TopicEpochReader, projection: [Int]) {
@@ -441,16 +443,20 @@ private final class TopicBatches: BatchSource {
     }
 
     func next() throws(Problem) -> ColumnBatch? {
-        while waiting.isEmpty {
-            if isAtEnd { return nil }
-            let epoch = try reader.next(from: next_)
+        while true {
+            if run == nil {
+                if isAtEnd { return nil }
+                run = try reader.begin(from: next_)
+            }
+            if let batch = try run?.next() {
+                return ColumnBatch(
+                    columns: projection.map { batch.columns[$0] }, rowCount: batch.rowCount)
+            }
+            let epoch = run?.epoch ?? TopicEpoch()
             for (partition, offset) in epoch.nextOffsets { next_[partition] = offset }
-            waiting = epoch.batches.reversed()
             // Records that arrive while the query runs are not waited for.
             isAtEnd = !epoch.hasMore
+            run = nil
         }
-        guard let batch = waiting.popLast() else { return nil }
-        return ColumnBatch(
-            columns: projection.map { batch.columns[$0] }, rowCount: batch.rowCount)
     }
 }

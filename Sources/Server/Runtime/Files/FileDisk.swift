@@ -90,17 +90,24 @@ package final class FileDisk: Disk {
         return OpenFile(descriptor: descriptor, path: path)
     }
 
-    package func exists(_ path: String) -> Bool { (try? facts(path)) != nil }
+    package func exists(_ path: String) -> Bool { (try? rawFacts(path)) != nil }
 
     package func isDirectory(_ path: String) -> Bool {
-        (try? facts(path))?.is_directory == 1
+        (try? rawFacts(path))?.is_directory == 1
     }
 
     package func modificationTime(_ path: String) throws(StorageFailure) -> Timestamp {
-        Timestamp(milliseconds: try facts(path).modified_milliseconds)
+        Timestamp(milliseconds: try rawFacts(path).modified_milliseconds)
     }
 
-    private func facts(_ path: String) throws(StorageFailure) -> weir_file_facts {
+    package func facts(_ path: String) throws(StorageFailure) -> FileFacts {
+        let raw = try rawFacts(path)
+        return FileFacts(
+            isDirectory: raw.is_directory == 1, size: raw.size,
+            modified: Timestamp(milliseconds: raw.modified_milliseconds))
+    }
+
+    private func rawFacts(_ path: String) throws(StorageFailure) -> weir_file_facts {
         if !path.isEmpty { try check(path) }
         var facts = weir_file_facts()
         let code = weir_facts_at(root, path.isEmpty ? "." : path, &facts)
