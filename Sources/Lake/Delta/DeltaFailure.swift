@@ -150,6 +150,9 @@ package enum DeltaLimits {
     package static let statisticsCharacters = 32
     /// Commits between checkpoints, unless the table says otherwise.
     package static let checkpointInterval: Int64 = 10
+    /// File actions in one sidecar of a checkpoint of the second kind, and up to which they stay in
+    /// the checkpoint itself: some 10 MB.
+    package static let sidecarEntries = 50_000
     /// Bytes of one deletion vector: enough for a hundred million rows deleted at random.
     package static let deletionVectorBytes: Int64 = 64 << 20
     /// Bytes of one name of a partition folder; file systems end at 255.

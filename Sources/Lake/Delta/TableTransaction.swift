@@ -67,7 +67,7 @@ package struct TableTransaction: Sendable {
             path: path, partitionValues: partitionValues, size: Int64(content.count),
             modificationTime: now.timestamp, dataChange: dataChange,
             statistics: FileStatistics.text(
-                rowCount: rowCount, columns: columns, limit: metadata.indexedColumns))
+                rowCount: rowCount, columns: metadata.columnsWithStatistics(columns), limit: -1))
         addFile(file, rowCount: rowCount)
         return path
     }
