@@ -100,9 +100,8 @@ struct MutationCrashTests {
         var mutation = try TableMutation(transaction)
         var scan = try DeltaScan(table, transaction.snapshot)
         while let (batch, addresses) = try scan.nextAddressed() {
-            let wanted = numbers([batch])
-            try mutation.delete(
-                zip(wanted, addresses).filter { $0.0 < 30 }.map { $0.1 })
+            let ids = numbers((0..<batch.rowCount).map { [batch.columns[0].value($0)] })
+            try mutation.delete(zip(ids, addresses).filter { $0.0 < 30 }.map { $0.1 })
         }
         try mutation.insert(rows(0..<3), now: now)
         _ = try mutation.commit(now: now) { _ in CommitOperation("WRITE") }

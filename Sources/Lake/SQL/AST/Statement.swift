@@ -17,6 +17,7 @@ package indirect enum Statement: Hashable, Sendable {
     case optimize(Optimize)
     case vacuum(Vacuum)
     case restore(Restore)
+    case convert(Convert)
     case createSchema(name: Identifier, ifNotExists: Bool)
     case createTopic(CreateTopic)
     case createStreamingTable(CreateStreamingTable)
@@ -59,6 +60,7 @@ package indirect enum Statement: Hashable, Sendable {
         case .optimize: "OPTIMIZE"
         case .vacuum: "VACUUM"
         case .restore: "RESTORE"
+        case .convert: "CONVERT"
         case .createSchema: "CREATE SCHEMA"
         case .createTopic: "CREATE TOPIC"
         case .createStreamingTable: "CREATE STREAMING TABLE"
