@@ -376,7 +376,10 @@ package struct TableTransaction: Sendable {
         let fresh = try builder.finish(path: table.path)
         table.remember(fresh)
         table.writeChecksum(of: fresh, transactionID: CommitInfo(actions).transactionID)
-        guard version % fresh.checkpointInterval == 0 else { return }
+        guard version % fresh.checkpointInterval == 0 else {
+            table.compactLogIfDue(at: version, checkpointInterval: fresh.checkpointInterval)
+            return
+        }
         do throws(DeltaFailure) {
             try table.writeCheckpoint(of: fresh)
         } catch {
