@@ -8,7 +8,7 @@ import Testing
 struct MutationCrashTests {
     enum Work: String, CaseIterable, Sendable {
         case append, delete, update, compact, order, cluster, restore, checkpoint, vacuum, maintain
-        case settings
+        case settings, truncate, replaceTable, replacePartitions, replaceRows, secondCheckpoint
     }
 
     private static let schema = TableSchema([
@@ -81,6 +81,25 @@ struct MutationCrashTests {
         case .checkpoint: try table.writeCheckpoint(of: try table.snapshot())
         case .vacuum: _ = try table.vacuum(now: now, random: &random)
         case .maintain: try table.maintain(now: now)
+        case .truncate: _ = try table.truncate(random: &random, now: now)
+        case .replaceTable:
+            var transaction = try table.begin(random: &random)
+            try transaction.replaceTable(
+                Self.schema, partitionColumns: ["part"],
+                configuration: transaction.metadata.configuration, now: now)
+            var appender = try DeltaAppender(transaction)
+            try appender.append(rows(100..<110), now: now)
+            _ = try appender.commit(now: now)
+        case .replacePartitions:
+            _ = try table.overwritePartitions([rows(100..<101)], random: &random, now: now)
+        case .replaceRows: try replaceRows(table, &random, now: now)
+        case .secondCheckpoint:
+            var transaction = try table.begin(random: &random)
+            var metadata = transaction.metadata
+            metadata.configuration["delta.checkpointPolicy"] = "v2"
+            try transaction.setMetadata(metadata)
+            _ = try transaction.commit(CommitOperation("SET TBLPROPERTIES"), now: now)
+            try table.writeCheckpoint(of: try table.snapshot(), sidecarEntries: 2)
         case .settings:
             var transaction = try table.begin(random: &random)
             var metadata = transaction.metadata
@@ -88,6 +107,19 @@ struct MutationCrashTests {
             try transaction.setMetadata(metadata)
             _ = try transaction.commit(CommitOperation("SET TBLPROPERTIES"), now: now)
         }
+    }
+
+    /// What `INSERT INTO … REPLACE WHERE id < 30` does.
+    private func replaceRows(_ table: DeltaTable, _ random: inout Random, now: Now) throws {
+        let transaction = try table.begin(random: &random)
+        var mutation = try TableMutation(transaction)
+        var scan = try DeltaScan(table, transaction.snapshot)
+        while let (batch, addresses) = try scan.nextAddressed() {
+            let ids = numbers((0..<batch.rowCount).map { [batch.columns[0].value($0)] })
+            try mutation.delete(zip(ids, addresses).filter { $0.0 < 30 }.map { $0.1 })
+        }
+        try mutation.insert(rows(0..<3), now: now)
+        _ = try mutation.commit(now: now) { _ in CommitOperation("WRITE") }
     }
 
     /// All rows of the newest version; fails when a live file or a list of deleted rows is gone.

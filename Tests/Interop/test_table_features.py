@@ -5,6 +5,7 @@ import json
 import os
 
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from conftest import new_server, remove
 from deltalake import DeltaTable, write_deltalake
@@ -199,3 +200,88 @@ def test_replaced_rows_of_delta_rs_are_the_same(lake):
     lake.sql(f"RESTORE TABLE {name} TO VERSION AS OF 0")
     lake.sql(f"INSERT INTO {name} REPLACE WHERE day = 1 VALUES (100, 1)")
     assert sorted(r["id"] for r in with_deltalake(path)) == theirs
+
+
+#: Settings of checkpoints, and who reads them.
+CHECKPOINTS = {
+    "classic": ("", EVERYBODY),
+    "struct": (', "delta.checkpoint.writeStatsAsStruct" = true', EVERYBODY),
+    "struct_only": (', "delta.checkpoint.writeStatsAsStruct" = true, '
+                    '"delta.checkpoint.writeStatsAsJson" = false', EVERYBODY),
+    "second": (', "delta.checkpointPolicy" = \'v2\'', [with_deltalake_engine, with_duckdb]),
+    "second_struct": (', "delta.checkpointPolicy" = \'v2\', '
+                      '"delta.checkpoint.writeStatsAsStruct" = true',
+                      [with_deltalake_engine, with_duckdb]),
+}
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_checkpoints_are_all_that_a_reader_needs(lake, name):
+    settings, readers = CHECKPOINTS[name]
+    table = "ck_" + name
+    lake.sql(f"CREATE TABLE {table} (id bigint, name text, price numeric(8,2), at timestamptz, "
+             f"day date) PARTITIONED BY (day) WITH (\"delta.checkpointInterval\" = 4 {settings})")
+    for n in range(1, 5):
+        lake.sql(f"INSERT INTO {table} VALUES ({n}, 'n{n}', {n}.5, "
+                 f"'2024-01-0{n} 01:02:03.456789+00', '2024-01-0{n}')")
+    path = folder(lake, table)
+    log = os.path.join(path, "_delta_log")
+    assert any(".checkpoint." in name for name in os.listdir(log))
+    for version in range(4):
+        os.remove(os.path.join(log, f"{version:020}.json"))
+    for read in readers:
+        found = sorted(read(path), key=lambda r: r["id"])
+        assert [(r["id"], r["name"], plain(r["price"])) for r in found] == [
+            (n, f"n{n}", f"{n}.50") for n in range(1, 5)], read.__name__
+    where = duck().execute(f"SELECT id FROM delta_scan('{path}') WHERE id = 3 AND \"at\" < "
+                           "'2024-01-04'").fetchall()
+    assert where == [(3,)]
+
+
+def test_compacted_logs_are_read(lake):
+    lake.sql("CREATE TABLE rare (id bigint, name text) WITH (\"delta.checkpointInterval\" = 100)")
+    for n in range(25):
+        lake.sql(f"INSERT INTO rare VALUES ({n}, 'n')")
+    path = folder(lake, "rare")
+    assert any(n.endswith(".compacted.json") for n in os.listdir(os.path.join(path, "_delta_log")))
+    for read in EVERYBODY:
+        assert sorted(r["id"] for r in read(path)) == list(range(25)), read.__name__
+
+
+def test_converted_folders_are_tables_for_everybody(lake):
+    path = folder(lake, "converted")
+    for day in (1, 2):
+        inner = os.path.join(path, f"day=2024-01-0{day}")
+        os.makedirs(inner)
+        pa.parquet.write_table(
+            pa.table({"id": pa.array([day, day + 10], pa.int64()), "name": ["x", None]}),
+            os.path.join(inner, "f.parquet"))
+    lake.sql("CONVERT TO DELTA parquet.'public/converted' PARTITIONED BY (day date)")
+    for read in EVERYBODY:
+        found = sorted(read(path), key=lambda r: r["id"])
+        assert [(r["id"], plain(r["day"])) for r in found] == [
+            (1, "2024-01-01"), (2, "2024-01-02"), (11, "2024-01-01"), (12, "2024-01-02")]
+    actions = pa.table(DeltaTable(path).get_add_actions(flatten=True)).to_pylist()
+    assert sorted((a["min.id"], a["max.id"], a["null_count.name"]) for a in actions) == [
+        (1, 11, 1), (2, 12, 1)]
+    write_deltalake(path, pa.table({"id": pa.array([5], pa.int64()), "name": ["rs"],
+                                    "day": [datetime.date(2024, 1, 3)]}), mode="append")
+    assert lake.sql("SELECT count(*) FROM delta.'public/converted'") == [[3 + 2]]
+
+
+def test_a_repaired_table_is_whole_for_everybody(lake):
+    lake.sql("CREATE TABLE broken (id bigint, name text) WITH (\"delta.checkpointInterval\" = 3)")
+    for n in range(5):
+        lake.sql(f"INSERT INTO broken VALUES ({n}, 'n{n}')")
+    path = folder(lake, "broken")
+    gone = [row[0] for row in lake.sql("DESCRIBE FILES broken")][1]
+    os.remove(os.path.join(path, gone))
+    with open(os.path.join(path, "_delta_log", "_last_checkpoint"), "w") as hint:
+        hint.write("{")
+    for read in EVERYBODY:
+        with pytest.raises(Exception):
+            read(path)
+    found = lake.sql("FSCK REPAIR TABLE broken")
+    assert len(found) == 2 and all(row[2] for row in found)
+    for read in EVERYBODY:
+        assert sorted(r["id"] for r in read(path)) == [0, 2, 3, 4], read.__name__

@@ -150,6 +150,11 @@ package enum DeltaLimits {
     package static let statisticsCharacters = 32
     /// Commits between checkpoints, unless the table says otherwise.
     package static let checkpointInterval: Int64 = 100
+    /// Commits that one file stands for, in tables whose checkpoints are at least twice as far apart.
+    package static let logCompactionInterval: Int64 = 20
+    /// File actions in one sidecar of a checkpoint of the second kind, and up to which they stay in
+    /// the checkpoint itself: some 10 MB.
+    package static let sidecarEntries = 50_000
     /// Bytes of one deletion vector: enough for a hundred million rows deleted at random.
     package static let deletionVectorBytes: Int64 = 64 << 20
     /// Bytes of one name of a partition folder; file systems end at 255.

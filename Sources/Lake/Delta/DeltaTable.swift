@@ -356,7 +356,11 @@ package final class DeltaTable: Sendable {
             defer { unfinished.checksums = [] }
             return unfinished.checksums
         }
-        for (snapshot, id) in checksums { writeChecksum(of: snapshot, transactionID: id) }
+        for (snapshot, id) in checksums {
+            writeChecksum(of: snapshot, transactionID: id)
+            compactLogIfDue(
+                at: snapshot.version, checkpointInterval: snapshot.checkpointInterval)
+        }
         if checkpoints == .withCommit { writeDueCheckpoint() }
     }
 

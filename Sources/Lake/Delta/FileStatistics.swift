@@ -68,7 +68,7 @@ package struct FileStatistics: Sendable {
         return value
     }
 
-    private static func value(_ json: JSONValue, _ type: ColumnType) -> Value? {
+    static func value(_ json: JSONValue, _ type: ColumnType) -> Value? {
         switch (json, type) {
         case (.number(let digits), .int16), (.number(let digits), .int32),
             (.number(let digits), .int64):

@@ -166,6 +166,9 @@ package enum TableFeatures {
             add(RowTracking.feature)
         }
         if metadata.columnMapping != .none { add("columnMapping") }
+        if metadata.configuration["delta.checkpointPolicy"]?.lowercased() == "v2" {
+            add("v2Checkpoint")
+        }
         for (key, value) in metadata.configuration {
             if key.hasPrefix(TableMetadata.constraintPrefix) { add("checkConstraints") }
             if key.hasPrefix("delta.feature."), value == "supported" || value == "enabled" {

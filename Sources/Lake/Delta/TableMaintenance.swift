@@ -143,7 +143,7 @@ extension DeltaTable {
 
     /// Names that begin with `_` or `.` belong to the table, but not to its data; folders of
     /// partition columns with such names are data all the same.
-    private static func isHidden(_ path: String) -> Bool {
+    static func isHidden(_ path: String) -> Bool {
         path.split(separator: "/").contains { part in
             (part.hasPrefix("_") || part.hasPrefix(".")) && part != "_change_data"
                 && !part.contains("=")

@@ -80,7 +80,7 @@ package struct TableTransaction: Sendable {
             path: path, partitionValues: partitionValues, size: size,
             modificationTime: now.timestamp, dataChange: dataChange,
             statistics: FileStatistics.text(
-                rowCount: rowCount, columns: columns, limit: metadata.indexedColumns))
+                rowCount: rowCount, columns: metadata.columnsWithStatistics(columns), limit: -1))
         file.clusteringProvider = clusteringProvider
         addFile(file, rowCount: rowCount)
         return path

@@ -3,7 +3,7 @@ import Columns
 import Streams
 
 /// Objects of a file, one a line, as columns of declared types. Empty lines are none.
-struct JSONLinesReader {
+final class JSONLinesReader {
     private var source: ChunkReader
     private var decoder: JSONRowDecoder
     private var lines: JSONLines
@@ -16,7 +16,7 @@ struct JSONLinesReader {
         lines = JSONLines()
     }
 
-    mutating func next() throws(Problem) -> ColumnBatch? {
+    func next() throws(Problem) -> ColumnBatch? {
         while true {
             var numbers: [Int] = []
             while let payload = lines.next(in: source.chunk, isLast: source.isLast) {

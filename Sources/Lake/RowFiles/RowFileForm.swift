@@ -100,9 +100,7 @@ package struct RowReader {
             defer { source = .csv(reader) }
             guard let batch = try reader.next() else { return nil }
             return try typed(batch)
-        case .json(var reader):
-            defer { source = .json(reader) }
-            return try reader.next()
+        case .json(let reader): return try reader.next()
         }
     }
 

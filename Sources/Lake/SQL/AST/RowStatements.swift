@@ -104,6 +104,13 @@ package struct Vacuum: Hashable, Sendable {
     package var isDryRun: Bool
 }
 
+/// `CONVERT TO DELTA parquet.'path' [NO STATISTICS] [PARTITIONED BY (day date, …)]`
+package struct Convert: Hashable, Sendable {
+    package var name: ObjectName
+    package var partitionedBy: [ColumnDefinition]
+    package var collectsStatistics: Bool
+}
+
 /// `RESTORE TABLE t TO VERSION AS OF …`
 package struct Restore: Hashable, Sendable {
     package var name: ObjectName

@@ -18,6 +18,7 @@ package indirect enum Statement: Hashable, Sendable {
     case vacuum(Vacuum)
     case restore(Restore)
     case copy(Copy)
+    case convert(Convert)
     case createSchema(name: Identifier, ifNotExists: Bool)
     case createTopic(CreateTopic)
     case createStreamingTable(CreateStreamingTable)
@@ -61,6 +62,7 @@ package indirect enum Statement: Hashable, Sendable {
         case .vacuum: "VACUUM"
         case .restore: "RESTORE"
         case .copy: "COPY"
+        case .convert: "CONVERT"
         case .createSchema: "CREATE SCHEMA"
         case .createTopic: "CREATE TOPIC"
         case .createStreamingTable: "CREATE STREAMING TABLE"

@@ -341,6 +341,29 @@ extension Parser {
         return isRepair ? .repairTable(name, isDryRun: isDryRun) : .checkTable(name)
     }
 
+    /// `CONVERT TO DELTA parquet.'path' [NO STATISTICS] [PARTITIONED BY (c type, …)]`
+    mutating func convert() throws(Problem) -> Statement {
+        advance()
+        try expect(.to)
+        guard acceptWord("delta") else { throw unexpected(expected: "DELTA") }
+        var convert = Convert(
+            name: try objectName("parquet.'path'"), partitionedBy: [], collectsStatistics: true)
+        if isNext(.no), isNextWord("statistics", ahead: 1) {
+            index += 2
+            convert.collectsStatistics = false
+        }
+        if accept(.partitioned, .by) {
+            try expect("(")
+            repeat {
+                let column = try columnDefinition()
+                try refuseColumnValue(column, of: "converted files")
+                convert.partitionedBy.append(column)
+            } while accept(",")
+            try expect(")")
+        }
+        return .convert(convert)
+    }
+
     mutating func restore() throws(Problem) -> Statement {
         advance()
         _ = accept(.table)

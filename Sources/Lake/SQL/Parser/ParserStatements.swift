@@ -42,6 +42,7 @@ extension Parser {
         }
         if isNextWord("abort") { return try transaction() }
         if isNextWord("fsck") { return try checkTable() }
+        if isNextWord("convert") { return try convert() }
         if let planned = planned() {
             skipStatement()
             return .notSupported(

@@ -45,6 +45,7 @@ extension Lakehouse: LakeService {
         case .optimize(let optimize): return try self.optimize(optimize)
         case .vacuum(let vacuum): return try self.vacuum(vacuum)
         case .restore(let restore): return try self.restore(restore)
+        case .convert(let convert): return try self.convert(convert)
         case .createSchema(let name, let ifNotExists):
             return try createSchema(name, ifNotExists: ifNotExists, parsed.text)
         case .createTopic(let topic): return try createTopic(topic, parsed.text)

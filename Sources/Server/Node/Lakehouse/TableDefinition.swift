@@ -188,6 +188,31 @@ extension Lakehouse {
         }
     }
 
+    // MARK: CONVERT
+
+    /// `CONVERT TO DELTA parquet.'path'`: the files stay, and a log is put beside them.
+    func convert(_ convert: Convert) throws(Problem) -> StatementAnswer {
+        guard let folder = try FolderName(convert.name.qualified, of: self),
+            folder.format == .parquet
+        else {
+            throw Problem(
+                "42809", "\"\(convert.name.text)\" is no folder of Parquet files",
+                hint: "write CONVERT TO DELTA parquet.'path'", position: convert.name.position)
+        }
+        let partitions = try columns(convert.partitionedBy).map(\.field)
+        var random = withRandom { $0.fork() }
+        do throws(DeltaFailure) {
+            let count = try table(inFolder: folder.path).convert(
+                partitionColumns: partitions, collectsStatistics: convert.collectsStatistics,
+                random: &random, now: clock())
+            return answer("CONVERT", [Field("files", .int64)], [[.int(Int64(count))]])
+        } catch {
+            var problem = error.statementProblem
+            problem.position = convert.name.position
+            throw problem
+        }
+    }
+
     // MARK: COMMENT
 
     func comment(

@@ -138,8 +138,11 @@ extension Lakehouse {
     /// when they are not in quotes.
     static func settingName(_ option: StatementOption) throws(Problem) -> String {
         let known = [
-            "delta.appendOnly", "delta.checkpointInterval", "delta.columnMapping.mode",
-            "delta.dataSkippingNumIndexedCols", "delta.deletedFileRetentionDuration",
+            "delta.appendOnly", "delta.checkpoint.writeStatsAsJson",
+            "delta.checkpoint.writeStatsAsStruct", "delta.checkpointInterval",
+            "delta.checkpointPolicy", "delta.columnMapping.mode",
+            "delta.dataSkippingNumIndexedCols", "delta.dataSkippingStatsColumns",
+            "delta.deletedFileRetentionDuration",
             "delta.enableChangeDataFeed", "delta.enableDeletionVectors",
             "delta.enableInCommitTimestamps", "delta.enableRowTracking",
             "delta.enableTypeWidening",

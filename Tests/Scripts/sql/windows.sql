@@ -1,0 +1,77 @@
+-- Window functions: each statement is run by PostgreSQL, too; rows, or the SQLSTATE, must be the same.
+CREATE TABLE sales (id int, shop text, day date, amount numeric(10,2), qty int, rate double precision, at timestamp);
+INSERT INTO sales VALUES
+  (1, 'a', '2024-01-01', 10.50, 3, 0.5, '2024-01-01 10:00:00'), (2, 'a', '2024-01-01', 20.00, NULL, 1.5, '2024-01-01 10:30:00'),
+  (3, 'a', '2024-01-02', NULL, 5, NULL, '2024-01-02 09:00:00'), (4, 'a', '2024-01-05', 7.25, 2, 2.25, NULL),
+  (5, 'b', '2024-01-01', 100.00, 1, -1, '2024-01-01 00:00:00'), (6, 'b', '2024-01-03', 100.00, 1, 4, '2024-01-03 00:00:00'),
+  (7, 'b', '2024-01-03', 50.00, 8, 4, '2024-01-03 12:00:00'), (8, NULL, '2024-02-01', 1.00, 9, 0, '2024-02-01 00:00:00'),
+  (9, NULL, NULL, 2.00, NULL, 7, '2024-02-02 00:00:00'), (10, 'c', '2024-03-01', 0.00, 0, 0.125, '2024-03-01 00:00:00');
+SELECT id, row_number() OVER (ORDER BY id) FROM sales ORDER BY id;
+SELECT id, row_number() OVER (PARTITION BY shop ORDER BY id DESC) FROM sales ORDER BY id;
+SELECT id, rank() OVER (ORDER BY amount), dense_rank() OVER (ORDER BY amount), percent_rank() OVER (ORDER BY amount), cume_dist() OVER (ORDER BY amount) FROM sales ORDER BY id;
+SELECT id, rank() OVER (PARTITION BY shop ORDER BY day DESC NULLS LAST) FROM sales ORDER BY id;
+SELECT id, ntile(3) OVER (ORDER BY id), ntile(4) OVER (PARTITION BY shop ORDER BY id), ntile(100) OVER (ORDER BY id) FROM sales ORDER BY id;
+SELECT id, lag(qty) OVER (ORDER BY id), lead(qty) OVER (ORDER BY id), lag(qty, 2) OVER (ORDER BY id), lead(qty, 2, -1) OVER (PARTITION BY shop ORDER BY id), lag(qty, 0) OVER (ORDER BY id), lag(qty, -1) OVER (ORDER BY id) FROM sales ORDER BY id;
+SELECT id, lag(shop, qty) OVER (ORDER BY id) FROM sales ORDER BY id;
+SELECT id, lead(amount, 1, 0) OVER (PARTITION BY shop ORDER BY id) FROM sales ORDER BY id;
+SELECT id, first_value(id) OVER w, last_value(id) OVER w, nth_value(id, 2) OVER w FROM sales WINDOW w AS (PARTITION BY shop ORDER BY day) ORDER BY id;
+SELECT id, last_value(id) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM sales ORDER BY id;
+SELECT id, sum(amount) OVER (), count(*) OVER (), avg(qty) OVER (), min(day) OVER (), max(shop) OVER () FROM sales ORDER BY id;
+SELECT id, sum(amount) OVER (PARTITION BY shop), count(qty) OVER (PARTITION BY shop) FROM sales ORDER BY id;
+SELECT id, sum(amount) OVER (PARTITION BY shop ORDER BY day), count(*) OVER (PARTITION BY shop ORDER BY day) FROM sales ORDER BY id;
+SELECT id, sum(qty) OVER (ORDER BY id ROWS 2 PRECEDING) FROM sales ORDER BY id;
+SELECT id, sum(qty) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING), avg(amount) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) FROM sales ORDER BY id;
+SELECT id, sum(qty) OVER (ORDER BY id ROWS BETWEEN 2 FOLLOWING AND 3 FOLLOWING), sum(qty) OVER (ORDER BY id ROWS BETWEEN 3 PRECEDING AND 2 PRECEDING) FROM sales ORDER BY id;
+SELECT id, sum(qty) OVER (ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) FROM sales ORDER BY id;
+SELECT id, count(*) OVER (ORDER BY day GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW), count(*) OVER (ORDER BY day GROUPS BETWEEN 1 FOLLOWING AND 2 FOLLOWING) FROM sales ORDER BY id;
+SELECT id, sum(qty) OVER (ORDER BY qty RANGE BETWEEN 2 PRECEDING AND 1 FOLLOWING) FROM sales ORDER BY id;
+SELECT id, sum(qty) OVER (ORDER BY qty DESC RANGE BETWEEN 2 PRECEDING AND 1 FOLLOWING) FROM sales ORDER BY id;
+SELECT id, sum(qty) OVER (ORDER BY qty NULLS FIRST RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) FROM sales ORDER BY id;
+SELECT id, count(*) OVER (ORDER BY amount RANGE BETWEEN 10 PRECEDING AND 10.5 FOLLOWING) FROM sales ORDER BY id;
+SELECT id, count(*) OVER (ORDER BY rate RANGE BETWEEN 1.5 PRECEDING AND CURRENT ROW) FROM sales ORDER BY id;
+SELECT id, count(*) OVER (ORDER BY day RANGE BETWEEN '1 day' PRECEDING AND '1 day' FOLLOWING) FROM sales ORDER BY id;
+SELECT id, count(*) OVER (ORDER BY day DESC RANGE BETWEEN INTERVAL '1 month' PRECEDING AND CURRENT ROW) FROM sales ORDER BY id;
+SELECT id, count(*) OVER (PARTITION BY shop ORDER BY at RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND INTERVAL '1 hour' FOLLOWING) FROM sales ORDER BY id;
+SELECT id, sum(qty) OVER (ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW), count(*) OVER (ORDER BY day RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP), count(*) OVER (ORDER BY day RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE TIES), count(*) OVER (ORDER BY day RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE NO OTHERS) FROM sales ORDER BY id;
+SELECT id, first_value(id) OVER (ORDER BY day, id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW), last_value(id) OVER (ORDER BY day, id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE TIES), nth_value(id, 3) OVER (ORDER BY day, id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE GROUP) FROM sales ORDER BY id;
+SELECT id, string_agg(shop, ',') OVER (ORDER BY id), array_agg(id) OVER (ORDER BY id ROWS 1 PRECEDING), bool_and(qty > 1) OVER (ORDER BY id ROWS 2 PRECEDING), bool_or(qty > 8) OVER (ORDER BY id) FROM sales ORDER BY id;
+SELECT id, min(amount) OVER (ORDER BY id ROWS 2 PRECEDING), max(amount) OVER (PARTITION BY shop ORDER BY id DESC) FROM sales ORDER BY id;
+SELECT id, sum(qty) FILTER (WHERE qty > 2) OVER (ORDER BY id), count(*) FILTER (WHERE shop = 'a') OVER () FROM sales ORDER BY id;
+SELECT shop, sum(amount), sum(sum(amount)) OVER (ORDER BY shop), rank() OVER (ORDER BY sum(amount) DESC) FROM sales GROUP BY shop ORDER BY shop;
+SELECT shop, count(*) OVER () FROM sales GROUP BY shop ORDER BY shop;
+SELECT shop, avg(count(*)) OVER () FROM sales GROUP BY shop HAVING count(*) > 1 ORDER BY shop;
+SELECT id FROM sales ORDER BY row_number() OVER (ORDER BY id DESC);
+SELECT DISTINCT count(*) OVER (PARTITION BY shop) AS n FROM sales ORDER BY n;
+SELECT * FROM (SELECT id, row_number() OVER (PARTITION BY shop ORDER BY amount DESC NULLS LAST, id) AS place FROM sales) AS t WHERE place = 1 ORDER BY id;
+SELECT id, sum(qty) OVER (w ORDER BY id), sum(qty) OVER w FROM sales WINDOW w AS (PARTITION BY shop) ORDER BY id;
+SELECT id, sum(qty) OVER (v ROWS 1 PRECEDING) FROM sales WINDOW w AS (PARTITION BY shop), v AS (w ORDER BY id) ORDER BY id;
+SELECT id, 1 + row_number() OVER (ORDER BY id) * 2 AS x, CASE WHEN rank() OVER (ORDER BY shop) > 1 THEN 'later' ELSE 'first' END FROM sales ORDER BY id;
+SELECT id, sum(amount * qty) OVER (PARTITION BY extract(year FROM day) ORDER BY id) FROM sales ORDER BY id;
+SELECT a.id, count(*) OVER (PARTITION BY a.shop) FROM sales a JOIN sales b ON a.shop = b.shop ORDER BY a.id, b.id;
+SELECT id, lag(id) OVER (ORDER BY id) FROM sales WHERE id > 100;
+SELECT id, count(*) OVER (ORDER BY id ROWS BETWEEN 0 PRECEDING AND 0 FOLLOWING) FROM sales ORDER BY id;
+SELECT id, stddev_samp(rate) OVER (ORDER BY id ROWS 3 PRECEDING) IS NULL FROM sales ORDER BY id;
+SELECT sum(row_number() OVER ()) FROM sales;
+SELECT row_number() OVER (ORDER BY rank() OVER ()) FROM sales;
+SELECT id FROM sales WHERE row_number() OVER () = 1;
+SELECT count(*) FROM sales GROUP BY row_number() OVER ();
+SELECT shop FROM sales GROUP BY shop HAVING rank() OVER () > 1;
+SELECT row_number() FROM sales;
+SELECT upper(shop) OVER () FROM sales;
+SELECT no_such_function(1) OVER () FROM sales;
+SELECT sum(qty) OVER nothing FROM sales;
+SELECT sum(qty) OVER (w PARTITION BY day) FROM sales WINDOW w AS (PARTITION BY shop);
+SELECT sum(qty) OVER (w ORDER BY day) FROM sales WINDOW w AS (ORDER BY shop);
+SELECT sum(qty) OVER (w) FROM sales WINDOW w AS (ORDER BY shop ROWS 1 PRECEDING);
+SELECT sum(qty) OVER (ROWS BETWEEN UNBOUNDED FOLLOWING AND CURRENT ROW) FROM sales;
+SELECT sum(qty) OVER (ROWS BETWEEN CURRENT ROW AND 1 PRECEDING) FROM sales;
+SELECT sum(qty) OVER (ROWS BETWEEN 1 FOLLOWING AND CURRENT ROW) FROM sales;
+SELECT sum(qty) OVER (ORDER BY id, shop RANGE 1 PRECEDING) FROM sales;
+SELECT sum(qty) OVER (GROUPS 1 PRECEDING) FROM sales;
+SELECT sum(qty) OVER (ORDER BY id ROWS -1 PRECEDING) FROM sales;
+SELECT sum(qty) OVER (ORDER BY id ROWS NULL PRECEDING) FROM sales;
+SELECT sum(qty) OVER (ORDER BY qty RANGE BETWEEN -1 PRECEDING AND CURRENT ROW) FROM sales;
+SELECT ntile(0) OVER (ORDER BY id) FROM sales;
+SELECT nth_value(id, 0) OVER (ORDER BY id) FROM sales;
+SELECT sum(DISTINCT qty) OVER () FROM sales;
+SELECT shop, sum(qty) OVER (ORDER BY id) FROM sales GROUP BY shop;
