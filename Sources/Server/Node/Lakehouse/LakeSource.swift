@@ -170,7 +170,7 @@ final class LakeSource: TableSource {
         }
         let files = try ParquetFolder(store: lake.store, path: folder.path)
         seen.withLock { $0.filesRead += files.files.count }
-        return ParquetBatches(files, node.schema)
+        return FolderBatches(files, node.schema, ranges(node), tests(node))
     }
 
     /// What a plan reads of the table that it changes: the conditions on its rows, with what is known
@@ -403,34 +403,55 @@ private final class ChangeBatches: BatchSource {
     }
 }
 
-/// The rows of Parquet files, row group by row group.
-private final class ParquetBatches: BatchSource {
+/// The rows of Parquet files that may fulfil conditions, page by page.
+private final class FolderBatches: BatchSource {
     private let folder: ParquetFolder
     private let schema: TableSchema
+    private let conditions: [ColumnCondition]
+    private let tests: [NamedTest]
     private var fileIndex = 0
     private var open: (file: ParquetFile, path: String, group: Int)?
+    private var batches: ParquetBatches?
 
-    init(_ folder: ParquetFolder, _ schema: TableSchema) {
+    init(
+        _ folder: ParquetFolder, _ schema: TableSchema, _ ranges: [ColumnRange],
+        _ tests: [NamedTest]
+    ) {
         self.folder = folder
         self.schema = schema
+        conditions = ranges.map {
+            ColumnCondition($0.column, ValueRange(lower: $0.lower, upper: $0.upper))
+        }
+        self.tests = tests
     }
 
     func next() throws(Problem) -> ColumnBatch? {
         while true {
-            if let (file, path, group) = open, group < file.rowGroups.count {
-                open = (file, path, group + 1)
-                return try read(file, path, group)
+            if let open {
+                do throws(ParquetFailure) {
+                    if let rows = try batches?.next() { return rows.batch }
+                    batches = nil
+                    if open.group < open.file.rowGroups.count {
+                        self.open?.group += 1
+                        batches = try open.file.batches(
+                            rowGroup: open.group, columns: schema.fields.map(\.name),
+                            where: conditions, tests: tests)
+                        continue
+                    }
+                } catch {
+                    throw DeltaFailure(error, path: open.path).problem
+                }
             }
             guard fileIndex < folder.files.count else { return nil }
             let path = folder.files[fileIndex]
             fileIndex += 1
-            open = (try ParquetFolder.open(folder.store, path), path, 0)
+            let file = try ParquetFolder.open(folder.store, path)
+            try checkColumns(of: file, path)
+            open = (file, path, 0)
         }
     }
 
-    private func read(
-        _ file: ParquetFile, _ path: String, _ group: Int
-    ) throws(Problem) -> ColumnBatch {
+    private func checkColumns(of file: ParquetFile, _ path: String) throws(Problem) {
         for field in schema.fields {
             guard let index = file.schema.index(of: field.name),
                 file.schema.fields[index].type == field.type
@@ -441,11 +462,6 @@ private final class ParquetBatches: BatchSource {
                         + " \(field.type.sqlName)",
                     notes: ["the files of a folder must have the columns of its first file"])
             }
-        }
-        do throws(ParquetFailure) {
-            return try file.read(rowGroup: group, columns: schema.fields.map(\.name))
-        } catch {
-            throw DeltaFailure(error, path: path).problem
         }
     }
 }
