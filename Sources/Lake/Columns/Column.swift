@@ -147,6 +147,26 @@ package struct Column: Sendable {
             validity: validity)
     }
 
+    /// The same rows without the buffers that they share, when they are few of what is in them: see
+    /// `TextColumn.detachedIfSparse`.
+    package var detachedIfSparse: Column {
+        var detached = self
+        switch data {
+        case .text(let texts): detached.data = .text(texts.detachedIfSparse)
+        case .dictionary(let codes, let values):
+            if codes.count < values.count / 16 { return flattened.detachedIfSparse }
+        case .list(let offsets, let element):
+            detached.data = .list(offsets: offsets, element: element.detachedIfSparse)
+        case .map(let offsets, let key, let value):
+            detached.data = .map(
+                offsets: offsets, key: key.detachedIfSparse, value: value.detachedIfSparse)
+        case .structure(let members):
+            detached.data = .structure(members.map(\.detachedIfSparse))
+        default: break
+        }
+        return detached
+    }
+
     /// Row `row` on its own. Not for loops over rows.
     package func value(_ row: Int) -> Value {
         if isNull(row) { return .null }

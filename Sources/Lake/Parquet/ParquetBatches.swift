@@ -133,7 +133,8 @@ package struct ParquetBatches: Sendable {
             }
             for number in outputs {
                 guard let column = ready[number] else { continue }
-                columns.append(places.map { column.gather($0) } ?? column)
+                // A result of a few rows must not keep the pages that they were on.
+                columns.append(places.map { column.gather($0).detachedIfSparse } ?? column)
             }
             let rows =
                 places.map { RowRanges(start..<(start + count)).rows(at: $0) }

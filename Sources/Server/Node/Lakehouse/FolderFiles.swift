@@ -78,11 +78,13 @@ struct FolderFiles: Sendable {
         files.indices.filter { partitions.mightMatch($0, ranges) }
     }
 
-    /// The rows of the files `numbers`, with the columns of `schema`.
+    /// The rows of the files `numbers` that may be within `ranges` and pass `tests`, with the columns
+    /// of `schema`.
     func batches(
-        _ schema: TableSchema, of numbers: [Int], now: Now
-    ) throws(Problem) -> any BatchSource {
-        FolderRows(self, numbers, schema.fields, now)
+        _ schema: TableSchema, of numbers: [Int], _ ranges: [ColumnRange], _ tests: [NamedTest],
+        now: Now
+    ) -> any BatchSource {
+        FolderRows(self, numbers, schema.fields, ranges, tests, now)
     }
 
     static func parquet(_ file: RowFile) throws(Problem) -> ParquetFile {
@@ -101,6 +103,8 @@ private final class FolderRows: BatchSource {
     private let folder: FolderFiles
     private var numbers: ArraySlice<Int>
     private let fields: [Field]
+    private let conditions: [ColumnCondition]
+    private let tests: [NamedTest]
     private let now: Now
     private var open: OpenFile?
 
@@ -114,10 +118,17 @@ private final class FolderRows: BatchSource {
         var places: [Place]
     }
 
-    init(_ folder: FolderFiles, _ numbers: [Int], _ fields: [Field], _ now: Now) {
+    init(
+        _ folder: FolderFiles, _ numbers: [Int], _ fields: [Field], _ ranges: [ColumnRange],
+        _ tests: [NamedTest], _ now: Now
+    ) {
         self.folder = folder
         self.numbers = numbers[...]
         self.fields = fields
+        conditions = ranges.map {
+            ColumnCondition($0.column, ValueRange(lower: $0.lower, upper: $0.upper))
+        }
+        self.tests = tests
         self.now = now
     }
 
@@ -160,7 +171,10 @@ private final class FolderRows: BatchSource {
         }
         let rows: any BatchSource =
             if let parquet {
-                ParquetRows(parquet, file.name, own)
+                ParquetRows(
+                    parquet, file.name, own,
+                    conditions.filter { condition in own.contains { $0.name == condition.column } },
+                    tests.filter { test in own.contains { $0.name == test.column } })
             } else {
                 TextRows(try RowReader(file, folder.form, named: own, now: now))
             }
@@ -168,21 +182,43 @@ private final class FolderRows: BatchSource {
     }
 }
 
-/// The rows of a Parquet file, row group by row group.
+/// The rows of a Parquet file that may fulfil conditions, page by page.
 private final class ParquetRows: BatchSource {
     private let file: ParquetFile
     private let path: String
     private let fields: [Field]
+    private let conditions: [ColumnCondition]
+    private let tests: [NamedTest]
     private var group = 0
+    private var batches: ParquetBatches?
 
-    init(_ file: ParquetFile, _ path: String, _ fields: [Field]) {
+    init(
+        _ file: ParquetFile, _ path: String, _ fields: [Field], _ conditions: [ColumnCondition],
+        _ tests: [NamedTest]
+    ) {
         self.file = file
         self.path = path
         self.fields = fields
+        self.conditions = conditions
+        self.tests = tests
     }
 
     func next() throws(Problem) -> ColumnBatch? {
-        guard group < file.rowGroups.count else { return nil }
+        if group == 0 { try checkColumns() }
+        do throws(ParquetFailure) {
+            while true {
+                if let rows = try batches?.next() { return rows.batch }
+                guard group < file.rowGroups.count else { return nil }
+                batches = try file.batches(
+                    rowGroup: group, columns: fields.map(\.name), where: conditions, tests: tests)
+                group += 1
+            }
+        } catch {
+            throw DeltaFailure(error, path: path).problem
+        }
+    }
+
+    private func checkColumns() throws(Problem) {
         for field in fields {
             guard let index = file.schema.index(of: field.name),
                 file.schema.fields[index].type == field.type
@@ -193,12 +229,6 @@ private final class ParquetRows: BatchSource {
                         + " \(field.type.sqlName)",
                     notes: ["the files of a folder must have the columns of its first file"])
             }
-        }
-        defer { group += 1 }
-        do throws(ParquetFailure) {
-            return try file.read(rowGroup: group, columns: fields.map(\.name))
-        } catch {
-            throw DeltaFailure(error, path: path).problem
         }
     }
 }

@@ -191,7 +191,8 @@ final class LakeSource: TableSource {
             figures.filesSkipped += files.files.count - wanted.count
             figures.bytesRead += wanted.reduce(0) { $0 + files.files[$1].size }
         }
-        return try files.batches(node.schema, of: wanted, now: context.now)
+        return files.batches(
+            node.schema, of: wanted, ranges(node), tests(node), now: context.now)
     }
 
     /// What a plan reads of the table that it changes: the conditions on its rows, with what is known
