@@ -99,3 +99,60 @@ def test_answers_are_those_of_postgres(postgres, server, script):
             different.append(f"{statement}\n  PostgreSQL: {expected}\n  Weir:       {found}")
     assert ran > 20
     assert not different, f"{len(different)} of {ran}:\n" + "\n".join(different)
+
+
+def window_query(random):
+    """A window over a table of twelve rows with ties and NULLs; the order of rows decides ties."""
+    keys = random.sample(["a", "b", "c", "d"], random.randint(0, 2))
+    parts = random.sample(["a", "b"], random.randint(0, 1))
+    order = [f"{key} {random.choice(['', 'DESC'])} {random.choice(['', 'NULLS FIRST', 'NULLS LAST'])}"
+             for key in keys]
+    unit = random.choice(["ROWS", "RANGE", "GROUPS"])
+    # Without a total order the rows within ROWS frames are anybody's choice.
+    if unit == "ROWS":
+        order.append("id")
+    offsets = unit != "RANGE" or (len(keys) == 1 and keys[0] != "d")
+    if unit == "GROUPS" and not order:
+        unit = "RANGE"
+        offsets = False
+    amount = lambda: random.choice([0, 1, 1, 2, 3, 100])
+    starts = ["UNBOUNDED PRECEDING", "CURRENT ROW"]
+    ends = ["CURRENT ROW", "UNBOUNDED FOLLOWING"]
+    if offsets:
+        starts += [f"{amount()} PRECEDING", f"{amount()} FOLLOWING"]
+        ends += [f"{amount()} PRECEDING", f"{amount()} FOLLOWING"]
+    frame = f"{unit} BETWEEN {random.choice(starts)} AND {random.choice(ends)}"
+    frame += random.choice(["", "", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES"])
+    function = random.choice([
+        "sum(a)", "count(*)", "count(b)", "min(c)", "max(b)", "avg(a)", "sum(c)", "min(d)",
+        "bool_or(a > 2)", "sum(a) FILTER (WHERE b > 1)", "count(*) FILTER (WHERE d = 'x')"])
+    if unit == "ROWS":
+        function = random.choice([
+            function, "first_value(d)", "last_value(id)", "nth_value(id, 2)", "string_agg(d, '-')",
+            "array_agg(a)"])
+    window = (f"PARTITION BY {', '.join(parts)} " if parts else "") + (
+        f"ORDER BY {', '.join(order)} " if order else "") + frame
+    return f"SELECT id, {function} OVER ({window}) FROM w ORDER BY id"
+
+
+@pytest.mark.skipif(not PROGRAMS, reason="PostgreSQL is not installed")
+def test_windows_of_any_shape(postgres, server):
+    random = __import__("random").Random(20261129)
+    rows = ", ".join(
+        "({}, {}, {}, {}, {})".format(
+            i, *(random.choice(["NULL", 0, 1, 1, 2, 3, 5]) for _ in range(2)),
+            random.choice(["NULL", "0.5", "1.25", "1.25", "-3"]),
+            random.choice(["NULL", "'x'", "'y'", "'y'"])) for i in range(12))
+    create = "CREATE TABLE w (id int, a int, b bigint, c numeric(6,2), d text)"
+    for statement in [create, f"INSERT INTO w VALUES {rows}"]:
+        assert from_postgres(postgres, statement) is None
+        assert from_weir(server, statement) is None
+    different, answered = [], 0
+    for _ in range(int(os.environ.get("WEIR_WINDOW_QUERIES", "400"))):
+        statement = window_query(random)
+        expected, found = from_postgres(postgres, statement), from_weir(server, statement)
+        answered += isinstance(expected, list)
+        if expected != found:
+            different.append(f"{statement}\n  PostgreSQL: {expected}\n  Weir:       {found}")
+    assert answered > 200
+    assert not different, f"{len(different)} differ:\n" + "\n".join(different[:20])

@@ -171,7 +171,7 @@ private final class FolderRows: BatchSource {
         }
         let rows: any BatchSource =
             if let parquet {
-                ParquetRows(
+                ParquetFileRows(
                     parquet, file.name, own,
                     conditions.filter { condition in own.contains { $0.name == condition.column } },
                     tests.filter { test in own.contains { $0.name == test.column } })
@@ -183,7 +183,7 @@ private final class FolderRows: BatchSource {
 }
 
 /// The rows of a Parquet file that may fulfil conditions, page by page.
-private final class ParquetRows: BatchSource {
+private final class ParquetFileRows: BatchSource {
     private let file: ParquetFile
     private let path: String
     private let fields: [Field]
