@@ -50,6 +50,8 @@ extension LogicalPlan {
                 + (node.order.isEmpty ? "" : " ORDER BY \(order(node.order))")
         case .join(let node): return node.headline(names)
         case .union: return "Union all"
+        case .over(let node):
+            return "Over " + node.calls.map(\.function.name).joined(separator: ", ")
         case .window(let node):
             let kind = node.slideMicroseconds == node.sizeMicroseconds ? "Tumble" : "Hop"
             return "\(kind): \(names[node.timeColumn]), "

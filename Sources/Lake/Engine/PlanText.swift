@@ -91,6 +91,13 @@ enum PlanText {
             let on = conditions.isEmpty ? "" : " on " + conditions.joined(separator: " and ")
             return "Join " + node.kind.rawValue + on
         case .union(let inputs): return "Union of \(inputs.count)"
+        case .over(let node):
+            var window: [String] = []
+            if !node.partitionBy.isEmpty { window.append("by " + list(node.partitionBy)) }
+            if !node.orderBy.isEmpty { window.append("order by " + order(node.orderBy)) }
+            let calls = node.calls.map { "\($0.function.name)(\(list($0.arguments)))" }
+            return "Over (" + window.joined(separator: " ") + ") "
+                + calls.joined(separator: ", ")
         case .window(let node):
             let size = IntervalText.text(Interval(microseconds: node.sizeMicroseconds))
             let slide = IntervalText.text(Interval(microseconds: node.slideMicroseconds))

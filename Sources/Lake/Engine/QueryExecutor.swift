@@ -135,6 +135,7 @@ private struct PlanBuilder {
             var operators: [any BatchOperator] = []
             for below in inputs { operators.append(try input(below)) }
             return UnionOperator(operators)
+        case .over(let node): return try OverOperator(try input(node.input), node, context)
         case .window(let node): return WindowOperator(try input(node.input), node, context)
         case .singleRow(let below): return SingleRowOperator(try input(below), below.schema)
         }

@@ -71,6 +71,7 @@ package struct StreamingPlan: Sendable {
         case .sort, .limit: throw stateful("ORDER BY and LIMIT")
         case .union: throw stateful("UNION")
         case .window: throw stateful("window functions in FROM")
+        case .over: throw stateful("window functions")
         case .values, .singleRow: throw stateful("rows that are not of a topic")
         }
     }

@@ -84,8 +84,8 @@ package struct FunctionCall: Hashable, Sendable {
     /// Inside the parentheses, for aggregates.
     package var orderBy: [OrderItem] = []
     package var filter: Expression?
-    /// Has an `OVER` clause.
-    package var isWindowed = false
+    /// The `OVER` clause of a window function.
+    package var over: WindowReference?
 }
 
 package struct OrderItem: Hashable, Sendable {

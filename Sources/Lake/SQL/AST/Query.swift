@@ -47,7 +47,16 @@ package struct Select: Hashable, Sendable {
     package var filter: Expression?
     package var groupBy: [Expression] = []
     package var having: Expression?
+    /// `WINDOW name AS (…)`
+    package var windows: [NamedWindow] = []
+    /// Rows that stay, by a condition over window functions.
+    package var qualify: Expression?
     package var position: Int
+}
+
+package struct NamedWindow: Hashable, Sendable {
+    package var name: Identifier
+    package var window: WindowSpecification
 }
 
 package enum SelectItem: Hashable, Sendable {

@@ -60,7 +60,7 @@ extension Binder {
     }
 
     /// The call with its arguments in the types that the function takes.
-    private func typed(
+    func typed(
         _ call: FunctionCall, _ function: AggregateFunction, _ arguments: [BoundExpression]
     ) throws(Problem) -> AggregateCall {
         let position = call.name.position

@@ -149,6 +149,13 @@ struct ExpressionContext {
     var allowsSubqueries = true
     var isInsideAggregate = false
     var calls: [AggregateCall] = []
+    /// Names of the select list, where they may stand for what they name.
+    var aliases: [(name: String, expression: BoundExpression)] = []
+    var allowsWindows = false
+    var isInsideWindow = false
+    /// The windows of the WINDOW clause.
+    var namedWindows: [NamedWindow] = []
+    var windowCalls: [BoundWindowCall] = []
     /// Where columns are used outside of aggregates.
     var uses: [(column: Int, name: String, position: Int)] = []
 
@@ -174,14 +181,16 @@ struct Subquery {
 
 /// Columns that stand for what is computed later.
 enum Placeholder {
-    static func aggregate(_ index: Int) -> Int { -1 - 2 * index }
-    static func subquery(_ index: Int) -> Int { -2 - 2 * index }
+    static func aggregate(_ index: Int) -> Int { -1 - 3 * index }
+    static func subquery(_ index: Int) -> Int { -2 - 3 * index }
+    static func window(_ index: Int) -> Int { -3 - 3 * index }
 
-    static func aggregateIndex(_ column: Int) -> Int? {
-        column < 0 && column % 2 != 0 ? (-1 - column) / 2 : nil
-    }
+    static func aggregateIndex(_ column: Int) -> Int? { index(column, kind: 0) }
+    static func subqueryIndex(_ column: Int) -> Int? { index(column, kind: 1) }
+    static func windowIndex(_ column: Int) -> Int? { index(column, kind: 2) }
 
-    static func subqueryIndex(_ column: Int) -> Int? {
-        column < 0 && column % 2 == 0 ? (-2 - column) / 2 : nil
+    private static func index(_ column: Int, kind: Int) -> Int? {
+        let number = -1 - column
+        return column < 0 && number % 3 == kind ? number / 3 : nil
     }
 }

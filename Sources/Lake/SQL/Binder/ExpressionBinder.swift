@@ -16,7 +16,13 @@ extension Binder {
     ) throws(Problem) -> BoundExpression {
         let position = expression.position
         switch expression.kind {
-        case .column(let name): return try column(name, &context)
+        case .column(let name):
+            if name.parts.count == 1, case .missing = context.scope.find(name),
+                let alias = context.aliases.first(where: { $0.name == name.last })
+            {
+                return alias.expression
+            }
+            return try column(name, &context)
         case .number(let digits): return try number(digits, at: position)
         case .string(let text): return .literal(.text(text), .null)
         case .boolean(let flag): return .literal(.boolean(flag), .boolean)
@@ -484,6 +490,9 @@ extension Binder {
         let name = call.name.last
         let isPlain =
             call.name.parts.count == 1 || call.name.parts.first?.name == "pg_catalog"
+        if let over = call.over {
+            return try windowFunction(call, over: over, &context)
+        }
         if isPlain, let aggregate = FunctionCatalog.aggregates[name] {
             return try self.aggregate(call, aggregate, &context)
         }
@@ -503,10 +512,11 @@ extension Binder {
                     : "\(what) specified, but \(name) is not an aggregate function",
                 position: call.name.position)
         }
-        if isPlain, ["row_number", "rank", "dense_rank", "lag", "lead", "ntile"].contains(name) {
+        if isPlain, FunctionCatalog.windowFunctions.contains(name) {
             throw Problem(
-                "0A000", "window functions are not supported yet",
-                hint: "use GROUP BY or DISTINCT ON", position: call.name.position)
+                "42809", "window function \(name) requires an OVER clause",
+                hint: "write \(name)(…) OVER (PARTITION BY … ORDER BY …)",
+                position: call.name.position)
         }
         var arguments: [BoundExpression] = []
         for argument in call.arguments { arguments.append(try bind(argument, &context)) }

@@ -18,7 +18,13 @@ enum FunctionCatalog {
 
     /// All names that can be called, for suggestions and completion.
     package static let names: [String] =
-        (Array(table.keys) + FunctionBinder.names + aggregates.keys).sorted()
+        (Array(table.keys) + FunctionBinder.names + aggregates.keys + windowFunctions).sorted()
+
+    /// Functions that need OVER; aggregates may have it.
+    static let windowFunctions = [
+        "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead",
+        "first_value", "last_value", "nth_value",
+    ]
 
     static let aggregates: [String: AggregateFunction] = [
         "count": .count, "sum": .sum, "avg": .average, "min": .minimum, "max": .maximum,

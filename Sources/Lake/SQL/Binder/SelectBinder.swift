@@ -15,17 +15,23 @@ extension Binder {
             plan = try filtered(plan, condition, at: filter.position)
         }
         var work = SelectWork(select: select, scope: scope, outer: outer)
+        work.context.namedWindows = select.windows
+        work.context.allowsWindows = true
         try bindItems(select, &work, expected)
         try bindGroups(select, &work)
         if let having = select.having {
             work.context.clause = "HAVING"
+            work.context.allowsWindows = false
             work.having = try boolean(
                 bind(having, &work.context), of: "HAVING", at: having.position)
+            work.context.allowsWindows = true
         }
+        try bindQualify(select, &work)
         try bindDistinctKeys(select, &work)
         try bindOrder(query.orderBy, &work)
         try checkDistinct(select, query, work)
         if work.isGrouped { plan = try grouped(plan, &work) }
+        if !work.context.windowCalls.isEmpty { plan = try windowed(plan, &work) }
         return try projected(plan, work, query)
     }
 
@@ -118,11 +124,32 @@ extension Binder {
             throw Problem(
                 "42803", "aggregate functions are not allowed in GROUP BY", position: position)
         }
+        guard !key.hasWindow else {
+            throw Problem(
+                "42P20", "window functions are not allowed in GROUP BY", position: position)
+        }
         if key.isUnknownLiteral { key = try coerce(key, to: .text, at: position) }
         if !work.groups.contains(key) { work.groups.append(key) }
     }
 
-    // MARK: ORDER BY and DISTINCT ON
+    // MARK: QUALIFY, ORDER BY and DISTINCT ON
+
+    /// The condition on window functions; names of the select list may stand for what they name.
+    private mutating func bindQualify(
+        _ select: Select, _ work: inout SelectWork
+    ) throws(Problem) {
+        guard let qualify = select.qualify else { return }
+        work.context.clause = "QUALIFY"
+        work.context.aliases = work.outputs.map { ($0.name, $0.expression) }
+        defer { work.context.aliases = [] }
+        work.qualify = try boolean(
+            bind(qualify, &work.context), of: "QUALIFY", at: qualify.position)
+        guard !work.context.windowCalls.isEmpty else {
+            throw Problem(
+                "42P20", "QUALIFY needs a window function", hint: "use WHERE, or HAVING",
+                position: qualify.position)
+        }
+    }
 
     /// The output or extra column that an item of ORDER BY or DISTINCT ON means.
     private mutating func sortColumn(
@@ -294,6 +321,7 @@ struct SelectWork {
     var extras: [Output] = []
     var groups: [BoundExpression] = []
     var having: BoundExpression?
+    var qualify: BoundExpression?
     var distinctKeys: [Int] = []
     var order: [Order] = []
 
@@ -356,6 +384,13 @@ extension BoundExpression {
     var hasAggregate: Bool {
         if case .column(let index, _) = self { return Placeholder.aggregateIndex(index) != nil }
         return children.contains(where: \.hasAggregate)
+    }
+}
+
+extension BoundExpression {
+    var hasWindow: Bool {
+        if case .column(let index, _) = self { return Placeholder.windowIndex(index) != nil }
+        return children.contains(where: \.hasWindow)
     }
 }
 

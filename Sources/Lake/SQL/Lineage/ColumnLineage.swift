@@ -39,6 +39,9 @@ extension LogicalPlan {
                 }
             }
             return result
+        case .over(let node):
+            let below = node.input.columnSources
+            return below + node.calls.map { sources($0.arguments, below) }
         case .window(let node):
             let below = node.input.columnSources
             return below + [below[node.timeColumn], below[node.timeColumn]]

@@ -44,6 +44,8 @@ private struct ReferenceWalk {
         if let filter = select.filter { visit(filter) }
         for group in select.groupBy { visit(group) }
         if let having = select.having { visit(having) }
+        for window in select.windows { window.window.expressions.forEach { visit($0) } }
+        if let qualify = select.qualify { visit(qualify) }
     }
 
     private mutating func visit(_ item: FromItem) {
@@ -92,6 +94,7 @@ extension Expression {
         case .quantified(let operand, _, _, .query): [operand]
         case .function(let call):
             call.arguments + call.orderBy.map(\.expression) + (call.filter.map { [$0] } ?? [])
+                + call.windowExpressions
         case .conditional(let operand, let whens, let otherwise):
             (operand.map { [$0] } ?? []) + whens.flatMap { [$0.condition, $0.value] }
                 + (otherwise.map { [$0] } ?? [])
@@ -106,5 +109,26 @@ extension Expression {
             [query]
         default: []
         }
+    }
+}
+
+extension FunctionCall {
+    fileprivate var windowExpressions: [Expression] {
+        guard case .specified(let window)? = over else { return [] }
+        return window.expressions
+    }
+}
+
+extension WindowSpecification {
+    /// Everything that is computed for the window.
+    var expressions: [Expression] {
+        var all = partitionBy + orderBy.map(\.expression)
+        for bound in [frame?.start, frame?.end] {
+            switch bound {
+            case .preceding(let offset), .following(let offset): all.append(offset)
+            default: break
+            }
+        }
+        return all
     }
 }

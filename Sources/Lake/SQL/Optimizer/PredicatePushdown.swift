@@ -39,6 +39,13 @@ enum PredicatePushdown {
             }
             node.input = push(movable, into: node.input)
             return filtered(.window(node), rest)
+        case .over(var node):
+            // Only conditions on what parts the rows keep or drop whole partitions.
+            let (movable, rest) = conditions.split { condition in
+                !condition.isVolatile && condition.readsOnly(node.partitionBy)
+            }
+            node.input = push(movable, into: node.input)
+            return filtered(.over(node), rest)
         case .distinctOn(var node):
             // Only conditions on the keys keep or drop whole groups.
             let (movable, rest) = conditions.split { condition in

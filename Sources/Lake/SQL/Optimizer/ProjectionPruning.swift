@@ -59,6 +59,7 @@ enum ProjectionPruning {
         case .aggregate(let node): return aggregate(node, wanted)
         case .join(let node): return join(node, wanted)
         case .window(let node): return window(node, wanted)
+        case .over(let node): return over(node, wanted)
         case .union(let inputs): return unionAll(inputs, plan.schema, wanted)
         case .singleRow(let input):
             let below = prune(input, wanted: wanted)
@@ -174,6 +175,22 @@ enum ProjectionPruning {
         }
         result.residual = node.residual?.mapColumns { residualPlaces[$0] ?? 0 }
         return Pruned(plan: .join(result), places: places)
+    }
+
+    private static func over(_ node: OverNode, _ wanted: [Int]) -> Pruned {
+        let width = node.input.schema.fields.count
+        var result = node
+        let kept = node.calls.indices.filter { wanted.contains(width + $0) }
+        result.calls = kept.map { node.calls[$0] }
+        if kept.isEmpty { return prune(node.input, wanted: wanted.filter { $0 < width }) }
+        let below = prune(
+            node.input, wanted: union(wanted.filter { $0 < width }, result.expressions))
+        result = result.mapExpressions(below.moved)
+        result.input = below.plan
+        let newWidth = below.plan.schema.fields.count
+        var places = below.places + [Int?](repeating: nil, count: node.calls.count)
+        for (new, old) in kept.enumerated() { places[width + old] = newWidth + new }
+        return Pruned(plan: .over(result), places: places)
     }
 
     private static func window(_ node: WindowNode, _ wanted: [Int]) -> Pruned {

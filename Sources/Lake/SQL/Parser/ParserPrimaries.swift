@@ -169,10 +169,13 @@ extension Parser {
             call.filter = try expression()
             try expect(")")
         }
+        if isNextWord("ignore"), isNextWord("nulls", ahead: 1) {
+            throw notSupported("IGNORE NULLS", hint: "filter the rows in a subquery")
+        }
+        if isNextWord("respect"), isNextWord("nulls", ahead: 1) { index += 2 }
         if isNext(.over) {
-            throw notSupported(
-                "a window function (OVER)",
-                hint: "use GROUP BY, DISTINCT ON, or TUMBLE and HOP in FROM")
+            advance()
+            call.over = try windowReference()
         }
         return Expression(.function(call), at: name.position)
     }

@@ -240,12 +240,10 @@ extension Parser {
         }
         if accept(.having) { select.having = try expression() }
         if isNext(.window), isIdentifier(ahead: 1) {
-            throw notSupported(
-                "the WINDOW clause", hint: "use GROUP BY, DISTINCT ON, or TUMBLE and HOP in FROM")
+            advance()
+            select.windows = try namedWindows()
         }
-        if isNextWord("qualify") {
-            throw notSupported("QUALIFY", hint: "use DISTINCT ON")
-        }
+        if acceptWord("qualify") { select.qualify = try expression() }
         return select
     }
 

@@ -21,6 +21,8 @@ package indirect enum LogicalPlan: Hashable, Sendable {
     /// All rows of the inputs, which have the same column types; names from the first.
     case union([LogicalPlan])
     case window(WindowNode)
+    /// Window functions.
+    case over(OverNode)
     /// The only row of the input; a row of NULLs if there is none; error 21000 if there are more.
     case singleRow(LogicalPlan)
 
@@ -42,6 +44,9 @@ package indirect enum LogicalPlan: Hashable, Sendable {
             if node.kind == .semi || node.kind == .anti { return TableSchema(left) }
             return TableSchema(left + node.right.schema.fields)
         case .union(let inputs): return inputs.first?.schema ?? TableSchema([])
+        case .over(let node):
+            return TableSchema(
+                node.input.schema.fields + node.calls.map { Field($0.name, $0.type) })
         case .window(let node):
             let fields = node.input.schema.fields
             let type = fields[node.timeColumn].type
@@ -60,6 +65,7 @@ package indirect enum LogicalPlan: Hashable, Sendable {
         case .aggregate(let node): [node.input]
         case .distinctOn(let node): [node.input]
         case .window(let node): [node.input]
+        case .over(let node): [node.input]
         case .join(let node): [node.left, node.right]
         case .union(let inputs): inputs
         }
@@ -86,6 +92,9 @@ package indirect enum LogicalPlan: Hashable, Sendable {
         case .window(var node):
             node.input = transform(node.input)
             return .window(node)
+        case .over(var node):
+            node.input = transform(node.input)
+            return .over(node)
         case .join(var node):
             node.left = transform(node.left)
             node.right = transform(node.right)

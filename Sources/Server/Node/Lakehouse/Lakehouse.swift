@@ -391,6 +391,7 @@ extension LogicalPlan {
                 body(key.right)
             }
             if let residual = node.residual { body(residual) }
+        case .over(let node): node.expressions.forEach(body)
         case .distinct, .union, .window, .singleRow: break
         }
         inputs.forEach { $0.forEachExpression(body) }

@@ -1,0 +1,151 @@
+import Base
+import Columns
+import SQL
+
+/// Window functions: all rows are kept, sorted by partition and order, and each function is computed
+/// over whole columns of them. Rows come out in that order.
+final class OverOperator: BatchOperator {
+    private let input: any BatchOperator
+    private let node: OverNode
+    private let context: QueryContext
+    private let memory: MemoryShare
+    private let width: Int
+    private let keys: [CompiledExpression]
+    private let directions: [SortDirection]
+    /// What the functions read, call by call.
+    private let expressions: [[CompiledExpression]]
+    private var cutter = BatchCutter()
+    private var isDone = false
+
+    init(_ input: any BatchOperator, _ node: OverNode, _ context: QueryContext) throws(Problem) {
+        self.input = input
+        self.node = node
+        self.context = context
+        memory = MemoryShare(context.memory, for: "window functions")
+        width = node.input.schema.fields.count
+        keys = (node.partitionBy + node.orderBy.map(\.expression)).map { CompiledExpression($0) }
+        directions =
+            node.partitionBy.map { _ in SortDirection(isDescending: false, nullsFirst: false) }
+            + node.orderBy.map { SortDirection($0) }
+        expressions = node.calls.map { call in
+            call.expressions.map { CompiledExpression($0) }
+        }
+    }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        if !isDone {
+            isDone = true
+            if let batch = try computed() { cutter.put(batch) }
+        }
+        return cutter.next()
+    }
+
+    private func computed() throws(Problem) -> ColumnBatch? {
+        let types =
+            node.input.schema.fields.map(\.type) + keys.map(\.type)
+            + expressions.flatMap { $0.map(\.type) }
+        let rows = RowBuffer(types: types)
+        while let batch = try input.next() {
+            try context.checkCancellation()
+            var columns = batch.columns
+            for expression in keys + expressions.flatMap({ $0 }) {
+                columns.append(try expression.column(batch, context))
+            }
+            rows.append(columns, count: batch.rowCount)
+            // Sorting, bounds and results come on top of the rows themselves.
+            try memory.resize(to: rows.memoryBytes * 2 + rows.count * 64)
+        }
+        if rows.count == 0 { return nil }
+        let all = rows.columns()
+        let order = RowSorter(
+            Array(all[width..<(width + keys.count)]), directions, count: rows.count
+        ).sortedRows()
+        let sorted = all.map { $0.gather(order) }
+        let parting = sorted[width..<(width + node.partitionBy.count)]
+        let ordering = sorted[(width + node.partitionBy.count)..<(width + keys.count)]
+        let partitions = RowPartitions(
+            partitionBy: Array(parting), orderBy: Array(ordering), count: rows.count)
+        var output = Array(sorted[..<width])
+        var at = width + keys.count
+        for (call, compiled) in zip(node.calls, expressions) {
+            let columns = Array(sorted[at..<(at + compiled.count)])
+            at += compiled.count
+            let function = try WindowEvaluation(
+                call, columns, partitions, isDescending: node.orderBy.first?.isDescending ?? false,
+                context)
+            output.append(try function.result())
+        }
+        return ColumnBatch(columns: output, rowCount: rows.count)
+    }
+}
+
+/// Where partitions, and within them rows with equal sort keys (peers), begin and end in sorted rows.
+struct RowPartitions {
+    let count: Int
+    /// Of each partition its rows.
+    private(set) var ranges: [Range<Int>] = []
+    /// Of each group of peers its rows.
+    private(set) var groups: [Range<Int>] = []
+    /// Of each row the number of its partition and of its group.
+    private(set) var partitionOf: [Int32] = []
+    private(set) var groupOf: [Int32] = []
+    let isOrdered: Bool
+
+    init(partitionBy: [Column], orderBy: [Column], count: Int) {
+        self.count = count
+        isOrdered = !orderBy.isEmpty
+        var begins = [UInt8](repeating: 0, count: count)
+        for column in orderBy { Self.mark(column, 1, &begins) }
+        for column in partitionBy { Self.mark(column, 2, &begins) }
+        if count > 0 { begins[0] = 2 }
+        var (partitionStart, groupStart) = (0, 0)
+        partitionOf.reserveCapacity(count)
+        groupOf.reserveCapacity(count)
+        for row in 0..<count {
+            if row > 0, begins[row] != 0 {
+                groups.append(groupStart..<row)
+                groupStart = row
+                if begins[row] >= 2 {
+                    ranges.append(partitionStart..<row)
+                    partitionStart = row
+                }
+            }
+            partitionOf.append(Int32(ranges.count))
+            groupOf.append(Int32(groups.count))
+        }
+        if count > 0 {
+            groups.append(groupStart..<count)
+            ranges.append(partitionStart..<count)
+        }
+    }
+
+    func partition(of row: Int) -> Range<Int> { ranges[Int(partitionOf[row])] }
+    func peers(of row: Int) -> Range<Int> { groups[Int(groupOf[row])] }
+
+    /// Sets `bit` for each row whose value differs from that of the row before.
+    private static func mark(_ column: Column, _ bit: UInt8, _ begins: inout [UInt8]) {
+        let column = column.flattened
+        let valid = column.validity
+        func compare(_ isEqual: (Int, Int) -> Bool) {
+            for row in begins.indices.dropFirst() {
+                let (a, b) = (valid?[row - 1] ?? true, valid?[row] ?? true)
+                if a != b || (a && !isEqual(row - 1, row)) { begins[row] |= bit }
+            }
+        }
+        switch column.data {
+        case .null: return
+        case .boolean(let values): compare { values[$0] == values[$1] }
+        case .int32(let values): compare { values[$0] == values[$1] }
+        case .int64(let values): compare { values[$0] == values[$1] }
+        case .int128(let values): compare { values[$0] == values[$1] }
+        case .float64(let values):
+            compare { KeyEncoder.word(values[$0]) == KeyEncoder.word(values[$1]) }
+        case .text(let texts) where column.type != .json:
+            compare { left, right in
+                texts.withBytes(left) { a in texts.withBytes(right) { compareBytes(a, $0) } } == 0
+            }
+        default:
+            compare { ValueOrder.compare(column.value($0), column.value($1)) == 0 }
+        }
+    }
+}
