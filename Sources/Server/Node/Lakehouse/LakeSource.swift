@@ -198,7 +198,7 @@ final class LakeSource: TableSource {
 
     /// What a plan reads of the table that it changes: the conditions on its rows, with what is known
     /// beside; nothing when it is read in more than one place.
-    func readRanges(of plan: LogicalPlan, _ known: [ColumnRange]) -> [ColumnRange] {
+    func readRanges(of plan: LogicalPlan, _ known: [ColumnRange] = []) -> [ColumnRange] {
         let scans = plan.scans.filter { $0.relation == changing }
         guard scans.count == 1, let scan = scans.first, scan.travel == nil else { return [] }
         return ranges(scan) + known
