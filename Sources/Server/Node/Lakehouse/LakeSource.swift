@@ -3,6 +3,7 @@ import Catalog
 import Columns
 import Delta
 import Engine
+import Parquet
 import RowFiles
 import SQL
 import Streams
