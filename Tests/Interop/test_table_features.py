@@ -239,13 +239,13 @@ def test_checkpoints_are_all_that_a_reader_needs(lake, name):
 
 
 def test_compacted_logs_are_read(lake):
-    lake.sql("CREATE TABLE rare (id bigint, name text) WITH (\"delta.checkpointInterval\" = 100)")
-    for n in range(25):
+    lake.sql("CREATE TABLE rare (id bigint, name text) WITH (\"delta.checkpointInterval\" = 200)")
+    for n in range(55):
         lake.sql(f"INSERT INTO rare VALUES ({n}, 'n')")
     path = folder(lake, "rare")
     assert any(n.endswith(".compacted.json") for n in os.listdir(os.path.join(path, "_delta_log")))
     for read in EVERYBODY:
-        assert sorted(r["id"] for r in read(path)) == list(range(25)), read.__name__
+        assert sorted(r["id"] for r in read(path)) == list(range(55)), read.__name__
 
 
 def test_converted_folders_are_tables_for_everybody(lake):

@@ -7,8 +7,15 @@ import Columns
 /// Makes the columns of a checkpoint of actions in any order.
 struct CheckpointColumns {
     private let actions: [LogAction]
+    private let statistics: StatisticsColumns
+    /// Statistics are written as texts, too.
+    private let keepsText: Bool
 
-    init(_ actions: [LogAction]) { self.actions = actions }
+    init(_ actions: [LogAction], statistics: StatisticsColumns, keepsText: Bool) {
+        self.actions = actions
+        self.statistics = statistics
+        self.keepsText = keepsText
+    }
 
     func batch(_ schema: TableSchema) -> ColumnBatch {
         var adds: [AddFile] = []
@@ -35,7 +42,7 @@ struct CheckpointColumns {
             switch (field.name, field.type) {
             case ("add", .structure(let members)):
                 return Self.spread(
-                    Self.structure(members, count: adds.count) { Self.member($0, of: adds) },
+                    Self.structure(members, count: adds.count) { member($0, of: adds) },
                     addRows)
             case ("remove", .structure(let members)):
                 return Self.spread(
@@ -63,6 +70,15 @@ struct CheckpointColumns {
         isThere.set(count, false)
         return Column(
             type: .structure(members), data: .structure(members.map(make)), validity: isThere)
+    }
+
+    private func member(_ field: Field, of files: [AddFile]) -> Column {
+        switch field.name {
+        case "stats" where !keepsText: Column.nulls(field.type, count: files.count + 1)
+        case "stats_parsed", "partitionValues_parsed":
+            Column(field.type, files.map { statistics.value(field, of: $0) } + [.null])
+        default: Self.member(field, of: files)
+        }
     }
 
     private static func member(_ field: Field, of files: [AddFile]) -> Column {

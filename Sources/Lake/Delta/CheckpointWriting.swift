@@ -113,47 +113,14 @@ struct CheckpointWriter {
             fields[place].type = .structure(members + statistics.fields)
         }
         let schema = TableSchema(fields)
-        return try Self.file(
-            schema,
-            statistics.fields.isEmpty && keepsText
-                ? CheckpointColumns(actions).batch(schema) : batch(actions, fields, place))
-    }
-
-    private static func file(
-        _ schema: TableSchema, _ batch: ColumnBatch
-    ) throws(ParquetFailure) -> Bytes {
+        let batch = CheckpointColumns(
+            actions, statistics: statistics, keepsText: keepsText
+        ).batch(schema)
         var options = ParquetWriteOptions()
         options.codec = .snappy
         var writer = try ParquetWriter(schema: schema, options: options)
         try writer.write(batch)
         return try writer.finish().file
-    }
-
-    /// The rows with statistics as columns, or without their text.
-    private func batch(
-        _ actions: [LogAction], _ fields: [Field], _ place: Int?
-    ) -> ColumnBatch {
-        let rows = actions.map(\.json)
-        let columns = fields.enumerated().map { index, field in
-            var values: [Value] = []
-            values.reserveCapacity(rows.count)
-            for (row, action) in zip(rows, actions) {
-                var json = row[field.name] ?? .null
-                if index == place, !keepsText, case .object(let members) = json {
-                    json = .object(members.filter { $0.key != "stats" })
-                }
-                var value = Value(json, field.type)
-                if index == place, case .structure(var members) = value,
-                    case .add(let file) = action
-                {
-                    members.removeLast(statistics.fields.count)
-                    value = .structure(members + statistics.values(of: file))
-                }
-                values.append(value)
-            }
-            return Column(field.type, values)
-        }
-        return ColumnBatch(columns: columns, rowCount: rows.count)
     }
 }
 

@@ -150,8 +150,9 @@ package enum DeltaLimits {
     package static let statisticsCharacters = 32
     /// Commits between checkpoints, unless the table says otherwise.
     package static let checkpointInterval: Int64 = 100
-    /// Commits that one file stands for, in tables whose checkpoints are at least twice as far apart.
-    package static let logCompactionInterval: Int64 = 20
+    /// Commits that one file stands for, in tables whose checkpoints are at least four times as far
+    /// apart: reading them again must stay rare, above all from a bucket.
+    package static let logCompactionInterval: Int64 = 50
     /// File actions in one sidecar of a checkpoint of the second kind, and up to which they stay in
     /// the checkpoint itself: some 10 MB.
     package static let sidecarEntries = 50_000

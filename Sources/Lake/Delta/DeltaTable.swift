@@ -288,10 +288,13 @@ package final class DeltaTable: Sendable {
         var builder = start
         var next = builder.version + 1
         for commit in listing.commits where commit.version >= next && commit.version <= target {
-            if let through = try applyCompaction(from: next, through: target, listing, &builder) {
+            // The commits that a compaction stands for need not be there.
+            while next <= commit.version,
+                let through = try applyCompaction(from: next, through: target, listing, &builder)
+            {
                 next = through + 1
-                continue
             }
+            if commit.version < next { continue }
             guard commit.version == next, let actions = try log.readCommit(next) else {
                 throw .gap(path: path, missing: next)
             }

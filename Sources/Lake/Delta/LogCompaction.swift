@@ -32,7 +32,7 @@ extension DeltaTable {
     /// reported and changes nothing.
     func compactLogIfDue(at version: Int64, checkpointInterval: Int64) {
         let interval = DeltaLimits.logCompactionInterval
-        guard checkpointInterval >= 2 * interval, version > 0, version % interval == 0,
+        guard checkpointInterval >= 4 * interval, version > 0, version % interval == 0,
             version % checkpointInterval != 0
         else { return }
         do throws(DeltaFailure) {

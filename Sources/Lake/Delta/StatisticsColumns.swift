@@ -71,19 +71,16 @@ struct StatisticsColumns: Sendable {
         }
     }
 
-    /// The values of `fields` for a file. What cannot be read is NULL: unknown.
-    func values(of file: AddFile) -> [Value] {
-        guard let first = fields.first else { return [] }
-        let json = file.statistics.flatMap { try? JSONValue(parsing: $0) } ?? .null
-        var values = [Self.value(json, first.type)]
-        if fields.count > 1 {
-            values.append(
-                .structure(
-                    partitions.map { field in
-                        (try? file.partitionValues.value(field.name, field.type)) ?? .null
-                    }))
+    /// The value of one of `fields` for a file. What cannot be read is NULL: unknown.
+    func value(_ field: Field, of file: AddFile) -> Value {
+        guard field.name == "stats_parsed" else {
+            return .structure(
+                partitions.map { field in
+                    (try? file.partitionValues.value(field.name, field.type)) ?? .null
+                })
         }
-        return values
+        let json = file.statistics.flatMap { try? JSONValue(parsing: $0) } ?? .null
+        return Self.value(json, field.type)
     }
 
     private static func value(_ json: JSONValue, _ type: ColumnType) -> Value {

@@ -62,7 +62,7 @@ extension Lakehouse {
                 let binder = Binder(provider: LakeRelations(lake: self, describesDefaults: true))
                 return try binder.plan(delete)
             }
-            transaction.markAsReading(source.readRanges(of: change.plan))
+            transaction.markAsReading(source.readRanges(of: change.plan, []))
             let check = try running { () throws(Problem) in
                 try ReplacedRows(
                     condition, of: bound.target,
