@@ -17,7 +17,8 @@ struct NestedCursor {
     ) throws(ParquetFailure) {
         self.shape = shape
         for number in shape.leaves {
-            leaves.append(try LeafCursor(file, leaf: number, rowGroup: rowGroup, options, span: span))
+            leaves.append(
+                try LeafCursor(file, leaf: number, rowGroup: rowGroup, options, span: span))
         }
         position = leaves.first?.position ?? 4
     }
