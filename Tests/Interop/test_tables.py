@@ -400,3 +400,25 @@ def test_row_numbers_are_those_that_others_expect(lake):
     status, answer = lake.request(
         "POST", "/query", {"sql": "UPDATE numbered SET id = 0 WHERE id = 1"})
     assert status != 200 and "rowTracking" in str(answer)
+
+
+def test_rows_that_do_not_fit_wait_on_the_disk():
+    """With 1 MiB of memory for the rows of MERGE and OPTIMIZE."""
+    server = new_server().start("--lake-memory", "1")
+    try:
+        server.sql("CREATE TABLE big (id bigint, name text)")
+        server.sql("INSERT INTO big SELECT n, 'a name of some length ' || n "
+                   "FROM generate_series(1, 100000) AS n")
+        server.sql("CREATE TABLE source AS SELECT n * 2 AS id, 'another name of this row' AS name "
+                   "FROM generate_series(1, 60000) AS n")
+        server.sql("MERGE INTO big AS t USING source AS s ON t.id = s.id "
+                   "WHEN MATCHED THEN UPDATE SET name = s.name WHEN NOT MATCHED THEN INSERT *")
+        server.sql("OPTIMIZE big ZORDER BY (name, id)")
+        expected = [(n, "another name of this row" if n % 2 == 0 else f"a name of some length {n}")
+                    for n in range(1, 120001) if n <= 100000 or n % 2 == 0]
+        for read in (with_deltalake, with_polars, with_duckdb):
+            found = sorted((row["id"], row["name"]) for row in read(folder(server, "big")))
+            assert found == expected, read.__name__
+        assert os.listdir(os.path.join(server.data, "spill")) == []
+    finally:
+        remove(server)

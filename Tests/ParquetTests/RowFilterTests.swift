@@ -175,6 +175,22 @@ func `a golden file that is streamed has the same rows`(index: Int) throws {
     }
 }
 
+@Test func `a small row group is read at once and without its index`() throws {
+    var random = Random(seed: 3)
+    let content = try write(schema, [sample(700, &random)]).file
+    let calls = Counter()
+    let file = try ParquetFile(size: Int64(content.count)) { (position, count) in
+        calls.add(1)
+        return content[Int(position)..<min(content.count, Int(position) + count)]
+    }
+    let before = calls.total
+    var batches = try file.batches(rowGroup: 0)
+    var rowCount = 0
+    while let part = try batches.next() { rowCount += part.batch.rowCount }
+    #expect(rowCount == 700)
+    #expect(calls.total - before == 1)
+}
+
 @Test func `pages without wanted rows are not read`() throws {
     let count = 10_000
     let columns = [

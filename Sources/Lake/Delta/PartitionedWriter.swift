@@ -36,7 +36,7 @@ struct PartitionedWriter: Sendable {
     /// Open files before all of them are written.
     private static let openFilesMax = 256
     /// Bytes of all open files before the largest is finished early.
-    private static let openBytesMax: Int64 = 256 << 20
+    private static let openBytesMax: Int64 = 128 << 20
 
     /// Writes rows of a table. `extra` columns come behind the table's, in batches and in files.
     init(

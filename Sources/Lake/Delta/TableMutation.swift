@@ -240,7 +240,7 @@ package struct TableMutation: Sendable {
     }
 
     /// Bytes of the files that are written: each is in memory until it is whole.
-    private static let fileBytesMax: Int64 = 64 << 20
+    private static let fileBytesMax: Int64 = 48 << 20
 
     /// Writes the rows that are no more, as they were, for readers of the change feed.
     private mutating func writePreimages(

@@ -9,10 +9,18 @@ struct ChunkSource {
     private let file: ParquetFile
     private var window = FilePart(bytes: .empty, position: 0)
 
-    init(_ file: ParquetFile, _ range: Range<Int64>, _ options: ParquetReadOptions) {
+    /// `span` are bytes of the file that were read already; the chunk may be among them.
+    init(
+        _ file: ParquetFile, _ range: Range<Int64>, _ options: ParquetReadOptions, span: FilePart?
+    ) {
         self.file = file
         self.range = range
         self.options = options
+        if let span, span.position <= range.lowerBound, range.upperBound <= span.range.upperBound {
+            let start = Int(range.lowerBound - span.position)
+            window = FilePart(
+                bytes: span.bytes[start..<(start + range.count)], position: range.lowerBound)
+        }
     }
 
     /// The page whose header is at `position`.

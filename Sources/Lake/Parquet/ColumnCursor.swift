@@ -11,8 +11,7 @@ struct ColumnCursor {
     private var source: ChunkSource
     /// Of the next page's header.
     private var position: Int64
-    /// Where pages are, if the file says so and was found to be right so far.
-    private var index: OffsetIndex?
+    private var index: LazyOffsetIndex
 
     /// The rows of the page that was decoded last, of which `taken` are used up.
     private var page: Column?
@@ -21,7 +20,8 @@ struct ColumnCursor {
     private var skipped = 0
 
     init(
-        _ file: ParquetFile, _ shape: Shape, rowGroup: Int, _ options: ParquetReadOptions
+        _ file: ParquetFile, _ shape: Shape, rowGroup: Int, _ options: ParquetReadOptions,
+        span: FilePart?
     ) throws(ParquetFailure) {
         let number = shape.leaves.lowerBound
         let leaf = file.fileSchema.leaves[number]
@@ -38,9 +38,9 @@ struct ColumnCursor {
                 "column \"\(shape.name)\" has \(chunk.valueCount) rows, its row group has "
                     + "\(rowCount)", position: range.lowerBound)
         }
-        source = ChunkSource(file, range, options)
+        source = ChunkSource(file, range, options, span: span)
         position = range.lowerBound
-        index = try file.offsetIndex(rowGroup: rowGroup, leaf: number)
+        index = LazyOffsetIndex(file, rowGroup: rowGroup, leaf: number)
     }
 
     /// Passes over rows. Nothing is read for that until others are wanted.
@@ -154,14 +154,14 @@ struct ColumnCursor {
     /// next page, and what stands there is what the index says. The dictionary page comes first and
     /// is never passed over.
     private mutating func jump() throws(ParquetFailure) {
-        guard let pages = index?.pages, skipped > 0 else { return }
+        guard skipped > 0, let pages = try index.pages() else { return }
         let wanted = reader.nextRow + skipped
         guard let target = Self.page(of: wanted, in: pages), target.rows.lowerBound > reader.nextRow
         else { return }
         if reader.nextRow == 0, position < pages[0].position {
             let first = try source.page(at: position)
             guard case .dictionary = first.header.kind else {
-                index = nil
+                index.forget()
                 return
             }
             try reader.use(first)
@@ -173,12 +173,12 @@ struct ColumnCursor {
             guard found.byteCount == target.byteCount,
                 found.header.kind.entryCount.map({ Int($0) }) == target.rows.count
             else {
-                index = nil
+                index.forget()
                 return
             }
         } catch {
             if case .storage = error { throw error }
-            index = nil
+            index.forget()
             return
         }
         position = target.position

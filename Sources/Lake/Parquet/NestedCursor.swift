@@ -12,11 +12,13 @@ struct NestedCursor {
     private let position: Int64
 
     init(
-        _ file: ParquetFile, _ shape: Shape, rowGroup: Int, _ options: ParquetReadOptions
+        _ file: ParquetFile, _ shape: Shape, rowGroup: Int, _ options: ParquetReadOptions,
+        span: FilePart?
     ) throws(ParquetFailure) {
         self.shape = shape
         for number in shape.leaves {
-            leaves.append(try LeafCursor(file, leaf: number, rowGroup: rowGroup, options))
+            leaves.append(
+                try LeafCursor(file, leaf: number, rowGroup: rowGroup, options, span: span))
         }
         position = leaves.first?.position ?? 4
     }
@@ -59,8 +61,7 @@ struct LeafCursor {
     private var source: ChunkSource
     /// Of the next page's header.
     private(set) var position: Int64
-    /// Where pages are, if the file says so and was found to be right so far.
-    private var index: OffsetIndex?
+    private var index: LazyOffsetIndex
     /// After a jump nobody knows how many entries were passed over.
     private var hasJumped = false
 
@@ -75,7 +76,8 @@ struct LeafCursor {
     private var skipped = 0
 
     init(
-        _ file: ParquetFile, leaf number: Int, rowGroup: Int, _ options: ParquetReadOptions
+        _ file: ParquetFile, leaf number: Int, rowGroup: Int, _ options: ParquetReadOptions,
+        span: FilePart?
     ) throws(ParquetFailure) {
         leaf = file.fileSchema.leaves[number]
         chunk = file.metadata.rowGroups[rowGroup].columns[number]
@@ -90,9 +92,9 @@ struct LeafCursor {
                 "column \"\(leaf.path.joined(separator: "."))\" has \(chunk.valueCount) values, its"
                     + " row group has \(rowCount) rows", position: range.lowerBound)
         }
-        source = ChunkSource(file, range, options)
+        source = ChunkSource(file, range, options, span: span)
         position = range.lowerBound
-        index = try file.offsetIndex(rowGroup: rowGroup, leaf: number)
+        index = LazyOffsetIndex(file, rowGroup: rowGroup, leaf: number)
     }
 
     mutating func skip(_ count: Int) { skipped += count }
@@ -232,7 +234,7 @@ struct LeafCursor {
     /// Goes to the page of the next wanted row when the index knows it and it is further on than
     /// the next page. Pages that are listed in an index begin with a new row.
     private mutating func jump() throws(ParquetFailure) {
-        guard let pages = index?.pages else { return }
+        guard let pages = try index.pages() else { return }
         let wanted = row + skipped
         guard let target = pages.last(where: { $0.rows.lowerBound <= wanted }),
             target.rows.contains(wanted), target.position > position
@@ -240,7 +242,7 @@ struct LeafCursor {
         if reader.nextRow == 0, !hasJumped, position < pages[0].position {
             let first = try source.page(at: position)
             guard case .dictionary = first.header.kind else {
-                index = nil
+                index.forget()
                 return
             }
             try reader.use(first)
@@ -249,12 +251,12 @@ struct LeafCursor {
         do throws(ParquetFailure) {
             let found = try source.page(at: target.position)
             guard found.byteCount == target.byteCount, found.header.kind.entryCount != nil else {
-                index = nil
+                index.forget()
                 return
             }
         } catch {
             if case .storage = error { throw error }
-            index = nil
+            index.forget()
             return
         }
         position = target.position

@@ -77,6 +77,31 @@ struct OffsetIndex: Sendable {
     }
 }
 
+/// Where the pages of a chunk are, if the file says so and was found to be right so far. Read when
+/// somebody asks: a scan of all pages never does, and each index is a request to an object store.
+struct LazyOffsetIndex: Sendable {
+    private let file: ParquetFile
+    private let rowGroup: Int
+    private let leaf: Int
+    private var known: OffsetIndex??
+
+    init(_ file: ParquetFile, rowGroup: Int, leaf: Int) {
+        self.file = file
+        self.rowGroup = rowGroup
+        self.leaf = leaf
+    }
+
+    mutating func pages() throws(ParquetFailure) -> [PageLocation]? {
+        if let known { return known?.pages }
+        let read = try file.offsetIndex(rowGroup: rowGroup, leaf: leaf)
+        known = .some(read)
+        return read?.pages
+    }
+
+    /// What it says was found to be wrong.
+    mutating func forget() { known = .some(nil) }
+}
+
 /// `ColumnIndex`
 struct ColumnIndex: Sendable {
     var isNullPage: [Bool] = []

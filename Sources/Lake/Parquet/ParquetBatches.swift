@@ -39,17 +39,24 @@ package struct ParquetBatches: Sendable {
         var sources: [Source] = []
         var cursors: [ColumnCursor] = []
         var nested: [NestedCursor] = []
+        let windowBytes = Int64(options.windowBytes)
         let options = Self.sharing(options, among: names?.count ?? file.schema.fields.count)
         var known: [String: Int] = [:]
+        // A small row group of which all is wanted costs one request, not one for each column.
+        var span: FilePart?
+        if conditions.isEmpty, tests.isEmpty, !ranges.isEmpty {
+            let shapes = file.fileSchema.columns.filter { names?.contains($0.name) ?? true }
+            span = try file.commonSpan(shapes, rowGroup: index, bytesMax: windowBytes)
+        }
         func source(_ name: String) throws(ParquetFailure) -> Int {
             if let known = known[name] { return known }
             guard let position = file.schema.index(of: name) else { throw .noSuchColumn(name) }
             let shape = file.fileSchema.columns[position]
             if shape.isFlat {
-                cursors.append(try ColumnCursor(file, shape, rowGroup: index, options))
+                cursors.append(try ColumnCursor(file, shape, rowGroup: index, options, span: span))
                 sources.append(.flat(cursors.count - 1))
             } else {
-                nested.append(try NestedCursor(file, shape, rowGroup: index, options))
+                nested.append(try NestedCursor(file, shape, rowGroup: index, options, span: span))
                 sources.append(.nested(nested.count - 1))
             }
             known[name] = sources.count - 1

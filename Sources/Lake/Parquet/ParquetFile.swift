@@ -335,9 +335,10 @@ extension ParquetFile {
         try Self.exactly(range.count, at: range.lowerBound, readRange)
     }
 
-    /// The chunks of `shapes` in one read, when little that is not wanted lies between them.
-    private func commonSpan(
-        _ shapes: [Shape], rowGroup index: Int
+    /// The chunks of `shapes` in one read, when they are not more than `bytesMax` and little that is
+    /// not wanted lies between them.
+    func commonSpan(
+        _ shapes: [Shape], rowGroup index: Int, bytesMax: Int64 = 256 << 20
     ) throws(ParquetFailure) -> FilePart? {
         var wanted: Int64 = 0
         var start = Int64.max
@@ -355,7 +356,7 @@ extension ParquetFile {
             }
         }
         let gaps = end - start - wanted
-        guard count > 1, end - start <= 256 << 20, gaps <= max(wanted / 4, 65_536) else {
+        guard count > 1, end - start <= bytesMax, gaps <= max(wanted / 4, 65_536) else {
             return nil
         }
         return FilePart(bytes: try read(start..<end), position: start)

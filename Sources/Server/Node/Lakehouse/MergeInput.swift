@@ -33,6 +33,9 @@ struct MergeInput {
     private var held: [(rows: ColumnBatch, keys: ColumnBatch)] = []
     private var heldBytes = 0
     private var spilled: SpilledRows?
+    /// Rows on their way to their parts: divided a few at a time they would be crumbs.
+    private var pending: [ColumnBatch] = []
+    private var pendingRows = 0
     private var sourceTypes: [ColumnType]
     private var bounds: KeyBounds
     /// The parts of each pass that is still to come.
@@ -40,6 +43,7 @@ struct MergeInput {
     private var isRead = false
 
     private static let parts = 128
+    private static let dividedRows = 65_536
 
     init(
         _ merge: MergeSource, bytesMax: Int, scratch: ScratchSpace?
@@ -71,10 +75,23 @@ struct MergeInput {
     }
 
     private mutating func spill(_ rows: ColumnBatch, _ keys: ColumnBatch) throws(Problem) {
-        guard let divider, let hashes = keys.columns[divider].hashes else {
+        pending.append(
+            ColumnBatch(columns: rows.columns + keys.columns, rowCount: rows.rowCount))
+        pendingRows += rows.rowCount
+        if pendingRows >= Self.dividedRows { try divide() }
+    }
+
+    private mutating func divide() throws(Problem) {
+        guard let first = pending.first else { return }
+        let columns = first.columns.indices.map { place in
+            Column.concatenation(pending.map { $0.columns[place].flattened })
+        }
+        let both = ColumnBatch(columns: columns, rowCount: pendingRows)
+        pending = []
+        pendingRows = 0
+        guard let divider, let hashes = columns[sourceTypes.count + divider].hashes else {
             throw Problem("XX000", "keys without hashes cannot be divided")
         }
-        let both = ColumnBatch(columns: rows.columns + keys.columns, rowCount: rows.rowCount)
         do throws(StorageFailure) {
             try spilled?.append(both, dividedBy: hashes.map { Self.part(of: $0) })
         } catch {
@@ -88,7 +105,8 @@ struct MergeInput {
     }
 
     /// All rows of the source are there.
-    mutating func finish() {
+    mutating func finish() throws(Problem) {
+        try divide()
         isRead = true
         guard let spilled else {
             passes = [0..<0]

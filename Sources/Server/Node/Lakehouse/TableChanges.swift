@@ -190,7 +190,7 @@ extension Lakehouse {
             let merged = columns.map { Column.concatenation($0) }
             try input.add(batch, keys: ColumnBatch(columns: merged, rowCount: batch.rowCount))
         }
-        input.finish()
+        try input.finish()
         change.plan = MergeSource.replacing(change, with: rows)
         return input
     }
