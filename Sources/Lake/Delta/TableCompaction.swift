@@ -21,6 +21,8 @@ package struct CompactionOptions: Sendable {
     package var zOrder: [String] = []
     /// Bytes of files that are in memory at a time to be ordered.
     package var orderedBytesMax: Int64 = 32 << 20
+    /// Nobody asked for it: the history says so.
+    package var isAutomatic = false
 
     package init() {}
 }
@@ -73,7 +75,8 @@ extension DeltaTable {
         let operation = CommitOperation(
             "OPTIMIZE",
             parameters: [
-                JSONMember("predicate", "[]"), JSONMember("auto", "false"),
+                JSONMember("predicate", "[]"),
+                JSONMember("auto", options.isAutomatic ? "true" : "false"),
                 JSONMember("zOrderBy", .string(names.text)),
             ])
         return try appender.commit(operation, now: now)
