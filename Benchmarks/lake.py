@@ -111,7 +111,8 @@ def synthetic_log(folder: pathlib.Path, count: int):
                               "price": 0.5},
                 "maxValues": {"id": high, "name": f"name {high}",
                               "at": "2026-11-19T23:59:59.999Z", "price": 99.5},
-                "nullCount": {"id": 0, "name": 0, "at": 0, "price": 0}})}})
+                "nullCount": {"id": 0, "name": 0, "at": 0, "price": 0}},
+                separators=(",", ":"))}})
         (log / f"{version:020}.json").write_text(
             "\n".join(json.dumps(a, separators=(",", ":")) for a in actions) + "\n")
 
