@@ -9,8 +9,8 @@ PARQUET_TESTING ?= $(CURDIR)/.build/parquet-testing
 RELEASE = swift build -c release --static-swift-stdlib --product weir
 BINARY = .build/release/weir
 
-.PHONY: demo test check build release format simulate mutants fuzz bench interop parquet-testing \
-	suites clean
+.PHONY: demo test check build release format simulate mutants fuzz bench lake-bench mutate-lake \
+	interop parquet-testing suites clean
 
 ## The whole platform, end to end, in one process: sources → log → tables → SQL.
 demo: release
@@ -52,8 +52,18 @@ mutants:
 fuzz:
 	@scripts/fuzz.sh $(TARGET) $(FUZZ_SECONDS)
 
+## What the lake's benchmarks and long tests run inside of one process.
+lake-bench:
+	@scripts/setup.sh build
+	@WEIR_LAKE_BENCH=1 swift build -c release --static-swift-stdlib --product LakeBench
+
+## A million damaged Parquet files, commits, checkpoints, deletion vectors, hints and checksums:
+## make mutate-lake, or make mutate-lake COUNT=1000 SEED=7
+mutate-lake: lake-bench
+	@.build/release/LakeBench mutate $(or $(COUNT),1000000) $(SEED)
+
 ## Figures of the README: make bench, or make bench NAME=produce
-bench: release
+bench: release lake-bench
 	@scripts/setup.sh test
 	@.build/venv/bin/python Benchmarks/run.py $(NAME)
 

@@ -18,6 +18,7 @@ import time
 import uuid
 
 import harness
+import lake
 import parquet
 from changes import changes
 from harness import Server, free_port, load, memory, raw_figures, save, settle, spread
@@ -452,7 +453,8 @@ def demo(options) -> dict:
 BENCHMARKS = {"start": start, "idle": idle, "produce": produce, "codecs": codecs,
               "broker": broker, "stream": stream, "query": query, "changes": changes,
               "parquet-decode": parquet.decode, "parquet-lookup": parquet.lookup,
-              "parquet-write": parquet.write, "demo": demo}
+              "parquet-write": parquet.write, "commits": lake.commits,
+              "load": lake.load, "demo": demo}
 
 
 def main() -> int:
@@ -465,6 +467,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_000_000, help="size of stream and query")
     parser.add_argument("--parquet-rows", type=int, default=10_000_000,
                         help="size of parquet-decode and parquet-lookup")
+    parser.add_argument("--commits", type=int, default=10_000, help="number of commits and load")
     parser.add_argument("--seconds", type=int, default=60, help="length of the demo")
     parser.add_argument("--patience", type=float, default=60,
                         help="seconds to wait for a quiet machine before each")

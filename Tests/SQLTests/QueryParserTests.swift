@@ -129,7 +129,6 @@ import Testing
     }
 
     @Test(arguments: [
-        "SELECT row_number() OVER (PARTITION BY a) FROM t",
         "WITH RECURSIVE r AS (SELECT 1) SELECT * FROM r",
         "SELECT a FROM t GROUP BY ROLLUP (a)",
         "SELECT a FROM t FOR UPDATE",

@@ -16,8 +16,38 @@ package struct CatalogActivity: Hashable, Sendable {
     package var expectations: OrderedMap<String, ExpectationCounts> = [:]
     /// Why the object does not advance, if so.
     package var problem: String?
+    /// What automatic maintenance did since the start.
+    package var care = Care()
 
     package init() {}
+
+    /// Figures of automatic maintenance.
+    package struct Care: Hashable, Sendable {
+        package var checkpoints: Int64 = 0
+        package var merges: Int64 = 0
+        /// Files that merges made fewer ones of.
+        package var filesMerged: Int64 = 0
+        /// Data files and files of the log that nobody needed any more.
+        package var filesRemoved: Int64 = 0
+        /// Merges that a change of somebody else contradicted.
+        package var dropped: Int64 = 0
+        package var lastRun: Timestamp?
+        /// Why the last run did not do all that it should.
+        package var problem: String?
+
+        package init() {}
+
+        /// Adds what one run did.
+        package mutating func add(_ run: Care, at moment: Timestamp) {
+            checkpoints += run.checkpoints
+            merges += run.merges
+            filesMerged += run.filesMerged
+            filesRemoved += run.filesRemoved
+            dropped += run.dropped
+            lastRun = moment
+            problem = run.problem
+        }
+    }
 
     package struct ExpectationCounts: Hashable, Sendable {
         package var checked: Int64

@@ -10,6 +10,7 @@ package enum SystemTable: String, CaseIterable, Hashable, Sendable {
     case lineage = "weir.lineage"
     case expectations = "weir.expectations"
     case schemas = "weir.schemas"
+    case maintenance = "weir.maintenance"
     case informationSchemata = "information_schema.schemata"
     case informationTables = "information_schema.tables"
     case informationColumns = "information_schema.columns"
@@ -55,6 +56,11 @@ package enum SystemTable: String, CaseIterable, Hashable, Sendable {
         case .schemas:
             return TableSchema(
                 text("schema_name", "owner", "comment") + number("relation_count"))
+        case .maintenance:
+            return TableSchema(
+                text("table_schema", "table_name")
+                    + number("checkpoints", "merges", "files_merged", "files_removed", "dropped")
+                    + moment("last_run") + text("problem"))
         case .informationSchemata:
             return TableSchema(
                 text("catalog_name", "schema_name", "schema_owner", "default_character_set_name"))
@@ -116,6 +122,8 @@ package enum SystemTable: String, CaseIterable, Hashable, Sendable {
                     .int(Int64(image.relations(in: schema.name.name).count)),
                 ]
             }
+        case .maintenance:
+            return image.relations.filter { $0.kind.isStored }.map { Self.maintenance($0, image) }
         case .informationSchemata:
             let names = image.schemas.map { ($0.name.name, $0.owner) }
             let system = CatalogNames.systemSchemas.map { ($0, "weir") }
@@ -174,6 +182,18 @@ package enum SystemTable: String, CaseIterable, Hashable, Sendable {
                 .int(counts.checked), .int(counts.violations),
             ]
         }
+    }
+
+    private static func maintenance(
+        _ object: CatalogObject, _ image: CatalogImage
+    ) -> [Value] {
+        let care = image.activity(of: object.name)?.care ?? CatalogActivity.Care()
+        return [
+            .text(object.name.schema ?? ""), .text(object.name.name), .int(care.checkpoints),
+            .int(care.merges), .int(care.filesMerged), .int(care.filesRemoved),
+            .int(care.dropped), care.lastRun.map { .moment($0) } ?? .null,
+            .optional(care.problem),
+        ]
     }
 
     private static func informationTables(_ image: CatalogImage) -> [[Value]] {

@@ -19,6 +19,11 @@ package struct TextView: Hashable, Sendable, BitwiseCopyable {
         self.high = high
     }
 
+    @inlinable
+    package static func == (left: TextView, right: TextView) -> Bool {
+        left.low == right.low && left.high == right.high
+    }
+
     /// The empty text.
     @inlinable package static var empty: TextView { TextView(low: 0, high: 0) }
 

@@ -24,6 +24,8 @@ package struct CompactionOptions: Sendable {
     package var memoryBytesMax: Int64 = 32 << 20
     /// Without it rows are ordered in runs of `memoryBytesMax`, each for itself.
     package var scratch: ScratchSpace?
+    /// Nobody asked for it: the history says so.
+    package var isAutomatic = false
 
     package init() {}
 }
@@ -102,7 +104,10 @@ extension DeltaTable {
         let names = JSONValue.array(order.columns.map { .string($0) })
         var operation = CommitOperation(
             "OPTIMIZE",
-            parameters: [JSONMember("predicate", "[]"), JSONMember("auto", "false")])
+            parameters: [
+                JSONMember("predicate", "[]"),
+                JSONMember("auto", options.isAutomatic ? "true" : "false"),
+            ])
         if order.provider == nil {
             operation.parameters.append(JSONMember("zOrderBy", .string(names.text)))
         } else {

@@ -175,6 +175,15 @@ package struct TableSnapshot: Sendable {
         if changed { try TableFeatures.requireReadable(tableProtocol, metadata) }
     }
 
+    /// Traps unless files are found as they are listed. For tests.
+    package func checkInvariants() {
+        live.checkInvariants()
+        removed.checkInvariants()
+        for file in removed.files {
+            precondition(!live.contains(file.key), "a file is live or removed, never both")
+        }
+    }
+
     /// Forgets removed files that no reader may need any more.
     mutating func expireTombstones(now: Timestamp) {
         let retention = metadata.tombstoneMilliseconds

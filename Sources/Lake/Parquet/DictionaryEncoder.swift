@@ -70,6 +70,7 @@ extension LeafStore {
         // The distinct values themselves: most are told apart without a look into a buffer.
         var uniques: [TextView] = []
         result.codes.reserveCapacity(denseCount)
+        let bases = bufferBases
         let isDone = texts.views.withUnsafeBufferPointer { views in
             var last = TextView.empty
             var lastCode: Int32 = -1
@@ -81,7 +82,8 @@ extension LeafStore {
                     continue
                 }
                 let code = table.code(
-                    hash: hashed(view), isEqual: { isSameText(uniques[$0], view) })
+                    hash: Self.hashed(view, bases),
+                    isEqual: { Self.isSameText(uniques[$0], view, bases) })
                 guard let code else { return false }
                 if code == uniques.count {
                     uniques.append(view)
@@ -98,18 +100,35 @@ extension LeafStore {
     }
 
     /// Short texts are all in their view.
-    private func hashed(_ view: TextView) -> UInt64 {
-        view.isInline
-            ? mixed(view.low ^ mixed(view.high)) : texts.withBytes(of: view, Parquet.hashed)
+    @inline(__always)
+    private static func hashed(_ view: TextView, _ bases: [UnsafeRawPointer]) -> UInt64 {
+        if view.isInline { return mixed(view.low ^ mixed(view.high)) }
+        return Parquet.hashed(
+            UnsafeRawBufferPointer(start: bases[view.buffer] + view.position, count: view.count))
     }
 
-    private func isSameText(_ left: TextView, _ right: TextView) -> Bool {
+    @inline(__always)
+    private static func isSameText(
+        _ left: TextView, _ right: TextView, _ bases: [UnsafeRawPointer]
+    ) -> Bool {
         // Length and first bytes, and for short texts everything.
         if left.low != right.low { return false }
         if left.isInline || left.high == right.high { return left.high == right.high }
-        return texts.withBytes(of: left) { a in
-            texts.withBytes(of: right) { b in a.elementsEqual(b) }
+        let a = bases[left.buffer] + left.position
+        let b = bases[right.buffer] + right.position
+        // More than twelve bytes: whole words, and the last eight once more.
+        let count = left.count
+        var index = 4
+        while index &+ 8 <= count {
+            if a.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                != b.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            {
+                return false
+            }
+            index &+= 8
         }
+        return a.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            == b.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
     }
 }
 

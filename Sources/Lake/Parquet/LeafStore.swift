@@ -342,7 +342,7 @@ extension LeafStore {
     }
 
     /// Where the texts' buffers begin. They live as long as `texts`.
-    private var bufferBases: [UnsafeRawPointer] {
+    var bufferBases: [UnsafeRawPointer] {
         texts.buffers.map { UnsafeRawPointer($0.storage.base + $0.start) }
     }
 

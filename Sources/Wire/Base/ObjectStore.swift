@@ -188,7 +188,14 @@ package final class LocalObjectStore: ObjectStore {
     ) throws(StorageFailure) {
         for name in try disk.list(full(prefix)) {
             let path = prefix.isEmpty ? name : prefix + "/" + name
-            let facts = try disk.facts(full(path))
+            let facts: FileFacts
+            do throws(StorageFailure) {
+                facts = try disk.facts(full(path))
+            } catch {
+                // Somebody was done with it: the hidden names of commits come and go.
+                if case .notFound = error { continue }
+                throw error
+            }
             if facts.isDirectory {
                 if recursive { try collect(path, recursive: true, into: &found) }
             } else {

@@ -56,6 +56,10 @@ package final class Lakehouse: Sendable {
         var tables: OrderedMap<QualifiedName, DeltaTable> = [:]
         /// The versions of the inputs that a view was last computed from.
         var refreshedFrom: OrderedMap<QualifiedName, [String]> = [:]
+        /// Automatic maintenance: how far it is, when it may work again and where it goes on.
+        var care: OrderedMap<QualifiedName, CareState> = [:]
+        var careRestsUntil = Instant.zero
+        var careGoesOnBehind: QualifiedName?
         var random: Random
     }
 
@@ -90,6 +94,9 @@ package final class Lakehouse: Sendable {
             updateActivity(of: object)
             startJob(of: object)
         }
+        host.start("maintenance", every: CareSettings().period) { [weak self] in
+            self?.careForTables()
+        }
     }
 
     func withRandom<Outcome>(_ body: (inout Random) -> Outcome) -> Outcome {
@@ -105,7 +112,9 @@ package final class Lakehouse: Sendable {
         }
         return state.withLock { state in
             if let open = state.tables[object.name], open.path == path { return open }
-            let table = openTable(path)
+            // Tables of other owners are checkpointed as they say; ours when there is time.
+            let table = openTable(
+                path, checkpoints: object.kind == .externalTable ? .withCommit : .later)
             state.tables[object.name] = table
             return table
         }
@@ -114,17 +123,55 @@ package final class Lakehouse: Sendable {
     /// The Delta table in a folder that has no catalog entry, opened anew for each statement.
     func table(inFolder path: String) -> DeltaTable { openTable(path) }
 
-    func openTable(_ path: String) -> DeltaTable {
+    func openTable(
+        _ path: String, checkpoints: DeltaTable.CheckpointTiming = .withCommit
+    ) -> DeltaTable {
         let clock = clock
-        return DeltaTable(store: store, path: path, diagnostics: diagnostics) {
-            (metadata) throws(DeltaFailure) in
-            try RowConditions(metadata, clock: clock)
+        return DeltaTable(
+            store: store, path: path, diagnostics: diagnostics,
+            rules: { (metadata) throws(DeltaFailure) in
+                try RowConditions(metadata, clock: clock)
+            }, checkpoints: checkpoints)
+    }
+
+    // MARK: State of automatic maintenance
+
+    /// The tables that this node has opened and owns, those first that are next in turn.
+    func openTables() -> [(name: QualifiedName, table: DeltaTable)] {
+        let (open, last) = state.withLock { state in
+            (state.tables.map { (name: $0.key, table: $0.value) }, state.careGoesOnBehind)
         }
+        let image = catalog.image
+        let owned = open.filter { entry in
+            image.object(entry.name).map { $0.kind.isStored && $0.kind != .externalTable } ?? false
+        }
+        guard let last, let place = owned.firstIndex(where: { $0.name == last }) else {
+            return owned
+        }
+        return Array(owned[(place + 1)...] + owned[...place])
+    }
+
+    func isCareRested(at now: Instant) -> Bool { state.withLock { $0.careRestsUntil <= now } }
+
+    func restCare(until moment: Instant, startingBehind name: QualifiedName) {
+        state.withLock { state in
+            state.careRestsUntil = moment
+            state.careGoesOnBehind = name
+        }
+    }
+
+    func careState(of name: QualifiedName) -> CareState {
+        state.withLock { $0.care[name] ?? CareState() }
+    }
+
+    func keepCareState(_ care: CareState, of name: QualifiedName) {
+        state.withLock { $0.care[name] = care }
     }
 
     func forgetTable(_ name: QualifiedName) {
         state.withLock { state in
             state.tables[name] = nil
+            state.care[name] = nil
             state.refreshedFrom[name] = nil
         }
     }
@@ -169,9 +216,8 @@ package final class Lakehouse: Sendable {
                 var random = withRandom { $0.fork() }
                 let outcome = try pipeline.runEpoch(
                     now: clock(), random: &random, isCancelled: { false })
-                if let version = outcome.version {
+                if outcome.version != nil {
                     note(outcome, of: object)
-                    try tidy(object, version)
                 }
                 clearFailure(of: name)
                 if !outcome.hasMore { return }
@@ -216,34 +262,9 @@ package final class Lakehouse: Sendable {
         let outcome = try view.refresh(
             plan, source: source, now: clock(), random: &random, isCancelled: { false })
         state.withLock { $0.refreshedFrom[object.name] = inputs }
-        try tidy(object, outcome.version)
         updateActivity(of: object)
         observer?.viewRefreshed(object.name, rows: outcome.rows, at: clock().timestamp)
         return outcome.rows
-    }
-
-    /// How many commits lie between two rounds of tidying.
-    private static let commitsBetweenTidying: Int64 = 100
-
-    /// Every some hundred commits: makes few large files of many small ones, and deletes what a
-    /// view's settings no longer keep. Rows do not change.
-    private func tidy(_ object: CatalogObject, _ version: Int64) throws(Problem) {
-        guard version > 0, version % Self.commitsBetweenTidying == 0 else { return }
-        let table = try table(of: object)
-        var random = withRandom { $0.fork() }
-        do throws(DeltaFailure) {
-            if object.kind == .streamingTable {
-                var options = CompactionOptions()
-                options.memoryBytesMax = Int64(limits.orderedBytes)
-                options.scratch = limits.scratch
-                _ = try table.compact(options, random: &random, now: clock())
-            } else {
-                try table.maintain(now: clock())
-            }
-        } catch {
-            // The table is as good as before; the next round tries again.
-            diagnostics.report(.warning, "lake", "\(object.name) was not tidied: \(error)")
-        }
     }
 
     private func recordFailure(_ problem: Problem, of name: QualifiedName) {
