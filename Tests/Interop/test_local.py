@@ -93,9 +93,9 @@ def test_writes_what_others_read(lake):
 def test_views_of_folders(lake):
     _, out, _ = sql(
         lake, "CREATE VIEW small AS SELECT id FROM parquet.'x.parquet' WHERE id < 3",
-        "CREATE VIEW both AS SELECT e.id FROM delta.'bronze/events' e JOIN small USING (id)",
+        "CREATE VIEW pairs AS SELECT e.id FROM delta.'bronze/events' e JOIN small USING (id)",
         "CREATE MATERIALIZED VIEW kept REFRESH POLICY FULL AS SELECT * FROM delta.'bronze/events'",
-        "SELECT (SELECT count(*) FROM both), (SELECT count(*) FROM kept)")
+        "SELECT (SELECT count(*) FROM pairs), (SELECT count(*) FROM kept)")
     assert json.loads(out.splitlines()[-1])["rows"] == [[4, 6]]
 
 

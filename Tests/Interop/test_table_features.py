@@ -7,7 +7,7 @@ import os
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from conftest import new_server, remove
+from conftest import eventually, new_server, remove
 from deltalake import DeltaTable, write_deltalake
 from test_tables import (duck, folder, plain, with_deltalake, with_deltalake_engine, with_duckdb,
                          with_polars)
@@ -226,7 +226,8 @@ def test_checkpoints_are_all_that_a_reader_needs(lake, name):
                  f"'2024-01-0{n} 01:02:03.456789+00', '2024-01-0{n}')")
     path = folder(lake, table)
     log = os.path.join(path, "_delta_log")
-    assert any(".checkpoint." in name for name in os.listdir(log))
+    # The node writes it behind the statement.
+    eventually(lambda: any(".checkpoint." in name for name in os.listdir(log)), what="a checkpoint")
     for version in range(4):
         os.remove(os.path.join(log, f"{version:020}.json"))
     for read in readers:

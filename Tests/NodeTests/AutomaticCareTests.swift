@@ -13,7 +13,7 @@ struct AutomaticCareTests {
     }
 
     @Test func `a storm of small commits stays a few files`() throws {
-        let harness = try LakeHarness()
+        let harness = try LakeHarness(caresForTables: true)
         try harness.run("CREATE TABLE storm (id bigint, name text)")
         let commits = 300
         var most = 0
@@ -44,7 +44,7 @@ struct AutomaticCareTests {
     }
 
     @Test func `a table can be left alone`() throws {
-        let harness = try LakeHarness()
+        let harness = try LakeHarness(caresForTables: true)
         try harness.run(
             "CREATE TABLE alone (id bigint); ALTER TABLE alone SET (\"weir.maintenance\" = 'off')")
         for number in 0..<60 {
@@ -55,7 +55,7 @@ struct AutomaticCareTests {
     }
 
     @Test func `work is followed by rest`() throws {
-        let harness = try LakeHarness()
+        let harness = try LakeHarness(caresForTables: true)
         try harness.run("CREATE TABLE busy (id bigint)")
         var settings = settings
         settings.sharePercent = 1
@@ -71,7 +71,7 @@ struct AutomaticCareTests {
     }
 
     @Test func `what expired is deleted without being asked`() throws {
-        let harness = try LakeHarness()
+        let harness = try LakeHarness(caresForTables: true)
         try harness.run(
             """
             CREATE TABLE short (id bigint);

@@ -67,7 +67,7 @@ final class LakeHarness: Sendable {
 
     init(
         disk: any Disk = MemoryDisk(), port: any NodePort = ObjectPort(), seed: UInt64 = 1,
-        limits: LakeLimits = LakeLimits()
+        limits: LakeLimits = LakeLimits(), caresForTables: Bool = false
     ) throws {
         let ticks = Ticks()
         self.ticks = ticks
@@ -75,7 +75,7 @@ final class LakeHarness: Sendable {
         lake = try Lakehouse(
             port: port, store: store, host: NoJobs(), random: Random(seed: seed),
             diagnostics: CollectedDiagnostics(), clock: { ticks.advance() },
-            limits: limits)
+            limits: limits, caresForTables: caresForTables)
     }
 
     /// Runs a script and returns its last answer.

@@ -167,11 +167,13 @@ private func message(_ body: () throws -> Void) -> String {
                 "i,f,b,d,t,z,s,,i\n1,1,true,2024-01-01,2024-01-01 10:00:00,2024-01-01T10:00:00Z,a,1,9\n"
             )
                 == [
-                    "i bigint", "f bigint", "b boolean", "d date", "t timestamp", "z timestamptz",
+                    "i bigint", "f bigint", "b boolean", "d date", "t timestamp without time zone",
+                    "z timestamp with time zone",
                     "s text", "column8 bigint", "i_2 bigint",
                 ])
         #expect(try types("f\n1\n2.5\n1e5\n") == ["f double precision"])
-        #expect(try types("d\n2024-01-01\n2024-01-01 10:00:00\n") == ["d timestamp"])
+        #expect(
+            try types("d\n2024-01-01\n2024-01-01 10:00:00\n") == ["d timestamp without time zone"])
         #expect(try types("n\n\n\n") == ["n text"])
     }
 

@@ -48,6 +48,8 @@ package final class Lakehouse: Sendable {
     let diagnostics: any Diagnostics
     let clock: @Sendable () -> Now
     let limits: LakeLimits
+    /// Whether somebody calls `careForTables`, which writes the checkpoints that commits leave to it.
+    private let caresForTables: Bool
     private let host: any JobHost
     private let observer: (any LakeObserver)?
     private let state: Mutex<State>
@@ -63,14 +65,17 @@ package final class Lakehouse: Sendable {
         var random: Random
     }
 
-    /// Opens the catalog from the node's metadata. Jobs run after `startJobs`.
+    /// Opens the catalog from the node's metadata. Jobs run after `startJobs`, maintenance among them;
+    /// who never starts them says so with `caresForTables`.
     package init(
         port: any NodePort, store: any ObjectStore, paths: LakePaths = .ofServer,
         host: any JobHost, random: Random,
         diagnostics: any Diagnostics, clock: @escaping @Sendable () -> Now,
-        limits: LakeLimits = LakeLimits(), observer: (any LakeObserver)? = nil
+        limits: LakeLimits = LakeLimits(), caresForTables: Bool = true,
+        observer: (any LakeObserver)? = nil
     ) throws(Problem) {
         self.limits = limits
+        self.caresForTables = caresForTables
         self.port = port
         self.store = store
         self.paths = paths
@@ -113,8 +118,8 @@ package final class Lakehouse: Sendable {
         return state.withLock { state in
             if let open = state.tables[object.name], open.path == path { return open }
             // Tables of other owners are checkpointed as they say; ours when there is time.
-            let table = openTable(
-                path, checkpoints: object.kind == .externalTable ? .withCommit : .later)
+            let isLater = caresForTables && object.kind != .externalTable
+            let table = openTable(path, checkpoints: isLater ? .later : .withCommit)
             state.tables[object.name] = table
             return table
         }

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Node
 import Runtime
 import Surfaces
@@ -29,7 +30,8 @@ final class LocalLake: QueryService {
             diagnostics: StandardErrorDiagnostics(
                 style: StandardErrorDiagnostics.fitting(noColour: environment("NO_COLOR") != nil),
                 threshold: .warning),
-            clock: { SystemClock.now })
+            clock: { SystemClock.now }, limits: LakeLimits(scratch: Self.scratchSpace()),
+            caresForTables: false)
         try lake.declare(tables)
         router = Router(
             LakeRoutes(lake: lake, background: { $0() }, now: { SystemClock.now }).routes)
@@ -38,6 +40,12 @@ final class LocalLake: QueryService {
                 "notice: \(text) has more than \(grouped(FolderSearch.tablesMax)) tables;"
                     + " open a folder further down for the others\n")
         }
+    }
+
+    /// Where rows wait that do not fit into memory; without one they have to fit.
+    private static func scratchSpace() -> ScratchSpace? {
+        let folder = environment("TMPDIR") ?? "/tmp"
+        return try? ScratchSpace(disk: FileDisk(shared: folder), folder: "weir-\(getpid())")
     }
 
     /// The table that the place itself is.
