@@ -132,3 +132,19 @@ def test_damage_is_named(lake):
     assert status["public.users"] == "failing" and status["bronze.events"] == "ok"
     _, _, err = weir("sql", lake, "-c", "SELECT * FROM users", check=1)
     assert "00000000000000000000.json" in err
+
+
+def test_what_is_gone_is_repaired(lake):
+    place = lake + "/bronze/events"
+    os.remove(DeltaTable(place).file_uris()[0])
+    _, out, _ = weir("table", "fsck", place, "-o", "json", check=1)
+    assert len(json.loads(out)["rows"]) == 1
+    _, _, err = weir("table", "fsck", place, "--dry-run", check=2)
+    assert "--repair" in err
+    weir("table", "fsck", place, "--repair", "--dry-run", check=1)
+    assert DeltaTable(place).version() == 1
+    weir("table", "fsck", place, "--repair")
+    assert DeltaTable(place).version() == 2
+    assert rows(place, "SELECT count(*) FROM events") == [[3]]
+    _, _, err = weir("table", "fsck", place)
+    assert "the table is whole" in err

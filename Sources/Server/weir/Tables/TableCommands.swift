@@ -131,17 +131,20 @@ let tableCommands: [RegisteredCommand] = [
         }),
     RegisteredCommand(
         spec: CommandSpec(
-            "table fsck", "Looks for damage: the log, the files, every row; changes nothing",
-            details: "Ends with exit code 1 when something is found.",
-            arguments: [tableArgument], flags: [httpFlag]),
-        run: { (context) throws(Problem) in
-            let table = try context.namedTable()
-            let answer = try QueryAnswer.run(
-                "FSCK TABLE \(table.sql)", on: table.service, limit: nil)
-            context.print(answer.written(as: context.invocation.string("output") ?? "text"))
-            if answer.rows.isEmpty { context.say("the table is whole") }
-            return answer.rows.isEmpty ? .ok : .failed
-        }),
+            "table fsck", "Looks for damage: the log, the files, every row",
+            details: """
+                Ends with exit code 1 when something is found, with --repair when something is left.
+                Files that are gone leave the table in one commit, and their rows are counted; broken
+                checkpoints and checksums are written anew from the commits. What needs a guess is named
+                and left alone.
+                """,
+            arguments: [tableArgument],
+            flags: [
+                FlagSpec("repair", nil, "Makes whole what can be made whole"),
+                FlagSpec("dry-run", "n", "Says what --repair would do"), httpFlag,
+            ],
+            examples: [("weir table fsck silver.users --repair --dry-run", "what would be done")]),
+        run: checkTable),
 ]
 
 let tableArgument = ArgumentSpec(
@@ -149,6 +152,25 @@ let tableArgument = ArgumentSpec(
     "schema.name, a bare name, or a folder: a/b in the server's lake, ./a or s3://b/a without one")
 private let placeArgument = ArgumentSpec(
     "PLACE", .optional, "A folder or s3://bucket/prefix", kind: .directory)
+
+private func checkTable(_ context: CommandContext) throws(Problem) -> ExitCode {
+    let repairs = context.invocation.isSet("repair")
+    let isDryRun = context.invocation.isSet("dry-run")
+    guard repairs || !isDryRun else {
+        throw Problem(
+            "usage.value", "--dry-run is for --repair", hint: "without --repair nothing is changed")
+    }
+    let table = try context.namedTable()
+    let words = "FSCK \(repairs ? "REPAIR " : "")TABLE \(table.sql)\(isDryRun ? " DRY RUN" : "")"
+    let answer = try QueryAnswer.run(words, on: table.service, limit: nil)
+    context.print(answer.written(as: context.invocation.string("output") ?? "text"))
+    if answer.rows.isEmpty { context.say("the table is whole") }
+    guard repairs, let place = answer.names.firstIndex(of: "repaired") else {
+        return answer.rows.isEmpty ? .ok : .failed
+    }
+    let isLeft = answer.rows.contains { $0.arrayValue?[place].boolValue != true }
+    return isLeft || isDryRun && !answer.rows.isEmpty ? .failed : .ok
+}
 
 /// Runs the statement about the table of the command, and prints its answer.
 private func runTableStatement(
