@@ -215,6 +215,11 @@ CHECKPOINTS = {
 }
 
 
+def wait_for_checkpoint(log):
+    """The node writes it behind the statement, and at last the hint that names it."""
+    eventually(lambda: os.path.exists(os.path.join(log, "_last_checkpoint")), what="a checkpoint")
+
+
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_checkpoints_are_all_that_a_reader_needs(lake, name):
     settings, readers = CHECKPOINTS[name]
@@ -226,8 +231,7 @@ def test_checkpoints_are_all_that_a_reader_needs(lake, name):
                  f"'2024-01-0{n} 01:02:03.456789+00', '2024-01-0{n}')")
     path = folder(lake, table)
     log = os.path.join(path, "_delta_log")
-    # The node writes it behind the statement.
-    eventually(lambda: any(".checkpoint." in name for name in os.listdir(log)), what="a checkpoint")
+    wait_for_checkpoint(log)
     for version in range(4):
         os.remove(os.path.join(log, f"{version:020}.json"))
     for read in readers:
@@ -275,6 +279,7 @@ def test_a_repaired_table_is_whole_for_everybody(lake):
     for n in range(5):
         lake.sql(f"INSERT INTO broken VALUES ({n}, 'n{n}')")
     path = folder(lake, "broken")
+    wait_for_checkpoint(os.path.join(path, "_delta_log"))
     gone = [row[0] for row in lake.sql("DESCRIBE FILES broken")][1]
     os.remove(os.path.join(path, gone))
     with open(os.path.join(path, "_delta_log", "_last_checkpoint"), "w") as hint:
