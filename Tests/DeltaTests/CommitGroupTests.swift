@@ -53,6 +53,46 @@ struct CommitGroupTests {
         group.wait()
     }
 
+    @Test func `rows that are numbered are no group: each number is given once`() throws {
+        var random = Random(seed: 22)
+        let memory = LocalObjectStore(disk: MemoryDisk())
+        let table = DeltaTable(store: SlowStore(memory, milliseconds: 5), path: "t")
+        let schema = TableSchema([Field("n", .int64)])
+        try table.create(
+            schema,
+            columnMetadata: [
+                "n": [
+                    JSONMember("delta.identity.start", .int(1)),
+                    JSONMember("delta.identity.step", .int(1)),
+                    JSONMember("delta.identity.allowExplicitInsert", .bool(false)),
+                ]
+            ], random: &random, now: start)
+        let given = Mutex<[Int64]>([])
+        let rows = ColumnBatch(columns: [Column(.int64, [.null, .null])], rowCount: 2)
+        together(6) { number in
+            var random = Random(seed: UInt64(number) + 90)
+            for _ in 0..<5 {
+                do {
+                    var appender = try DeltaAppender(try table.begin(random: &random))
+                    let numbered = try appender.number(rows, columns: ["n"])
+                    try appender.append(numbered, now: later(1))
+                    _ = try appender.commit(now: later(1))
+                    guard case .int64(let numbers) = numbered.columns[0].data else { continue }
+                    given.withLock { $0 += numbers }
+                } catch {
+                    // Who loses has given no number.
+                    guard case .conflict = error as? DeltaFailure else {
+                        Issue.record("\(error)")
+                        continue
+                    }
+                }
+            }
+        }
+        let numbers = given.withLock { $0.sorted() }
+        #expect(!numbers.isEmpty && numbers == Array(1...Int64(numbers.count)))
+        #expect(try table.snapshot().rowCount == Int64(numbers.count))
+    }
+
     @Test func `appenders that wait for the same turn share versions and lose nothing`() throws {
         var random = Random(seed: 21)
         let memory = LocalObjectStore(disk: MemoryDisk())

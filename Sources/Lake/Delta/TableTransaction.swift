@@ -284,10 +284,11 @@ package struct TableTransaction: Sendable {
         return try table.gate.together(ticket) { Self.commit($0) }
     }
 
-    /// True when the transaction adds files and batch numbers and depends on nothing.
+    /// True when the transaction adds files and batch numbers and depends on nothing. Rows that were
+    /// numbered depend on the numbers that were given before.
     private var onlyAppends: Bool {
         !readsTable && removed.isEmpty && domains.isEmpty && changeFiles.isEmpty
-            && newMetadata == nil && newProtocol == nil
+            && newMetadata == nil && newProtocol == nil && identityMarks.isEmpty
     }
 
     /// Commits all of `tickets`, as few versions as can be, and gives each its outcome.
