@@ -19,22 +19,8 @@ extension Binder {
                 position: position)
         }
         context.isInsideAggregate = true
-        var arguments: [BoundExpression] = []
-        for argument in call.arguments { arguments.append(try bind(argument, &context)) }
-        var filter: BoundExpression?
-        if let condition = call.filter {
-            filter = try boolean(
-                bind(condition, &context), of: "FILTER", at: condition.position)
-        }
-        var order: [SortKey] = []
-        for item in call.orderBy {
-            var key = try bind(item.expression, &context)
-            if key.isUnknownLiteral {
-                key = try coerce(key, to: .text, at: item.expression.position)
-            }
-            order.append(
-                SortKey(key, isDescending: item.isDescending, nullsFirst: item.nullsFirst))
-        }
+        let (arguments, filter) = try operands(of: call, &context)
+        let order = try sortKeys(call.orderBy, &context)
         context.isInsideAggregate = false
         var bound = try typed(call, function, arguments)
         bound.isDistinct =
@@ -57,6 +43,41 @@ extension Binder {
             context.calls.append(bound)
         }
         return .column(Placeholder.aggregate(index), bound.type)
+    }
+
+    /// The arguments of a call, and its FILTER.
+    mutating func operands(
+        of call: FunctionCall, _ context: inout ExpressionContext
+    ) throws(Problem) -> (arguments: [BoundExpression], filter: BoundExpression?) {
+        var arguments: [BoundExpression] = []
+        for argument in call.arguments { arguments.append(try bind(argument, &context)) }
+        guard let condition = call.filter else { return (arguments, nil) }
+        let filter = try boolean(
+            bind(condition, &context), of: "FILTER", at: condition.position)
+        return (arguments, filter)
+    }
+
+    /// The ORDER BY inside of an aggregate or a window: numbers are constants there.
+    mutating func sortKeys(
+        _ items: [OrderItem], _ context: inout ExpressionContext
+    ) throws(Problem) -> [SortKey] {
+        var keys: [SortKey] = []
+        for item in items {
+            keys.append(
+                SortKey(
+                    try knownKey(item.expression, &context), isDescending: item.isDescending,
+                    nullsFirst: item.nullsFirst))
+        }
+        return keys
+    }
+
+    /// An expression that rows are ordered or parted by; a bare string is text.
+    mutating func knownKey(
+        _ expression: Expression, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        let value = try bind(expression, &context)
+        return value.isUnknownLiteral
+            ? try coerce(value, to: .text, at: expression.position) : value
     }
 
     /// The call with its arguments in the types that the function takes.

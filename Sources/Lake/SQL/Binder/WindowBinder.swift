@@ -40,24 +40,12 @@ extension Binder {
         let window = try specification(reference, context)
         context.isInsideWindow = true
         defer { context.isInsideWindow = false }
-        var arguments: [BoundExpression] = []
-        for argument in call.arguments { arguments.append(try bind(argument, &context)) }
-        var filter: BoundExpression?
-        if let condition = call.filter {
-            filter = try boolean(
-                bind(condition, &context), of: "FILTER", at: condition.position)
-        }
+        let (arguments, filter) = try operands(of: call, &context)
         var partitionBy: [BoundExpression] = []
         for expression in window.partitionBy {
-            partitionBy.append(try key(expression, &context))
+            partitionBy.append(try knownKey(expression, &context))
         }
-        var orderBy: [SortKey] = []
-        for item in window.orderBy {
-            orderBy.append(
-                SortKey(
-                    try key(item.expression, &context), isDescending: item.isDescending,
-                    nullsFirst: item.nullsFirst))
-        }
+        let orderBy = try sortKeys(window.orderBy, &context)
         var bound = try typedWindow(call, arguments, at: position)
         if filter != nil, case .aggregate = bound.function {
             bound.filter = filter
@@ -109,14 +97,6 @@ extension Binder {
                 "0A000", "aggregate ORDER BY is not implemented for window functions",
                 hint: "order the window: OVER (ORDER BY …)", position: position)
         }
-    }
-
-    private mutating func key(
-        _ expression: Expression, _ context: inout ExpressionContext
-    ) throws(Problem) -> BoundExpression {
-        let value = try bind(expression, &context)
-        return value.isUnknownLiteral
-            ? try coerce(value, to: .text, at: expression.position) : value
     }
 
     // MARK: The window
