@@ -59,16 +59,7 @@ package struct LakeRoutes: Sendable {
         _ method: String, _ path: String, _ summary: String,
         _ answer: @escaping @Sendable (HTTPRequest, [String]) throws(Problem) -> HTTPResponse
     ) -> Route {
-        let background = background
-        return Route(method, path, summary) { request, values, responder in
-            background {
-                do throws(Problem) {
-                    responder.respond(try answer(request, values))
-                } catch {
-                    responder.respond(.problem(error))
-                }
-            }
-        }
+        .blocking(method, path, summary, in: background, answer)
     }
 
     // MARK: Tables

@@ -34,6 +34,17 @@ package struct Route: Sendable {
         }
     }
 
+    /// An endpoint whose answer may have to wait: it is made in the background.
+    package static func blocking(
+        _ method: String, _ path: String, _ summary: String, in background: @escaping Background,
+        _ answer: @escaping @Sendable (HTTPRequest, [String]) throws(Problem) -> HTTPResponse
+    ) -> Route {
+        let immediate = immediate(method, path, summary, answer).handler
+        return Route(method, path, summary) { request, values, responder in
+            background { immediate(request, values, responder) }
+        }
+    }
+
     fileprivate func match(_ parts: [Substring]) -> [String]? {
         guard parts.count == segments.count else { return nil }
         var values: [String] = []

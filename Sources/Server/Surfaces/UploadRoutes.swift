@@ -59,14 +59,6 @@ package struct UploadRoutes: Sendable {
         _ method: String, _ path: String, _ summary: String,
         _ answer: @escaping @Sendable (HTTPRequest, [String]) throws(Problem) -> HTTPResponse
     ) -> Route {
-        Route(method, path, summary) { [background] request, values, responder in
-            background {
-                do throws(Problem) {
-                    responder.respond(try answer(request, values))
-                } catch {
-                    responder.respond(.problem(error))
-                }
-            }
-        }
+        .blocking(method, path, summary, in: background, answer)
     }
 }
