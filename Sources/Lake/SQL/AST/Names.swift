@@ -25,6 +25,16 @@ package enum FolderFormat: String, CaseIterable, Hashable, Sendable {
         case .json: [".json", ".jsonl", ".ndjson"]
         }
     }
+
+    /// The format that the name of a file says; nil when it says none.
+    package init?(fileName: String) {
+        guard
+            let format = Self.allCases.first(where: { format in
+                format.endings.contains { fileName.hasSuffix($0) }
+            })
+        else { return nil }
+        self = format
+    }
 }
 
 /// A dotted name of a relation, function or schema member.

@@ -63,9 +63,7 @@ private struct CopyOptions {
     init(_ copy: Copy) throws(Problem) {
         try OptionValues.check(copy.options, known: Self.known, of: "COPY")
         let named = copy.options.first { $0.name == "format" }?.text.lowercased()
-        let ending = FolderFormat.allCases.first { format in
-            format.endings.contains { copy.path.hasSuffix($0) }
-        }
+        let ending = FolderFormat(fileName: copy.path)
         guard let format = named.map({ FolderFormat(rawValue: $0) }) ?? ending, format != .delta
         else {
             throw Problem(

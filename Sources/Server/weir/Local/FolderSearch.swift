@@ -26,9 +26,11 @@ struct FolderSearch {
         do throws(StorageFailure) {
             let isFile = place.disk?.isDirectory(place.path) == false
             tree = isFile ? FolderTree() : try FolderTree(of: place)
-            if isFile || (place.disk == nil && Self.format(of: place.path) != nil && tree.isEmpty) {
+            if isFile
+                || (place.disk == nil && FolderFormat(fileName: place.path) != nil && tree.isEmpty)
+            {
                 let name = lastComponent(of: place.path)
-                add([name], Self.format(of: name) ?? .parquet, place.path)
+                add([name], FolderFormat(fileName: name) ?? .parquet, place.path)
                 return
             }
             try look(at: place.path, [])
@@ -48,7 +50,7 @@ struct FolderSearch {
         func isHidden(_ name: String) -> Bool { name.hasPrefix("_") || name.hasPrefix(".") }
         var files: [(name: String, format: FolderFormat)] = []
         for name in children.files where !isHidden(name) {
-            if let format = Self.format(of: name) { files.append((name, format)) }
+            if let format = FolderFormat(fileName: name) { files.append((name, format)) }
         }
         let formats = Set(files.map(\.format))
         let folders = children.folders.filter { !isHidden($0) }
@@ -67,17 +69,13 @@ struct FolderSearch {
         }
     }
 
-    private static func format(of name: String) -> FolderFormat? {
-        FolderFormat.allCases.first { format in format.endings.contains { name.hasSuffix($0) } }
-    }
-
     private mutating func add(_ parts: [String], _ format: FolderFormat, _ path: String) {
         if found.count == Self.tablesMax {
             isCut = true
             return
         }
         var name = parts[parts.count - 1]
-        for ending in Self.format(of: name)?.endings ?? [] where name.hasSuffix(ending) {
+        for ending in FolderFormat(fileName: name)?.endings ?? [] where name.hasSuffix(ending) {
             if name.count > ending.count { name.removeLast(ending.count) }
         }
         var schema = parts.dropLast().joined(separator: "/")

@@ -15,10 +15,7 @@ struct TransferFile {
     init(_ path: String, _ context: CommandContext) throws(Problem) {
         self.path = path
         let named = context.invocation.string("format").flatMap { FolderFormat(rawValue: $0) }
-        let ending = FolderFormat.allCases.first { format in
-            format.endings.contains { path.hasSuffix($0) }
-        }
-        guard let format = named ?? ending else {
+        guard let format = named ?? FolderFormat(fileName: path) else {
             throw Problem(
                 "usage.value", "the format of \(path) is not known from its name",
                 hint: "say --format csv, json or parquet")
