@@ -25,6 +25,8 @@ struct Scope {
         var schema: String?
         /// The name that its alias hides.
         var hiddenName: String?
+        /// A function's only column: the table's name means its value.
+        var isScalar = false
     }
 
     /// The scope of one table whose columns are `schema`, hidden ones last.
@@ -81,7 +83,10 @@ struct Scope {
         }
         if matches.count == 1 { return .found(matches[0].expression) }
         if matches.count > 1 { return .ambiguous }
-        if name.parts.count == 1, tables.contains(where: { $0.name == wanted }) { return .table }
+        if name.parts.count == 1, let table = tables.first(where: { $0.name == wanted }) {
+            let columns = table.isScalar ? entries.filter { $0.table == wanted } : []
+            return columns.count == 1 ? .found(columns[0].expression) : .table
+        }
         return .missing
     }
 
@@ -91,6 +96,15 @@ struct Scope {
         return entries.filter {
             $0.table == table && !$0.isHidden && (schema == nil || $0.schema == schema)
         }
+    }
+
+    /// What a column of the input is called, for errors.
+    func name(ofColumn column: Int) -> String {
+        let entry = entries.first {
+            if case .column(column, _) = $0.expression { true } else { false }
+        }
+        guard let entry else { return "?" }
+        return entry.table.map { "\($0).\(entry.name)" } ?? entry.name
     }
 
     func hasTable(_ name: String) -> Bool { tables.contains { $0.name == name } }
