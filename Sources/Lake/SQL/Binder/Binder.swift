@@ -55,13 +55,13 @@ package struct Binder {
 
     /// The optimized plan of a query.
     package mutating func plan(_ query: Query) throws(Problem) -> LogicalPlan {
-        Optimizer.optimized(try bindQuery(query))
+        Optimizer.optimized(try bindQuery(query), statistics: provider)
     }
 
     /// The optimized plan of the rows to insert.
     package mutating func plan(_ insert: Insert) throws(Problem) -> BoundInsert {
         var bound = try bindInsert(insert)
-        bound.plan = Optimizer.optimized(bound.plan)
+        bound.plan = Optimizer.optimized(bound.plan, statistics: provider)
         return bound
     }
 

@@ -74,10 +74,10 @@ extension Binder {
         _ base: LogicalPlan, _ step: LogicalPlan
     ) -> [ColumnType]? {
         let types = base.schema.fields.map(\.type)
-        guard step.schema.fields.count == types.count else { return nil }
+        guard step.schema.fields.map(\.type) != types, step.schema.fields.count == types.count
+        else { return nil }
         let wider = zip(types, step.schema.fields).map { type, field -> ColumnType in
-            guard case .decimal(_, let scale) = type, case .decimal(_, let other) = field.type,
-                field.type != type
+            guard case .decimal(_, let scale) = type, case .decimal(_, let other) = field.type
             else { return type }
             return .decimal(precision: 38, scale: max(scale, other))
         }

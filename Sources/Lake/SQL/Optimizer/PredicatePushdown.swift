@@ -147,6 +147,16 @@ enum PredicatePushdown {
             case .left where keepsLeft: left.append(condition)
             case .right where keepsRight: right.append(condition.mapColumns { $0 - width })
             case .both where isInner:
+                if let implied = CommonConditions.implied(
+                    by: condition, { $0.side(leftWidth: width) == .left })
+                {
+                    left.append(implied)
+                }
+                if let implied = CommonConditions.implied(
+                    by: condition, { $0.side(leftWidth: width) == .right })
+                {
+                    right.append(implied.mapColumns { $0 - width })
+                }
                 if let key = JoinKey(condition, leftWidth: width) {
                     node.keys.append(key)
                 } else {

@@ -42,6 +42,9 @@ package protocol SchemaProvider {
         of name: QualifiedName, at travel: TimeTravel
     ) throws(Problem) -> [Field]?
 
+    /// About how many rows a relation has; nil when that is not known without much work.
+    func rowCount(of name: QualifiedName) -> Int64?
+
     /// The names that a user could have meant, for suggestions; likelier ones first.
     func relationNames() -> [QualifiedName]
 }
@@ -50,4 +53,6 @@ extension SchemaProvider {
     package func columns(
         of name: QualifiedName, at travel: TimeTravel
     ) throws(Problem) -> [Field]? { nil }
+
+    package func rowCount(of name: QualifiedName) -> Int64? { nil }
 }

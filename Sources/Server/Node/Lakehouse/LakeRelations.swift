@@ -88,6 +88,20 @@ struct LakeRelations: SchemaProvider {
         }
     }
 
+    func rowCount(of name: QualifiedName) -> Int64? {
+        if let folder = try? FolderName(name, of: lake) {
+            switch folder.format {
+            case .delta: return try? lake.table(inFolder: folder.path).snapshot().rowCount
+            case .parquet: return (try? FolderFiles(folder, of: lake))?.rowCount
+            case .csv, .json: return nil
+            }
+        }
+        guard let object = try? lake.catalog.image.require(name), object.kind.isStored,
+            let table = try? lake.table(of: object)
+        else { return nil }
+        return try? table.snapshot().rowCount
+    }
+
     private func describe(
         _ folder: FolderName, _ name: QualifiedName
     ) throws(Problem) -> RelationDescription {
