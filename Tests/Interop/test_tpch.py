@@ -1,8 +1,6 @@
 """The 22 queries of TPC-H over Parquet files that DuckDB writes: the answers that DuckDB knows.
 WEIR_TPCH_SCALE=1 asks for another size (0.01, 0.1 or 1)."""
-import csv
 import glob
-import io
 import json
 import os
 import pathlib
@@ -43,7 +41,8 @@ def queries(generator):
 def answers(generator):
     rows = generator.execute(
         f"SELECT query_nr, answer FROM tpch_answers() WHERE scale_factor = {SCALE}").fetchall()
-    return {number: list(csv.reader(io.StringIO(text), delimiter="|"))[1:] for number, text in rows}
+    return {number: [line.split("|") for line in text.removesuffix("\n").split("\n")[1:]]
+            for number, text in rows}
 
 
 def is_same(found, expected):
