@@ -25,6 +25,40 @@ struct TableStatementTests {
         return lake
     }
 
+    @Test func `rows of a tracked table have numbers that stay`() throws {
+        let lake = try lake("WITH (\"delta.enableRowTracking\" = true)")
+        #expect(try lake.rows("SELECT * FROM t WHERE id = 5") == ["5|B|1"])
+        let query = "SELECT id, _metadata.row_id, x._metadata.row_commit_version FROM t AS x"
+        #expect(
+            try lake.rows(query + " ORDER BY _metadata.row_id")
+                == ["1|0|1", "2|1|1", "3|2|1", "4|3|2", "5|4|2", "6|5|2"])
+        try lake.run("UPDATE t SET id = id * 10 WHERE _metadata.row_id IN (1, 4)")
+        try lake.run(
+            """
+            MERGE INTO t USING (VALUES (3), (7)) AS s (n) ON t.id = s.n
+            WHEN MATCHED THEN UPDATE SET name = t._metadata.row_id::text
+            WHEN NOT MATCHED THEN INSERT (id) VALUES (s.n);
+            DELETE FROM t WHERE id = 6;
+            OPTIMIZE t ZORDER BY (id)
+            """)
+        let rows = ["1|0|1", "20|1|3", "3|2|4", "4|3|2", "50|4|3"]
+        #expect(
+            try lake.rows(query + " WHERE id <> 7 ORDER BY _metadata.row_id, id") == rows)
+        #expect(try lake.rows(query + " WHERE id = 7").first?.hasSuffix("|4") == true)
+        #expect(try lake.rows("SELECT name FROM t WHERE id = 3") == ["2"])
+        // A version before has the numbers of its own.
+        #expect(
+            try lake.rows(
+                "SELECT id, _metadata.row_id FROM t VERSION AS OF 2 ORDER BY id DESC LIMIT 1")
+                == ["6|5"])
+        #expect(try lake.run("SELECT _metadata.row_id FROM t").columns.map(\.name) == ["row_id"])
+        try lake.run("CREATE TABLE plain (id bigint); INSERT INTO plain VALUES (1), (2)")
+        #expect(lake.problem("SELECT _metadata.row_id FROM plain")?.code == "42P01")
+        try lake.run("ALTER TABLE plain SET (\"delta.enableRowTracking\" = true)")
+        #expect(
+            try lake.rows("SELECT id, _metadata.row_id FROM plain ORDER BY id") == ["1|0", "2|1"])
+    }
+
     @Test(arguments: settings)
     func `rows are deleted and updated`(settings: String) throws {
         let lake = try lake(settings)

@@ -53,6 +53,7 @@ struct LakeRelations: SchemaProvider {
             let snapshot = try? table.snapshot()
         {
             found.columns = snapshot.schema.fields
+            found.hiddenColumns = Self.hiddenColumns(snapshot)
         }
         if describesDefaults { try addDefaults(&found, table) }
         return found
@@ -95,8 +96,10 @@ struct LakeRelations: SchemaProvider {
         case .delta:
             let table = lake.table(inFolder: folder.path)
             do throws(DeltaFailure) {
+                let snapshot = try table.snapshot()
                 var found = RelationDescription(
-                    name: name, kind: .table, columns: try table.snapshot().schema.fields)
+                    name: name, kind: .table, columns: snapshot.schema.fields,
+                    hiddenColumns: Self.hiddenColumns(snapshot))
                 do throws(Problem) {
                     if describesDefaults { try addDefaults(&found, table) }
                 } catch {
@@ -111,6 +114,11 @@ struct LakeRelations: SchemaProvider {
             return RelationDescription(
                 name: name, kind: .table, columns: try files.columns(now: lake.clock()))
         }
+    }
+
+    /// What rows of a tracked table have beside their columns.
+    private static func hiddenColumns(_ snapshot: TableSnapshot) -> [Field] {
+        snapshot.metadata.keepsRowNumbers ? RowMark.fields : []
     }
 
     private func addDefaults(
