@@ -419,6 +419,33 @@ def test_row_numbers_are_those_that_others_expect(lake):
     assert found[0] == (0, 5) and found[2] == (1, 1) and found[104] == (14, 2)
 
 
+@pytest.mark.parametrize("name", ["plain", "vectors", "parts", "mapped"])
+def test_a_clone_is_read_by_others(lake, name):
+    """By DuckDB and delta-rs's own engine; Polars and pyarrow know no files outside of the folder."""
+    settings, _ = READERS[name]
+    lake.sql(f"CREATE TABLE source_{name} (id bigint, name text, part int) {settings}")
+    for first in (1, 101):
+        lake.sql(f"INSERT INTO source_{name} SELECT n, 'name ' || n, (n % 3)::int "
+                 f"FROM generate_series({first}, {first + 99}) AS n")
+    lake.sql(f"DELETE FROM source_{name} WHERE id < 100 AND id % 10 = 3")
+    lake.sql(f"CREATE TABLE clone_{name} SHALLOW CLONE source_{name}")
+    path = folder(lake, f"clone_{name}")
+
+    def all_see(count):
+        expected = weir_rows(lake, f"clone_{name}")
+        assert len(expected) == count
+        for read in (with_deltalake_engine, with_duckdb):
+            assert rows_of(read(path)) == expected, read.__name__
+    all_see(190)
+    lake.sql(f"DELETE FROM clone_{name} WHERE id > 100 AND id % 10 = 4")
+    lake.sql(f"INSERT INTO clone_{name} VALUES (1000, 'own', 1)")
+    all_see(181)
+    assert f"/source_{name}/" in str(lake.sql(f"DESCRIBE FILES clone_{name}"))
+    assert len(weir_rows(lake, f"source_{name}")) == 190
+    lake.sql(f"VACUUM clone_{name}")
+    assert lake.sql(f"FSCK TABLE clone_{name}") == lake.sql(f"FSCK TABLE source_{name}") == []
+
+
 def test_rows_that_do_not_fit_wait_on_the_disk():
     """With 1 MiB of memory for the rows of MERGE and OPTIMIZE."""
     server = new_server().start("--lake-memory", "1")

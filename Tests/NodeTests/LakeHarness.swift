@@ -71,7 +71,8 @@ final class LakeHarness: Sendable {
     ) throws {
         let ticks = Ticks()
         self.ticks = ticks
-        store = LocalObjectStore(disk: disk, root: "lake")
+        store = LocalObjectStore(
+            disk: disk, root: "lake", location: StoreLocation(base: "file:///data dir/lake"))
         lake = try Lakehouse(
             port: port, store: store, host: NoJobs(), random: Random(seed: seed),
             diagnostics: CollectedDiagnostics(), clock: { ticks.advance() },

@@ -60,6 +60,40 @@ struct TableStatementTests {
     }
 
     @Test(arguments: settings)
+    func `a table is cloned without its files`(settings: String) throws {
+        let lake = try lake(settings)
+        #expect(try lake.tag("CREATE TABLE c SHALLOW CLONE t") == "CREATE TABLE")
+        #expect(
+            try lake.rows("SELECT * FROM c ORDER BY id") == lake.rows("SELECT * FROM t ORDER BY id")
+        )
+        try lake.run(
+            "DELETE FROM c WHERE id = 1; UPDATE c SET name = 'x' WHERE id = 2; INSERT INTO c VALUES (9, 'i', 1)"
+        )
+        #expect(try lake.rows("SELECT id FROM c ORDER BY id") == ["2", "3", "4", "5", "6", "9"])
+        #expect(try lake.rows("SELECT count(*), min(name) FROM t") == ["6|A"])
+        try lake.run("OPTIMIZE c; VACUUM c; RESTORE TABLE c TO VERSION AS OF 0")
+        #expect(try lake.rows("SELECT count(*) FROM c") == ["6"])
+        #expect(try lake.rows("FSCK TABLE c").isEmpty)
+        try lake.run(
+            "CREATE OR REPLACE TABLE c SHALLOW CLONE t VERSION AS OF 1 TBLPROPERTIES (\"delta.appendOnly\" = 'true')"
+        )
+        #expect(try lake.rows("SELECT id FROM c ORDER BY id") == ["1", "2", "3"])
+        #expect(lake.problem("DELETE FROM c") != nil)
+        #expect(try lake.run("DESCRIBE HISTORY c").rowCount > 0)
+        try lake.run(
+            "CREATE TABLE IF NOT EXISTS c SHALLOW CLONE t; CREATE TABLE d SHALLOW CLONE delta.'public/c'"
+        )
+        #expect(try lake.rows("SELECT count(*) FROM d") == ["3"])
+        #expect(lake.problem("CREATE TABLE c SHALLOW CLONE t")?.code == "42P07")
+        #expect(lake.problem("CREATE TABLE e SHALLOW CLONE missing")?.code == "42P01")
+        #expect(lake.problem("CREATE TABLE e DEEP CLONE t")?.code == "0A000")
+        #expect(lake.problem("CREATE OR REPLACE TABLE t SHALLOW CLONE t") != nil)
+        // Dropping the clone leaves the source alone.
+        try lake.run("DROP TABLE c, d")
+        #expect(try lake.rows("SELECT count(*) FROM t") == ["6"])
+    }
+
+    @Test(arguments: settings)
     func `rows are deleted and updated`(settings: String) throws {
         let lake = try lake(settings)
         #expect(

@@ -114,7 +114,7 @@ package struct DeltaFileReader: Sendable {
 
     init(_ scan: DeltaScan, _ file: AddFile) throws(DeltaFailure) {
         self.file = file
-        let path = scan.table.fullPath(file.path)
+        let path = try scan.table.location(of: file.path)
         self.path = path
         let parquet = try Self.open(scan.table.store, path, file.size)
         self.parquet = parquet

@@ -22,7 +22,11 @@ enum RowTracking {
 
     /// The highest row number that was given in `snapshot`; -1 when none was.
     static func highWaterMark(_ snapshot: TableSnapshot) throws(DeltaFailure) -> Int64 {
-        guard let text = snapshot.domains[domain]?.configuration else { return -1 }
+        try highWaterMark(snapshot.domains[domain])
+    }
+
+    static func highWaterMark(_ marked: DomainMetadata?) throws(DeltaFailure) -> Int64 {
+        guard let text = marked?.configuration else { return -1 }
         guard let json = try? JSONValue(parsing: text),
             let mark = json["rowIdHighWaterMark"]?.intValue, mark >= -1
         else {
@@ -32,13 +36,17 @@ enum RowTracking {
         return mark
     }
 
-    /// Gives the files that have no numbers theirs, behind those of `base`, and returns the domain
-    /// as it is afterwards; nil when nothing changes. Files of a version that is restored keep what
-    /// they had.
+    /// The highest row number that a domain of this name says was given.
+    static func domain(highWaterMark mark: Int64) -> DomainMetadata {
+        let text = JSONValue.object([JSONMember("rowIdHighWaterMark", .int(mark))]).text
+        return DomainMetadata(domain: domain, configuration: text, isRemoved: false)
+    }
+
+    /// Gives the files that have no numbers theirs, behind `before`, and returns the highest one that
+    /// was given. Files of a version that is restored keep what they had.
     static func assign(
-        _ files: inout [AddFile], after base: TableSnapshot, version: Int64
-    ) throws(DeltaFailure) -> DomainMetadata? {
-        let before = try highWaterMark(base)
+        _ files: inout [AddFile], above before: Int64, version: Int64
+    ) throws(DeltaFailure) -> Int64 {
         var mark = before
         for index in files.indices where files[index].baseRowID == nil {
             guard let rows = files[index].recordedRowCount else {
@@ -52,9 +60,7 @@ enum RowTracking {
             guard !overflow else { throw .invalid("the table has no row numbers left") }
             mark = sum
         }
-        if mark == before { return nil }
-        let text = JSONValue.object([JSONMember("rowIdHighWaterMark", .int(mark))]).text
-        return DomainMetadata(domain: domain, configuration: text, isRemoved: false)
+        return mark
     }
 }
 

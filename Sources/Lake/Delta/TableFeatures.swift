@@ -100,11 +100,18 @@ package enum TableFeatures {
         return try upgrade(of: oldest, for: metadata) ?? oldest
     }
 
-    /// The protocol that `current` must become so that it can hold `metadata`; nil when it can.
+    /// The protocol that `current` must become so that it can hold `metadata`, and has the features
+    /// of `other`; nil when it can.
     static func upgrade(
-        of current: TableProtocol, for metadata: TableMetadata
+        of current: TableProtocol, for metadata: TableMetadata, needing other: TableProtocol? = nil
     ) throws(DeltaFailure) -> TableProtocol? {
         var needed: [Feature] = []
+        for name in other.map({ writerFeatures(of: $0) }) ?? [] {
+            guard let feature = feature(name) else {
+                throw .unsupportedFeature(name, use: .write)
+            }
+            needed.append(feature)
+        }
         // Tables from before the feature had its name keep the old one.
         let preview = variantFeature + "-preview"
         let isPreview = writerFeatures(of: current).contains(preview)
@@ -113,7 +120,7 @@ package enum TableFeatures {
             guard let feature = feature(name) else {
                 throw .unsupportedFeature(name, use: .write)
             }
-            needed.append(feature)
+            if !needed.contains(where: { $0.name == name }) { needed.append(feature) }
         }
         let present = writerFeatures(of: current)
         let readerPresent = readerFeatures(of: current)

@@ -208,9 +208,10 @@ package struct TableTransaction: Sendable {
     }
 
     /// Replaces the table's description: comment, settings, columns. With `replacesColumns` the
-    /// columns have nothing to do with those before, whatever their names.
+    /// columns have nothing to do with those before, whatever their names. `needed` is a protocol
+    /// whose features the table shall have, too.
     package mutating func setMetadata(
-        _ wanted: TableMetadata, replacesColumns: Bool = false
+        _ wanted: TableMetadata, replacesColumns: Bool = false, needing needed: TableProtocol? = nil
     ) throws(DeltaFailure) {
         let metadata = wanted.assigningColumnIDs(
             existing: replacesColumns ? nil : self.metadata, random: &random
@@ -221,7 +222,7 @@ package struct TableTransaction: Sendable {
             throw .invalid("\(error)")
         }
         newProtocol = try TableFeatures.upgrade(
-            of: snapshot.tableProtocol, for: metadata)
+            of: snapshot.tableProtocol, for: metadata, needing: needed)
         try table.requireWritable(newProtocol ?? snapshot.tableProtocol, metadata)
         newMetadata = metadata
         if metadata.keepsRowNumbers, !snapshot.metadata.keepsRowNumbers { try numberAllRows() }
@@ -400,10 +401,14 @@ package struct TableTransaction: Sendable {
         var domains = domains
         let isNumbered =
             tableProtocol.supports(RowTracking.feature) && !metadata.flag(RowTracking.suspension)
-        if isNumbered,
-            let marked = try RowTracking.assign(&added, after: base, version: version)
-        {
-            domains.append(marked)
+        if isNumbered {
+            let given = try RowTracking.highWaterMark(base)
+            let before = try max(
+                given,
+                RowTracking.highWaterMark(domains.first { $0.domain == RowTracking.domain }))
+            let mark = try RowTracking.assign(&added, above: before, version: version)
+            domains.removeAll { $0.domain == RowTracking.domain }
+            if mark > given { domains.append(RowTracking.domain(highWaterMark: mark)) }
         }
         var metrics: [JSONMember] = [
             JSONMember("numFiles", .string(String(added.count))),

@@ -155,7 +155,7 @@ extension Lakehouse {
     }
 
     /// The version that `VERSION AS OF` or `TIMESTAMP AS OF` means.
-    private func version(
+    func version(
         _ travel: TableReference.Travel, of table: DeltaTable
     ) throws(Problem) -> Int64 {
         var binder = Binder(provider: LakeRelations(lake: self))
