@@ -95,7 +95,7 @@ struct LogReadingTests {
         #expect(throws: DeltaFailure.notATable(path: table.path)) { try table.snapshot() }
     }
 
-    @Test(arguments: ["columnMapping2", "collations", "variantShredding", "catalogManaged"])
+    @Test(arguments: ["columnMapping2", "collations", "variantShredding2", "catalogManaged"])
     func `an unknown feature is refused by its name`(feature: String) throws {
         let table = try table(commits: [
             #"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz","\#(feature)"],"writerFeatures":["timestampNtz","\#(feature)"]}}"#
@@ -103,6 +103,19 @@ struct LogReadingTests {
         ])
         #expect(throws: DeltaFailure.unsupportedFeature(feature, use: .read)) {
             try table.snapshot()
+        }
+    }
+
+    @Test(arguments: ["variantShredding", "variantShredding-preview"])
+    func `a table of shredded variants is read and not written`(feature: String) throws {
+        let table = try table(commits: [
+            #"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["variantType","\#(feature)"],"writerFeatures":["variantType","\#(feature)"]}}"#
+                + "\n" + metadataLine(idColumn)
+        ])
+        #expect(try table.snapshot().version == 0)
+        var random = Random(seed: 1)
+        #expect(throws: DeltaFailure.unsupportedFeature(feature, use: .write)) {
+            _ = try table.begin(random: &random)
         }
     }
 

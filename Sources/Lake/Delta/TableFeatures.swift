@@ -31,6 +31,9 @@ package enum TableFeatures {
         Feature(name: "typeWidening-preview", isForReaders: true),
         Feature(name: "variantType", isForReaders: true),
         Feature(name: "variantType-preview", isForReaders: true),
+        // What shredded files hold is read; that we write none is for their owners to know.
+        Feature(name: "variantShredding", isForReaders: true, isWritable: false),
+        Feature(name: "variantShredding-preview", isForReaders: true, isWritable: false),
         Feature(name: "domainMetadata"),
         Feature(name: "inCommitTimestamp"),
         Feature(name: "allowColumnDefaults"),

@@ -32,6 +32,7 @@ package enum TablePath {
     /// The path or address of a file that the log names. Whether what is at an address may be read
     /// is for `DeltaTable.location` to say.
     package static func decodedFile(_ text: String) throws(DecodeFailure) -> String {
+        if isPlain(text) { return text }
         guard isAddress(text) else {
             let path = try decoded(text)
             if isAddress(path) {
@@ -43,6 +44,28 @@ package enum TablePath {
             throw .malformed("the address of a file is not valid UTF-8", position: 0)
         }
         return address
+    }
+
+    /// True for what most paths are: relative, without escapes, and not leading anywhere else. One
+    /// look at the bytes, because logs name many files.
+    private static func isPlain(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            var start = 0
+            var isDots = true
+            for place in bytes.indices {
+                switch bytes[place] {
+                case 0x2F:
+                    if isDots, place - start <= 2 { return false }
+                    start = place + 1
+                    isDots = true
+                case 0x25, 0x3A, 0: return false
+                case 0x2E: continue
+                default: isDots = false
+                }
+            }
+            return !(isDots && bytes.count - start <= 2)
+        }
     }
 
     /// Where the path of an address begins: behind the scheme, and the name of a machine or bucket.

@@ -52,6 +52,7 @@ struct LakeRelations: SchemaProvider {
         if object.kind == .table || object.kind == .externalTable,
             let snapshot = try? table.snapshot()
         {
+            lake.takeColumnsInPassing(of: object, from: snapshot)
             found.columns = snapshot.schema.fields
             found.hiddenColumns = Self.hiddenColumns(snapshot)
         }
@@ -65,15 +66,7 @@ struct LakeRelations: SchemaProvider {
     func columns(
         of name: QualifiedName, at travel: TimeTravel
     ) throws(Problem) -> [Field]? {
-        let table: DeltaTable
-        if let folder = try FolderName(name, of: lake) {
-            guard folder.format == .delta else { return nil }
-            table = lake.table(inFolder: folder.path)
-        } else {
-            let object = try lake.catalog.image.require(name)
-            guard object.kind.isStored else { return nil }
-            table = try lake.table(of: object)
-        }
+        guard let table = try table(name) else { return nil }
         do throws(DeltaFailure) {
             switch travel {
             case .version(let version):
@@ -87,6 +80,30 @@ struct LakeRelations: SchemaProvider {
         } catch {
             throw error.problem
         }
+    }
+
+    /// Files know a column by its name in them, which it keeps.
+    func identifiedColumns(
+        of name: QualifiedName, version: Int64
+    ) throws(Problem) -> [IdentifiedColumn]? {
+        guard let table = try table(name) else { return nil }
+        do throws(DeltaFailure) {
+            let snapshot = try table.snapshot(version: version)
+            return snapshot.schema.fields.map {
+                IdentifiedColumn($0, identity: snapshot.metadata.physicalName(of: $0.name))
+            }
+        } catch {
+            throw error.problem
+        }
+    }
+
+    /// The Delta table behind a name; nil when it is something else.
+    private func table(_ name: QualifiedName) throws(Problem) -> DeltaTable? {
+        if let folder = try FolderName(name, of: lake) {
+            return folder.format == .delta ? lake.table(inFolder: folder.path) : nil
+        }
+        let object = try lake.catalog.image.require(name)
+        return object.kind.isStored ? try lake.table(of: object) : nil
     }
 
     private func describe(
