@@ -73,7 +73,10 @@ struct Scope {
         case 1: matches = entries.filter { $0.name == wanted && !$0.needsQualifier }
         case 2:
             let table = name.parts[0].name
-            matches = entries.filter { $0.name == wanted && $0.table == table }
+            let own = entries.filter { $0.name == wanted && $0.table == table }
+            matches = own.isEmpty ? metadata(name, table: nil) : own
+        case 3 where name.parts[1].name == Self.metadataPart:
+            matches = metadata(name, table: name.parts[0].name)
         default:
             let table = name.parts[name.parts.count - 2].name
             let schema = name.parts[name.parts.count - 3].name
@@ -88,6 +91,18 @@ struct Scope {
             return columns.count == 1 ? .found(columns[0].expression) : .table
         }
         return .missing
+    }
+
+    /// Hidden columns about rows have names of two parts: `_metadata.row_id`.
+    private static let metadataPart = "_metadata"
+
+    private func metadata(_ name: ObjectName, table: String?) -> [Entry] {
+        guard name.parts[name.parts.count - 2].name == Self.metadataPart else { return [] }
+        let whole = Self.metadataPart + "." + name.last
+        return entries.filter { entry in
+            entry.name == whole && entry.isHidden
+                && (table.map { $0 == entry.table } ?? !entry.needsQualifier)
+        }
     }
 
     /// The visible columns of a table, or of all.

@@ -332,7 +332,7 @@ extension Lakehouse {
     func createStored(
         _ object: CatalogObject, ifNotExists: Bool,
         columnMetadata: OrderedMap<String, [JSONMember]> = [:], clusterBy: [Identifier] = [],
-        _ tag: String
+        cloning source: CloneInput? = nil, _ tag: String
     ) throws(Problem) -> StatementAnswer {
         var object = object
         guard
@@ -352,11 +352,18 @@ extension Lakehouse {
             if try DeltaTable(store: store, path: path).exists() {
                 path += "-" + random.uuid().description.prefix(8)
             }
-            try openTable(path).create(
-                schema, partitionColumns: object.partitionColumns, configuration: settings,
-                name: object.name.name, comment: object.comment,
-                columnMetadata: columnMetadata, clusterBy: clusterBy.map(\.name), random: &random,
-                now: moment)
+            if let source {
+                _ = try openTable(path).clone(
+                    source.table, at: source.snapshot, named: source.name, name: object.name.name,
+                    settings: source.settings, replaces: false, random: &random, now: moment)
+            } else {
+                try openTable(path).create(
+                    schema, partitionColumns: object.partitionColumns, configuration: settings,
+                    name: object.name.name, comment: object.comment,
+                    columnMetadata: columnMetadata, clusterBy: clusterBy.map(\.name),
+                    random: &random,
+                    now: moment)
+            }
         } catch {
             throw error.problem
         }

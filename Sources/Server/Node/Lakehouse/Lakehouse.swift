@@ -97,6 +97,9 @@ package final class Lakehouse: Sendable {
     package func startJobs() {
         for object in catalog.image.relations where object.kind.isStored {
             updateActivity(of: object)
+            if let snapshot = try? table(of: object).cachedSnapshot {
+                takeColumnsInPassing(of: object, from: snapshot)
+            }
             startJob(of: object)
         }
         host.start("maintenance", every: CareSettings().period) { [weak self] in
