@@ -9,7 +9,11 @@ import Testing
 
 /// Keeps named objects, as the node's metadata does. There are no topics.
 final class ObjectPort: NodePort {
-    private let objects = Mutex<OrderedMap<String, Bytes>>([:])
+    private let objects: Mutex<OrderedMap<String, Bytes>>
+
+    init() { objects = Mutex([:]) }
+
+    init(copying other: ObjectPort) { objects = Mutex(other.objects.withLock { $0 }) }
 
     func submit(
         _ command: NodeCommand,
@@ -52,7 +56,9 @@ final class LakeHarness: Sendable {
     let ticks: Ticks
 
     final class Ticks: Sendable {
-        private let seconds = Mutex<Int64>(0)
+        private let seconds: Mutex<Int64>
+
+        init(from second: Int64) { seconds = Mutex(second) }
 
         func advance(_ count: Int64 = 1) -> Now {
             let second = seconds.withLock { seconds in
@@ -67,9 +73,9 @@ final class LakeHarness: Sendable {
 
     init(
         disk: any Disk = MemoryDisk(), port: any NodePort = ObjectPort(), seed: UInt64 = 1,
-        limits: LakeLimits = LakeLimits(), caresForTables: Bool = false
+        limits: LakeLimits = LakeLimits(), caresForTables: Bool = false, from second: Int64 = 0
     ) throws {
-        let ticks = Ticks()
+        let ticks = Ticks(from: second)
         self.ticks = ticks
         store = LocalObjectStore(disk: disk, root: "lake")
         lake = try Lakehouse(
