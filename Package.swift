@@ -103,6 +103,10 @@ let server: [Target] = [
 ]
 
 let testTargets: [Target] = [
+    // Disks that fail, for the tests of several rooms.
+    .target(
+        name: "FaultyDisks", dependencies: ["Base"], path: "Tests/FaultyDisks",
+        swiftSettings: strict),
     tests("Base"), tests("Compression", uses: ["Base"]),
     tests("WireProtocol", uses: ["Base", "Compression"]),
     tests("WeirClient", uses: ["Base", "WireProtocol", "Compression"]),
@@ -113,13 +117,13 @@ let testTargets: [Target] = [
     tests("Coordinator", uses: ["Base", "WireProtocol"]),
     tests("Columns", uses: ["Base"]),
     tests("Parquet", uses: ["Base", "Columns", "Compression"]),
-    tests("Delta", uses: ["Base", "Compression", "Columns", "Parquet"]),
+    tests("Delta", uses: ["Base", "Compression", "Columns", "Parquet", "FaultyDisks"]),
     tests("SQL", uses: ["Base", "Columns"]),
     tests("Engine", uses: ["Base", "Columns", "SQL"]),
     tests("Catalog", uses: ["Base", "Columns", "SQL", "Delta"]),
     tests("Streams", uses: everythingBelowNode.filter { $0 != "Streams" }),
     tests("RowFiles", uses: ["Base", "Columns", "SQL", "Engine"]),
-    tests("Node", uses: everythingBelowNode),
+    tests("Node", uses: everythingBelowNode + ["FaultyDisks"]),
     tests("Runtime", uses: ["Node", "WeirClient"] + everythingBelowNode),
     tests("Simulator", uses: ["Node"] + everythingBelowNode),
     tests("Surfaces", uses: ["Node"] + everythingBelowNode),

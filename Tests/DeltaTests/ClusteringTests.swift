@@ -1,6 +1,7 @@
 import Base
 import Columns
 import Delta
+import FaultyDisks
 import Parquet
 import Testing
 

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// A store whose commits take their time, as a disk's do.
-private final class SlowStore: ObjectStore {
+final class SlowStore: ObjectStore {
     private let store: any ObjectStore
     private let pause: UInt32
 
@@ -39,20 +39,20 @@ private final class SlowStore: ObjectStore {
     func exists(_ path: String) -> Bool { store.exists(path) }
 }
 
-struct CommitGroupTests {
-    /// Runs `work` on threads of their own, numbered from 0, and waits for all.
-    private func together(_ count: Int, _ work: @escaping @Sendable (Int) -> Void) {
-        let group = DispatchGroup()
-        for number in 0..<count {
-            group.enter()
-            Thread.detachNewThread {
-                work(number)
-                group.leave()
-            }
+/// Runs `work` on threads of their own, numbered from 0, and waits for all.
+func together(_ count: Int, _ work: @escaping @Sendable (Int) -> Void) {
+    let group = DispatchGroup()
+    for number in 0..<count {
+        group.enter()
+        Thread.detachNewThread {
+            work(number)
+            group.leave()
         }
-        group.wait()
     }
+    group.wait()
+}
 
+struct CommitGroupTests {
     @Test func `rows that are numbered are no group: each number is given once`() throws {
         var random = Random(seed: 22)
         let memory = LocalObjectStore(disk: MemoryDisk())

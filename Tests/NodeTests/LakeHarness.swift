@@ -9,8 +9,12 @@ import Testing
 
 /// Keeps named objects, as the node's metadata does. There are no topics.
 final class ObjectPort: NodePort {
-    private let objects = Mutex<OrderedMap<String, Bytes>>([:])
+    private let objects: Mutex<OrderedMap<String, Bytes>>
     private let failing = Mutex(false)
+
+    init() { objects = Mutex([:]) }
+
+    init(copying other: ObjectPort) { objects = Mutex(other.objects.withLock { $0 }) }
 
     /// From now on nothing is kept, as if the process ended before it was.
     func fail(_ isFailing: Bool = true) { failing.withLock { $0 = isFailing } }
@@ -59,7 +63,9 @@ final class LakeHarness: Sendable {
     let ticks: Ticks
 
     final class Ticks: Sendable {
-        private let seconds = Mutex<Int64>(0)
+        private let seconds: Mutex<Int64>
+
+        init(from second: Int64) { seconds = Mutex(second) }
 
         func advance(_ count: Int64 = 1) -> Now {
             let second = seconds.withLock { seconds in
@@ -74,9 +80,9 @@ final class LakeHarness: Sendable {
 
     init(
         disk: any Disk = MemoryDisk(), port: any NodePort = ObjectPort(), seed: UInt64 = 1,
-        limits: LakeLimits = LakeLimits(), caresForTables: Bool = false
+        limits: LakeLimits = LakeLimits(), caresForTables: Bool = false, from second: Int64 = 0
     ) throws {
-        let ticks = Ticks()
+        let ticks = Ticks(from: second)
         self.ticks = ticks
         store = LocalObjectStore(
             disk: disk, root: "lake", location: StoreLocation(base: "file:///data dir/lake"))

@@ -315,6 +315,20 @@ struct TableStatementTests {
             try lake.rows("SELECT count(*) FROM table_changes('t', 3, 3)") == ["2"])
         #expect(
             lake.problem("SELECT * FROM table_changes('t', 9)")?.code == "table.version.unknown")
+        // Columns are those of the versions that are read, whatever the table has become since.
+        try lake.run("ALTER TABLE t ADD COLUMN extra text FIRST; INSERT INTO t (id) VALUES (9)")
+        try lake.run("RESTORE TABLE t TO VERSION AS OF 4")
+        #expect(try lake.run("SELECT * FROM table_changes('t', 6, 6)").columns.count == 7)
+        #expect(
+            try lake.rows(
+                "SELECT _change_type, id, extra, _commit_version FROM table_changes('t', 6, 6)")
+                == ["insert|9|-|6"])
+        #expect(
+            try lake.rows("SELECT _change_type, id FROM table_changes('t', 1, 1) WHERE id = 3")
+                == ["insert|3"])
+        #expect(
+            lake.problem("SELECT * FROM table_changes('t', 4, 6)")?.message
+                .contains("columns of the table change in version 5") == true)
         try lake.run("CREATE TABLE quiet (a int)")
         let problem = lake.problem("SELECT * FROM table_changes('quiet', 0)")
         #expect(problem?.message.contains("no change data feed") == true)

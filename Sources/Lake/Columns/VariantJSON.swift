@@ -79,7 +79,7 @@ extension JSONValue {
             return .string(type == .timestampNanos ? text + "Z" : text)
         case .time: return .string(timeText(try reader.int64LE(), unitsPerSecond: 1_000_000))
         case .uuid: return .string(uuidText(content))
-        case .binary: return .string(content.array.map(byteText).joined())
+        case .binary: return .string(Hexadecimal.text(content.array))
         case .text: return .string(content.text)
         }
     }
@@ -122,15 +122,11 @@ private func padded(_ value: Int64, _ width: Int) -> String {
         + digits
 }
 
-private func byteText(_ byte: UInt8) -> String {
-    (byte < 16 ? "0" : "") + String(byte, radix: 16)
-}
-
 private func uuidText(_ bytes: Bytes) -> String {
     var text = ""
     for (index, byte) in bytes.array.enumerated() {
         if [4, 6, 8, 10].contains(index) { text += "-" }
-        text += byteText(byte)
+        text += Hexadecimal.text([byte])
     }
     return text
 }

@@ -64,7 +64,8 @@ extension DeltaTable {
 
     /// `VACUUM`: deletes every file of the folder that neither the newest version nor a removed
     /// file younger than `retention` needs, and that is older than `retention` itself: younger ones
-    /// may belong to a commit that is on its way. With `isDryRun` nothing is deleted. `random` names
+    /// may belong to a commit that is on its way. What crashes left of objects on their way, in the
+    /// log, too, goes with them. With `isDryRun` nothing is deleted. `random` names
     /// the two commits that tell the history about it; without one there are none.
     package func vacuum(
         retention: Duration? = nil, isDryRun: Bool = false, allowsShortRetention: Bool = false,
@@ -116,7 +117,11 @@ extension DeltaTable {
         var report = CleanupReport()
         for entry in entries where entry.modified.milliseconds < cutoff {
             let relative = path.isEmpty ? entry.path : String(entry.path.dropFirst(path.count + 1))
-            if Self.isHidden(relative) || needed.contains(FileKey(path: entry.path)) { continue }
+            if !Self.isLeftover(relative),
+                Self.isHidden(relative) || needed.contains(FileKey(path: entry.path))
+            {
+                continue
+            }
             if isDryRun {
                 report.add(entry.path, entry.size)
             } else if try delete(entry.path) {
@@ -160,6 +165,13 @@ extension DeltaTable {
             (part.hasPrefix("_") || part.hasPrefix(".")) && part != "_change_data"
                 && !part.contains("=")
         }
+    }
+
+    /// True for the names under which objects are written before they get their own, ours and those
+    /// of others: what a crash leaves of them nobody reads.
+    private static func isLeftover(_ path: String) -> Bool {
+        guard path.hasSuffix(".tmp") else { return false }
+        return path.hasPrefix("_delta_log/") || lastComponent(of: path).hasPrefix(".")
     }
 
     /// True for a path inside of the table's folder: the log of a clone may name others.

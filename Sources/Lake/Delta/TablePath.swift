@@ -17,13 +17,7 @@ package enum TablePath {
     }
 
     private static func escaped(_ path: String) -> String {
-        escape(path) { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: false
-            case 0x2D, 0x2E, 0x2F, 0x3D, 0x5F, 0x7E: false
-            default: true
-            }
-        }
+        PercentCoding.encodedPart(path, keeping: "/=")
     }
 
     /// True for the address of a file that the log does not name by its path in the table's folder.
@@ -40,7 +34,7 @@ package enum TablePath {
             }
             return path
         }
-        guard let address = unescape(text) else {
+        guard let address = PercentCoding.decoded(text) else {
             throw .malformed("the address of a file is not valid UTF-8", position: 0)
         }
         return address
@@ -89,7 +83,7 @@ package enum TablePath {
         if hasScheme(text) || text.utf8.first == 0x2F {
             throw .unsupported("file outside of the table's folder: \(text.prefix(200))")
         }
-        guard let path = unescape(text) else {
+        guard let path = PercentCoding.decoded(text) else {
             throw .malformed("the path of a file is not valid UTF-8", position: 0)
         }
         for part in path.utf8.split(separator: 0x2F, omittingEmptySubsequences: false) {
@@ -102,11 +96,13 @@ package enum TablePath {
     }
 
     /// A path of a `remove`, which is only compared and never opened, so that any form will do.
-    static func decodedForComparison(_ text: String) -> String { unescape(text) ?? text }
+    static func decodedForComparison(_ text: String) -> String {
+        PercentCoding.decoded(text) ?? text
+    }
 
     /// A name or value as part of a partition's folder name.
     package static func hiveEscaped(_ text: String) -> String {
-        escape(text) { byte in
+        PercentCoding.encoded(text) { byte in
             switch byte {
             case 0x00...0x1F, 0x7F: true
             case 0x22, 0x23, 0x25, 0x27, 0x2A, 0x2F, 0x3A, 0x3D, 0x3F, 0x5C: true
@@ -117,48 +113,8 @@ package enum TablePath {
     }
 
     /// The name or value behind a part of a partition's folder name.
-    package static func hiveUnescaped(_ text: String) -> String { unescape(text) ?? text }
-
-    private static func escape(_ text: String, where isEscaped: (UInt8) -> Bool) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var result: [UInt8] = []
-        for byte in text.utf8 {
-            if isEscaped(byte) {
-                result += [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            } else {
-                result.append(byte)
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
-    }
-
-    /// A percent sign that begins no escape stands for itself.
-    private static func unescape(_ text: String) -> String? {
-        let bytes = Array(text.utf8)
-        guard bytes.contains(0x25) else { return text }
-        var result: [UInt8] = []
-        var position = 0
-        while position < bytes.count {
-            if bytes[position] == 0x25, position + 2 < bytes.count,
-                let high = hexDigit(bytes[position + 1]), let low = hexDigit(bytes[position + 2])
-            {
-                result.append(high << 4 | low)
-                position += 3
-            } else {
-                result.append(bytes[position])
-                position += 1
-            }
-        }
-        return String(validating: result, as: UTF8.self)
-    }
-
-    private static func hexDigit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x41 + 10
-        case 0x61...0x66: byte - 0x61 + 10
-        default: nil
-        }
+    package static func hiveUnescaped(_ text: String) -> String {
+        PercentCoding.decoded(text) ?? text
     }
 
     /// `s3:`, `file:`, … before the first slash.

@@ -428,6 +428,10 @@ extension Leaf {
             (.byteStreamSplit, .int64), (.byteStreamSplit, .fixed):
             let plain = try decodeByteStreamSplit(bytes, count: count, width: plainWidth ?? 1)
             return try decodePlain(plain, count: count)
+        case (.alp, .float):
+            return .float64(try decodeAlp(bytes, count: count, as: Float.self).map(Double.init))
+        case (.alp, .double):
+            return .float64(try decodeAlp(bytes, count: count, as: Double.self))
         default: throw .unsupported("encoding \(encoding) of \(physical) values")
         }
     }

@@ -140,48 +140,13 @@ struct ColumnCursor {
         throw .corrupt("column \"\(shape.name)\" has too few rows", position: position)
     }
 
-    private static func page(of row: Int, in pages: [PageLocation]) -> PageLocation? {
-        // The first page that ends behind the row.
-        var (low, high) = (0, pages.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if pages[middle].rows.upperBound <= row { low = middle + 1 } else { high = middle }
-        }
-        return low < pages.count ? pages[low] : nil
-    }
-
-    /// Goes to the page of the next wanted row when the index knows it, it is further on than the
-    /// next page, and what stands there is what the index says. The dictionary page comes first and
-    /// is never passed over.
+    /// Goes to the page of the next wanted row when the index knows it and it is further on.
     private mutating func jump() throws(ParquetFailure) {
-        guard skipped > 0, let pages = try index.pages() else { return }
-        let wanted = reader.nextRow + skipped
-        guard let target = Self.page(of: wanted, in: pages), target.rows.lowerBound > reader.nextRow
+        guard skipped > 0,
+            let target = try index.jump(
+                toRow: reader.nextRow + skipped, from: reader.nextRow, at: &position,
+                isAtStart: reader.nextRow == 0, hasRowPerEntry: true, &source, &reader)
         else { return }
-        if reader.nextRow == 0, position < pages[0].position {
-            let first = try source.page(at: position)
-            guard case .dictionary = first.header.kind else {
-                index.forget()
-                return
-            }
-            try reader.use(first)
-            position += Int64(first.byteCount)
-        }
-        guard target.position > position else { return }
-        do throws(ParquetFailure) {
-            let found = try source.page(at: target.position)
-            guard found.byteCount == target.byteCount,
-                found.header.kind.entryCount.map({ Int($0) }) == target.rows.count
-            else {
-                index.forget()
-                return
-            }
-        } catch {
-            if case .storage = error { throw error }
-            index.forget()
-            return
-        }
-        position = target.position
         skipped -= target.rows.lowerBound - reader.nextRow
         reader.jump(toRow: target.rows.lowerBound)
     }

@@ -63,7 +63,7 @@ func decodeDeltaBinaryPacked(
 /// Unpacks values of up to 64 bits.
 ///
 /// Unsafe: reads up to 16 bytes behind the packed values, sound by the slack of `ByteStorage`.
-private func unpackWide(
+func unpackWide(
     _ packed: Bytes, bitWidth: Int, count: Int, into target: inout [UInt64]
 ) {
     packed.withUnsafeBytes { source in

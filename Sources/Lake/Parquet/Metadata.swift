@@ -33,6 +33,7 @@ enum PageEncoding: Int32, Sendable {
     case deltaByteArray = 7
     case rleDictionary = 8
     case byteStreamSplit = 9
+    case alp = 10
 }
 
 enum Repetition: Int32, Sendable {

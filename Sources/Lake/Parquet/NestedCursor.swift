@@ -234,32 +234,13 @@ struct LeafCursor {
     /// Goes to the page of the next wanted row when the index knows it and it is further on than
     /// the next page. Pages that are listed in an index begin with a new row.
     private mutating func jump() throws(ParquetFailure) {
-        guard let pages = try index.pages() else { return }
         let wanted = row + skipped
-        guard let target = pages.last(where: { $0.rows.lowerBound <= wanted }),
-            target.rows.contains(wanted), target.position > position
+        guard
+            let target = try index.jump(
+                toRow: wanted, from: row, at: &position,
+                isAtStart: reader.nextRow == 0 && !hasJumped, hasRowPerEntry: false, &source,
+                &reader)
         else { return }
-        if reader.nextRow == 0, !hasJumped, position < pages[0].position {
-            let first = try source.page(at: position)
-            guard case .dictionary = first.header.kind else {
-                index.forget()
-                return
-            }
-            try reader.use(first)
-            position += Int64(first.byteCount)
-        }
-        do throws(ParquetFailure) {
-            let found = try source.page(at: target.position)
-            guard found.byteCount == target.byteCount, found.header.kind.entryCount != nil else {
-                index.forget()
-                return
-            }
-        } catch {
-            if case .storage = error { throw error }
-            index.forget()
-            return
-        }
-        position = target.position
         hasJumped = true
         skipped = wanted - target.rows.lowerBound
         row = target.rows.lowerBound

@@ -107,7 +107,7 @@ struct JSONScanner {
 
     private func hexUnit(at start: Int) -> UInt32? {
         guard start + 4 <= raw.count else { return nil }
-        return parseHexUnit(UnsafeRawBufferPointer(rebasing: raw[start..<(start + 4)]))
+        return Hexadecimal.number(UnsafeRawBufferPointer(rebasing: raw[start..<(start + 4)]))
     }
 
     /// A number by the grammar of RFC 8259; nil when malformed.
@@ -163,20 +163,6 @@ struct JSONScanner {
     }
 }
 
-/// Four hexadecimal digits as a number.
-func parseHexUnit(_ digits: UnsafeRawBufferPointer) -> UInt32? {
-    var value: UInt32 = 0
-    for byte in digits {
-        switch byte {
-        case 0x30...0x39: value = value << 4 | UInt32(byte - 0x30)
-        case 0x41...0x46: value = value << 4 | UInt32(byte - 0x37)
-        case 0x61...0x66: value = value << 4 | UInt32(byte - 0x57)
-        default: return nil
-        }
-    }
-    return value
-}
-
 /// The meaning of a string's content, whose escapes were checked by the scanner.
 func unescapeJSON(_ raw: UnsafeRawBufferPointer) -> [UInt8] {
     var result: [UInt8] = []
@@ -201,7 +187,7 @@ func unescapeJSON(_ raw: UnsafeRawBufferPointer) -> [UInt8] {
             func unit(_ start: Int) -> UInt32 {
                 guard start + 4 <= raw.count else { return 0xFFFD }
                 let digits = UnsafeRawBufferPointer(rebasing: raw[start..<(start + 4)])
-                return parseHexUnit(digits) ?? 0xFFFD
+                return Hexadecimal.number(digits) ?? 0xFFFD
             }
             var code = unit(index)
             index += 4

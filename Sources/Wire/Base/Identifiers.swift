@@ -82,13 +82,9 @@ package struct UUID128: Hashable, Comparable, Sendable {
     package init?(text: String) {
         var digits: [UInt64] = []
         for byte in text.utf8 {
-            switch byte {
-            case 0x30...0x39: digits.append(UInt64(byte - 0x30))
-            case 0x61...0x66: digits.append(UInt64(byte - 0x61 + 10))
-            case 0x41...0x46: digits.append(UInt64(byte - 0x41 + 10))
-            case 0x2D: continue
-            default: return nil
-            }
+            if byte == 0x2D { continue }
+            guard let digit = Hexadecimal.value(byte) else { return nil }
+            digits.append(UInt64(digit))
             if digits.count > 32 { return nil }
         }
         guard digits.count == 32 else { return nil }

@@ -157,7 +157,6 @@ package func writeJSONString(_ text: String, to writer: inout ByteWriter) {
 
 /// The UTF-8 in `buffer` in quotes, with what JSON requires escaped.
 package func writeJSONString(utf8 buffer: UnsafeRawBufferPointer, to writer: inout ByteWriter) {
-    let digits: StaticString = "0123456789abcdef"
     writer.uint8(0x22)
     var plainStart = 0
     for index in 0..<buffer.count {
@@ -173,8 +172,8 @@ package func writeJSONString(utf8 buffer: UnsafeRawBufferPointer, to writer: ino
         case 0x09: writer.uint8(0x74)
         default:
             writer.utf8("u00")
-            writer.uint8(digits.utf8Start[Int(byte >> 4)])
-            writer.uint8(digits.utf8Start[Int(byte & 15)])
+            writer.uint8(Hexadecimal.digit(byte >> 4))
+            writer.uint8(Hexadecimal.digit(byte))
         }
     }
     writer.bytes(UnsafeRawBufferPointer(rebasing: buffer[plainStart...]))
@@ -393,13 +392,8 @@ private struct JSONParser {
         var value: UInt32 = 0
         for _ in 0..<4 {
             let at = reader.position
-            let byte = try reader.uint8()
-            let digit: UInt8
-            switch byte {
-            case 0x30...0x39: digit = byte - 0x30
-            case 0x61...0x66: digit = byte - 0x61 + 10
-            case 0x41...0x46: digit = byte - 0x41 + 10
-            default: throw .malformed("four hexadecimal digits expected", position: at)
+            guard let digit = Hexadecimal.value(try reader.uint8()) else {
+                throw .malformed("four hexadecimal digits expected", position: at)
             }
             value = value << 4 | UInt32(digit)
         }

@@ -21,7 +21,10 @@ package protocol ObjectStore: AnyObject, Sendable {
     /// The objects directly in the folder `prefix` whose names come behind `name`, in ascending order.
     /// What is before costs little or nothing.
     func list(_ prefix: String, after name: String) throws(StorageFailure) -> [ObjectEntry]
+    /// Deletes an object, which a crash may bring back.
     func delete(_ path: String) throws(StorageFailure)
+    /// Deletes objects for good; those that are not there any more are no error.
+    func delete(all paths: [String]) throws(StorageFailure)
     func exists(_ path: String) -> Bool
     /// Begins an object that is too large to be put in one piece; one of that name is replaced when
     /// it is finished. Without an implementation of its own a store keeps it in memory until then.
@@ -117,6 +120,17 @@ private final class GatheringWriter: ObjectWriter {
     func write(_ piece: Bytes) { pieces.append(piece) }
     func finish() throws(StorageFailure) { try store.replace(path, Bytes.joined(pieces)) }
     func cancel() { pieces = [] }
+}
+
+extension ObjectStore {
+    package func delete(all paths: [String]) throws(StorageFailure) {
+        for path in paths {
+            do throws(StorageFailure) { try delete(path) } catch {
+                if case .notFound = error { continue }
+                throw error
+            }
+        }
+    }
 }
 
 extension ObjectStore {
@@ -282,6 +296,19 @@ package final class LocalObjectStore: ObjectStore {
     }
 
     package func delete(_ path: String) throws(StorageFailure) { try disk.remove(full(path)) }
+
+    package func delete(all paths: [String]) throws(StorageFailure) {
+        var folders: OrderedMap<String, Bool> = [:]
+        for path in paths {
+            do throws(StorageFailure) { try disk.remove(full(path)) } catch {
+                guard case .notFound = error else { throw error }
+            }
+            folders[parentDirectory(of: full(path))] = true
+        }
+        for folder in folders.keys where folder.isEmpty || disk.isDirectory(folder) {
+            try disk.syncDirectory(folder)
+        }
+    }
 
     package func exists(_ path: String) -> Bool { disk.exists(full(path)) }
 

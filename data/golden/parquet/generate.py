@@ -297,7 +297,7 @@ def thrift_value(content):
     return 9, head + b"".join(data for _, data in items)
 
 
-INT32, BYTE_ARRAY = 1, 6
+INT32, FLOAT, DOUBLE, BYTE_ARRAY = 1, 4, 5, 6
 REQUIRED, OPTIONAL, REPEATED = 0, 1, 2
 
 
@@ -328,7 +328,8 @@ def levels(values, maximum, packed=False):
 
 
 def by_hand(name, elements, chunks, rows, columns, packed=False):
-    """One row group. A chunk is (kind, path, rep levels, rep max, def levels, def max, values)."""
+    """One row group. A chunk is (kind, path, rep levels, rep max, def levels, def max, values);
+    values may be an `Encoded` page."""
     out = bytearray(b"PAR1")
     metadata = []
     for kind, path, repetitions, rep_max, definitions, def_max, values in chunks:
@@ -338,18 +339,22 @@ def by_hand(name, elements, chunks, rows, columns, packed=False):
             body += levels(repetitions, rep_max, packed)
         if def_max:
             body += levels(definitions, def_max, packed)
-        for value in values:
-            body += struct.pack("<i", value) if kind == INT32 else struct.pack("<I", len(value)) + value
+        kept = 0
+        if isinstance(values, Encoded):
+            kept, body = values.encoding, body + values.data
+        else:
+            for value in values:
+                body += struct.pack("<i", value) if kind == INT32 else struct.pack("<I", len(value)) + value
         encoding = 4 if packed else 3
         count = len(definitions)
-        page = {1: 0, 2: len(body), 3: len(body), 5: {1: count, 2: 0, 3: encoding, 4: encoding}}
+        page = {1: 0, 2: len(body), 3: len(body), 5: {1: count, 2: kept, 3: encoding, 4: encoding}}
         out += thrift(sorted(page.items())) + body
         size = len(out) - start
         metadata.append(
             {
                 2: ("i64", start),
                 3: {
-                    1: kind, 2: [0, encoding], 3: path, 4: 0, 5: ("i64", count), 6: ("i64", size),
+                    1: kind, 2: [kept, encoding], 3: path, 4: 0, 5: ("i64", count), 6: ("i64", size),
                     7: ("i64", size), 9: ("i64", start),
                 },
             }
@@ -368,6 +373,107 @@ def by_hand(name, elements, chunks, rows, columns, packed=False):
 
 
 LIST, MAP, MAP_KEY_VALUE, UTF8 = 3, 1, 2, 0
+
+
+class Encoded:
+    def __init__(self, encoding, data):
+        self.encoding, self.data = encoding, data
+
+
+def single(value):
+    """The nearest float of 32 bits."""
+    return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
+def alp_vector(values, is_double, exponent, factor):
+    """One vector by the letter of AlpEncoding.md: what does not come back exactly is an exception."""
+    exact = (lambda x: x) if is_double else single
+    form, bits = ("<d", 64) if is_double else ("<f", 32)
+    power, inverse = exact(float(f"1e{factor}")), exact(float(f"1e-{exponent}"))
+    integers, exceptions = [], []
+    for place, value in enumerate(values):
+        integer = None
+        if math.isfinite(value):
+            integer = round(value * 10**exponent / 10**factor)
+            back = exact(exact(exact(float(integer)) * power) * inverse)
+            if not -(2 ** (bits - 1)) <= integer < 2 ** (bits - 1) or struct.pack(form, back) != struct.pack(
+                form, value
+            ):
+                integer = None
+        if integer is None:
+            exceptions.append((place, value))
+        integers.append(integer)
+    stand_in = next((i for i in integers if i is not None), 0)
+    integers = [stand_in if i is None else i for i in integers]
+    frame = min(integers)
+    width = (max(integers) - frame).bit_length()
+    packed = sum((integer - frame) << (width * place) for place, integer in enumerate(integers))
+    return (
+        struct.pack("<BBH", exponent, factor, len(exceptions))
+        + struct.pack("<q" if is_double else "<i", frame)
+        + bytes([width])
+        + packed.to_bytes((len(values) * width + 7) // 8, "little")
+        + b"".join(struct.pack("<H", place) for place, _ in exceptions)
+        + b"".join(struct.pack(form, value) for _, value in exceptions)
+    )
+
+
+def alp_page(values, is_double, parameters, log_vector=3):
+    size = 1 << log_vector
+    parts = [values[i : i + size] for i in range(0, len(values), size)]
+    vectors = [alp_vector(part, is_double, *choice) for part, choice in zip(parts, parameters, strict=True)]
+    offsets, position = b"", 4 * len(vectors)
+    for vector in vectors:
+        offsets += struct.pack("<I", position)
+        position += len(vector)
+    return Encoded(10, struct.pack("<BBBi", 0, 0, log_vector, len(values)) + offsets + b"".join(vectors))
+
+
+def alp():
+    """ALP pages, which no writer here makes yet."""
+    inf, nan = math.inf, math.nan
+    example = [1500.0, nan, 2500.0, 333.5]
+    # The specification's worked example.
+    packed = 11665 | 11665 << 15 | 21665 << 30 | 0 << 45
+    assert alp_vector(example, True, 4, 3) == (
+        struct.pack("<BBHqB", 4, 3, 1, 3335, 15) + packed.to_bytes(8, "little") + struct.pack("<Hd", 1, nan)
+    )
+    doubles = (
+        example + [0.1, 0.2, -0.3, 12.5]  # exceptions of NaN and of digits
+        + [7.25] * 8  # no bits
+        + [-9.2e18, 9.2e18, 0.0, -0.0, 1.0, inf, -inf, 5e-324]  # 64 bits; signs and ends
+        + [nan] * 8  # nothing but exceptions
+        + [12345.678, -0.001, 99.999]  # a short vector
+    )
+    singles = [single(x) for x in (
+        [1.5, 2.25, -3.125, 0.0, -0.0, nan, inf, 1e30] + [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+        + [-2147483648.0, 2147483520.0, 1, 2, 3, 4, 5, 6] + [3.5] * 8 + [16777216.0, -16777216.0, 9.75]
+    )]
+    choices = [(4, 3), (2, 0), (0, 0), (18, 18), (3, 0)]
+    single_choices = [(3, 0), (10, 9), (0, 0), (10, 10), (2, 0)]
+    rows, places = [], []
+    for row in range(len(doubles) + 5):
+        is_null = row % 8 == 5
+        places.append(0 if is_null else 1)
+        index = sum(places) - 1
+        rows.append([None, None] if is_null else [exact_float(doubles[index]), exact_float(singles[index])])
+    assert sum(places) == len(doubles) == len(singles)
+    elements = [group("root", None, 2), leaf("d", OPTIONAL, DOUBLE), leaf("f", OPTIONAL, FLOAT)]
+    chunks = [
+        (DOUBLE, ["d"], [], 0, places, 1, alp_page(doubles, True, choices)),
+        (FLOAT, ["f"], [], 0, places, 1, alp_page(singles, False, single_choices)),
+    ]
+    by_hand("handmade-alp", elements, chunks, rows, [("d", "double precision"), ("f", "real")])
+    # One vector of the usual size, and of all its values.
+    many = [round(n * 0.01 - 5, 2) for n in range(1000)]
+    by_hand(
+        "handmade-alp-required", [group("root", None, 1), leaf("d", REQUIRED, DOUBLE)],
+        [(DOUBLE, ["d"], [], 0, [0] * 1000, 0, alp_page(many, True, [(14, 12)], 10))],
+        [[exact_float(x)] for x in many], [("d", "double precision")])
+
+
+def exact_float(value):
+    return "NaN" if math.isnan(value) else struct.pack(">d", value).hex()
 
 
 def handmade():
@@ -445,4 +551,5 @@ from_polars()
 from_duckdb()
 variants_from_duckdb()
 handmade()
+alp()
 (HERE / "index.json").write_text(json.dumps(INDEX, indent=1) + "\n")

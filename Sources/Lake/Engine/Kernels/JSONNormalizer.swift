@@ -325,16 +325,11 @@ enum JSONText {
             case 0x09: output += [0x5C, 0x74]
             case 0..<0x20:
                 output += [0x5C, 0x75, 0x30, 0x30, 0x30 + (byte >> 4)]
-                output.append(lowercaseHexadecimal(byte & 0xF))
+                output.append(Hexadecimal.digit(byte))
             default: output.append(byte)
             }
         }
         output.append(0x22)
-    }
-
-    @inline(__always)
-    static func lowercaseHexadecimal(_ digit: UInt8) -> UInt8 {
-        digit < 10 ? 0x30 + digit : 0x61 + digit - 10
     }
 }
 

@@ -229,21 +229,6 @@ struct JSONScanner {
     /// The four hexadecimal digits at `position`.
     func hexadecimal(_ position: Int, _ end: Int) -> UInt32? {
         guard position + 4 <= end else { return nil }
-        var value: UInt32 = 0
-        for index in position..<(position + 4) {
-            guard let digit = hexadecimalDigit(text[index]) else { return nil }
-            value = value << 4 | UInt32(digit)
-        }
-        return value
-    }
-}
-
-@inline(__always)
-func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 0x30...0x39: byte - 0x30
-    case 0x61...0x66: byte - 0x61 + 10
-    case 0x41...0x46: byte - 0x41 + 10
-    default: nil
+        return Hexadecimal.number(text[position..<(position + 4)])
     }
 }

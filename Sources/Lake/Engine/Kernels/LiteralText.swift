@@ -20,7 +20,7 @@ enum UUIDText {
                 guard digits > 0, digits % 4 == 0, digits < 32 else { return nil }
                 continue
             }
-            guard digits < 32, let digit = hexadecimalDigit(byte) else { return nil }
+            guard digits < 32, let digit = Hexadecimal.value(byte) else { return nil }
             bits = bits << 4 | UInt128(digit)
             digits += 1
         }
@@ -36,7 +36,7 @@ enum BinaryText {
             var high: UInt8?
             for index in 2..<text.count {
                 if NumberText.isSpace(text[index]), high == nil { continue }
-                guard let digit = hexadecimalDigit(text[index]) else {
+                guard let digit = Hexadecimal.value(text[index]) else {
                     let character = String(decoding: text[index..<(index + 1)], as: UTF8.self)
                     throw Problem("22023", "invalid hexadecimal digit: \"\(character)\"")
                 }

@@ -79,16 +79,13 @@ enum TextForm {
         for digit in 0..<32 {
             if digit == 8 || digit == 12 || digit == 16 || digit == 20 { output.append(0x2D) }
             let nibble = UInt8(truncatingIfNeeded: uuid >> UInt128(124 - digit * 4)) & 0xF
-            output.append(JSONText.lowercaseHexadecimal(nibble))
+            output.append(Hexadecimal.digit(nibble))
         }
     }
 
     static func append(hexadecimal bytes: some Sequence<UInt8>, to output: inout [UInt8]) {
         output += [0x5C, 0x78]
-        for byte in bytes {
-            output.append(JSONText.lowercaseHexadecimal(byte >> 4))
-            output.append(JSONText.lowercaseHexadecimal(byte & 0xF))
-        }
+        Hexadecimal.append(bytes, to: &output)
     }
 
     /// `{1,NULL,"a b"}`

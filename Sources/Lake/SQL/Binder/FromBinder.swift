@@ -240,11 +240,12 @@ extension Binder {
         _ call: FunctionCall, _ alias: TableAlias?
     ) throws(Problem) -> (LogicalPlan, Scope) {
         let (relation, versions) = try versionArguments(call, counts: 1...2)
+        let travel = TimeTravel.changes(
+            from: versions[0], through: versions.count > 1 ? versions[1] : nil)
+        let columns = try provider.columns(of: relation.name, at: travel) ?? relation.columns
         let scan = ScanNode(
-            relation: relation.name, kind: relation.kind,
-            travel: .changes(
-                from: versions[0], through: versions.count > 1 ? versions[1] : nil),
-            tableSchema: TableSchema(relation.columns + TimeTravel.changeColumns))
+            relation: relation.name, kind: relation.kind, travel: travel,
+            tableSchema: TableSchema(columns + TimeTravel.changeColumns))
         return try aliased(.scan(scan), alias, defaultName: relation.name.name)
     }
 

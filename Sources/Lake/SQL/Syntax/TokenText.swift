@@ -82,12 +82,12 @@ private func appendEscape(
     case UInt8(ascii: "b"): result.append(0x08)
     case UInt8(ascii: "f"): result.append(0x0C)
     case UInt8(ascii: "x"):
-        let digits = bytes[(index + 1)...].prefix(2).prefix(while: { hexDigit($0) != nil })
+        let digits = bytes[(index + 1)...].prefix(2).prefix(while: { Hexadecimal.value($0) != nil })
         guard !digits.isEmpty else {
             result.append(UInt8(ascii: "x"))
             return index + 1
         }
-        result.append(UInt8(digits.reduce(0) { $0 << 4 | Int(hexDigit($1) ?? 0) }))
+        result.append(UInt8(digits.reduce(0) { $0 << 4 | Int(Hexadecimal.value($1) ?? 0) }))
         return index + 1 + digits.count
     case UInt8(ascii: "0")...UInt8(ascii: "7"):
         let digits = bytes[index...].prefix(3).prefix(while: { (0x30...0x37).contains($0) })
@@ -96,8 +96,8 @@ private func appendEscape(
     case UInt8(ascii: "u"), UInt8(ascii: "U"):
         let count = bytes[index] == UInt8(ascii: "u") ? 4 : 8
         let digits = bytes[(index + 1)...].prefix(count)
-        let code = digits.reduce(UInt32(0)) { $0 << 4 | UInt32(hexDigit($1) ?? 0) }
-        guard digits.count == count, digits.allSatisfy({ hexDigit($0) != nil }), code != 0,
+        let code = digits.reduce(UInt32(0)) { $0 << 4 | UInt32(Hexadecimal.value($1) ?? 0) }
+        guard digits.count == count, digits.allSatisfy({ Hexadecimal.value($0) != nil }), code != 0,
             let scalar = Unicode.Scalar(code)
         else {
             throw Problem(
@@ -109,13 +109,4 @@ private func appendEscape(
     default: result.append(bytes[index])
     }
     return index + 1
-}
-
-private func hexDigit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 0x30...0x39: byte - 0x30
-    case 0x61...0x66: byte - 0x61 + 10
-    case 0x41...0x46: byte - 0x41 + 10
-    default: nil
-    }
 }

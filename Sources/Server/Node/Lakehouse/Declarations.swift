@@ -327,12 +327,13 @@ extension Lakehouse {
         return recorder.names
     }
 
-    /// Creates the Delta table, then the catalog entry, then starts the job. A crash in between
-    /// leaves a folder that nothing refers to; the next attempt takes another folder.
+    /// Creates the Delta table, fills it, then makes the catalog entry and starts the job. Of a
+    /// crash in between the next start removes what nothing refers to, see `FolderNotes.swift`.
     func createStored(
         _ object: CatalogObject, ifNotExists: Bool,
         columnMetadata: OrderedMap<String, [JSONMember]> = [:], clusterBy: [Identifier] = [],
-        cloning source: CloneInput? = nil, _ tag: String
+        cloning source: CloneInput? = nil, _ tag: String,
+        filledBy fill: ((DeltaTable) throws(Problem) -> Void)? = nil
     ) throws(Problem) -> StatementAnswer {
         var object = object
         guard
@@ -348,29 +349,41 @@ extension Lakehouse {
         if object.kind == .table { settings = object.properties }
         let moment = clock()
         var random = withRandom { $0.fork() }
-        do throws(DeltaFailure) {
-            if try DeltaTable(store: store, path: path).exists() {
+        do throws(StorageFailure) {
+            // A folder of its own: what lies in another one is somebody else's.
+            if try !store.list(path, recursive: true).isEmpty {
                 path += "-" + random.uuid().description.prefix(8)
             }
+        } catch {
+            throw DeltaFailure.storage(error).problem
+        }
+        try noteFolder(path)
+        do throws(DeltaFailure) {
+            let table = openTable(path)
             if let source {
-                _ = try openTable(path).clone(
+                _ = try table.clone(
                     source.table, at: source.snapshot, named: source.name, name: object.name.name,
                     settings: source.settings, replaces: false, random: &random, now: moment)
             } else {
-                try openTable(path).create(
+                try table.create(
                     schema, partitionColumns: object.partitionColumns, configuration: settings,
                     name: object.name.name, comment: object.comment,
                     columnMetadata: columnMetadata, clusterBy: clusterBy.map(\.name),
-                    random: &random,
-                    now: moment)
+                    random: &random, now: moment)
             }
+            // Without its rows the table is not what was asked for.
+            try running { () throws(Problem) in try fill?(table) }
         } catch {
-            throw error.problem
+            // A table that somebody else has made there meanwhile is not ours to delete.
+            if case .tableExists = error { forgetFolder(path) } else { discardFolder(path) }
+            throw error.statementProblem
         }
         object.path = path
         guard let created = try catalog.create(object, mode(ifNotExists: ifNotExists)) else {
+            discardFolder(path)
             return skipped(object.name, tag)
         }
+        forgetFolder(path)
         // The job comes last: a view has its first content when the statement returns, and two
         // refreshes at the same time would contradict each other.
         defer { startJob(of: created) }
@@ -397,16 +410,25 @@ extension Lakehouse {
 
     func drop(_ drop: Drop) throws(Problem) -> StatementAnswer {
         let kind = drop.kind.catalogKind
+        let names = drop.names.map(\.qualified)
+        let doomed = try catalog.image.dropping(
+            names, kind: kind, ifExists: drop.ifExists, cascade: drop.cascade
+        ).removed
+        for object in doomed where object.kind != .externalTable {
+            if let path = object.path { try noteFolder(path) }
+        }
         let removed = try catalog.drop(
-            drop.names.map(\.qualified), kind: kind, ifExists: drop.ifExists,
-            cascade: drop.cascade)
+            names, kind: kind, ifExists: drop.ifExists, cascade: drop.cascade)
         for object in removed {
             stopJob(of: object)
             forgetTable(object.name)
             if object.kind == .topic {
                 _ = try port.call(.deleteTopic(name: TopicNames.topic(of: object)))
             }
-            if let path = object.path, object.kind != .externalTable { try deleteFiles(path) }
+            if let path = object.path, object.kind != .externalTable {
+                try deleteFiles(path)
+                forgetFolder(path)
+            }
         }
         let notices =
             removed.isEmpty
@@ -418,7 +440,7 @@ extension Lakehouse {
 
     func deleteFiles(_ path: String) throws(Problem) {
         do throws(StorageFailure) {
-            for entry in try store.list(path, recursive: true) { try store.delete(entry.path) }
+            try store.delete(all: try store.list(path, recursive: true).map(\.path))
         } catch {
             throw Problem(
                 "58030", "the files of \(path) could not all be deleted", notes: ["\(error)"],

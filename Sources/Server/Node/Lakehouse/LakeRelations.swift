@@ -75,7 +75,10 @@ struct LakeRelations: SchemaProvider {
                 let context = lake.queryContext(StatementOptions())
                 let moment = try LakeSource.moment(expression, context)
                 return try table.snapshot(at: moment).schema.fields
-            case .changes, .difference: return nil
+            case .changes(let first, _):
+                // Those of the whole range: a version that changes them ends it with an error.
+                return try table.snapshot(version: first).schema.fields
+            case .difference: return nil
             }
         } catch {
             throw error.problem

@@ -91,6 +91,8 @@ package final class Lakehouse: Sendable {
         for problem in loaded.damaged {
             diagnostics.report(.error, "catalog", problem.description)
         }
+        // An object that cannot be read may own any folder.
+        if loaded.damaged.isEmpty { try settleFolders() }
     }
 
     /// Starts the jobs of everything that the catalog has, and takes up the figures of its tables.

@@ -91,16 +91,22 @@ final class LocalLake: QueryService {
     private static func parts(
         of target: String
     ) throws(Problem) -> (path: String, query: [HTTPRequest.Parameter]) {
+        func decoded(_ part: Substring) throws(Problem) -> String {
+            guard let text = PercentCoding.decoded(part) else {
+                throw Problem("http.target", "\(target) is not valid UTF-8")
+            }
+            return text
+        }
         let halves = target.split(separator: "?", maxSplits: 1)
         var query: [HTTPRequest.Parameter] = []
         for pair in halves.count < 2 ? [] : halves[1].split(separator: "&") {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             query.append(
                 HTTPRequest.Parameter(
-                    name: percentDecoded(sides[0]),
-                    value: sides.count < 2 ? "" : percentDecoded(sides[1])))
+                    name: try decoded(sides[0]),
+                    value: sides.count < 2 ? "" : try decoded(sides[1])))
         }
-        return (percentDecoded(halves[0]), query)
+        return (try decoded(halves[0]), query)
     }
 }
 

@@ -165,31 +165,24 @@ func exactJSON(_ value: Value) -> JSONValue {
         if scale > 0 { digits.insert(".", at: digits.index(digits.endIndex, offsetBy: -scale)) }
         return .string((unscaled < 0 ? "-" : "") + digits)
     case .text(let text), .json(let text): return .string(text)
-    case .binary(let bytes): return .string(hexadecimal(bytes))
+    case .binary(let bytes): return .string(Hexadecimal.text(bytes))
     case .date(let days): return .int(days)
     case .timestamp(let moment), .timestampTZ(let moment): return .int(moment)
     case .interval(let span):
         return [.int(span.months), .int(span.days), .int(span.microseconds)]
     case .uuid(let bits):
         return .string(
-            hexadecimal(
+            Hexadecimal.text(
                 (0..<16).reversed().map { UInt8(truncatingIfNeeded: bits >> UInt128($0 * 8)) }))
     case .variant(let metadata, let value):
         return [
-            "metadata": .string(hexadecimal(metadata)), "value": .string(hexadecimal(value)),
+            "metadata": .string(Hexadecimal.text(metadata)),
+            "value": .string(Hexadecimal.text(value)),
         ]
     case .list(let values), .structure(let values): return .array(values.map(exactJSON))
     case .map(let entries):
         return .array(entries.map { [exactJSON($0.key), exactJSON($0.value)] })
     }
-}
-
-private func hexadecimal(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    text.reserveCapacity(bytes.count * 2)
-    for byte in bytes { text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] }
-    return String(decoding: text, as: UTF8.self)
 }
 
 private func check(_ context: CommandContext) throws(Problem) -> ExitCode {

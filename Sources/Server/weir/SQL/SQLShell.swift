@@ -136,7 +136,9 @@ struct SQLShell {
             case "\\d":
                 if let argument {
                     standardOutput(
-                        describeTable(try service.json("GET", "/tables/" + pathPart(argument))))
+                        describeTable(
+                            try service.json(
+                                "GET", "/tables/" + PercentCoding.encodedPart(argument))))
                 } else {
                     try listTables(layer: nil)
                 }
@@ -152,7 +154,8 @@ struct SQLShell {
                 guard let argument else {
                     throw Problem("shell.usage", "\\history needs a table")
                 }
-                let answer = try service.json("GET", "/tables/\(pathPart(argument))/history")
+                let answer = try service.json(
+                    "GET", "/tables/\(PercentCoding.encodedPart(argument))/history")
                 standardOutput(historyTable(answer).plain())
             default:
                 let near = nearestName(to: words.first ?? "", among: Self.commandNames)
@@ -167,7 +170,7 @@ struct SQLShell {
     }
 
     private func listTables(layer: String?) throws(Problem) {
-        let query = layer.map { "?layer=" + pathPart($0) } ?? ""
+        let query = layer.map { "?layer=" + PercentCoding.encodedPart($0) } ?? ""
         standardOutput(tableList(try service.json("GET", "/tables" + query)).plain())
     }
 
@@ -205,7 +208,8 @@ private final class CompletionWords: @unchecked Sendable {
         relations = names
         columns = []
         for name in names.prefix(50) {
-            guard let table = try? service.json("GET", "/tables/" + pathPart(name)) else {
+            guard let table = try? service.json("GET", "/tables/" + PercentCoding.encodedPart(name))
+            else {
                 continue
             }
             for column in table["columns"]?.arrayValue ?? [] {

@@ -9,7 +9,7 @@ func runDiff(_ context: CommandContext) throws(Problem) -> ExitCode {
     let limit = try context.invocation.integer("limit", in: 0...1_000_000) ?? 20
     let from = try version(arguments[1])
     let history = try table.service.json(
-        "GET", "/tables/\(pathPart(table.name))/history?limit=10000")
+        "GET", "/tables/\(PercentCoding.encodedPart(table.name))/history?limit=10000")
     let entries = history["history"]?.arrayValue ?? []
     let newest = entries.first?["version"]?.intValue ?? 0
     let to = arguments.count > 2 ? try version(arguments[2]) : newest

@@ -16,7 +16,7 @@ let tableCommands: [RegisteredCommand] = [
             examples: [("weir table list ./lake", "what is in a folder")]),
         run: { (context) throws(Problem) in
             let layer = context.invocation.string("layer")
-            let query = layer.map { "?layer=" + pathPart($0) } ?? ""
+            let query = layer.map { "?layer=" + PercentCoding.encodedPart($0) } ?? ""
             let service = try context.service(at: context.invocation.arguments.first)
             let answer = try service.json("GET", "/tables" + query)
             context.printTable(tableList(answer, context.numbers), json: answer)
@@ -28,7 +28,8 @@ let tableCommands: [RegisteredCommand] = [
             arguments: [tableArgument], flags: [httpFlag]),
         run: { (context) throws(Problem) in
             let table = try context.namedTable()
-            let answer = try table.service.json("GET", "/tables/" + pathPart(table.name))
+            let answer = try table.service.json(
+                "GET", "/tables/" + PercentCoding.encodedPart(table.name))
             if context.isJSON {
                 context.print(answer)
             } else {
@@ -46,7 +47,7 @@ let tableCommands: [RegisteredCommand] = [
             let limit = try context.invocation.integer("limit", in: 1...10_000)
             let query = limit.map { "?limit=\($0)" } ?? ""
             let answer = try table.service.json(
-                "GET", "/tables/\(pathPart(table.name))/history\(query)")
+                "GET", "/tables/\(PercentCoding.encodedPart(table.name))/history\(query)")
             context.printTable(historyTable(answer, context.numbers), json: answer)
             return .ok
         }),
@@ -317,36 +318,4 @@ func describeTable(_ table: JSONValue) -> String {
             ).plain()
     }
     return result
-}
-
-/// `text` with its percent forms replaced; one that is none stands for itself.
-func percentDecoded(_ text: some StringProtocol) -> String {
-    let bytes = Array(text.utf8)
-    var result: [UInt8] = []
-    var at = 0
-    while at < bytes.count {
-        if bytes[at] == 0x25, at + 2 < bytes.count,
-            let byte = UInt8(String(decoding: bytes[(at + 1)...(at + 2)], as: UTF8.self), radix: 16)
-        {
-            result.append(byte)
-            at += 3
-        } else {
-            result.append(bytes[at])
-            at += 1
-        }
-    }
-    return String(decoding: result, as: UTF8.self)
-}
-
-/// `text` as one part of a URL: everything but letters, digits, `-`, `.`, `_`, `~` in percent form.
-func pathPart(_ text: String) -> String {
-    let digits = Array("0123456789ABCDEF".utf8)
-    var bytes: [UInt8] = []
-    for byte in text.utf8 {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: bytes.append(byte)
-        default: bytes += [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-        }
-    }
-    return String(decoding: bytes, as: UTF8.self)
 }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A disk in memory that loses power at a chosen operation, and then forgets (or keeps) what was
 /// not synced. Files and names are durable separately, as on a real disk.
-final class CrashDisk: Disk {
+package final class CrashDisk: Disk {
     fileprivate final class Node: Sendable {
         let content = Mutex<(now: [UInt8], synced: [UInt8])>(([], []))
     }
@@ -22,10 +22,10 @@ final class CrashDisk: Disk {
 
     private let state: Mutex<State>
 
-    init() { state = Mutex(State()) }
+    package init() { state = Mutex(State()) }
 
     /// A disk with the same content, durable or not.
-    init(copying other: CrashDisk) {
+    package init(copying other: CrashDisk) {
         var copy = other.state.withLock { $0 }
         var copies: [ObjectIdentifier: Node] = [:]
         func twin(_ node: Node) -> Node {
@@ -42,12 +42,23 @@ final class CrashDisk: Disk {
     }
 
     /// The power fails at operation `count`, counted from 0.
-    func failPower(afterOperations count: Int) { state.withLock { $0.remaining = count } }
+    package func failPower(afterOperations count: Int) { state.withLock { $0.remaining = count } }
 
-    var isOff: Bool { state.withLock { $0.isOff } }
+    package var isOff: Bool { state.withLock { $0.isOff } }
+
+    /// Makes everything durable.
+    package func settle() {
+        state.withLock { state in
+            state.durableEntries = state.entries
+            state.durableDirectories = state.directories
+            for node in state.entries.values {
+                node.content.withLock { $0.synced = $0.now }
+            }
+        }
+    }
 
     /// Comes back after a power failure.
-    func restart(keepingUnsynced: Bool) {
+    package func restart(keepingUnsynced: Bool) {
         state.withLock { state in
             state.isOff = false
             state.remaining = nil
@@ -60,7 +71,9 @@ final class CrashDisk: Disk {
         }
     }
 
-    fileprivate func step(_ operation: String, _ path: String) throws(StorageFailure) {
+    /// Counts a call; throws when the power fails at it, or has failed before. Whoever keeps things
+    /// elsewhere counts its calls here, too.
+    package func step(_ operation: String, _ path: String) throws(StorageFailure) {
         let isOff = state.withLock { state in
             if let left = state.remaining {
                 if left == 0 { state.isOff = true }
@@ -72,7 +85,7 @@ final class CrashDisk: Disk {
         if isOff { throw .system(operation: operation, path: path, code: 5) }
     }
 
-    func create(_ path: String) throws(StorageFailure) -> any DiskFile {
+    package func create(_ path: String) throws(StorageFailure) -> any DiskFile {
         try step("create", path)
         let node: Node? = state.withLock { state in
             guard state.entries[path] == nil else { return nil }
@@ -84,18 +97,20 @@ final class CrashDisk: Disk {
         return CrashFile(disk: self, node: node, path: path)
     }
 
-    func open(_ path: String) throws(StorageFailure) -> any DiskFile {
+    package func open(_ path: String) throws(StorageFailure) -> any DiskFile {
         guard let node = state.withLock({ $0.entries[path] }) else { throw .notFound(path: path) }
         return CrashFile(disk: self, node: node, path: path)
     }
 
-    func exists(_ path: String) -> Bool {
+    package func exists(_ path: String) -> Bool {
         state.withLock { $0.entries[path] != nil || $0.directories[path] != nil }
     }
 
-    func isDirectory(_ path: String) -> Bool { state.withLock { $0.directories[path] != nil } }
+    package func isDirectory(_ path: String) -> Bool {
+        state.withLock { $0.directories[path] != nil }
+    }
 
-    func list(_ directory: String) throws(StorageFailure) -> [String] {
+    package func list(_ directory: String) throws(StorageFailure) -> [String] {
         let prefix = directory.isEmpty ? "" : directory + "/"
         return state.withLock { state in
             var names: OrderedMap<String, Bool> = [:]
@@ -107,7 +122,7 @@ final class CrashDisk: Disk {
         }
     }
 
-    func makeDirectory(_ path: String) throws(StorageFailure) {
+    package func makeDirectory(_ path: String) throws(StorageFailure) {
         try step("makeDirectory", path)
         state.withLock { state in
             var partial = ""
@@ -118,20 +133,20 @@ final class CrashDisk: Disk {
         }
     }
 
-    func remove(_ path: String) throws(StorageFailure) {
+    package func remove(_ path: String) throws(StorageFailure) {
         try step("remove", path)
         if state.withLock({ $0.entries.removeValue(forKey: path) }) == nil {
             throw .notFound(path: path)
         }
     }
 
-    func removeTree(_ path: String) throws(StorageFailure) {
+    package func removeTree(_ path: String) throws(StorageFailure) {
         guard !exists(path) else {
             throw .system(operation: "removeTree", path: path, code: 38)
         }
     }
 
-    func rename(_ source: String, to target: String) throws(StorageFailure) {
+    package func rename(_ source: String, to target: String) throws(StorageFailure) {
         try step("rename", source)
         let moved = state.withLock { state in
             guard let node = state.entries.removeValue(forKey: source) else { return false }
@@ -141,7 +156,7 @@ final class CrashDisk: Disk {
         if !moved { throw .notFound(path: source) }
     }
 
-    func link(_ source: String, as target: String) throws(StorageFailure) {
+    package func link(_ source: String, as target: String) throws(StorageFailure) {
         try step("link", source)
         let failure: StorageFailure? = state.withLock { state in
             guard let node = state.entries[source] else { return .notFound(path: source) }
@@ -152,7 +167,7 @@ final class CrashDisk: Disk {
         if let failure { throw failure }
     }
 
-    func syncDirectory(_ path: String) throws(StorageFailure) {
+    package func syncDirectory(_ path: String) throws(StorageFailure) {
         try step("syncDirectory", path)
         state.withLock { state in
             for key in state.durableEntries.keys where parentDirectory(of: key) == path {
@@ -167,11 +182,11 @@ final class CrashDisk: Disk {
         }
     }
 
-    func modificationTime(_ path: String) throws(StorageFailure) -> Timestamp {
+    package func modificationTime(_ path: String) throws(StorageFailure) -> Timestamp {
         Timestamp(milliseconds: 1)
     }
 
-    var freeBytes: Int64 { 1 << 30 }
+    package var freeBytes: Int64 { 1 << 30 }
 }
 
 private final class CrashFile: DiskFile {
