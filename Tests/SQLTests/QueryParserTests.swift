@@ -133,8 +133,6 @@ import Testing
         "SELECT a FROM t TABLESAMPLE SYSTEM (1) REPEATABLE (2)",
         "SELECT a INTO b FROM t",
         "SELECT a FROM t ASOF JOIN u ON true",
-        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY a) FROM t",
-        "SELECT a FROM t WHERE a SIMILAR TO 'x'",
         "SELECT a FROM t EMIT CHANGES",
     ])
     func `what is planned is refused by name and with a way out`(text: String) {

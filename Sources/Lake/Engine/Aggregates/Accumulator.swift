@@ -35,6 +35,14 @@ enum AccumulatorFactory {
         case .stringAgg: return TextAccumulator(call.type)
         case .arrayAgg: return ListAccumulator(call.type)
         case .jsonAgg: return JSONAccumulator()
+        case .jsonObjectAgg: return JSONObjectAccumulator()
+        case .bitAnd, .bitOr, .bitXor: return BitAccumulator(call.function, call.type)
+        case .correlation, .covariancePopulation, .covarianceSample, .regressionAverageX,
+            .regressionAverageY, .regressionIntercept, .regressionR2, .regressionSlope,
+            .regressionSXX, .regressionSXY, .regressionSYY, .regressionCount:
+            return PairAccumulator(call.function)
+        case .percentileContinuous, .percentileDiscrete, .mode:
+            return OrderedSetAccumulator(call)
         case .first: return EdgeAccumulator(call.type, keepsFirst: true)
         case .last: return EdgeAccumulator(call.type, keepsFirst: false)
         }

@@ -42,7 +42,9 @@ final class AggregateState {
 
     private static func dependsOnOrder(_ function: AggregateFunction) -> Bool {
         switch function {
-        case .stringAgg, .arrayAgg, .jsonAgg, .first, .last: true
+        case .stringAgg, .arrayAgg, .jsonAgg, .jsonObjectAgg, .first, .last,
+            .percentileContinuous, .percentileDiscrete, .mode:
+            true
         default: false
         }
     }

@@ -169,3 +169,49 @@ final class OrderedAccumulator: Accumulator {
 
     var memoryBytes: Int { rows.memoryBytes * 2 + groupOfRow.capacity * 8 + inner.memoryBytes }
 }
+
+extension Array where Element == [(String, [UInt8])]? {
+    fileprivate subscript(index: Int, default empty: [(String, [UInt8])]) -> [(String, [UInt8])] {
+        get { self[index] ?? empty }
+        _modify {
+            var members = self[index] ?? empty
+            self[index] = nil
+            yield &members
+            self[index] = members
+        }
+    }
+}
+
+/// jsonb_object_agg: members as they come, the last of equal keys stays.
+final class JSONObjectAccumulator: Accumulator {
+    private var members: [[(String, [UInt8])]?] = []
+    private var bytes = 0
+
+    func grow(to groups: Int) { members.grow(to: groups, nil) }
+
+    func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
+        let keys = arguments[0]
+        for (row, group) in groups.enumerated() {
+            guard case .text(let key) = keys.value(row) else {
+                throw SQLErrors.invalidParameter("field name must not be null")
+            }
+            var text: [UInt8] = []
+            JSONForm.append(arguments[1], row, to: &text)
+            bytes += key.utf8.count + text.count + 64
+            members[Int(group), default: []].append((key, text))
+        }
+    }
+
+    func finish() throws(Problem) -> Column {
+        var sink = TextSink(capacity: members.count)
+        for group in members {
+            var output: [UInt8] = []
+            if let group { JSONForm.append(members: group, to: &output) }
+            sink.append(output)
+        }
+        return Column(
+            type: .json, data: .text(sink.finish()), validity: Validity(members.map { $0 != nil }))
+    }
+
+    var memoryBytes: Int { members.capacity * 8 + bytes }
+}

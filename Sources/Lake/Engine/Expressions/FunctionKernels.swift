@@ -212,6 +212,9 @@ enum FunctionKernels {
             return try TextKernels.like(
                 arguments[0], arguments[1], arguments.count > 2 ? arguments[2] : nil,
                 ignoringCase: function == .iLike, count: count)
+        case .regexFound, .regexMatch, .regexMatches, .regexCount, .regexSubstring, .regexReplace,
+            .regexSplit, .similar:
+            return try RegexKernels.apply(function, arguments, count: count)
         case .ascii: return TextKernels.firstScalar(arguments[0], count: count)
         case .chr: return try TextKernels.character(arguments[0], count: count)
         default: return nil

@@ -83,6 +83,8 @@ package struct FunctionCall: Hashable, Sendable {
     package var isDistinct = false
     /// Inside the parentheses, for aggregates.
     package var orderBy: [OrderItem] = []
+    /// The order was written as `WITHIN GROUP (ORDER BY …)`.
+    package var isWithinGroup = false
     package var filter: Expression?
     /// The `OVER` clause of a window function.
     package var over: WindowReference?

@@ -20,9 +20,14 @@ extension Binder {
         }
         context.isInsideAggregate = true
         let (arguments, filter) = try operands(of: call, &context)
-        let order = try sortKeys(call.orderBy, &context)
+        var order = try sortKeys(call.orderBy, &context)
         context.isInsideAggregate = false
-        var bound = try typed(call, function, arguments)
+        var bound: AggregateCall
+        if function.isOrderedSet || call.isWithinGroup {
+            bound = try orderedSet(call, function, arguments, &order)
+        } else {
+            bound = try typed(call, function, arguments)
+        }
         bound.isDistinct =
             call.isDistinct && bound.function != .minimum && bound.function != .maximum
         bound.filter = filter
@@ -80,6 +85,50 @@ extension Binder {
             ? try coerce(value, to: .text, at: expression.position) : value
     }
 
+    /// `f(arguments) WITHIN GROUP (ORDER BY value)`: the value becomes the first argument.
+    private func orderedSet(
+        _ call: FunctionCall, _ function: AggregateFunction, _ direct: [BoundExpression],
+        _ order: inout [SortKey]
+    ) throws(Problem) -> AggregateCall {
+        let name = call.name.last
+        let position = call.name.position
+        guard function.isOrderedSet else {
+            throw Problem(
+                "42883", "\(name) is not an ordered-set aggregate, so it cannot have WITHIN GROUP",
+                hint: "write ORDER BY inside of the parentheses", position: position)
+        }
+        guard call.isWithinGroup else {
+            throw Problem(
+                "42883", "WITHIN GROUP is required for ordered-set aggregate \(name)",
+                hint: "write \(name)(…) WITHIN GROUP (ORDER BY …)", position: position)
+        }
+        guard !call.isDistinct else {
+            throw Problem(
+                "42601", "cannot use DISTINCT with WITHIN GROUP", position: position)
+        }
+        guard order.count == 1, direct.count == (function == .mode ? 0 : 1) else {
+            throw missing(call, direct + order.map(\.expression))
+        }
+        let place = call.orderBy[0].expression.position
+        if function == .percentileContinuous {
+            guard order[0].expression.type.isNumber else {
+                throw missing(call, direct + order.map(\.expression))
+            }
+            order[0].expression = try coerce(order[0].expression, to: .float64, at: place)
+        }
+        let value = order[0].expression
+        guard let fraction = direct.first else {
+            return AggregateCall(function, [value], type: value.type)
+        }
+        var isList = false
+        if case .list = fraction.type { isList = true }
+        let wanted: ColumnType = isList ? .list(.float64) : .float64
+        return AggregateCall(
+            function,
+            [value, try coerce(fraction, to: wanted, at: call.arguments[0].position)],
+            type: isList ? .list(value.type) : value.type)
+    }
+
     /// The call with its arguments in the types that the function takes.
     func typed(
         _ call: FunctionCall, _ function: AggregateFunction, _ arguments: [BoundExpression]
@@ -89,7 +138,7 @@ extension Binder {
             guard function == .count else { throw missing(call, arguments) }
             return AggregateCall(.countStar, [], type: .int64)
         }
-        let count = function == .stringAgg ? 2 : 1
+        let count = function.argumentCount
         guard arguments.count == count else {
             if arguments.isEmpty, function == .count {
                 throw Problem(
@@ -101,7 +150,8 @@ extension Binder {
         var first = arguments[0]
         let place = call.arguments[0].position
         if first.isUnknownLiteral {
-            let type: ColumnType = function.takesNumbers ? .float64 : .text
+            let type: ColumnType =
+                function.takesNumbers || function.isOfPairs ? .float64 : .text
             first = try coerce(first, to: type, at: place)
         }
         let type = first.type
@@ -144,10 +194,40 @@ extension Binder {
             guard type == .text else { throw missing(call, arguments) }
             let separator = try coerce(arguments[1], to: .text, at: call.arguments[1].position)
             return AggregateCall(function, [first, separator], type: .text)
+        case .jsonObjectAgg:
+            let key = try coerce(first, to: .text, .explicit, at: place)
+            return AggregateCall(
+                function, [key, try knownText(arguments[1], at: call.arguments[1].position)],
+                type: .json)
+        case .bitAnd, .bitOr, .bitXor:
+            guard type.isInteger else { throw missing(call, arguments) }
+            return made(type)
+        case .correlation, .covariancePopulation, .covarianceSample, .regressionAverageX,
+            .regressionAverageY, .regressionIntercept, .regressionR2, .regressionSlope,
+            .regressionSXX, .regressionSXY, .regressionSYY, .regressionCount:
+            guard type.isNumber, arguments[1].type.isNumber || arguments[1].isUnknownLiteral else {
+                throw missing(call, arguments)
+            }
+            let pair = [
+                try coerce(first, to: .float64, at: place),
+                try coerce(arguments[1], to: .float64, at: call.arguments[1].position),
+            ]
+            return AggregateCall(
+                function, pair, type: function == .regressionCount ? .int64 : .float64)
+        case .percentileContinuous, .percentileDiscrete, .mode:
+            throw Problem(
+                "0A000", "OVER is not supported for ordered-set aggregate \(call.name.last)",
+                hint: "compute it with GROUP BY and join", position: position)
         case .arrayAgg: return made(.list(type))
         case .jsonAgg: return made(.json)
         case .first, .last: return made(type)
         }
+    }
+
+    private func knownText(
+        _ value: BoundExpression, at position: Int
+    ) throws(Problem) -> BoundExpression {
+        value.isUnknownLiteral ? try coerce(value, to: .text, at: position) : value
     }
 
     private func missing(_ call: FunctionCall, _ arguments: [BoundExpression]) -> Problem {
@@ -160,6 +240,20 @@ extension Binder {
 }
 
 extension AggregateFunction {
+    fileprivate var isOfPairs: Bool {
+        switch self {
+        case .correlation, .covariancePopulation, .covarianceSample, .regressionAverageX,
+            .regressionAverageY, .regressionIntercept, .regressionR2, .regressionSlope,
+            .regressionSXX, .regressionSXY, .regressionSYY, .regressionCount:
+            true
+        default: false
+        }
+    }
+
+    fileprivate var argumentCount: Int {
+        self == .stringAgg || self == .jsonObjectAgg || isOfPairs ? 2 : 1
+    }
+
     fileprivate var takesNumbers: Bool {
         switch self {
         case .sum, .average, .standardDeviationSample, .standardDeviationPopulation,

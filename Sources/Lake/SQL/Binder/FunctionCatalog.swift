@@ -34,7 +34,15 @@ enum FunctionCatalog {
         "var_samp": .varianceSample, "var_pop": .variancePopulation, "bool_and": .boolAnd,
         "every": .boolAnd, "bool_or": .boolOr, "string_agg": .stringAgg, "array_agg": .arrayAgg,
         "jsonb_agg": .jsonAgg, "json_agg": .jsonAgg, "first": .first, "last": .last,
-        "any_value": .first,
+        "any_value": .first, "jsonb_object_agg": .jsonObjectAgg, "json_object_agg": .jsonObjectAgg,
+        "bit_and": .bitAnd, "bit_or": .bitOr, "bit_xor": .bitXor, "corr": .correlation,
+        "covar_pop": .covariancePopulation, "covar_samp": .covarianceSample,
+        "regr_avgx": .regressionAverageX, "regr_avgy": .regressionAverageY,
+        "regr_count": .regressionCount, "regr_intercept": .regressionIntercept,
+        "regr_r2": .regressionR2, "regr_slope": .regressionSlope, "regr_sxx": .regressionSXX,
+        "regr_sxy": .regressionSXY, "regr_syy": .regressionSYY,
+        "percentile_cont": .percentileContinuous, "percentile_disc": .percentileDiscrete,
+        "mode": .mode,
     ]
 
     private static func one(
@@ -108,8 +116,38 @@ enum FunctionCatalog {
         add(["split_part"], [one(.splitPart, [.text, .text, .int32], .text)])
         add(["starts_with"], [one(.startsWith, [.text, .text], .boolean)])
         add(["repeat"], [one(.repeat, [.text, .int32], .text)])
+        addPatterns(add)
         add(["ascii"], [one(.ascii, [.text], .int32)])
         add(["chr"], [one(.chr, [.int32], .text)])
+    }
+
+    /// Regular expressions; without flags there are none.
+    private static func addPatterns(_ add: Add) {
+        let none = BoundExpression.literal(.text(""), .text)
+        for (name, function, result) in [
+            ("regexp_like", ScalarFunction.regexFound, ColumnType.boolean),
+            ("regexp_match", .regexMatch, .list(.text)),
+            ("regexp_split_to_array", .regexSplit, .list(.text)),
+        ] {
+            add(
+                [name],
+                [
+                    one(function, [.text, .text], result, defaults: [none]),
+                    one(function, [.text, .text, .text], result),
+                ])
+        }
+        add(
+            ["regexp_replace"],
+            [
+                one(.regexReplace, [.text, .text, .text], .text, defaults: [none]),
+                one(.regexReplace, [.text, .text, .text, .text], .text),
+            ])
+        add(["regexp_count"], [one(.regexCount, [.text, .text], .int32, defaults: [none])])
+        add(["regexp_substr"], [one(.regexSubstring, [.text, .text], .text, defaults: [none])])
+        // What the parser makes of SIMILAR TO.
+        add(["similar_to"], [one(.similar, [.text, .text, .text], .boolean)])
+        let group = BoundExpression.literal(.text("1"), .text)
+        add(["substring"], [one(.regexSubstring, [.text, .text], .text, defaults: [group])])
     }
 
     private static func addNumbers(_ add: Add) {

@@ -29,9 +29,18 @@ enum Operators {
         case "->", "->>", "#>", "#>>", "?", "@>", "<@":
             if let result = try json(name, left, right, at: position) { return result }
         case "~", "~*", "!~", "!~*":
-            throw Problem(
-                "0A000", "regular expressions are not supported yet",
-                hint: "use LIKE, starts_with or strpos", position: position)
+            let isText = { (type: ColumnType) in type == .text || type == .null }
+            guard isText(left.type), isText(right.type) else {
+                throw missing(name, left, right, at: position)
+            }
+            let found = BoundExpression.call(
+                .regexFound,
+                [
+                    try coerce(left, to: .text, at: position),
+                    try coerce(right, to: .text, at: position),
+                    .literal(.text(name.hasSuffix("*") ? "i" : ""), .text),
+                ], .boolean)
+            return name.hasPrefix("!") ? .not(found) : found
         default: break
         }
         throw missing(name, left, right, at: position)

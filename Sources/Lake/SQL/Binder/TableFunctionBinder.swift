@@ -170,15 +170,25 @@ extension Binder {
             return try json(.jsonMemberTexts, [Field("key", .text), Field("value", .text)])
         case "jsonb_object_keys", "json_object_keys":
             return try json(.jsonKeys, [Field(name, .text)])
-        case "string_to_table":
-            guard arguments.count == 2 else { throw mismatch() }
+        case "string_to_table", "regexp_split_to_table", "regexp_matches":
+            guard arguments.count == 2 || arguments.count == 3 && name != "string_to_table" else {
+                throw mismatch()
+            }
             var texts: [BoundExpression] = []
             for (index, argument) in arguments.enumerated() {
                 texts.append(
                     try coerce(argument, to: .text, at: call.arguments[index].position))
             }
-            let list = BoundExpression.call(.textToList, texts, .list(.text))
-            return [TableCall(.unnest, [list], fields: [Field(name, .text)])]
+            if name != "string_to_table", texts.count == 2 {
+                texts.append(.literal(.text(""), .text))
+            }
+            let isMatches = name == "regexp_matches"
+            let element: ColumnType = isMatches ? .list(.text) : .text
+            let function: ScalarFunction =
+                isMatches
+                ? .regexMatches : name == "string_to_table" ? .textToList : .regexSplit
+            let list = BoundExpression.call(function, texts, .list(element))
+            return [TableCall(.unnest, [list], fields: [Field(name, element)])]
         default: throw mismatch()
         }
     }
@@ -237,7 +247,7 @@ enum TableFunctions {
         "generate_series", "unnest", "jsonb_array_elements", "json_array_elements",
         "jsonb_array_elements_text", "json_array_elements_text", "jsonb_each", "json_each",
         "jsonb_each_text", "json_each_text", "jsonb_object_keys", "json_object_keys",
-        "string_to_table",
+        "string_to_table", "regexp_split_to_table", "regexp_matches",
     ]
 
     /// Functions whose only column keeps its own name under an alias.

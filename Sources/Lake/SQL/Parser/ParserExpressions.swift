@@ -225,7 +225,8 @@ extension Parser {
         }
         if accept(.in) { return try inTest(left, isNegated, at: position) }
         if isNext(.similar) {
-            throw notSupported("SIMILAR TO", hint: "use LIKE, or several LIKE with OR")
+            try expect(.similar, .to)
+            return try similarTest(left, isNegated, at: position)
         }
         let ignoresCase = isNext(.ilike)
         advance()
@@ -240,6 +241,19 @@ extension Parser {
                     operand: left, pattern: pattern, escape: escape, ignoresCase: ignoresCase,
                     isNegated: isNegated)),
             at: position)
+    }
+
+    /// `a SIMILAR TO pattern [ESCAPE e]`
+    private mutating func similarTest(
+        _ left: Expression, _ isNegated: Bool, at position: Int
+    ) throws(Problem) -> Expression {
+        let pattern = try expression(above: Binding.membership)
+        let escape =
+            accept(.escape)
+            ? try expression(above: Binding.membership)
+            : Expression(.string("\\"), at: pattern.position)
+        let test = made("similar_to", [left, pattern, escape], at: position)
+        return isNegated ? Expression(.not(test), at: position) : test
     }
 
     private mutating func inTest(

@@ -160,8 +160,12 @@ extension Parser {
         }
         try expect(")")
         if isNext(.within), isNext(.group, ahead: 1) {
-            throw notSupported(
-                "WITHIN GROUP", hint: "ordered-set aggregates are planned; use ORDER BY inside")
+            index += 2
+            try expect("(")
+            try expect(.order, .by)
+            call.orderBy = try orderItems()
+            call.isWithinGroup = true
+            try expect(")")
         }
         if isNext(.filter), isNext("(", ahead: 1) {
             index += 2
@@ -181,7 +185,7 @@ extension Parser {
     }
 
     /// A call made by the grammar itself.
-    private func made(
+    func made(
         _ name: String, _ arguments: [Expression], at position: Int
     ) -> Expression {
         let name = ObjectName([Identifier(name, position: position)])

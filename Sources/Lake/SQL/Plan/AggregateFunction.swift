@@ -24,8 +24,31 @@ package enum AggregateFunction: String, CaseIterable, Hashable, Sendable {
     case arrayAgg
     /// (any) → json array, in the order of `orderBy`; keeps NULLs
     case jsonAgg
+    /// (text key, any value) → json object; a key that comes again replaces the one before
+    case jsonObjectAgg
+    /// (T) → T; T: int16, int32, int64
+    case bitAnd, bitOr, bitXor
+    /// (float64 y, float64 x) → float64, over rows in which neither is NULL
+    case correlation, covariancePopulation, covarianceSample
+    case regressionAverageX, regressionAverageY, regressionIntercept, regressionR2
+    case regressionSlope, regressionSXX, regressionSXY, regressionSYY
+    /// (float64 y, float64 x) → int64
+    case regressionCount
+    /// (float64, float64 fraction or list of them) → float64 or list: ordered-set, interpolates
+    case percentileContinuous
+    /// (T, float64 fraction or list of them) → T or list: ordered-set, one of the values
+    case percentileDiscrete
+    /// (T) → T: ordered-set, the most frequent value, the first of several
+    case mode
     /// (T) → T, the first or last value in the order of `orderBy`, NULLs included
     case first, last
+}
+
+extension AggregateFunction {
+    /// Called with WITHIN GROUP: its first argument is what it orders.
+    package var isOrderedSet: Bool {
+        self == .percentileContinuous || self == .percentileDiscrete || self == .mode
+    }
 }
 
 /// One aggregate of an aggregation.

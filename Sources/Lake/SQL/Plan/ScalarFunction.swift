@@ -74,6 +74,24 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case `repeat`
     /// (text, text pattern[, text escape]) → boolean; escape is `\` by default, "" is none
     case like, iLike
+    /// (text, text pattern, text flags) → boolean: the pattern is found
+    case regexFound
+    /// (text, text pattern, text flags) → list of text: the groups of the first match, or all of it;
+    /// NULL when there is none
+    case regexMatch
+    /// (text, text pattern, text flags) → list of lists of text: of every match
+    case regexMatches
+    /// (text, text pattern, text flags) → int32
+    case regexCount
+    /// (text, text pattern, text flags) → text: the first match; its first group when the flags have
+    /// a `1`
+    case regexSubstring
+    /// (text, text pattern, text replacement, text flags) → text: of the first match, of all with `g`
+    case regexReplace
+    /// (text, text pattern, text flags) → list of text: what is between the matches
+    case regexSplit
+    /// (text, text pattern, text escape) → boolean: SQL's own regular expressions
+    case similar
     /// (text) → int32, the first scalar's code; (int32) → text
     case ascii, chr
 
