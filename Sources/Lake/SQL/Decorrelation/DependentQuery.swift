@@ -162,12 +162,7 @@ struct DependentQuery {
         inner.input = try applied(to: node.input)
         inner.keys = own + inner.keys
         if let sets = node.sets {
-            guard !sets.contains([]) else {
-                throw Problem(
-                    "0A000",
-                    "grouping sets with () over columns of the query around are not supported yet",
-                    hint: "UNION ALL the total in a query of its own")
-            }
+            if sets.contains([]) { return try eachSet(node, sets) }
             inner.sets = sets.map { Array(0..<width) + $0.map { $0 + width } }
         }
         guard node.keys.isEmpty else { return .aggregate(inner) }
@@ -183,6 +178,35 @@ struct DependentQuery {
                             width + index, aggregate.call.type))))
         }
         return .project(joined, results)
+    }
+
+    /// Grouping sets one by one, where one of them has a row for no rows.
+    private func eachSet(_ node: AggregateNode, _ sets: [[Int]]) throws(Problem) -> LogicalPlan {
+        var parts: [LogicalPlan] = []
+        for (number, set) in sets.enumerated() {
+            var plain = node
+            plain.sets = nil
+            plain.keys = set.map { node.keys[$0] }
+            let grouped = try aggregation(plain)
+            var columns = own
+            for (index, key) in node.keys.enumerated() {
+                let value = set.firstIndex(of: index).map {
+                    BoundExpression.column(width + $0, key.expression.type)
+                }
+                columns.append(
+                    NamedExpression(key.name, value ?? .literal(.null, key.expression.type)))
+            }
+            for (index, aggregate) in node.aggregates.enumerated() {
+                columns.append(
+                    NamedExpression(
+                        aggregate.name,
+                        .column(width + set.count + index, aggregate.call.type)))
+            }
+            columns.append(
+                NamedExpression("grouping_set", .literal(.int(Int64(number)), .int32)))
+            parts.append(.project(grouped, columns))
+        }
+        return .union(parts)
     }
 
     /// The rows in a range of numbers, counted for each row of the domain.

@@ -265,7 +265,14 @@ extension Parser {
             try expect(")")
             return Expression(.inQuery(left, inner, isNegated: isNegated), at: position)
         }
+        let start = token.position
         var list = [try expression()]
+        // As in `IN ((SELECT …) ORDER BY …)`: what looked like a value begins a query.
+        if case .scalarQuery(let first) = list[0].kind, continuesQuery() {
+            let inner = try query(continuing: .nested(first), at: start)
+            try expect(")")
+            return Expression(.inQuery(left, inner, isNegated: isNegated), at: position)
+        }
         while accept(",") { list.append(try expression()) }
         try expect(")")
         if list.count == 1, case .scalarQuery(let inner) = list[0].kind {

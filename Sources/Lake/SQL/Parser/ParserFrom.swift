@@ -212,7 +212,7 @@ extension Parser {
             } else if parser.isNext("(") {
                 result = try parser.parenthesized()
                 if case .query(let inner) = result, !parser.isNext(")") {
-                    if parser.isSetOperator() || parser.isNext(.order) || parser.isNext(.limit) {
+                    if parser.continuesQuery() {
                         result = .query(
                             try parser.query(continuing: .nested(inner), at: position))
                     } else {

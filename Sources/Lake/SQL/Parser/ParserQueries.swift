@@ -15,6 +15,11 @@ extension Parser {
 
     func isSetOperator() -> Bool { isNext(.union) || isNext(.intersect) || isNext(.except) }
 
+    /// Whether something follows that makes more of a query in parentheses.
+    func continuesQuery() -> Bool {
+        isSetOperator() || isNext(.order) || isNext(.limit) || isNext(.offset) || isNext(.fetch)
+    }
+
     mutating func query() throws(Problem) -> Query {
         try nested { parser throws(Problem) in
             let position = parser.token.position
