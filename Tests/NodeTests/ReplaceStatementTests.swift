@@ -456,6 +456,25 @@ struct ReplaceStatementTests {
         #expect(try next.rows("SELECT n, key FROM t VERSION AS OF 3") == ["1|a"])
     }
 
+    @Test func `a table of a query is there with its rows or not at all`() throws {
+        let disk = MemoryDisk()
+        let port = ObjectPort()
+        let lake = try LakeHarness(disk: disk, port: port)
+        port.fail()
+        let statement = "CREATE TABLE t AS SELECT n FROM generate_series(1, 5) AS n"
+        #expect(lake.problem(statement)?.code == "58030")
+        port.fail(false)
+        let next = try LakeHarness(disk: disk, port: port, seed: 2)
+        #expect(next.problem("SELECT * FROM t")?.code == "42P01")
+        #expect(try next.tag(statement) == "SELECT 5")
+        #expect(try next.rows("SELECT sum(n) FROM t") == ["15"])
+        // A query that fails leaves no files behind.
+        let before = try next.store.list("", recursive: true).count
+        #expect(next.problem("CREATE TABLE u AS SELECT 1 / (n - 3) AS x FROM t") != nil)
+        #expect(try next.store.list("", recursive: true).count == before)
+        #expect(next.problem("SELECT * FROM u")?.code == "42P01")
+    }
+
     @Test func `a replacement whose query fails changes nothing`() throws {
         let lake = try lake()
         #expect(

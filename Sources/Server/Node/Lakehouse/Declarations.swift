@@ -327,14 +327,17 @@ extension Lakehouse {
         return recorder.names
     }
 
-    /// Creates the Delta table, then the catalog entry, then starts the job. A crash in between
-    /// leaves a folder that nothing refers to; the next attempt takes another folder.
+    /// Creates the Delta table, with its first rows if `fill` adds some and counts them, then the
+    /// catalog entry, then starts the job. A crash in between leaves a folder that nothing refers to;
+    /// the next attempt takes another folder.
     func createStored(
         _ object: CatalogObject, ifNotExists: Bool,
         columnMetadata: OrderedMap<String, [JSONMember]> = [:], clusterBy: [Identifier] = [],
-        cloning source: CloneInput? = nil, _ tag: String
+        cloning source: CloneInput? = nil,
+        filling fill: ((DeltaTable) throws(DeltaFailure) -> Int64)? = nil, _ tag: String
     ) throws(Problem) -> StatementAnswer {
         var object = object
+        var count: Int64 = 0
         guard
             let checked = try catalog.image.creating(object, mode(ifNotExists: ifNotExists)).put
                 .first
@@ -348,6 +351,7 @@ extension Lakehouse {
         if object.kind == .table { settings = object.properties }
         let moment = clock()
         var random = withRandom { $0.fork() }
+        var isOurs = false
         do throws(DeltaFailure) {
             if try DeltaTable(store: store, path: path).exists() {
                 path += "-" + random.uuid().description.prefix(8)
@@ -357,15 +361,19 @@ extension Lakehouse {
                     source.table, at: source.snapshot, named: source.name, name: object.name.name,
                     settings: source.settings, replaces: false, random: &random, now: moment)
             } else {
-                try openTable(path).create(
+                let table = openTable(path)
+                try table.create(
                     schema, partitionColumns: object.partitionColumns, configuration: settings,
                     name: object.name.name, comment: object.comment,
                     columnMetadata: columnMetadata, clusterBy: clusterBy.map(\.name),
-                    random: &random,
-                    now: moment)
+                    random: &random, now: moment)
+                isOurs = true
+                if let fill { count = try fill(table) }
             }
         } catch {
-            throw error.problem
+            // Without its rows the table is not what was asked for.
+            if isOurs { try deleteFiles(path) }
+            throw isOurs ? error.statementProblem : error.problem
         }
         object.path = path
         guard let created = try catalog.create(object, mode(ifNotExists: ifNotExists)) else {
@@ -379,7 +387,7 @@ extension Lakehouse {
         } else {
             updateActivity(of: created)
         }
-        return done(tag)
+        return fill == nil ? done(tag) : StatementAnswer(tag: "SELECT \(count)")
     }
 
     func refreshView(_ name: ObjectName) throws(Problem) -> StatementAnswer {

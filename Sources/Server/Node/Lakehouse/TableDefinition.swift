@@ -44,31 +44,22 @@ extension Lakehouse {
         if table.orReplace, let known = catalog.image.object(name) {
             return try replace(known, by: object, table.clusterBy, metadata, plan, options)
         }
-        let created = try createStored(
+        guard let plan else {
+            return try createStored(
+                object, ifNotExists: table.ifNotExists, columnMetadata: metadata,
+                clusterBy: table.clusterBy, tag)
+        }
+        // Nobody sees the table before it has its rows.
+        return try createStored(
             object, ifNotExists: table.ifNotExists, columnMetadata: metadata,
-            clusterBy: table.clusterBy, tag)
-        guard let plan else { return created }
-        do throws(Problem) {
-            let stored = try catalog.image.require(name)
-            let delta = try self.table(of: stored)
-            let count = try repeating { () throws(DeltaFailure) in
-                var random = withRandom { $0.fork() }
-                return try fill(
-                    delta.begin(random: &random), from: plan,
+            clusterBy: table.clusterBy,
+            filling: { (created) throws(DeltaFailure) in
+                var random = self.withRandom { $0.fork() }
+                return try self.fill(
+                    created.begin(random: &random), from: plan,
                     .append(partitionBy: object.partitionColumns),
                     numbered: Self.identityColumns(table.columns), options)
-            }
-            updateActivity(of: stored)
-            return StatementAnswer(tag: "SELECT \(count)")
-        } catch {
-            // Without its rows the table is not what was asked for.
-            let removed = try catalog.drop([name], kind: .table, ifExists: true, cascade: false)
-            for object in removed {
-                forgetTable(object.name)
-                if let path = object.path { try deleteFiles(path) }
-            }
-            throw error
-        }
+            }, tag)
     }
 
     private static func identityColumns(_ definitions: [ColumnDefinition]) -> [String] {
