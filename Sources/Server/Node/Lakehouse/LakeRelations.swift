@@ -140,7 +140,7 @@ struct LakeRelations: SchemaProvider {
 
     /// What rows of a tracked table have beside their columns.
     private static func hiddenColumns(_ snapshot: TableSnapshot) -> [Field] {
-        snapshot.metadata.keepsRowNumbers ? RowMark.fields : []
+        snapshot.tracksRows ? RowMark.fields : []
     }
 
     private func addDefaults(
