@@ -32,6 +32,10 @@ struct LogListingTests {
         #expect(watched.wholeLists == 0)
         #expect(try third.snapshot(version: 25).fileCount == 25)
         #expect(watched.wholeLists == 1)
+        #expect(try other.history(limit: 5).map(\.version) == [47, 46, 45, 44, 43])
+        #expect(watched.wholeLists == 1)
+        #expect(try other.history(limit: 1000).count == 48)
+        #expect(try other.history(limit: 0).isEmpty)
         #expect(throws: DeltaFailure.versionNotFound(wanted: 99, oldest: 0, latest: 47)) {
             try third.snapshot(version: 99)
         }

@@ -192,6 +192,16 @@ def test_statements_that_change_tables(service, node):
         rows = pyarrow.table(deltalake.QueryBuilder().register("t", table).execute(
             "SELECT id, name FROM t"))
         assert dict(zip(rows["id"].to_pylist(), rows["name"].to_pylist())) == expected
+    # A clone names the files by their addresses, which are paths for the server, too.
+    node.sql("CREATE TABLE s.c SHALLOW CLONE s.t")
+    node.sql("INSERT INTO s.c VALUES (2000, 'own')")
+    address = "s3://lake/" + root.rsplit("/", 1)[0] + "/c"
+    cloned = {row[0]: row[1] for row in node.sql(f"SELECT id, name FROM delta.'{address}'")}
+    assert cloned == {**expected, 2000: "own"}
+    table = deltalake.DeltaTable(address, storage_options=storage(service))
+    rows = pyarrow.table(deltalake.QueryBuilder().register("t", table).execute(
+        "SELECT id, name FROM t"))
+    assert dict(zip(rows["id"].to_pylist(), rows["name"].to_pylist())) == cloned
     assert node.stop() == 0
 
 

@@ -11,6 +11,7 @@ import Testing
 final class ObjectPort: NodePort {
     private let objects: Mutex<OrderedMap<String, Bytes>>
     private let failing = Mutex(false)
+    private let failingDeletes = Mutex(false)
 
     init() { objects = Mutex([:]) }
 
@@ -18,6 +19,8 @@ final class ObjectPort: NodePort {
 
     /// From now on nothing is kept, as if the process ended before it was.
     func fail(_ isFailing: Bool = true) { failing.withLock { $0 = isFailing } }
+    /// The same for what is to be deleted.
+    func failDeletes(_ isFailing: Bool = true) { failingDeletes.withLock { $0 = isFailing } }
 
     func submit(
         _ command: NodeCommand,
@@ -33,7 +36,7 @@ final class ObjectPort: NodePort {
     func call(_ command: NodeCommand) throws(Problem) -> NodeAnswer {
         switch command {
         case .putObject(let name, let content):
-            if failing.withLock({ $0 }) {
+            if failing.withLock({ $0 }) || content == nil && failingDeletes.withLock({ $0 }) {
                 throw Problem("58030", "the node has stopped")
             }
             objects.withLock { $0[name] = content }
@@ -100,8 +103,12 @@ final class LakeHarness: Sendable {
 
     /// The rows of a query, as texts between bars, NULL as `-`.
     func rows(_ script: String) throws -> [String] {
-        let answer = try run(script)
-        return answer.batches.flatMap { batch in
+        texts(try run(script))
+    }
+
+    /// The rows of an answer in the same form.
+    func texts(_ answer: StatementAnswer) -> [String] {
+        answer.batches.flatMap { batch in
             (0..<batch.rowCount).map { row in
                 zip(batch.columns, answer.columns).map { column, field in
                     textForm(column.value(row), field.type) ?? "-"

@@ -209,6 +209,28 @@ struct TableColumnTests {
         try lake.run("ALTER TABLE t UNSET TBLPROPERTIES IF EXISTS (delta.appendonly)")
     }
 
+    @Test func `what the files mean is not taken back`() throws {
+        let lake = try lake(
+            "WITH (\"delta.columnMapping.mode\" = 'name', \"delta.enableRowTracking\" = true)")
+        for (statement, code) in [
+            ("UNSET TBLPROPERTIES ('delta.columnMapping.mode')", "0A000"),
+            ("SET TBLPROPERTIES ('delta.columnMapping.mode' = 'none')", "0A000"),
+            ("UNSET TBLPROPERTIES ('delta.columnMapping.maxColumnId')", "42501"),
+            ("UNSET TBLPROPERTIES ('delta.rowTracking.materializedRowIdColumnName')", "42501"),
+        ] {
+            #expect(lake.problem("ALTER TABLE t " + statement)?.code == code, "\(statement)")
+        }
+        // Tracking itself may end, and begin again.
+        try lake.run(
+            """
+            UPDATE t SET name = 'u'; ALTER TABLE t UNSET TBLPROPERTIES ('delta.enableRowTracking')
+            """)
+        let marks = "SELECT id, _metadata.row_id FROM t ORDER BY id"
+        #expect(lake.problem(marks)?.code == "42P01")
+        try lake.run("ALTER TABLE t SET ('delta.enableRowTracking' = true)")
+        #expect(try lake.rows(marks).first == "1|0")
+    }
+
     // MARK: Generated and identity columns
 
     @Test func `declared defaults and generated columns are computed`() throws {

@@ -400,7 +400,7 @@ struct TableStatementTests {
                 utf8: #"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"# + "\n"
                     + #"{"metaData":{"id":"x","format":{"provider":"parquet","options":{}},"#
                     + #""schemaString":\#(schema),"partitionColumns":[],"configuration":"#
-                    + #"{"delta.enableDeletionVectors":"true","#
+                    + #"{"delta.enableDeletionVectors":"true","delta.enableRowTracking":"true","#
                     + #""delta.enableChangeDataFeed":"true"}}}"#))
         try lake.run("INSERT INTO delta.'f' VALUES (1), (2), (3)")
         try lake.run("DELETE FROM delta.'f' WHERE id = 2")
@@ -408,6 +408,13 @@ struct TableStatementTests {
         #expect(snapshot.deletionVectorCount == 0)
         #expect(snapshot.tableProtocol == TableProtocol())
         #expect(try lake.rows("SELECT id FROM delta.'f' ORDER BY id") == ["1", "3"])
+        try lake.run("UPDATE delta.'f' SET id = 4 WHERE id = 3; OPTIMIZE delta.'f' ZORDER BY (id)")
+        #expect(lake.problem("SELECT _metadata.row_id FROM delta.'f'")?.code == "42P01")
+        // What changes the settings gives the protocol what they need, and the rows their numbers.
+        try lake.run("ALTER TABLE delta.'f' SET ('delta.checkpointInterval' = 7)")
+        #expect(
+            try lake.rows("SELECT id, _metadata.row_id FROM delta.'f' ORDER BY id")
+                == ["1|0", "4|1"])
         #expect(try !lake.store.list("f", recursive: true).contains { $0.path.contains("_change") })
     }
 

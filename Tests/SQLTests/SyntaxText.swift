@@ -12,6 +12,7 @@ func sexpr(_ expression: Expression) -> String {
     case .string(let text): return "'\(text)'"
     case .boolean(let flag): return flag ? "true" : "false"
     case .null: return "null"
+    case .defaultValue: return "default"
     case .parameter(let number): return "$\(number)"
     case .typedString(let type, let text): return list(typeText(type), ["'\(text)'"])
     case .interval(let text, let unit):

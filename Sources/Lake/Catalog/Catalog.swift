@@ -64,6 +64,11 @@ package final class Catalog: Sendable {
                         notes: ["\(error)", "it is left as it is"]))
             }
         }
+        for old in image.renamedObjects {
+            // The process ended in the middle of a rename: the new name is there, the old one goes.
+            try storage.delete(key(old))
+            image = image.applying(CatalogChange(removed: [old]))
+        }
         return (Catalog(image: image, storage: storage), damaged)
     }
 

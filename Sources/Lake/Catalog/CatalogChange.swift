@@ -262,6 +262,23 @@ extension CatalogImage {
         return CatalogChange(put: [object], removed: [old])
     }
 
+    /// Objects whose number another one has, too, which was changed later: a rename that did not end.
+    var renamedObjects: [CatalogObject] {
+        var newest: [UInt32: CatalogObject] = [:]
+        func isOlder(_ left: CatalogObject, _ right: CatalogObject) -> Bool {
+            (left.changed.milliseconds, left.name.description)
+                < (right.changed.milliseconds, right.name.description)
+        }
+        for object in relations {
+            if let known = newest[object.oid], !isOlder(known, object) { continue }
+            newest[object.oid] = object
+        }
+        return relations.filter { old in
+            guard let object = newest[old.oid] else { return false }
+            return object.name != old.name && object.path == old.path
+        }
+    }
+
     /// The image after `change`.
     package func applying(_ change: CatalogChange) -> CatalogImage {
         var image = self

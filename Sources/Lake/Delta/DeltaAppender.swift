@@ -29,7 +29,9 @@ package struct DeltaAppender: Sendable {
         clusteringProvider: String? = nil, movesRows: Bool = false
     ) throws(DeltaFailure) {
         self.transaction = transaction
-        let marks = movesRows ? try transaction.metadata.rowMarkColumns() : []
+        let marks =
+            movesRows && transaction.snapshot.tracksRows
+            ? try transaction.metadata.rowMarkColumns() : []
         carriesMarks = !marks.isEmpty
         self.dataChange = dataChange
         self.clusteringProvider = clusteringProvider

@@ -38,7 +38,7 @@ package struct DeltaScan: Sendable {
             if let index = snapshot.schema.index(of: name) {
                 fields.append(snapshot.schema.fields[index])
             } else if let mark = RowMark(rawValue: name) {
-                guard snapshot.metadata.keepsRowNumbers else {
+                guard snapshot.tracksRows else {
                     throw .invalid(
                         "version \(snapshot.version) of the table has no \(name): its rows are not"
                             + " tracked (\(RowTracking.setting))")
@@ -92,7 +92,7 @@ package struct DeltaScan: Sendable {
     /// The names of all columns, and behind them those of the marks of rows when there are some.
     static func columnsWithMarks(_ snapshot: TableSnapshot) -> [String] {
         snapshot.schema.fields.map(\.name)
-            + (snapshot.metadata.keepsRowNumbers ? RowMark.allCases.map(\.rawValue) : [])
+            + (snapshot.tracksRows ? RowMark.allCases.map(\.rawValue) : [])
     }
 
     /// One of `files`, to be read on its own.

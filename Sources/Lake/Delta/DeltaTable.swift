@@ -449,7 +449,14 @@ package final class DeltaTable: Sendable {
 
     /// The newest `limit` commits that the log still has, newest first.
     package func history(limit: Int = 100) throws(DeltaFailure) -> [HistoryEntry] {
-        let listing = try log.list()
+        // What is older than the entries that are wanted need not be looked at. The history of a table
+        // whose rows cannot be read is there all the same.
+        var listing = CommitLog.Listing()
+        if let newest = try? snapshot().version {
+            let (first, overflow) = newest.subtractingReportingOverflow(Int64(max(limit, 1)) - 1)
+            listing = try log.list(from: overflow ? 0 : max(0, first))
+        }
+        if listing.commits.isEmpty { listing = try log.list() }
         guard !listing.isEmpty else { throw .notATable(path: path) }
         var entries: [HistoryEntry] = []
         for commit in listing.commits.reversed().prefix(max(limit, 0)) {

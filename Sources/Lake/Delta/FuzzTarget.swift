@@ -32,8 +32,17 @@ private func exerciseCommit(_ content: Bytes) {
             actions, version: 0, timestamp: Timestamp(milliseconds: 0), path: "t")) != nil,
         let snapshot = try? builder.finish(path: "t")
     else { return }
+    let table = DeltaTable(
+        store: LocalObjectStore(
+            disk: MemoryDisk(), location: StoreLocation(base: "file:///lake")), path: "t")
     for file in snapshot.files {
-        _ = file.deletionVector?.filePath(tablePath: "t")
+        let again = try? TablePath.decodedFile(TablePath.encoded(file.path))
+        precondition(again == file.path, "the log names a file as it was named")
+        if let place = try? table.location(of: file.path) {
+            precondition(
+                !place.split(separator: "/").contains(".."), "no path leads out of the store")
+        }
+        _ = file.deletionVector?.filePath(in: table)
         _ = file.recordedRowCount
         for field in snapshot.schema.fields {
             _ = snapshot.mightMatch(file, column: field.name, lower: .int(1), upper: .int(2))

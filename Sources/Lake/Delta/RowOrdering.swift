@@ -43,7 +43,7 @@ struct RowOrdering {
         self.sliceRows = max(1, sliceRows)
         types =
             snapshot.schema.fields.map(\.type)
-            + (snapshot.metadata.keepsRowNumbers ? RowMark.fields.map(\.type) : [])
+            + (snapshot.tracksRows ? RowMark.fields.map(\.type) : [])
     }
 
     /// Hands all rows of `files` on in order, with their marks when rows are tracked.

@@ -99,8 +99,15 @@ package enum RowMark: String, CaseIterable, Sendable {
     }
 }
 
+extension TableSnapshot {
+    /// Rows keep their numbers when they move: the table wants it, and its protocol has it.
+    package var tracksRows: Bool {
+        metadata.keepsRowNumbers && tableProtocol.supports(RowTracking.feature)
+    }
+}
+
 extension TableMetadata {
-    /// Rows keep their numbers when they move.
+    /// Rows shall keep their numbers when they move.
     package var keepsRowNumbers: Bool { flag(RowTracking.setting) }
 
     /// The columns that files of moved rows have behind the table's own, as `RowMark.allCases`;

@@ -111,7 +111,7 @@ extension DeltaTable {
         named.path = address.hasPrefix("file:///") ? String(address.dropFirst(7)) : address
         named.dataChange = true
         guard let vector = file.deletionVector, vector.storageType != "i" else { return named }
-        guard let place = vector.filePath(tablePath: source.path) else {
+        guard let place = vector.filePath(in: source) else {
             throw .corrupt(
                 path: file.path,
                 detail: "its deletion vector \(vector.pathOrInline) is named in no way known here")

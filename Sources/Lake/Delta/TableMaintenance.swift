@@ -44,7 +44,7 @@ extension DeltaTable {
         let needed = try neededPaths(snapshot, cutoff: cutoff)
         for file in snapshot.tombstones
         where (file.deletionTimestamp?.milliseconds ?? 0) < cutoff {
-            let vector = file.deletionVector?.filePath(tablePath: path)
+            let vector = file.deletionVector?.filePath(in: self)
             // The log of a clone names files of another table: they are that one's.
             if isOwn(file.path) {
                 let path = fullPath(file.path)
@@ -139,7 +139,7 @@ extension DeltaTable {
     ) throws(DeltaFailure) -> Set<FileKey> {
         var needed: Set<FileKey> = []
         func add(_ path: String, _ vector: DeletionVector?) throws(DeltaFailure) {
-            for file in [path, vector?.filePath(tablePath: self.path)] {
+            for file in [path, vector?.filePath(in: self)] {
                 guard let file else { continue }
                 if TablePath.isAddress(file) {
                     if store.location == nil { _ = try location(of: file) }

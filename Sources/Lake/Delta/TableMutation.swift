@@ -78,7 +78,7 @@ package struct TableMutation: Sendable {
             && tableProtocol.supports("deletionVectors")
         appender = try DeltaAppender(
             transaction, options: options, fileBytesMax: Self.fileBytesMax, movesRows: true)
-        if metadata.keepsRowNumbers { numbers = RowNumbers(transaction.table, snapshot) }
+        if snapshot.tracksRows { numbers = RowNumbers(transaction.table, snapshot) }
         if metadata.flag("delta.enableChangeDataFeed"), tableProtocol.supports("changeDataFeed") {
             changes = try ChangeWriter(
                 metadata, path: transaction.table.path, options: options)

@@ -13,7 +13,8 @@ package enum TablePath {
     package static func encoded(_ path: String) -> String {
         guard let start = pathStart(ofAddress: path) else { return escaped(path) }
         let place = path.utf8.index(path.startIndex, offsetBy: start)
-        return String(path[..<place]) + escaped(String(path[place...]))
+        // What stands before the path is as it is, but for what would look like an escape.
+        return path[..<place].replacing("%", with: "%25") + escaped(String(path[place...]))
     }
 
     private static func escaped(_ path: String) -> String {

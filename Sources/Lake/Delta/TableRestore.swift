@@ -39,7 +39,7 @@ extension DeltaTable {
 
     private func requireFiles(of files: [AddFile], version: Int64) throws(DeltaFailure) {
         for file in files {
-            let vector = file.deletionVector?.filePath(tablePath: path)
+            let vector = file.deletionVector?.filePath(in: self)
             for needed in [file.path] + (vector.map { [$0] } ?? []) {
                 if store.exists(try location(of: needed)) { continue }
                 throw .invalid(

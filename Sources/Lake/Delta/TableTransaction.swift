@@ -225,7 +225,7 @@ package struct TableTransaction: Sendable {
             of: snapshot.tableProtocol, for: metadata, needing: needed)
         try table.requireWritable(newProtocol ?? snapshot.tableProtocol, metadata)
         newMetadata = metadata
-        if metadata.keepsRowNumbers, !snapshot.metadata.keepsRowNumbers { try numberAllRows() }
+        if metadata.keepsRowNumbers, !snapshot.tracksRows { try numberAllRows() }
     }
 
     /// Adds the files that have no row numbers again, so that the commit gives them some: what row
@@ -448,7 +448,7 @@ package struct TableTransaction: Sendable {
 
     /// True when no row loses its number: there are no rows that moved, or they carry their marks.
     private var movesNoUnmarkedRows: Bool {
-        if metadata.keepsRowNumbers || removed.isEmpty { return true }
+        if snapshot.tracksRows || removed.isEmpty { return true }
         let old = Set(removed.map { FileKey(path: $0.path) })
         return added.allSatisfy { old.contains(FileKey(path: $0.path)) }
     }

@@ -20,8 +20,8 @@ extension DeletionVector {
         case file(String)
     }
 
-    /// Where the bitmap is. `tablePath` is the table's folder in the store.
-    private func storage(tablePath: String) throws(DecodeFailure) -> Storage {
+    /// Where the bitmap is.
+    private func storage(in table: DeltaTable) throws(DecodeFailure) -> Storage {
         switch storageType {
         case "i":
             guard let bytes = Z85.decoded(pathOrInline) else {
@@ -40,11 +40,17 @@ extension DeletionVector {
             let name = Self.fileName(number)
             return .file(try TablePath.decoded(prefix.isEmpty ? name : prefix + "/" + name))
         case "p":
-            // An absolute path, of whichever machine wrote it. What is below a folder named like
-            // ours is ours; anything else is another table's.
             let path = TablePath.decodedForComparison(pathOrInline)
-            let folder = "/" + tablePath + "/"
-            if !tablePath.isEmpty, let place = path.ranges(of: folder).last {
+            if TablePath.isAddress(path), let place = table.store.location?.path(of: path) {
+                let own = table.path.isEmpty ? "" : table.path + "/"
+                return .file(
+                    place.hasPrefix(own)
+                        ? try TablePath.decoded(String(place.dropFirst(own.count))) : path)
+            }
+            // An absolute path of another machine. What is below a folder named like ours is ours;
+            // anything else is another table's.
+            let folder = "/" + table.path + "/"
+            if !table.path.isEmpty, let place = path.ranges(of: folder).last {
                 return .file(try TablePath.decoded(String(path[place.upperBound...])))
             }
             guard TablePath.isAddress(path) else {
@@ -62,8 +68,8 @@ extension DeletionVector {
 
     /// The path of the file with the bitmap, relative to the table's folder, or its address; nil for
     /// inline ones and for those that nobody can read.
-    package func filePath(tablePath: String) -> String? {
-        guard case .file(let path)? = try? storage(tablePath: tablePath) else { return nil }
+    package func filePath(in table: DeltaTable) -> String? {
+        guard case .file(let path)? = try? storage(in: table) else { return nil }
         return path
     }
 
@@ -79,7 +85,7 @@ extension DeletionVector {
                     limit: DeltaLimits.deletionVectorBytes)
             }
             size = Int(sizeInBytes)
-            place = try storage(tablePath: table.path)
+            place = try storage(in: table)
         } catch {
             throw .corrupt(path: source, detail: "\(error)")
         }

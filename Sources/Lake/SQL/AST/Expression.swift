@@ -16,6 +16,8 @@ package struct Expression: Hashable, Sendable {
         case string(String)
         case boolean(Bool)
         case null
+        /// `DEFAULT` among the VALUES of an INSERT.
+        case defaultValue
         /// `$1` is 1.
         case parameter(Int)
         /// `DATE '2026-02-16'`

@@ -130,6 +130,11 @@ package struct TableReference: Hashable, Sendable {
     package var sample: Expression?
 }
 
+extension TableReference {
+    /// The table as it is now, under its own name.
+    package init(_ name: ObjectName) { self.init(name: name) }
+}
+
 /// `TUMBLE(t, ts, size)`, `HOP(t, ts, slide, size)` and their relatives.
 package struct WindowFunction: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable { case tumble, hop, cumulate, session }

@@ -50,7 +50,7 @@ package struct Truncate: Hashable, Sendable {
     package var names: [ObjectName]
 }
 
-/// `MERGE INTO t USING s ON … WHEN …`
+/// `MERGE INTO t USING s ON … WHEN … [RETURNING …]`
 package struct Merge: Hashable, Sendable {
     package var target: ChangeTarget
     /// `WITH SCHEMA EVOLUTION`: columns that only the source has are added.
@@ -58,6 +58,9 @@ package struct Merge: Hashable, Sendable {
     package var source: FromItem
     package var condition: Expression
     package var clauses: [MergeClause]
+    /// Over the columns of both tables, those of the target as the statement left them (of a deleted
+    /// row: as they were), and `merge_action()`.
+    package var returning: [SelectItem] = []
     package var position: Int
 }
 

@@ -118,6 +118,8 @@ package struct Insert: Hashable, Sendable {
         case overwrite
         /// `REPLACE WHERE`: those go that fulfil the condition, which new ones must fulfil, too.
         case replace(where: Expression)
+        /// `REPLACE USING (c, …)`: those go that have in these columns what a new row has.
+        case replaceUsing([Identifier])
     }
 
     /// `PARTITION (day = '2024-01-01', hour)`: the value of a column for all rows, or, without one,

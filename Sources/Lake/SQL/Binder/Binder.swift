@@ -43,6 +43,8 @@ package struct Binder {
     private var depth = 0
     /// Inlining views and WITH queries may multiply them; this bounds the plan.
     private var nodesLeft = 10_000
+    /// What `merge_action()` is while RETURNING of a MERGE is bound.
+    var mergeAction: BoundExpression?
     /// Names of the views that are being expanded.
     var openViews: [QualifiedName] = []
 

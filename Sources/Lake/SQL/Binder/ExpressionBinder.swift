@@ -27,6 +27,11 @@ extension Binder {
         case .string(let text): return .literal(.text(text), .null)
         case .boolean(let flag): return .literal(.boolean(flag), .boolean)
         case .null: return .literal(.null, .null)
+        case .defaultValue:
+            throw Problem(
+                "42601", "DEFAULT is not allowed in this context",
+                hint: "it stands for a whole value of VALUES in an INSERT, or behind SET",
+                position: position)
         case .parameter(let number): return try parameter(number, at: position)
         case .typedString(let type, let text):
             return try explicitCast(
@@ -505,6 +510,15 @@ extension Binder {
         let name = call.name.last
         let isPlain =
             call.name.parts.count == 1 || call.name.parts.first?.name == "pg_catalog"
+        if isPlain, name == "merge_action", call.arguments.isEmpty, !call.isStar {
+            guard let action = mergeAction else {
+                throw Problem(
+                    "42601",
+                    "MERGE_ACTION() can only be used in the RETURNING list of a MERGE"
+                        + " command", position: call.name.position)
+            }
+            return action
+        }
         if let over = call.over {
             return try windowFunction(call, over: over, &context)
         }

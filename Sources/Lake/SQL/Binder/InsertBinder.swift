@@ -9,7 +9,9 @@ extension Binder {
                 "42809", "cannot insert into \(target.kind.rawValue) \"\(insert.target.text)\"",
                 hint: "insert into a table or a topic", position: insert.target.position)
         }
+        var insert = insert
         var indexes = try targetColumns(insert, target)
+        let defaults = try takeDefaults(of: &insert, indexes, target)
         let types = indexes.map { target.columns[$0].type }
         var plan = try bindQuery(insert.query, expected: insert.isByName ? [] : types)
         let fields = plan.schema.fields
@@ -39,7 +41,9 @@ extension Binder {
                 given.append(field.name)
                 continue
             }
-            guard let source = indexes.firstIndex(of: place), source < fields.count else {
+            guard let source = indexes.firstIndex(of: place), source < fields.count,
+                !defaults.whole.contains(source)
+            else {
                 var context = ExpressionContext(scope: Scope(), clause: "DEFAULT")
                 context.allowsSubqueries = false
                 let value = try bind(
@@ -77,10 +81,48 @@ extension Binder {
         return BoundInsert(
             target: target, plan: plan,
             numberedColumns: target.columns.map(\.name).filter {
-                target.identityColumns[$0] != nil && !given.contains($0)
+                target.identityColumns[$0] != nil
+                    && (!given.contains($0) || defaults.numbered.contains($0))
             },
             returning: try returning(
                 insert.returning, scope, rows: TableSchema(target.columns)))
+    }
+
+    /// Where VALUES say `DEFAULT`: the places of columns that say it in every row, which count as left
+    /// out, and the identity columns that say it in some. In the rows something else takes its place.
+    private func takeDefaults(
+        of insert: inout Insert, _ indexes: [Int], _ target: RelationDescription
+    ) throws(Problem) -> (whole: Set<Int>, numbered: Set<String>) {
+        var whole: Set<Int> = []
+        var numbered: Set<String> = []
+        guard case .values(var rows) = insert.query.body, !insert.isByName else {
+            return (whole, numbered)
+        }
+        for place in 0..<min(rows.first?.count ?? 0, indexes.count) {
+            let count = rows.count { $0[place].kind == .defaultValue }
+            if count == 0 { continue }
+            if count == rows.count { whole.insert(place) }
+            let column = target.columns[indexes[place]]
+            for row in rows.indices where rows[row][place].kind == .defaultValue {
+                let position = rows[row][place].position
+                if whole.contains(place) {
+                    rows[row][place] = Expression(.null, at: position)
+                } else if target.identityColumns[column.name] != nil {
+                    rows[row][place] = Expression(.null, at: position)
+                    numbered.insert(column.name)
+                } else if target.generatedTexts[column.name] != nil {
+                    throw Problem(
+                        "0A000",
+                        "DEFAULT of generated column \"\(column.name)\" in some rows only is not"
+                            + " supported yet", hint: "leave the column out",
+                        position: position)
+                } else {
+                    rows[row][place] = try target.defaultValue(of: column, at: position)
+                }
+            }
+        }
+        insert.query.body = .values(rows)
+        return (whole, numbered)
     }
 
     /// `BY NAME`: where the columns of the query go.

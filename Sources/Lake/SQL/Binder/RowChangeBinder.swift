@@ -35,6 +35,8 @@ package struct RowChangePlan: Hashable, Sendable {
     /// The hidden `bigint` column that a scan of the target has for the addresses of its rows. No
     /// name of this form can be written in SQL without quotes.
     package static let addressColumn = Field("$row", .int64)
+    /// Behind the columns that RETURNING of a MERGE reads: `INSERT`, `UPDATE` or `DELETE`.
+    package static let actionName = "$action"
 }
 
 /// Gives one relation its column of addresses.
@@ -309,8 +311,15 @@ extension Binder {
                 BoundExpression.Branch(
                     condition: .all(of: [side] + (condition.map { [$0] } ?? [])) ?? side,
                     value: .literal(.int(Int64(rows.count)), .int32)))
-            let row = try mergeRow(
+            var row = try mergeRow(
                 clause, target, columns, visible, MergeSides(sourceScope, width: width))
+            if row.operation == .delete, !merge.returning.isEmpty {
+                // What is deleted is given back as it was.
+                row.values = columns.enumerated().map { index, column in
+                    index < target.columns.count
+                        ? .column(index, column.type) : .literal(.null, column.type)
+                }
+            }
             rows.append(row.values)
             result.operations.append(row.operation ?? .delete)
             if row.operation == nil {
@@ -318,7 +327,14 @@ extension Binder {
                 branches[branches.count - 1].value = .literal(.null, .int32)
             }
         }
-        result.plan = mergeOutput(joined, address, branches, rows, columns)
+        let shown = merge.returning.isEmpty ? [] : sourceScope.star(table: nil, schema: nil)
+        let others = shown.map { entry in
+            NamedExpression(
+                entry.name, entry.expression.mapColumns { $0 < 0 ? $0 : $0 + width })
+        }
+        result.plan = mergeOutput(joined, address, branches, rows, columns, others)
+        result.returning = try mergeReturning(
+            merge, (target: leftScope, source: sourceScope), shown, columns)
         if rows.contains(where: { $0 != nil }) {
             result.plan = try computed(
                 result.plan, target, columns, behind: 2, at: merge.position)
@@ -357,7 +373,7 @@ extension Binder {
     /// which no clause applies are left out.
     private func mergeOutput(
         _ joined: LogicalPlan, _ address: BoundExpression, _ branches: [BoundExpression.Branch],
-        _ rows: [[BoundExpression]?], _ columns: [Field]
+        _ rows: [[BoundExpression]?], _ columns: [Field], _ others: [NamedExpression]
     ) -> LogicalPlan {
         let inputs = joined.schema.fields
         let number = BoundExpression.column(inputs.count, .int32)
@@ -383,7 +399,36 @@ extension Binder {
                         column.name, .conditional(values, otherwise: nil, column.type)))
             }
         }
-        return .project(.filter(numbered, .isNotNull(number)), outputs)
+        return .project(.filter(numbered, .isNotNull(number)), outputs + others)
+    }
+
+    /// What RETURNING gives back: of the columns of the target, behind them those of the source that
+    /// are `shown`, and at last what was done. As in PostgreSQL, `*` has the source's columns first.
+    private mutating func mergeReturning(
+        _ merge: Merge, _ scopes: (target: Scope, source: Scope), _ shown: [Scope.Entry],
+        _ columns: [Field]
+    ) throws(Problem) -> ReturningPlan? {
+        guard !merge.returning.isEmpty else { return nil }
+        let action = Field(RowChangePlan.actionName, .text)
+        let others = shown.map { Field($0.name, $0.expression.type) }
+        var scope = Scope()
+        scope.tables = scopes.source.tables + scopes.target.tables
+        for (index, entry) in shown.enumerated() {
+            var own = entry
+            own.expression = .column(columns.count + index, entry.expression.type)
+            scope.entries.append(own)
+        }
+        let table = scopes.target.tables.first
+        for (index, column) in columns.enumerated() {
+            scope.entries.append(
+                Scope.Entry(
+                    name: column.name, table: table?.name, schema: table?.schema,
+                    expression: .column(index, column.type)))
+        }
+        var binder = Binder(provider: provider, context: context)
+        binder.mergeAction = .column(columns.count + others.count, .text)
+        return try binder.returning(
+            merge.returning, scope, rows: TableSchema(columns + others + [action]))
     }
 
     /// Columns of the source that the table lacks, when a clause takes all columns.

@@ -76,7 +76,8 @@ extension Expression {
     /// The operands, in order; queries are apart.
     package var children: [Expression] {
         switch kind {
-        case .column, .number, .string, .boolean, .null, .parameter, .typedString, .interval,
+        case .column, .number, .string, .boolean, .null, .defaultValue, .parameter, .typedString,
+            .interval,
             .scalarQuery, .exists, .arrayQuery:
             []
         case .unary(_, let operand), .not(let operand), .truthTest(let operand, _, _),

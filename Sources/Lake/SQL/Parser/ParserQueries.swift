@@ -135,8 +135,13 @@ extension Parser {
         var rows: [[Expression]] = []
         repeat {
             try expect("(")
-            var row = [try expression()]
-            while accept(",") { row.append(try expression()) }
+            var row: [Expression] = []
+            repeat {
+                let position = token.position
+                row.append(
+                    accept(.default)
+                        ? Expression(.defaultValue, at: position) : try expression())
+            } while accept(",")
             let position = token.position
             try expect(")")
             guard row.count == rows.first?.count ?? row.count else {

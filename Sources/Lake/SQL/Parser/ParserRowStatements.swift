@@ -108,16 +108,30 @@ extension Parser {
         if isNext(.replace) {
             let position = token.position
             advance()
-            try expect(.where)
+            guard isNext(.where) || isNext(.using) else {
+                throw unexpected(expected: "WHERE or USING")
+            }
             if isOverwrite || !insert.partition.isEmpty {
                 throw Problem(
-                    "42601", "REPLACE WHERE does not go with OVERWRITE or PARTITION",
+                    "42601", "REPLACE does not go with OVERWRITE or PARTITION",
                     hint: "write INSERT INTO t REPLACE WHERE …", position: position)
             }
-            insert.mode = .replace(where: try expression())
+            insert.mode =
+                accept(.using)
+                ? .replaceUsing(try identifierList())
+                : accept(.where) ? .replace(where: try expression()) : .into
         }
         if areNext(.default, .values) {
-            throw notSupported("INSERT … DEFAULT VALUES", hint: "give the values")
+            // One row that says nothing about any column.
+            let position = token.position
+            guard insert.columns.isEmpty, !insert.isByName else {
+                throw unexpected(expected: "VALUES or SELECT")
+            }
+            index += 2
+            insert.query = Query(
+                body: .values([[Expression(.defaultValue, at: position)]]), position: position)
+            insert.returning = try returning()
+            return .insert(insert)
         }
         guard isQueryStart() else { throw unexpected(expected: "VALUES or SELECT") }
         insert.query = try query()
@@ -193,13 +207,10 @@ extension Parser {
         var clauses: [MergeClause] = []
         while isNext(.when) { clauses.append(try mergeClause()) }
         if clauses.isEmpty { throw unexpected(expected: "WHEN MATCHED or WHEN NOT MATCHED") }
-        if isNext(.returning) {
-            throw notSupported("RETURNING of a MERGE", hint: "select the rows afterwards")
-        }
         return .merge(
             Merge(
                 target: target, evolvesSchema: evolves, source: source, condition: condition,
-                clauses: clauses, position: start))
+                clauses: clauses, returning: try returning(), position: start))
     }
 
     private mutating func mergeClause() throws(Problem) -> MergeClause {

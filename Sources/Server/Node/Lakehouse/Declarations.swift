@@ -448,6 +448,33 @@ extension Lakehouse {
         }
     }
 
+    /// `ALTER TABLE … RENAME TO`, also of views. The files stay where they are.
+    private func rename(
+        _ kind: ObjectKind, _ name: ObjectName, to newName: Identifier
+    ) throws(Problem) {
+        guard kind == .table || kind == .view else {
+            throw Problem(
+                "0A000", "ALTER \(kind.words) … RENAME is not supported yet",
+                hint: "drop the object and create it under another name", position: name.position)
+        }
+        let object = try catalog.image.require(name.qualified)
+        let fitting: [CatalogKind] = kind == .view ? [.view] : [.table, .externalTable]
+        guard fitting.contains(object.kind) else {
+            throw Problem(
+                "0A000", "a \(object.kind.words) cannot be renamed",
+                notes: ["what it has read of its sources is kept under its name"],
+                hint: "create it under the other name", position: name.position)
+        }
+        do throws(Problem) {
+            try catalog.rename(object.name, to: newName.name, now: clock().timestamp)
+        } catch {
+            var problem = error
+            problem.position = problem.position ?? newName.position
+            throw problem
+        }
+        forgetTable(object.name)
+    }
+
     func alter(
         _ kind: ObjectKind, _ name: ObjectName, _ action: AlterAction
     ) throws(Problem) -> StatementAnswer {
@@ -488,10 +515,7 @@ extension Lakehouse {
         case .alterColumn(let column, let change):
             try alterColumn(name, column, change)
         case .clusterBy(let columns): try setClustering(name, columns)
-        case .rename:
-            throw Problem(
-                "0A000", "ALTER … RENAME is not supported yet",
-                hint: "drop the object and create it under another name")
+        case .rename(let newName): try rename(kind, name, to: newName)
         }
         return done("ALTER \(kind.words)")
     }

@@ -1,5 +1,13 @@
 import Base
 
+extension Lakehouse {
+    /// The path in the store that `text` means, which may be an address inside of the lake.
+    func resolved(_ text: String) throws(Problem) -> String {
+        if text.contains("://"), let path = store.location?.path(of: text) { return path }
+        return try paths.resolved(text)
+    }
+}
+
 /// Where the paths of statements lead: `delta.'path'`, `parquet.'path'`, and the folders of new tables.
 package struct LakePaths: Hashable, Sendable {
     /// How an absolute path begins: `/` or `s3://bucket/`. It stands for the root of the store.
@@ -58,6 +66,14 @@ package struct LakePaths: Hashable, Sendable {
     }
 
     private func outside(_ text: String) -> Problem {
+        if isConfined, text.contains("://") {
+            // Whoever may ask the server would read there with the server's credentials.
+            return Problem(
+                "42501", "the address '\(text.prefix(200))' is not inside of the lake",
+                notes: ["a server reads what is in its own lake, and nothing else as itself"],
+                hint: "with your own credentials: weir sql \(text.prefix(200)); or copy it into"
+                    + " the lake")
+        }
         if isConfined {
             return Problem(
                 "42501", "the path '\(text.prefix(200))' is not inside of the lake",

@@ -20,12 +20,12 @@ struct FolderName: Hashable, Sendable {
         // What was uploaded has no path of its own.
         path =
             LakeUploads.isName(name.name) && format != .delta
-            ? name.name : try lake.paths.resolved(name.name)
+            ? name.name : try lake.resolved(name.name)
     }
 
     init(_ format: FolderFormat, _ path: String, of lake: Lakehouse) throws(Problem) {
         self.format = format
-        self.path = LakeUploads.isName(path) ? path : try lake.paths.resolved(path)
+        self.path = LakeUploads.isName(path) ? path : try lake.resolved(path)
     }
 }
 
@@ -36,10 +36,15 @@ struct LakeRelations: SchemaProvider {
     var describesDefaults = false
     /// What COPY reads, if the statement is one.
     var copied: CopiedFile?
+    /// The columns of `LakeSource.sourceRelation`, when the statement has put rows there.
+    var replacing: [Field]?
 
     func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? {
         if let copied, name == CopiedFile.relation {
             return RelationDescription(name: name, kind: .system, columns: copied.fields)
+        }
+        if let replacing, name == LakeSource.sourceRelation {
+            return RelationDescription(name: name, kind: .system, columns: replacing)
         }
         if let folder = try FolderName(name, of: lake) {
             return try describe(folder, name)
@@ -145,7 +150,7 @@ struct LakeRelations: SchemaProvider {
 
     /// What rows of a tracked table have beside their columns.
     private static func hiddenColumns(_ snapshot: TableSnapshot) -> [Field] {
-        snapshot.metadata.keepsRowNumbers ? RowMark.fields : []
+        snapshot.tracksRows ? RowMark.fields : []
     }
 
     private func addDefaults(

@@ -86,7 +86,7 @@ extension Lakehouse {
             try binder.plan(merge)
         }
         let count = outcome.insertedRows + outcome.updatedRows + outcome.deletedRows
-        return StatementAnswer(tag: "MERGE \(count)")
+        return returned.answer("MERGE \(count)")
     }
 
     private func change(
@@ -157,8 +157,7 @@ extension Lakehouse {
                 try QueryExecutor.open(change.plan, source, context)
             }
             while let batch = try running({ () throws(Problem) in try execution.next() }) {
-                try apply(batch, change, to: &mutation, now: context.now)
-                try returned.add(batch.dropping(1))
+                try apply(batch, change, to: &mutation, &returned, now: context.now)
             }
         } while parts?.passCount ?? 0 > 0
         let outcome = try mutation.commit(now: context.now) { _ in
@@ -242,11 +241,13 @@ extension Lakehouse {
 
     /// Carries out what the plan says about the rows of one batch.
     private func apply(
-        _ batch: ColumnBatch, _ change: RowChangePlan, to mutation: inout TableMutation, now: Now
+        _ batch: ColumnBatch, _ change: RowChangePlan, to mutation: inout TableMutation,
+        _ returned: inout ReturnedRows, now: Now
     ) throws(DeltaFailure) {
         let isMerge = batch.columns.count > 1 && change.plan.schema.fields[1].name == "$clause"
         let first = isMerge ? 2 : 1
         let width = change.target.columns.count + change.newColumns.count
+        if !isMerge { try returned.add(batch.dropping(1)) }
         for (number, operation) in change.operations.enumerated() {
             var part = batch
             if isMerge {
@@ -263,6 +264,9 @@ extension Lakehouse {
             if operation == .insert {
                 let numbered = try mutation.number(row, columns: change.numberedColumns)
                 try mutation.insert(numbered, now: now)
+                if isMerge {
+                    try returned.add(part.merged(numbered, behind: first + width, "INSERT"))
+                }
                 continue
             }
             guard case .int64(let addresses) = part.columns[0].data, part.columns[0].nullCount == 0
@@ -271,6 +275,10 @@ extension Lakehouse {
                 try mutation.delete(addresses)
             } else {
                 try mutation.update(addresses, to: row, now: now)
+            }
+            if isMerge {
+                let action = operation == .delete ? "DELETE" : "UPDATE"
+                try returned.add(part.merged(row, behind: first + width, action))
             }
         }
     }
@@ -292,6 +300,18 @@ extension Lakehouse {
             // The table is right; the catalog's copy of its columns is taken with the next change.
             diagnostics.report(.warning, "lake", "\(object.name): \(error.message)")
         }
+    }
+}
+
+extension ColumnBatch {
+    /// What RETURNING of a MERGE reads: the rows as they are now, what is left of these behind the
+    /// first `count` columns, and what was done.
+    fileprivate func merged(
+        _ rows: ColumnBatch, behind count: Int, _ action: String
+    ) -> ColumnBatch {
+        let actions = Column(.text, [.text(action)]).gather([Int32](repeating: 0, count: rowCount))
+        return ColumnBatch(
+            columns: rows.columns + columns.dropFirst(count) + [actions], rowCount: rowCount)
     }
 }
 

@@ -55,6 +55,11 @@ extension Lakehouse {
         switch replacement {
         case .nothing, .everything, .touchedPartitions:
             return try append(rows, transaction, replacement, &returned)
+        case .matching(let columns):
+            transaction.markAsReading()
+            return try replace(
+                matching: columns, insert, bound.target, rows, transaction, source, context,
+                &returned)
         case .rows(let condition):
             let delete = Delete(
                 target: ChangeTarget(name: insert.target, alias: insert.alias), filter: condition)
@@ -80,6 +85,8 @@ extension Lakehouse {
         /// The partitions that the new rows are in.
         case touchedPartitions
         case rows(SQL.Expression)
+        /// The rows that have in these columns what a new one has.
+        case matching([Int])
     }
 
     private func replacement(
@@ -99,6 +106,9 @@ extension Lakehouse {
         switch insert.mode {
         case .into: return .nothing
         case .replace(let condition): return .rows(condition)
+        case .replaceUsing(let columns):
+            return .matching(
+                try columns.map { column throws(Problem) in try bound.target.column(column) })
         case .overwrite: break
         }
         guard let first = insert.partition.first else { return .everything }
@@ -222,6 +232,86 @@ extension Lakehouse {
                 ])
         }
         return count
+    }
+
+    /// `REPLACE USING`: adds the rows, keeps what they have in `columns`, and deletes the rows of before
+    /// that have the same there. NULL is the same as nothing.
+    private func replace(
+        matching columns: [Int], _ insert: Insert, _ target: RelationDescription,
+        _ rows: InsertedRows, _ transaction: TableTransaction, _ source: LakeSource,
+        _ context: QueryContext, _ returned: inout ReturnedRows
+    ) throws(DeltaFailure) -> Int64 {
+        var mutation = try TableMutation(transaction)
+        var keys: [ColumnBatch] = []
+        var count: Int64 = 0
+        while let batch = try rows.next() {
+            let numbered = try mutation.number(batch, columns: rows.numberedColumns)
+            count += Int64(numbered.rowCount)
+            guard count <= Self.replacedKeysMax else {
+                throw .invalid(
+                    "REPLACE USING of more than \(Self.replacedKeysMax) rows: use MERGE INTO, or"
+                        + " REPLACE WHERE")
+            }
+            keys.append(
+                ColumnBatch(
+                    columns: columns.map { numbered.columns[$0].flattened },
+                    rowCount: numbered.rowCount))
+            try mutation.insert(numbered, now: rows.now)
+            try returned.add(numbered)
+        }
+        source.take(MergePart(rows: keys))
+        let fields = columns.map { target.columns[$0] }
+        let change = try running { () throws(Problem) in
+            var relations = LakeRelations(lake: self, describesDefaults: true)
+            relations.replacing = fields
+            return try Binder(provider: relations).plan(Self.deleting(fields, insert))
+        }
+        let execution = try running { () throws(Problem) in
+            try QueryExecutor.open(change.plan, source, context)
+        }
+        while let batch = try running({ () throws(Problem) in try execution.next() }) {
+            guard case .int64(let addresses) = batch.columns[0].data else {
+                throw .invalid("the plan does not give addresses of rows")
+            }
+            try mutation.delete(addresses)
+        }
+        let names = JSONValue.array(fields.map { .string($0.name) })
+        _ = try mutation.commit(now: rows.now) { _ in
+            CommitOperation(
+                "WRITE",
+                parameters: [
+                    JSONMember("mode", "Overwrite"),
+                    JSONMember("replaceUsing", .string(names.text)),
+                ])
+        }
+        return count
+    }
+
+    /// Rows whose keys are held while the others are looked for.
+    private static let replacedKeysMax: Int64 = 20_000_000
+
+    /// `DELETE FROM t USING new rows WHERE t.c = new.c AND …`
+    private static func deleting(_ fields: [Field], _ insert: Insert) -> Delete {
+        let position = insert.target.position
+        func name(_ parts: [String]) -> SQL.Expression {
+            SQL.Expression(
+                .column(ObjectName(parts.map { Identifier($0, position: position) })),
+                at: position)
+        }
+        let target = insert.alias?.name ?? insert.target.last
+        let tests = fields.map { field in
+            SQL.Expression(
+                .binary(
+                    "=", name([target, field.name]),
+                    name([LakeSource.sourceRelation.name, field.name])), at: position)
+        }
+        let new = ObjectName([
+            Identifier(LakeSource.sourceRelation.name, position: position)
+        ])
+        return Delete(
+            target: ChangeTarget(name: insert.target, alias: insert.alias),
+            others: [.table(TableReference(new))],
+            filter: tests.count == 1 ? tests[0] : SQL.Expression(.and(tests), at: position))
     }
 
     /// Adds the rows of a query to a table, in one commit if there are any, and counts them.

@@ -14,10 +14,32 @@ extension Lakehouse {
     ) throws(Problem) {
         let changed = try changedTable(name, "alter")
         try changeMetadata(changed, "SET TBLPROPERTIES") { metadata throws(Problem) in
+            let before = metadata
             for option in options {
                 metadata.configuration[try Self.settingName(option)] = option.text
             }
+            try Self.requireReadableFiles(before, metadata, at: name.position)
         }
+    }
+
+    /// Throws when the files that are there could not be read any more: they have the names of column
+    /// mapping.
+    private static func requireReadableFiles(
+        _ before: TableMetadata, _ after: TableMetadata, at position: Int
+    ) throws(Problem) {
+        guard before.columnMapping != .none, after.columnMapping != before.columnMapping else {
+            return
+        }
+        throw Problem(
+            "0A000", "column mapping cannot be taken back or changed",
+            notes: ["the columns have other names in the files of the table"],
+            hint: "copy the rows: CREATE TABLE … AS SELECT …", position: position)
+    }
+
+    /// Settings that a table keeps about itself: without them its files mean something else.
+    private static func isOwnRecord(_ key: String) -> Bool {
+        key.hasPrefix("delta.rowTracking.") || key == "delta.columnMapping.maxColumnId"
+            || key.hasPrefix("delta.inCommitTimestampEnablement")
     }
 
     /// `ALTER TABLE … CLUSTER BY (…)`; files are put in order by the next OPTIMIZE.
@@ -62,6 +84,7 @@ extension Lakehouse {
     ) throws(Problem) {
         let changed = try changedTable(name, "alter")
         try changeMetadata(changed, "UNSET TBLPROPERTIES") { metadata throws(Problem) in
+            let before = metadata
             for wanted in names {
                 let key = metadata.configuration.keys.first {
                     $0.lowercased() == wanted.name.lowercased()
@@ -73,8 +96,15 @@ extension Lakehouse {
                         notes: ["settings: " + metadata.configuration.keys.joined(separator: ", ")],
                         position: wanted.position)
                 }
+                guard !Self.isOwnRecord(key) else {
+                    throw Problem(
+                        "42501", "the setting \"\(key)\" belongs to the table itself",
+                        notes: ["without it, what its files hold could not be told"],
+                        position: wanted.position)
+                }
                 metadata.configuration[key] = nil
             }
+            try Self.requireReadableFiles(before, metadata, at: name.position)
         }
     }
 
