@@ -10,7 +10,7 @@ RELEASE = swift build -c release --static-swift-stdlib --product weir
 BINARY = .build/release/weir
 
 .PHONY: demo test check build release format simulate mutants fuzz bench lake-bench mutate-lake \
-	interop parquet-testing suites clean
+	interop tpch parquet-testing suites clean
 
 ## The whole platform, end to end, in one process: sources → log → tables → SQL.
 demo: release
@@ -77,6 +77,12 @@ interop: release
 		Tests/Interop/test_matrix*.py \
 		Tests/Interop/test_lake.py Tests/Interop/test_local.py Tests/Interop/test_transfer.py \
 		Tests/Interop/test_object_store.py Tests/Interop/test_parquet_*.py
+
+## The queries of TPC-H against the known answers: make tpch, or make tpch SCALE=0.1
+tpch: release
+	@scripts/setup.sh test
+	@WEIR_TPCH_SCALE=$(or $(SCALE),1) .build/venv/bin/python -m pytest -q \
+		-p no:cacheprovider Tests/Interop/test_tpch.py
 
 ## The public conformance files of Parquet, read by Weir and by PyArrow: fetches them first.
 parquet-testing: release

@@ -121,5 +121,8 @@ import Testing
         #expect(try store.get("t/_delta_log/0.json", range: nil).text == "one")
         #expect(try store.list("t", recursive: true).map(\.path) == ["t/_delta_log/0.json"])
         #expect(try store.get("t/_delta_log/0.json", range: 1..<99).text == "ne")
+        try store.put("t/_delta_log/1.json", Bytes(utf8: "two"))
+        #expect(try store.list("t/_delta_log", after: "0.json").map(\.size) == [3])
+        #expect(try store.list("t/_delta_log", after: "").count == 2)
     }
 }

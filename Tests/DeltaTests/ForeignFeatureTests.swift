@@ -361,7 +361,7 @@ struct ForeignFeatureTests {
         #expect(try foreign.table.snapshot().timestamp.milliseconds == 3000)
     }
 
-    @Test(arguments: ["variantShredding", "catalogManaged", "collations-preview", "futureThing"])
+    @Test(arguments: ["catalogManaged", "collations-preview", "futureThing"])
     func `what we do not know is refused by its name`(feature: String) throws {
         let foreign = ForeignTable()
         try foreign.begin(

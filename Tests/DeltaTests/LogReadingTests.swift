@@ -55,14 +55,28 @@ struct LogReadingTests {
     }
 
     @Test(arguments: [
-        "/etc/passwd", "file:///etc/passwd", "s3://bucket/x", "../x", "a/../../x", "a/./b",
-        "%2E%2E/x", "a//b", "", "a/%2e%2e", "C:/x", "x%00y",
+        "../x", "a/../../x", "a/./b", "%2E%2E/x", "a//b", "", "a/%2e%2e", "x%00y", "s3%3A/x",
+        "file%3A/etc/x",
     ])
     func `a path outside of the table's folder is refused`(path: String) throws {
         let table = try table(commits: [
             opening, #"{"add":{"path":"\#(path)","size":3,"dataChange":true}}"#,
         ])
         #expect(throws: DeltaFailure.self) { try table.snapshot() }
+    }
+
+    /// Whether an address may be read depends on the store: this one has no name in the world.
+    @Test(arguments: ["/etc/passwd", "file:///etc/passwd", "file:/x", "s3://bucket/x", "C:/x"])
+    func `a file at an address is not read by its name alone`(path: String) throws {
+        let table = try table(commits: [
+            opening, #"{"add":{"path":"\#(path)","size":3,"dataChange":true}}"#,
+        ])
+        let snapshot = try table.snapshot()
+        #expect(snapshot.files.map { TablePath.encoded($0.path) } == [path])
+        #expect(throws: DeltaFailure.self) {
+            var scan = try DeltaScan(table, snapshot)
+            _ = try scan.next()
+        }
     }
 
     @Test func `a missing version is an error and not a shorter table`() throws {
@@ -81,7 +95,7 @@ struct LogReadingTests {
         #expect(throws: DeltaFailure.notATable(path: table.path)) { try table.snapshot() }
     }
 
-    @Test(arguments: ["columnMapping2", "collations", "variantShredding", "catalogManaged"])
+    @Test(arguments: ["columnMapping2", "collations", "variantShredding2", "catalogManaged"])
     func `an unknown feature is refused by its name`(feature: String) throws {
         let table = try table(commits: [
             #"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz","\#(feature)"],"writerFeatures":["timestampNtz","\#(feature)"]}}"#
@@ -89,6 +103,19 @@ struct LogReadingTests {
         ])
         #expect(throws: DeltaFailure.unsupportedFeature(feature, use: .read)) {
             try table.snapshot()
+        }
+    }
+
+    @Test(arguments: ["variantShredding", "variantShredding-preview"])
+    func `a table of shredded variants is read and not written`(feature: String) throws {
+        let table = try table(commits: [
+            #"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["variantType","\#(feature)"],"writerFeatures":["variantType","\#(feature)"]}}"#
+                + "\n" + metadataLine(idColumn)
+        ])
+        #expect(try table.snapshot().version == 0)
+        var random = Random(seed: 1)
+        #expect(throws: DeltaFailure.unsupportedFeature(feature, use: .write)) {
+            _ = try table.begin(random: &random)
         }
     }
 

@@ -477,16 +477,6 @@ struct TableMutationTests {
             snapshot.tableProtocol.writerFeatures == [
                 "appendOnly", "invariants", "deletionVectors", "domainMetadata", "rowTracking",
             ])
-        // Rows that would move lose their numbers, which is refused.
-        #expect(throws: DeltaFailure.self) {
-            try editor.update(where: { _ in true }) { $0 }
-        }
-        var options = CompactionOptions()
-        options.filesMin = 2
-        #expect(throws: DeltaFailure.self) {
-            try table.compact(options, random: &random, now: later(5))
-        }
-        #expect(try second(table).snapshot().version == 4)
     }
 
     @Test func `vacuum keeps the lists of deleted rows that are in use`() throws {

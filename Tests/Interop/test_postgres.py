@@ -1,4 +1,5 @@
 """Scripts of Tests/Scripts/sql against the real PostgreSQL: the same rows, or the same SQLSTATE."""
+import datetime
 import decimal
 import glob
 import os
@@ -63,6 +64,8 @@ def plain(value):
         return float(f"{number:.12g}")
     if isinstance(value, list):
         return [plain(item) for item in value]
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
     text = str(value)
     try:
         return float(f"{decimal.Decimal(text):.12g}")

@@ -77,6 +77,8 @@ VECTORS = "WITH (\"delta.enableDeletionVectors\" = true)"
 FEED = "WITH (\"delta.enableChangeDataFeed\" = true)"
 MAPPED = "WITH (\"delta.columnMapping.mode\" = 'name', \"delta.enableDeletionVectors\" = true)"
 
+TRACKED = "WITH (\"delta.enableRowTracking\" = true)"
+
 #: What reads what: delta-rs through pyarrow knows no deletion vectors, Polars no column mapping.
 READERS = {
     "plain": (PLAIN, [with_deltalake, with_deltalake_engine, with_polars, with_duckdb]),
@@ -85,6 +87,7 @@ READERS = {
               [with_deltalake_engine, with_polars, with_duckdb]),
     "feed": (FEED, [with_deltalake, with_deltalake_engine, with_polars, with_duckdb]),
     "mapped": (MAPPED, [with_deltalake_engine, with_duckdb]),
+    "tracked": (TRACKED, [with_deltalake, with_deltalake_engine, with_polars, with_duckdb]),
     "clustered": ("CLUSTER BY (part, price) " + VECTORS,
                   [with_deltalake_engine, with_polars, with_duckdb]),
 }
@@ -397,9 +400,50 @@ def test_row_numbers_are_those_that_others_expect(lake):
                     if add:
                         bases.append((add["baseRowId"], add["defaultRowCommitVersion"]))
     assert bases == [(0, 1), (10, 2), (15, 3), (0, 1)]
-    status, answer = lake.request(
-        "POST", "/query", {"sql": "UPDATE numbered SET id = 0 WHERE id = 1"})
-    assert status != 200 and "rowTracking" in str(answer)
+    lake.sql("UPDATE numbered SET id = 0 WHERE id = 1")
+    lake.sql("OPTIMIZE numbered ZORDER BY (id)")
+    marks = dict(lake.sql("SELECT id, _metadata.row_id FROM numbered"))
+    # Rows 10 and up are DuckDB's, the last one came after them; row 0 has been changed.
+    assert marks == {0: 0, **{n: n - 1 for n in range(2, 11) if n != 3},
+                     **{n: n - 90 for n in range(100, 105)}, 1000: 15}
+    for read in (with_deltalake_engine, with_polars, with_duckdb):
+        assert sorted(row["id"] for row in read(path)) == sorted(marks), read.__name__
+    # The columns that carry the marks are where the format's own implementation looks for them.
+    newest = pa.table(DeltaTable(path).get_add_actions(flatten=True)).to_pylist()
+    configuration = DeltaTable(path).metadata().configuration
+    (data,) = [pyarrow.parquet.read_table(os.path.join(path, row["path"])) for row in newest]
+    numbers = data.column(configuration["delta.rowTracking.materializedRowIdColumnName"])
+    versions = data.column(configuration["delta.rowTracking.materializedRowCommitVersionColumnName"])
+    found = {row: (number, version) for row, number, version in zip(
+        data.column("id").to_pylist(), numbers.to_pylist(), versions.to_pylist())}
+    assert found[0] == (0, 5) and found[2] == (1, 1) and found[104] == (14, 2)
+
+
+@pytest.mark.parametrize("name", ["plain", "vectors", "parts", "mapped"])
+def test_a_clone_is_read_by_others(lake, name):
+    """By DuckDB and delta-rs's own engine; Polars and pyarrow know no files outside of the folder."""
+    settings, _ = READERS[name]
+    lake.sql(f"CREATE TABLE source_{name} (id bigint, name text, part int) {settings}")
+    for first in (1, 101):
+        lake.sql(f"INSERT INTO source_{name} SELECT n, 'name ' || n, (n % 3)::int "
+                 f"FROM generate_series({first}, {first + 99}) AS n")
+    lake.sql(f"DELETE FROM source_{name} WHERE id < 100 AND id % 10 = 3")
+    lake.sql(f"CREATE TABLE clone_{name} SHALLOW CLONE source_{name}")
+    path = folder(lake, f"clone_{name}")
+
+    def all_see(count):
+        expected = weir_rows(lake, f"clone_{name}")
+        assert len(expected) == count
+        for read in (with_deltalake_engine, with_duckdb):
+            assert rows_of(read(path)) == expected, read.__name__
+    all_see(190)
+    lake.sql(f"DELETE FROM clone_{name} WHERE id > 100 AND id % 10 = 4")
+    lake.sql(f"INSERT INTO clone_{name} VALUES (1000, 'own', 1)")
+    all_see(181)
+    assert f"/source_{name}/" in str(lake.sql(f"DESCRIBE FILES clone_{name}"))
+    assert len(weir_rows(lake, f"source_{name}")) == 190
+    lake.sql(f"VACUUM clone_{name}")
+    assert lake.sql(f"FSCK TABLE clone_{name}") == lake.sql(f"FSCK TABLE source_{name}") == []
 
 
 def test_rows_that_do_not_fit_wait_on_the_disk():

@@ -10,10 +10,14 @@ import Testing
 /// Keeps named objects, as the node's metadata does. There are no topics.
 final class ObjectPort: NodePort {
     private let objects: Mutex<OrderedMap<String, Bytes>>
+    private let failing = Mutex(false)
 
     init() { objects = Mutex([:]) }
 
     init(copying other: ObjectPort) { objects = Mutex(other.objects.withLock { $0 }) }
+
+    /// From now on nothing is kept, as if the process ended before it was.
+    func fail(_ isFailing: Bool = true) { failing.withLock { $0 = isFailing } }
 
     func submit(
         _ command: NodeCommand,
@@ -29,6 +33,9 @@ final class ObjectPort: NodePort {
     func call(_ command: NodeCommand) throws(Problem) -> NodeAnswer {
         switch command {
         case .putObject(let name, let content):
+            if failing.withLock({ $0 }) {
+                throw Problem("58030", "the node has stopped")
+            }
             objects.withLock { $0[name] = content }
             return .done
         case .listObjects(let prefix):
@@ -77,7 +84,8 @@ final class LakeHarness: Sendable {
     ) throws {
         let ticks = Ticks(from: second)
         self.ticks = ticks
-        store = LocalObjectStore(disk: disk, root: "lake")
+        store = LocalObjectStore(
+            disk: disk, root: "lake", location: StoreLocation(base: "file:///data dir/lake"))
         lake = try Lakehouse(
             port: port, store: store, host: NoJobs(), random: Random(seed: seed),
             diagnostics: CollectedDiagnostics(), clock: { ticks.advance() },

@@ -264,6 +264,42 @@ struct ReplaceStatementTests {
         #expect(lake.problem("CREATE OR REPLACE TABLE v (a int)")?.code == "42809")
     }
 
+    /// The table is committed first, the catalog follows: the process ends in between.
+    @Test(arguments: [false, true])
+    func `a crash between the table and the catalog leaves one truth`(restarts: Bool) throws {
+        let disk = MemoryDisk()
+        let port = ObjectPort()
+        var lake = try LakeHarness(disk: disk, port: port)
+        try lake.run(
+            """
+            CREATE TABLE t (id bigint, day int) PARTITIONED BY (day);
+            INSERT INTO t VALUES (1, 2)
+            """)
+        port.fail()
+        #expect(
+            lake.problem(
+                "CREATE OR REPLACE TABLE t (key text COMMENT 'which', n int) PARTITIONED BY (n)")?
+                .code == "58030")
+        port.fail(false)
+        if restarts {
+            lake = try LakeHarness(disk: disk, port: port, seed: 2)
+            lake.lake.startJobs()
+        } else {
+            #expect(try lake.rows("SELECT * FROM t").isEmpty)
+        }
+        #expect(lake.lake.catalogColumns("t") == ["key", "n"])
+        #expect(
+            try lake.rows(
+                "SELECT column_name FROM information_schema.columns WHERE table_name = 't'"
+                    + " ORDER BY ordinal_position") == ["key", "n"])
+        try lake.run("INSERT INTO t VALUES ('a', 1); UPDATE t SET n = 2")
+        #expect(try lake.rows("SELECT * FROM t") == ["a|2"])
+        // What the next start reads is what was taken.
+        let next = try LakeHarness(disk: disk, port: port, seed: 3)
+        #expect(next.lake.catalogColumns("t") == ["key", "n"])
+        #expect(try next.rows("SELECT n, key FROM t VERSION AS OF 3") == ["1|a"])
+    }
+
     @Test func `a replacement whose query fails changes nothing`() throws {
         let lake = try lake()
         #expect(

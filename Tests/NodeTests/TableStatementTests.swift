@@ -25,6 +25,115 @@ struct TableStatementTests {
         return lake
     }
 
+    @Test func `rows of a tracked table have numbers that stay`() throws {
+        let lake = try lake("WITH (\"delta.enableRowTracking\" = true)")
+        #expect(try lake.rows("SELECT * FROM t WHERE id = 5") == ["5|B|1"])
+        let query = "SELECT id, _metadata.row_id, x._metadata.row_commit_version FROM t AS x"
+        #expect(
+            try lake.rows(query + " ORDER BY _metadata.row_id")
+                == ["1|0|1", "2|1|1", "3|2|1", "4|3|2", "5|4|2", "6|5|2"])
+        try lake.run("UPDATE t SET id = id * 10 WHERE _metadata.row_id IN (1, 4)")
+        try lake.run(
+            """
+            MERGE INTO t USING (VALUES (3), (7)) AS s (n) ON t.id = s.n
+            WHEN MATCHED THEN UPDATE SET name = t._metadata.row_id::text
+            WHEN NOT MATCHED THEN INSERT (id) VALUES (s.n);
+            DELETE FROM t WHERE id = 6;
+            OPTIMIZE t ZORDER BY (id)
+            """)
+        let rows = ["1|0|1", "20|1|3", "3|2|4", "4|3|2", "50|4|3"]
+        #expect(
+            try lake.rows(query + " WHERE id <> 7 ORDER BY _metadata.row_id, id") == rows)
+        #expect(try lake.rows(query + " WHERE id = 7").first?.hasSuffix("|4") == true)
+        #expect(try lake.rows("SELECT name FROM t WHERE id = 3") == ["2"])
+        // A version before has the numbers of its own.
+        #expect(
+            try lake.rows(
+                "SELECT id, _metadata.row_id FROM t VERSION AS OF 2 ORDER BY id DESC LIMIT 1")
+                == ["6|5"])
+        #expect(try lake.run("SELECT _metadata.row_id FROM t").columns.map(\.name) == ["row_id"])
+        try lake.run("CREATE TABLE plain (id bigint); INSERT INTO plain VALUES (1), (2)")
+        #expect(lake.problem("SELECT _metadata.row_id FROM plain")?.code == "42P01")
+        try lake.run("ALTER TABLE plain SET (\"delta.enableRowTracking\" = true)")
+        #expect(
+            try lake.rows("SELECT id, _metadata.row_id FROM plain ORDER BY id") == ["1|0", "2|1"])
+    }
+
+    @Test(arguments: settings)
+    func `a table is cloned without its files`(settings: String) throws {
+        let lake = try lake(settings)
+        #expect(try lake.tag("CREATE TABLE c SHALLOW CLONE t") == "CREATE TABLE")
+        #expect(
+            try lake.rows("SELECT * FROM c ORDER BY id") == lake.rows("SELECT * FROM t ORDER BY id")
+        )
+        try lake.run(
+            "DELETE FROM c WHERE id = 1; UPDATE c SET name = 'x' WHERE id = 2; INSERT INTO c VALUES (9, 'i', 1)"
+        )
+        #expect(try lake.rows("SELECT id FROM c ORDER BY id") == ["2", "3", "4", "5", "6", "9"])
+        #expect(try lake.rows("SELECT count(*), min(name) FROM t") == ["6|A"])
+        try lake.run("OPTIMIZE c; VACUUM c; RESTORE TABLE c TO VERSION AS OF 0")
+        #expect(try lake.rows("SELECT count(*) FROM c") == ["6"])
+        #expect(try lake.rows("FSCK TABLE c").isEmpty)
+        try lake.run(
+            "CREATE OR REPLACE TABLE c SHALLOW CLONE t VERSION AS OF 1 TBLPROPERTIES (\"delta.appendOnly\" = 'true')"
+        )
+        #expect(try lake.rows("SELECT id FROM c ORDER BY id") == ["1", "2", "3"])
+        #expect(lake.problem("DELETE FROM c") != nil)
+        #expect(try lake.run("DESCRIBE HISTORY c").rowCount > 0)
+        try lake.run(
+            "CREATE TABLE IF NOT EXISTS c SHALLOW CLONE t; CREATE TABLE d SHALLOW CLONE delta.'public/c'"
+        )
+        #expect(try lake.rows("SELECT count(*) FROM d") == ["3"])
+        #expect(lake.problem("CREATE TABLE c SHALLOW CLONE t")?.code == "42P07")
+        #expect(lake.problem("CREATE TABLE e SHALLOW CLONE missing")?.code == "42P01")
+        #expect(lake.problem("CREATE TABLE e DEEP CLONE t")?.code == "0A000")
+        #expect(lake.problem("CREATE OR REPLACE TABLE t SHALLOW CLONE t") != nil)
+        // Dropping the clone leaves the source alone.
+        try lake.run("DROP TABLE c, d")
+        #expect(try lake.rows("SELECT count(*) FROM t") == ["6"])
+    }
+
+    @Test func `versions with other columns are compared by what a column is`() throws {
+        let lake = try LakeHarness()
+        try lake.run(
+            """
+            CREATE TABLE t (id int, name text, gone text) WITH (
+              "delta.columnMapping.mode" = 'name', "delta.enableTypeWidening" = true);
+            INSERT INTO t VALUES (1, 'a', 'x'), (2, 'b', 'y');
+            ALTER TABLE t RENAME COLUMN name TO title;
+            ALTER TABLE t ADD COLUMN extra int;
+            ALTER TABLE t ALTER COLUMN id TYPE bigint;
+            INSERT INTO t VALUES (3, 'c', 'z', 7)
+            """)
+        func diff(_ from: Int, _ to: Int) throws -> [String] {
+            try lake.rows("SELECT * FROM table_diff('t', \(from), \(to)) ORDER BY id, 1")
+        }
+        func names(_ from: Int, _ to: Int) throws -> [String] {
+            let answer = try lake.run("SELECT * FROM table_diff('t', \(from), \(to))")
+            return Array(answer.columns.map(\.name).dropFirst(2))
+        }
+        #expect(try diff(1, 5) == ["insert|1|3|c|z|7"])
+        #expect(try names(1, 5) == ["id", "title", "gone", "extra"])
+        // Seen from the other side the column is the one that was there.
+        #expect(try names(5, 1) == ["id", "name", "gone", "extra"])
+        #expect(try diff(5, 1) == ["delete|1|3|c|z|7"])
+        // All files are written anew: what is the same row in both versions cancels out.
+        try lake.run("OPTIMIZE t ZORDER BY (id); DELETE FROM t WHERE id = 2")
+        #expect(try diff(1, 7) == ["delete|1|2|b|y|-", "insert|1|3|c|z|7"])
+        try lake.run(
+            "ALTER TABLE t DROP COLUMN gone; ALTER TABLE t ADD COLUMN gone int; UPDATE t SET gone = 5"
+        )
+        #expect(try names(1, 10) == ["id", "title", "extra", "gone", "gone (version 1)"])
+        #expect(
+            try diff(1, 10) == [
+                "delete|1|1|a|-|-|x", "insert|1|1|a|-|5|-", "delete|1|2|b|-|-|y",
+                "insert|1|3|c|7|5|-",
+            ])
+        // A table that was replaced has columns of its own.
+        try lake.run("CREATE OR REPLACE TABLE t AS SELECT 1::bigint AS id, true AS title")
+        #expect(try names(10, 11).count == 6)
+    }
+
     @Test(arguments: settings)
     func `rows are deleted and updated`(settings: String) throws {
         let lake = try lake(settings)

@@ -71,6 +71,8 @@ private func exchange(_ flag: inout Bool) -> Bool {
         #expect(all[0].size == 3)
         #expect(all[0].modified == S3Document.moment("2026-01-02T03:04:05.678Z"))
         #expect(try store.list("nothing", recursive: true).isEmpty)
+        #expect(try store.list("t", after: "b").map(\.path) == ["t/c", "t/d", "t/x&y"])
+        #expect(try store.list("t", after: "").map(\.path).count == 5)
         #expect(try store.list("", recursive: true).count == 8)
     }
 

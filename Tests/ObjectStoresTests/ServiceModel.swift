@@ -124,7 +124,7 @@ final class ServiceModel: S3Transport {
 
     private static func listing(_ query: [String: String], _ state: State) -> S3Answer {
         let prefix = query["prefix"] ?? ""
-        let after = query["continuation-token"] ?? ""
+        let after = query["continuation-token"] ?? query["start-after"] ?? ""
         var entries: [String] = []
         var last = ""
         for (key, object) in state.objects where key.hasPrefix(prefix) && key > after {

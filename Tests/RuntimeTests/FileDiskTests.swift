@@ -82,6 +82,7 @@ import Testing
         try disk.makeDirectory("d/e")
         for name in ["b", "a", "Z", "ä"] { _ = try disk.create("d/" + name) }
         #expect(try disk.list("d") == ["Z", "a", "b", "e", "ä"])
+        #expect(try disk.list("d", after: "a") == ["b", "e", "ä"])
         #expect(try disk.list("") == ["d"])
         #expect(try disk.list("missing") == [])
         #expect(disk.isDirectory("d/e"))

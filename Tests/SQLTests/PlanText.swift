@@ -57,6 +57,13 @@ extension LogicalPlan {
             return "\(kind): \(names[node.timeColumn]), "
                 + "slide \(node.slideMicroseconds) us, size \(node.sizeMicroseconds) us"
         case .singleRow: return "Single row"
+        case .expand(let node):
+            return "Expand: "
+                + node.calls.map { "\($0.function.rawValue)(\(list($0.arguments)))" }
+                .joined(separator: ", ")
+        case .shared(let number, _): return "Shared \(number)"
+        case .recursion(let node): return "Recursion \(node.number)"
+        case .working(let number, _): return "Working \(number)"
         }
     }
 }
@@ -155,6 +162,8 @@ extension BoundExpression {
             return "\(operand.text(names)) \(isNegated ? "NOT IN" : "IN") (\(items))"
         case .coalesce(let operands, _):
             return "coalesce(" + operands.map { $0.text(names) }.joined(separator: ", ") + ")"
+        case .outer(let level, let column, _): return "outer \(level).\(column)"
+        case .subquery(let number, _, _): return "subquery \(number)"
         }
     }
 }

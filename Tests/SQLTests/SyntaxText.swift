@@ -86,6 +86,7 @@ func typeText(_ type: TypeName) -> String {
 
 func sexpr(_ query: Query) -> String {
     var parts: [String] = []
+    if query.isRecursive { parts.append("recursive") }
     for table in query.commonTables {
         parts.append("(with \(table.name.name) \(sexpr(table.query)))")
     }
@@ -95,6 +96,7 @@ func sexpr(_ query: Query) -> String {
     }
     if let limit = query.limit { parts.append("(limit \(sexpr(limit)))") }
     if let offset = query.offset { parts.append("(offset \(sexpr(offset)))") }
+    if query.keepsTies { parts.append("ties") }
     if query.emitsOnWindowClose { parts.append("on-close") }
     return parts.count == 1 ? parts[0] : "(query " + parts.joined(separator: " ") + ")"
 }
@@ -132,10 +134,20 @@ func sexpr(_ select: Select) -> String {
     }
     if let filter = select.filter { parts.append("(where \(sexpr(filter)))") }
     if !select.groupBy.isEmpty {
-        parts.append("(group " + select.groupBy.map { sexpr($0) }.joined(separator: " ") + ")")
+        parts.append("(group " + select.groupBy.map(sexpr).joined(separator: " ") + ")")
     }
     if let having = select.having { parts.append("(having \(sexpr(having)))") }
     return "(" + parts.joined(separator: " ") + ")"
+}
+
+func sexpr(_ item: GroupItem) -> String {
+    switch item {
+    case .expression(let expression): sexpr(expression)
+    case .empty: "()"
+    case .rollup(let list): "(rollup " + list.map { sexpr($0) }.joined(separator: " ") + ")"
+    case .cube(let list): "(cube " + list.map { sexpr($0) }.joined(separator: " ") + ")"
+    case .sets(let items): "(sets " + items.map(sexpr).joined(separator: " ") + ")"
+    }
 }
 
 func sexpr(_ item: FromItem) -> String {
@@ -158,9 +170,12 @@ func sexpr(_ item: FromItem) -> String {
         return aliased(text, table.alias)
     case .query(let query, let alias, let isLateral, _):
         return aliased((isLateral ? "lateral " : "") + sexpr(query), alias)
-    case .function(let call, let alias):
-        let arguments = call.arguments.map { " " + sexpr($0) }.joined()
-        return aliased("(call \(call.name.text)\(arguments))", alias)
+    case .function(let item):
+        let calls = item.calls.map { call in
+            "(call \(call.name.text)\(call.arguments.map { " " + sexpr($0) }.joined()))"
+        }
+        return aliased(
+            calls.joined(separator: " ") + (item.hasOrdinality ? " ordinality" : ""), item.alias)
     case .window(let window):
         let arguments = window.arguments.map { " " + sexpr($0) }.joined()
         return aliased("(\(window.kind.rawValue) \(sexpr(window.input))\(arguments))", window.alias)

@@ -244,6 +244,12 @@ package struct ColumnBatch: Sendable {
         ColumnBatch(columns: columns.map { $0.gather(rows) }, rowCount: rows.count)
     }
 
+    /// The first `count` columns.
+    package func prefix(columns count: Int) -> ColumnBatch {
+        columns.count <= count
+            ? self : ColumnBatch(columns: Array(columns.prefix(count)), rowCount: rowCount)
+    }
+
     package func slice(_ range: Range<Int>) -> ColumnBatch {
         ColumnBatch(columns: columns.map { $0.slice(range) }, rowCount: range.count)
     }

@@ -308,7 +308,7 @@ struct AddColumnReader {
             guard !size.isNull(row) else { throw .malformed("'size' is missing", position: 0) }
             guard sizes[row] >= 0 else { throw .malformed("negative file size", position: 0) }
             var file = AddFile(
-                path: try TablePath.decoded(paths.string(row)),
+                path: try TablePath.decodedFile(paths.string(row)),
                 partitionValues: values(row), size: sizes[row],
                 modificationTime: Timestamp(milliseconds: 0))
             if let modificationTime, !modificationTime.isNull(row) {

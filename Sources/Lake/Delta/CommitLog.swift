@@ -25,6 +25,10 @@ package struct CommitLog: Sendable {
         /// Files that stand for several commits, ascending by their first version and their last.
         package var compactions: [Compaction] = []
         package var checksums: [(version: Int64, entry: ObjectEntry)] = []
+        /// The newest version; -1 when there is none.
+        package var newest: Int64 {
+            max(commits.last?.version ?? -1, checkpoints.last?.version ?? -1)
+        }
         package var isEmpty: Bool { commits.isEmpty && checkpoints.isEmpty }
     }
 
@@ -46,9 +50,31 @@ package struct CommitLog: Sendable {
     }
 
     package func list() throws(DeltaFailure) -> Listing {
-        let entries = try storing { () throws(StorageFailure) in
-            try store.list(folder, recursive: false)
-        }
+        Self.listing(
+            try storing { () throws(StorageFailure) in
+                try store.list(folder, recursive: false)
+            })
+    }
+
+    /// What lies in the log of `version` and those after it.
+    func list(from version: Int64) throws(DeltaFailure) -> Listing {
+        Self.listing(
+            try storing { () throws(StorageFailure) in
+                // Names begin with their version, so that none of it is before the bare number.
+                try store.list(folder, after: LogFileName.padded(version, 20))
+            })
+    }
+
+    /// The version of the checkpoint that `_last_checkpoint` names; nil when it names none. Only a
+    /// hint: it may be of yesterday, or wrong.
+    func hintedCheckpoint() -> Int64? {
+        guard let content = try? store.get(file("_last_checkpoint"), range: 0..<(1 << 20)),
+            let version = (try? JSONValue(parsing: content))?["version"]?.intValue, version >= 0
+        else { return nil }
+        return version
+    }
+
+    private static func listing(_ entries: [ObjectEntry]) -> Listing {
         var listing = Listing()
         var parts: OrderedMap<String, [ObjectEntry]> = [:]
         for entry in entries {
@@ -142,11 +168,7 @@ package struct CommitLog: Sendable {
 
     /// When the file of a version was written, for commits that do not say it themselves.
     func modificationTime(_ version: Int64) throws(DeltaFailure) -> Timestamp {
-        let name = file(LogFileName.commitName(version))
-        let entries = try storing { () throws(StorageFailure) in
-            try store.list(folder, recursive: false)
-        }
-        return entries.first { $0.path == name }?.modified ?? .none
+        try list(from: version).commits.first { $0.version == version }?.entry.modified ?? .none
     }
 }
 

@@ -66,7 +66,7 @@ package struct CommitOperation: Hashable, Sendable {
 
     func commitInfo(
         timestamp: Timestamp, readVersion: Int64?, isBlindAppend: Bool, metrics: [JSONMember],
-        transactionID: String, inCommitTimestamp: Bool
+        transactionID: String, preservesRowNumbers: Bool? = nil, inCommitTimestamp: Bool
     ) -> JSONValue {
         var object = SparseObject()
         if inCommitTimestamp { object.add("inCommitTimestamp", timestamp.milliseconds) }
@@ -77,6 +77,11 @@ package struct CommitOperation: Hashable, Sendable {
         object.add("isolationLevel", "Serializable")
         object.add("isBlindAppend", isBlindAppend)
         if !metrics.isEmpty { object.add("operationMetrics", .object(metrics)) }
+        if let preservesRowNumbers {
+            object.add(
+                "tags",
+                ["delta.rowTracking.preserved": .string(String(preservesRowNumbers))])
+        }
         object.add("engineInfo", Self.engine)
         object.add("txnId", transactionID)
         return object.json

@@ -14,18 +14,23 @@ package struct DeltaAppender: Sendable {
     /// Places of identity columns, which must have a number in every row.
     private let identityPlaces: [Int]
     private let rules: (any RowRules)?
+    /// Files have columns for the marks of rows that come from other files.
+    private let carriesMarks: Bool
     private var writer: PartitionedWriter
 
     /// Writes into the table of `transaction`, in the columns that the transaction leaves it with.
     /// A file that reaches about `fileBytesMax` is closed and the next one begun. `dataChange` is
     /// false when the rows only move to other files. `clusteringProvider` says who has ordered them
-    /// as the table's clustering wants it.
+    /// as the table's clustering wants it. `movesRows` says that rows of other files may come, which
+    /// keep the marks that a table with row tracking gave them.
     package init(
         _ transaction: TableTransaction, options: ParquetWriteOptions = ParquetWriteOptions(),
         fileBytesMax: Int64 = 128 << 20, dataChange: Bool = true,
-        clusteringProvider: String? = nil
+        clusteringProvider: String? = nil, movesRows: Bool = false
     ) throws(DeltaFailure) {
         self.transaction = transaction
+        let marks = movesRows ? try transaction.metadata.rowMarkColumns() : []
+        carriesMarks = !marks.isEmpty
         self.dataChange = dataChange
         self.clusteringProvider = clusteringProvider
         codecName = options.codec.name
@@ -39,7 +44,7 @@ package struct DeltaAppender: Sendable {
         rules = dataChange ? try Self.rules(transaction) : nil
         writer = try PartitionedWriter(
             transaction.metadata, path: transaction.table.path, options: options,
-            fileBytesMax: fileBytesMax)
+            fileBytesMax: fileBytesMax, extra: marks)
     }
 
     /// Who checks the rows, when the table wants it.
@@ -58,6 +63,13 @@ package struct DeltaAppender: Sendable {
 
     /// Adds the rows of `batch`: the table's columns in their order, partition columns included.
     package mutating func append(_ batch: ColumnBatch, now: Now) throws(DeltaFailure) {
+        try append(batch, numbers: nil, now: now)
+    }
+
+    /// The same for rows that take the place of others, whose `numbers` they keep.
+    mutating func append(
+        _ batch: ColumnBatch, numbers: [Int64]?, now: Now
+    ) throws(DeltaFailure) {
         try check(batch)
         if let rules {
             // NOT NULL comes first, as everywhere.
@@ -67,21 +79,31 @@ package struct DeltaAppender: Sendable {
             }
             try rules.check(batch)
         }
-        try place(try writer.append(batch), now: now)
+        try place(try writer.append(marked(batch, numbers)), now: now)
         rowCount &+= Int64(batch.rowCount)
     }
 
-    /// Adds rows that the table has already and that only move to another file.
+    /// The rows with the columns of their marks, where the files have some. The version is that of
+    /// the commit, which nobody knows yet: that of the file stands for it.
+    private func marked(_ batch: ColumnBatch, _ numbers: [Int64]?) -> ColumnBatch {
+        guard carriesMarks else { return batch }
+        let none = Column.nulls(.int64, count: batch.rowCount)
+        let own = numbers.map { Column(type: .int64, data: .int64($0)) }
+        return ColumnBatch(columns: batch.columns + [own ?? none, none], rowCount: batch.rowCount)
+    }
+
+    /// Adds rows that the table has already and that only move to another file, with their marks
+    /// behind the table's columns when rows are tracked.
     mutating func move(_ batch: ColumnBatch, now: Now) throws(DeltaFailure) {
-        try transaction.requireMovableRows()
-        try check(batch)
+        try check(batch, isMarked: carriesMarks)
         try place(try writer.append(batch), now: now)
     }
 
-    private func check(_ batch: ColumnBatch) throws(DeltaFailure) {
-        guard batch.columns.count == columnCount else {
+    private func check(_ batch: ColumnBatch, isMarked: Bool = false) throws(DeltaFailure) {
+        let wanted = columnCount + (isMarked ? RowMark.allCases.count : 0)
+        guard batch.columns.count == wanted else {
             throw .invalid(
-                "a batch of \(batch.columns.count) columns for a table of \(columnCount)")
+                "a batch of \(batch.columns.count) columns for a table of \(wanted)")
         }
         for place in identityPlaces where batch.columns[place].nullCount > 0 {
             throw .missingValue(column: transaction.metadata.schema.fields[place].name)

@@ -103,6 +103,8 @@ package struct DeltaFileReader: Sendable {
         /// The name in the file; nil when the value is the same for all rows.
         var fileName: String?
         var constant: Value = .null
+        /// For a mark of rows: which, and what those have that carry none.
+        var mark: (kind: RowMark, base: Int64)?
         /// The type of the column with the names of the file.
         var fileType: ColumnType
     }
@@ -112,7 +114,7 @@ package struct DeltaFileReader: Sendable {
 
     init(_ scan: DeltaScan, _ file: AddFile) throws(DeltaFailure) {
         self.file = file
-        let path = scan.table.fullPath(file.path)
+        let path = try scan.table.location(of: file.path)
         self.path = path
         let parquet = try Self.open(scan.table.store, path, file.size)
         self.parquet = parquet
@@ -185,7 +187,15 @@ package struct DeltaFileReader: Sendable {
         path: String
     ) throws(DeltaFailure) -> BoundColumn {
         guard let declared = metadata.schema.field(named: field.name) else {
-            throw .invalid("the table has no column '\(field.name)'")
+            guard let mark = RowMark(rawValue: field.name) else {
+                throw .invalid("the table has no column '\(field.name)'")
+            }
+            guard let base = mark.base(of: file) else { throw RowNumbers.missing(file) }
+            let name = metadata.configuration[mark.settingKey]
+            return BoundColumn(
+                field: field,
+                fileName: name.flatMap { parquet.schema.index(of: $0) == nil ? nil : $0 },
+                mark: (mark, base), fileType: .int64)
         }
         var inFile = declared
         inFile.type = metadata.fileType(of: declared.type)
@@ -249,6 +259,9 @@ package struct DeltaFileReader: Sendable {
         return name
     }
 
+    /// True when the file says of some rows what their marks are: they came from another one.
+    var carriesMarks: Bool { columns.contains { $0.mark != nil && $0.fileName != nil } }
+
     package var rowGroupCount: Int { parquet.rowGroups.count }
 
     /// Rows of the file, deleted ones included.
@@ -299,6 +312,15 @@ package struct DeltaFileReader: Sendable {
         var result: [Column] = []
         var place = 0
         for column in columns {
+            if let mark = column.mark {
+                var carried: Column?
+                if column.fileName != nil {
+                    carried = try fit(stored.columns[place], column)
+                    place += 1
+                }
+                result.append(Self.marks(mark, carried, rows))
+                continue
+            }
             if column.fileName == nil {
                 result.append(
                     .constant(column.field.type, column.constant, count: stored.rowCount))
@@ -309,6 +331,22 @@ package struct DeltaFileReader: Sendable {
         }
         rows.batch = ColumnBatch(columns: result, rowCount: stored.rowCount)
         return rows
+    }
+
+    /// The marks of `rows`: those that the file carries, and where it has none, what follows from
+    /// the file and the place in it.
+    private static func marks(
+        _ mark: (kind: RowMark, base: Int64), _ carried: Column?, _ rows: FileRows
+    ) -> Column {
+        if let carried, carried.nullCount == 0 { return carried }
+        var values =
+            mark.kind == .rowID
+            ? rows.positions(from: mark.base)
+            : [Int64](repeating: mark.base, count: rows.batch.rowCount)
+        if let carried, case .int64(let own) = carried.data {
+            for row in own.indices where !carried.isNull(row) { values[row] = own[row] }
+        }
+        return Column(type: .int64, data: .int64(values))
     }
 
     private func fit(_ values: Column, _ column: BoundColumn) throws(DeltaFailure) -> Column {

@@ -22,7 +22,7 @@ package struct DeltaScan: Sendable {
     private var open: DeltaFileReader?
     private var batches: FileBatches?
 
-    /// Reads `columns` (nil = all) of `snapshot`. `ranges` are conditions that all wanted rows
+    /// Reads `columns` (nil = all) of `snapshot`, which can be a `RowMark`, too. `ranges` are conditions that all wanted rows
     /// fulfil: they skip files, row groups, pages and, where it costs nothing, rows; what comes out
     /// has still to be checked. So do `tests`, which no NULL may pass. `files` are those to read (nil = all of the snapshot).
     package init(
@@ -35,10 +35,18 @@ package struct DeltaScan: Sendable {
         self.tests = tests
         var fields: [Field] = []
         for name in columns ?? snapshot.schema.fields.map(\.name) {
-            guard let index = snapshot.schema.index(of: name) else {
+            if let index = snapshot.schema.index(of: name) {
+                fields.append(snapshot.schema.fields[index])
+            } else if let mark = RowMark(rawValue: name) {
+                guard snapshot.metadata.keepsRowNumbers else {
+                    throw .invalid(
+                        "version \(snapshot.version) of the table has no \(name): its rows are not"
+                            + " tracked (\(RowTracking.setting))")
+                }
+                fields.append(mark.field)
+            } else {
                 throw .invalid("the table has no column '\(name)'")
             }
-            fields.append(snapshot.schema.fields[index])
         }
         schema = TableSchema(fields)
         var wanted: [AddFile] = []
@@ -79,6 +87,12 @@ package struct DeltaScan: Sendable {
             rowGroup = 0
             fileIndex += 1
         }
+    }
+
+    /// The names of all columns, and behind them those of the marks of rows when there are some.
+    static func columnsWithMarks(_ snapshot: TableSnapshot) -> [String] {
+        snapshot.schema.fields.map(\.name)
+            + (snapshot.metadata.keepsRowNumbers ? RowMark.allCases.map(\.rawValue) : [])
     }
 
     /// One of `files`, to be read on its own.

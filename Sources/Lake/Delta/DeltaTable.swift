@@ -82,7 +82,8 @@ package final class DeltaTable: Sendable {
         let operation = CommitOperation.createTable(metadata)
         let info = operation.commitInfo(
             timestamp: now.timestamp, readVersion: nil, isBlindAppend: true, metrics: [],
-            transactionID: random.uuid().description, inCommitTimestamp: false)
+            transactionID: random.uuid().description,
+            inCommitTimestamp: metadata.flag("delta.enableInCommitTimestamps"))
         let actions: [LogAction] =
             [
                 .commitInfo(info), .tableProtocol(tableProtocol), .metadata(metadata),
@@ -224,10 +225,10 @@ package final class DeltaTable: Sendable {
 
     /// Reads the log from its newest usable checkpoint at or below `wanted` (nil = the newest).
     private func load(through wanted: Int64?) throws(DeltaFailure) -> TableSnapshot {
+        if let snapshot = try loadFromHint(through: wanted) { return snapshot }
         let listing = try log.list()
         guard !listing.isEmpty else { throw .notATable(path: path) }
-        let newest = max(
-            listing.commits.last?.version ?? -1, listing.checkpoints.last?.version ?? -1)
+        let newest = listing.newest
         let target = wanted ?? newest
         guard target <= newest, target >= 0 else {
             throw .versionNotFound(
@@ -237,9 +238,7 @@ package final class DeltaTable: Sendable {
         // A version that does not add up to its own checksum: better than nothing.
         var suspect: TableSnapshot?
         func isWhole(_ snapshot: TableSnapshot) -> Bool {
-            guard listing.checksums.contains(where: { $0.version == target }),
-                let difference = checksumDifference(snapshot)
-            else { return true }
+            guard let difference = difference(of: snapshot, listing) else { return true }
             diagnostics.report(
                 .error, "delta", "version \(target) of \(path) has \(difference)")
             return false
@@ -265,6 +264,35 @@ package final class DeltaTable: Sendable {
         }
         let snapshot = try replay(from: TableSnapshot.Builder(), through: target, listing)
         return isWhole(snapshot) ? snapshot : suspect ?? snapshot
+    }
+
+    /// The same with a look only at what the log has from the checkpoint on that it names as its last
+    /// one; nil when that is not enough, for whatever reason.
+    private func loadFromHint(through wanted: Int64?) throws(DeltaFailure) -> TableSnapshot? {
+        guard let hint = log.hintedCheckpoint(), wanted ?? hint >= hint else { return nil }
+        let listing = try log.list(from: hint)
+        let target = wanted ?? listing.newest
+        guard target <= listing.newest,
+            let checkpoint = listing.checkpoints.last(where: { $0.version <= target })
+        else { return nil }
+        do throws(DeltaFailure) {
+            let snapshot = try replay(
+                from: try readCheckpoint(checkpoint, listing), through: target, listing)
+            return difference(of: snapshot, listing) == nil ? snapshot : nil
+        } catch {
+            if case .unsupportedFeature = error { throw error }
+            return nil
+        }
+    }
+
+    /// In which way `snapshot` is not what the log's own checksum says; nil when it is.
+    private func difference(
+        of snapshot: TableSnapshot, _ listing: CommitLog.Listing
+    ) -> String? {
+        guard listing.checksums.contains(where: { $0.version == snapshot.version }) else {
+            return nil
+        }
+        return checksumDifference(snapshot)
     }
 
     private func readCheckpoint(

@@ -71,7 +71,7 @@ package struct TableMetadata: Hashable, Sendable {
 
 /// A data file that belongs to the table.
 package struct AddFile: Hashable, Sendable {
-    /// Relative to the table's folder, not percent-encoded.
+    /// Relative to the table's folder, or an address (see `TablePath`); not percent-encoded.
     package var path: String
     package var partitionValues: PartitionValues
     package var size: Int64

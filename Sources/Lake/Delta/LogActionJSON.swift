@@ -253,7 +253,7 @@ extension AddFile {
         let size = try json.requiredInt("size")
         guard size >= 0 else { throw .malformed("negative file size", position: 0) }
         self.init(
-            path: try TablePath.decoded(try json.requiredString("path")),
+            path: try TablePath.decodedFile(try json.requiredString("path")),
             partitionValues: PartitionValues(json: json["partitionValues"] ?? .null), size: size,
             modificationTime: Timestamp(milliseconds: json.optionalInt("modificationTime") ?? 0),
             dataChange: json["dataChange"]?.boolValue ?? true,

@@ -26,6 +26,8 @@ struct PartitionedWriter: Sendable {
     private let isMapped: Bool
     /// Fields whose bounds mean nothing to readers.
     private let unboundedColumns: [String]
+    /// Columns that are no part of the table and have no statistics.
+    private let extraColumns: [String]
     private var open: [OpenFile] = []
 
     private struct OpenFile {
@@ -65,6 +67,7 @@ struct PartitionedWriter: Sendable {
             stored.append((schema.fields.count + index, field.name, field))
         }
         self.stored = stored
+        extraColumns = extra.map(\.name)
         fileSchema = TableSchema(stored.map(\.field))
         requiredColumns = metadata.partitionColumns.compactMap { name in
             guard let index = schema.index(of: name), !schema.fields[index].isNullable else {
@@ -185,6 +188,7 @@ struct PartitionedWriter: Sendable {
         }
         let columns = summary.columns.filter {
             !$0.isRepeated && !fileSchema.isInVariant($0.path)
+                && !extraColumns.contains($0.path.first ?? "")
         }.map { column in
             let isBounded = !unboundedColumns.contains(column.path.first ?? "")
             return ColumnSummary(

@@ -41,14 +41,17 @@ struct RowOrdering {
         self.memoryBytesMax = max(memoryBytesMax, 1)
         self.scratch = scratch
         self.sliceRows = max(1, sliceRows)
-        types = snapshot.schema.fields.map(\.type)
+        types =
+            snapshot.schema.fields.map(\.type)
+            + (snapshot.metadata.keepsRowNumbers ? RowMark.fields.map(\.type) : [])
     }
 
-    /// Hands all rows of `files` on in order.
+    /// Hands all rows of `files` on in order, with their marks when rows are tracked.
     func run(
         _ files: [AddFile], _ receive: (ColumnBatch) throws(DeltaFailure) -> Void
     ) throws(DeltaFailure) {
-        let scan = try DeltaScan(table, snapshot, files: files)
+        let scan = try DeltaScan(
+            table, snapshot, columns: DeltaScan.columnsWithMarks(snapshot), files: files)
         var bytes: Int64 = 0
         var rowCount: Int64 = 0
         for file in files {

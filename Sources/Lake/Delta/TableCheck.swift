@@ -105,7 +105,7 @@ extension DeltaTable {
         _ file: AddFile, _ snapshot: TableSnapshot, readsRows: Bool,
         _ findings: inout [TableFinding]
     ) throws(DeltaFailure) {
-        let full = fullPath(file.path)
+        let full = try location(of: file.path)
         let size: Int64
         do throws(StorageFailure) {
             size = try store.size(full)

@@ -93,7 +93,7 @@ extension DeltaTable {
         guard !groups.isEmpty else { return nil }
         var appender = try DeltaAppender(
             transaction, options: options.writing, fileBytesMax: options.outputFileBytesMax,
-            dataChange: false, clusteringProvider: order.provider)
+            dataChange: false, clusteringProvider: order.provider, movesRows: true)
         for index in groups.indices {
             let before = appender.transaction.added.count
             try rewrite(groups[index].inputs, snapshot, order, options, &appender, now: now)
@@ -132,7 +132,8 @@ extension DeltaTable {
             }
             return
         }
-        var scan = try DeltaScan(self, snapshot, files: files)
+        var scan = try DeltaScan(
+            self, snapshot, columns: DeltaScan.columnsWithMarks(snapshot), files: files)
         while let batch = try scan.next() { try appender.move(batch, now: now) }
     }
 

@@ -31,6 +31,9 @@ package enum TableFeatures {
         Feature(name: "typeWidening-preview", isForReaders: true),
         Feature(name: "variantType", isForReaders: true),
         Feature(name: "variantType-preview", isForReaders: true),
+        // What shredded files hold is read; that we write none is for their owners to know.
+        Feature(name: "variantShredding", isForReaders: true, isWritable: false),
+        Feature(name: "variantShredding-preview", isForReaders: true, isWritable: false),
         Feature(name: "domainMetadata"),
         Feature(name: "inCommitTimestamp"),
         Feature(name: "allowColumnDefaults"),
@@ -100,11 +103,18 @@ package enum TableFeatures {
         return try upgrade(of: oldest, for: metadata) ?? oldest
     }
 
-    /// The protocol that `current` must become so that it can hold `metadata`; nil when it can.
+    /// The protocol that `current` must become so that it can hold `metadata`, and has the features
+    /// of `other`; nil when it can.
     static func upgrade(
-        of current: TableProtocol, for metadata: TableMetadata
+        of current: TableProtocol, for metadata: TableMetadata, needing other: TableProtocol? = nil
     ) throws(DeltaFailure) -> TableProtocol? {
         var needed: [Feature] = []
+        for name in other.map({ writerFeatures(of: $0) }) ?? [] {
+            guard let feature = feature(name) else {
+                throw .unsupportedFeature(name, use: .write)
+            }
+            needed.append(feature)
+        }
         // Tables from before the feature had its name keep the old one.
         let preview = variantFeature + "-preview"
         let isPreview = writerFeatures(of: current).contains(preview)
@@ -113,7 +123,7 @@ package enum TableFeatures {
             guard let feature = feature(name) else {
                 throw .unsupportedFeature(name, use: .write)
             }
-            needed.append(feature)
+            if !needed.contains(where: { $0.name == name }) { needed.append(feature) }
         }
         let present = writerFeatures(of: current)
         let readerPresent = readerFeatures(of: current)

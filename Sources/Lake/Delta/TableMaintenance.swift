@@ -41,17 +41,20 @@ extension DeltaTable {
         var report = CleanupReport()
         // The same file may be live again under another deletion vector, and several vectors
         // share a file.
-        let needed = neededPaths(snapshot, cutoff: cutoff)
+        let needed = try neededPaths(snapshot, cutoff: cutoff)
         for file in snapshot.tombstones
-        where (file.deletionTimestamp?.milliseconds ?? 0) < cutoff && isOwn(file.path) {
+        where (file.deletionTimestamp?.milliseconds ?? 0) < cutoff {
             let vector = file.deletionVector?.filePath(tablePath: path)
-            if !needed.contains(FileKey(path: file.path)) {
+            // The log of a clone names files of another table: they are that one's.
+            if isOwn(file.path) {
                 let path = fullPath(file.path)
-                if try delete(path) { report.add(path, file.size ?? 0) }
+                if !needed.contains(FileKey(path: path)), try delete(path) {
+                    report.add(path, file.size ?? 0)
+                }
             }
-            if let vector, !needed.contains(FileKey(path: vector)) {
+            if let vector, isOwn(vector) {
                 let path = fullPath(vector)
-                if try delete(path) { report.add(path, 0) }
+                if !needed.contains(FileKey(path: path)), try delete(path) { report.add(path, 0) }
             }
         }
         snapshot.expireTombstones(now: now.timestamp)
@@ -107,7 +110,7 @@ extension DeltaTable {
                     + " delta.deletedFileRetentionDuration")
         }
         let cutoff = now.timestamp.milliseconds &- kept
-        let needed = neededPaths(snapshot, cutoff: cutoff)
+        let needed = try neededPaths(snapshot, cutoff: cutoff)
         let entries = try storing { () throws(StorageFailure) in
             try store.list(path, recursive: true)
         }
@@ -115,7 +118,7 @@ extension DeltaTable {
         for entry in entries where entry.modified.milliseconds < cutoff {
             let relative = path.isEmpty ? entry.path : String(entry.path.dropFirst(path.count + 1))
             if !Self.isLeftover(relative),
-                Self.isHidden(relative) || needed.contains(FileKey(path: relative))
+                Self.isHidden(relative) || needed.contains(FileKey(path: entry.path))
             {
                 continue
             }
@@ -128,20 +131,29 @@ extension DeltaTable {
         return report
     }
 
-    /// The files of the snapshot and of removals that are not older than `cutoff`, deletion vectors
-    /// included.
-    private func neededPaths(_ snapshot: TableSnapshot, cutoff: Int64) -> Set<FileKey> {
+    /// The full paths of the files of the snapshot and of removals that are not older than `cutoff`,
+    /// deletion vectors included. An address may lead back into the table's folder; one that leads
+    /// nowhere we know does not, unless nobody knows where we are.
+    private func neededPaths(
+        _ snapshot: TableSnapshot, cutoff: Int64
+    ) throws(DeltaFailure) -> Set<FileKey> {
         var needed: Set<FileKey> = []
-        func add(_ path: String, _ vector: DeletionVector?) {
-            needed.insert(FileKey(path: path))
-            if let file = vector?.filePath(tablePath: self.path) {
-                needed.insert(FileKey(path: file))
+        func add(_ path: String, _ vector: DeletionVector?) throws(DeltaFailure) {
+            for file in [path, vector?.filePath(tablePath: self.path)] {
+                guard let file else { continue }
+                if TablePath.isAddress(file) {
+                    if store.location == nil { _ = try location(of: file) }
+                    guard let place = try? location(of: file) else { continue }
+                    needed.insert(FileKey(path: place))
+                } else {
+                    needed.insert(FileKey(path: fullPath(file)))
+                }
             }
         }
-        for file in snapshot.files { add(file.path, file.deletionVector) }
+        for file in snapshot.files { try add(file.path, file.deletionVector) }
         for file in snapshot.tombstones
         where (file.deletionTimestamp?.milliseconds ?? 0) >= cutoff {
-            add(file.path, file.deletionVector)
+            try add(file.path, file.deletionVector)
         }
         return needed
     }

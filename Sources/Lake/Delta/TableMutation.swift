@@ -59,6 +59,8 @@ package struct TableMutation: Sendable {
     private var deleted: OrderedMap<Int, RowBitmap> = [:]
     private var updated: OrderedMap<Int, RowBitmap> = [:]
     private var changes: ChangeWriter?
+    /// The numbers of the rows, which updated ones keep; nil when rows are not tracked.
+    private var numbers: RowNumbers?
     private var outcome = MutationOutcome()
 
     /// Changes the table of `transaction`, which the caller has told what is read.
@@ -75,7 +77,8 @@ package struct TableMutation: Sendable {
             metadata.flag("delta.enableDeletionVectors")
             && tableProtocol.supports("deletionVectors")
         appender = try DeltaAppender(
-            transaction, options: options, fileBytesMax: Self.fileBytesMax)
+            transaction, options: options, fileBytesMax: Self.fileBytesMax, movesRows: true)
+        if metadata.keepsRowNumbers { numbers = RowNumbers(transaction.table, snapshot) }
         if metadata.flag("delta.enableChangeDataFeed"), tableProtocol.supports("changeDataFeed") {
             changes = try ChangeWriter(
                 metadata, path: transaction.table.path, options: options)
@@ -114,9 +117,9 @@ package struct TableMutation: Sendable {
         _ addresses: [Int64], to batch: ColumnBatch, now: Now
     ) throws(DeltaFailure) {
         precondition(addresses.count == batch.rowCount, "one new row for each old one")
-        try appender.transaction.requireMovableRows()
         try mark(addresses, isUpdate: true)
-        try appender.append(batch, now: now)
+        let kept = try numbers?.numbers(addresses)
+        try appender.append(batch, numbers: kept, now: now)
         outcome.updatedRows += Int64(addresses.count)
         try writeChange(batch, .updatePostimage)
     }
@@ -211,7 +214,9 @@ package struct TableMutation: Sendable {
     ) throws(DeltaFailure) {
         var gone = deleted[number] ?? RowBitmap()
         if let updated = updated[number] { gone.formUnion(updated) }
-        let reader = try DeltaScan(table, snapshot, files: [file]).openFile(file)
+        let reader = try DeltaScan(
+            table, snapshot, columns: DeltaScan.columnsWithMarks(snapshot), files: [file]
+        ).openFile(file)
         if let last = gone.last, last >= reader.rowCount {
             throw .invalid("row \(last) of \(file.path), which has \(reader.rowCount) rows")
         }
@@ -254,7 +259,8 @@ package struct TableMutation: Sendable {
                     (deleted[number], RowChange.delete), (updated[number], .updatePreimage),
                 ] {
                     guard let set, let found = rows.keeping(only: set) else { continue }
-                    try writeChange(found.batch, kind)
+                    try writeChange(
+                        found.batch.prefix(columns: snapshot.schema.fields.count), kind)
                 }
             }
         }

@@ -1,13 +1,78 @@
 // How a file is named in the log: a path relative to the table's folder, each byte outside of
 // A–Z a–z 0–9 - _ . ~ / = written as %XX. Folder names of partitions were escaped once before, in
 // the way of Hive, so that a colon of a value arrives in the log as %253A.
+//
+// A file outside of the folder, such as the log of a clone names, has an address: a scheme, a colon and
+// a path that begins with a slash, or such a path alone. Decoded it is still one, and no path relative
+// to the folder looks like one, so that one text says which of both it is.
 
 import Base
 
 package enum TablePath {
     /// The path as it is written in the log.
     package static func encoded(_ path: String) -> String {
+        guard let start = pathStart(ofAddress: path) else { return escaped(path) }
+        let place = path.utf8.index(path.startIndex, offsetBy: start)
+        return String(path[..<place]) + escaped(String(path[place...]))
+    }
+
+    private static func escaped(_ path: String) -> String {
         PercentCoding.encodedPart(path, keeping: "/=")
+    }
+
+    /// True for the address of a file that the log does not name by its path in the table's folder.
+    package static func isAddress(_ path: String) -> Bool { pathStart(ofAddress: path) != nil }
+
+    /// The path or address of a file that the log names. Whether what is at an address may be read
+    /// is for `DeltaTable.location` to say.
+    package static func decodedFile(_ text: String) throws(DecodeFailure) -> String {
+        if isPlain(text) { return text }
+        guard isAddress(text) else {
+            let path = try decoded(text)
+            if isAddress(path) {
+                throw .unsupported("file with the name of an address: \(text.prefix(200))")
+            }
+            return path
+        }
+        guard let address = PercentCoding.decoded(text) else {
+            throw .malformed("the address of a file is not valid UTF-8", position: 0)
+        }
+        return address
+    }
+
+    /// True for what most paths are: relative, without escapes, and not leading anywhere else. One
+    /// look at the bytes, because logs name many files.
+    private static func isPlain(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            var start = 0
+            var isDots = true
+            for place in bytes.indices {
+                switch bytes[place] {
+                case 0x2F:
+                    if isDots, place - start <= 2 { return false }
+                    start = place + 1
+                    isDots = true
+                case 0x25, 0x3A, 0: return false
+                case 0x2E: continue
+                default: isDots = false
+                }
+            }
+            return !(isDots && bytes.count - start <= 2)
+        }
+    }
+
+    /// Where the path of an address begins: behind the scheme, and the name of a machine or bucket.
+    private static func pathStart(ofAddress text: String) -> Int? {
+        let bytes = text.utf8
+        if bytes.first == 0x2F { return 0 }
+        guard hasScheme(text), let colon = bytes.firstIndex(of: 0x3A) else { return nil }
+        let rest = bytes[bytes.index(after: colon)...]
+        guard rest.first == 0x2F else { return nil }
+        let scheme = bytes.distance(from: bytes.startIndex, to: colon) + 1
+        guard rest.dropFirst().first == 0x2F else { return scheme }
+        let host = rest.dropFirst(2).prefix { $0 != 0x2F }
+        return scheme + 2 + host.count
     }
 
     /// The path of a file that the log names, for use inside of the table's folder only.

@@ -57,7 +57,7 @@ extension DeltaTable {
         }
         for finding in try check(readsRows: true) where !known.contains(finding.path) {
             let file = snapshot.files.first { $0.path == finding.path }
-            if let file, try isGone(fullPath(file.path)) {
+            if let file, let place = try? location(of: file.path), try isGone(place) {
                 missing.append(file)
                 continue
             }

@@ -17,8 +17,9 @@ extension TableTransaction {
         wanted.partitionColumns = partitionColumns
         wanted.comment = comment
         wanted.configuration = configuration
-        // Numbers of columns are never given twice, and files of older versions keep their names.
-        let kept = ["delta.columnMapping.maxColumnId"]
+        // Numbers of columns are never given twice, and files of older versions keep their names, also
+        // those of the columns with the marks of rows.
+        let kept = ["delta.columnMapping.maxColumnId"] + RowMark.allCases.map(\.settingKey)
         for key in kept where wanted.configuration[key] == nil {
             wanted.configuration[key] = metadata.configuration[key]
         }

@@ -40,8 +40,8 @@ extension DeltaTable {
     private func requireFiles(of files: [AddFile], version: Int64) throws(DeltaFailure) {
         for file in files {
             let vector = file.deletionVector?.filePath(tablePath: path)
-            for needed in [file.path] + (vector.map { [$0] } ?? [])
-            where !store.exists(fullPath(needed)) {
+            for needed in [file.path] + (vector.map { [$0] } ?? []) {
+                if store.exists(try location(of: needed)) { continue }
                 throw .invalid(
                     "version \(version) cannot be restored: its file \(needed) is gone, deleted by"
                         + " VACUUM or by hand")

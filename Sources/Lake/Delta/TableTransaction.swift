@@ -152,14 +152,6 @@ package struct TableTransaction: Sendable {
         changeFiles.append(ChangeFile(path: path, partitionValues: partitionValues, size: size))
     }
 
-    /// Throws when rows must not move to other files, because they would lose their numbers.
-    func requireMovableRows() throws(DeltaFailure) {
-        if metadata.keepsRowNumbers {
-            throw .unsupportedFeature(
-                "rowTracking while rows are updated or move to other files", use: .write)
-        }
-    }
-
     /// Gives rows that are to be added numbers in the identity columns `columns`, where they have
     /// none. `batch` has the table's columns in their order.
     package mutating func number(
@@ -216,29 +208,40 @@ package struct TableTransaction: Sendable {
     }
 
     /// Replaces the table's description: comment, settings, columns. With `replacesColumns` the
-    /// columns have nothing to do with those before, whatever their names.
+    /// columns have nothing to do with those before, whatever their names. `needed` is a protocol
+    /// whose features the table shall have, too.
     package mutating func setMetadata(
-        _ wanted: TableMetadata, replacesColumns: Bool = false
+        _ wanted: TableMetadata, replacesColumns: Bool = false, needing needed: TableProtocol? = nil
     ) throws(DeltaFailure) {
         let metadata = wanted.assigningColumnIDs(
             existing: replacesColumns ? nil : self.metadata, random: &random
         ).namingRowTrackingColumns(random: &random)
-        if metadata.keepsRowNumbers, !snapshot.metadata.keepsRowNumbers,
-            snapshot.fileCount > removed.count
-        {
-            throw .invalid(
-                "row tracking cannot be switched on for a table that has files: their rows have no"
-                    + " numbers")
-        }
         do throws(DecodeFailure) {
             try metadata.checkPartitionColumns()
         } catch {
             throw .invalid("\(error)")
         }
         newProtocol = try TableFeatures.upgrade(
-            of: snapshot.tableProtocol, for: metadata)
+            of: snapshot.tableProtocol, for: metadata, needing: needed)
         try table.requireWritable(newProtocol ?? snapshot.tableProtocol, metadata)
         newMetadata = metadata
+        if metadata.keepsRowNumbers, !snapshot.metadata.keepsRowNumbers { try numberAllRows() }
+    }
+
+    /// Adds the files that have no row numbers again, so that the commit gives them some: what row
+    /// tracking wants of every file once it is on.
+    private mutating func numberAllRows() throws(DeltaFailure) {
+        if metadata.flag(RowTracking.suspension) {
+            throw .invalid("rows cannot be tracked while \(RowTracking.suspension) is set")
+        }
+        // Files that come in between would have none.
+        reads.everything = true
+        var known = Set(removed.map(\.key))
+        known.formUnion(added.map(\.key))
+        for var file in snapshot.files where file.baseRowID == nil && !known.contains(file.key) {
+            file.dataChange = false
+            added.append(file)
+        }
     }
 
     /// Adds columns that older files do not have: they read as NULL there.
@@ -396,10 +399,16 @@ package struct TableTransaction: Sendable {
         let version = base.version + 1
         var added = added
         var domains = domains
-        if tableProtocol.supports(RowTracking.feature),
-            let marked = try RowTracking.assign(&added, after: base, version: version)
-        {
-            domains.append(marked)
+        let isNumbered =
+            tableProtocol.supports(RowTracking.feature) && !metadata.flag(RowTracking.suspension)
+        if isNumbered {
+            let given = try RowTracking.highWaterMark(base)
+            let before = try max(
+                given,
+                RowTracking.highWaterMark(domains.first { $0.domain == RowTracking.domain }))
+            let mark = try RowTracking.assign(&added, above: before, version: version)
+            domains.removeAll { $0.domain == RowTracking.domain }
+            if mark > given { domains.append(RowTracking.domain(highWaterMark: mark)) }
         }
         var metrics: [JSONMember] = [
             JSONMember("numFiles", .string(String(added.count))),
@@ -418,6 +427,7 @@ package struct TableTransaction: Sendable {
                     isBlindAppend: !readsTable && newMetadata == nil && removed.isEmpty,
                     metrics: metrics + operation.metrics,
                     transactionID: transactionID,
+                    preservesRowNumbers: isNumbered ? movesNoUnmarkedRows : nil,
                     inCommitTimestamp: metadata.flag("delta.enableInCommitTimestamps")
                         && tableProtocol.supports("inCommitTimestamp")))
         ]
@@ -434,6 +444,13 @@ package struct TableTransaction: Sendable {
         actions += added.map { .add($0) }
         actions += changeFiles.map { .other(name: "cdc", $0.json) }
         return actions
+    }
+
+    /// True when no row loses its number: there are no rows that moved, or they carry their marks.
+    private var movesNoUnmarkedRows: Bool {
+        if metadata.keepsRowNumbers || removed.isEmpty { return true }
+        let old = Set(removed.map { FileKey(path: $0.path) })
+        return added.allSatisfy { old.contains(FileKey(path: $0.path)) }
     }
 
     /// Decides whether this transaction can follow `winner`, which it has not read. `base` is the

@@ -8,18 +8,22 @@ enum PlanText {
     /// One line a node, inputs indented below. `rows` are counted in the same order.
     static func lines(_ plan: LogicalPlan, rows: [Int]?) -> [String] {
         var lines: [String] = []
-        append(plan, 0, rows, &lines)
+        var known: Set<Int> = []
+        append(plan, 0, rows, &lines, &known)
         return lines
     }
 
     private static func append(
-        _ plan: LogicalPlan, _ level: Int, _ rows: [Int]?, _ lines: inout [String]
+        _ plan: LogicalPlan, _ level: Int, _ rows: [Int]?, _ lines: inout [String],
+        _ known: inout Set<Int>
     ) {
         let arrow = level == 0 ? "" : String(repeating: "  ", count: level - 1) + "-> "
         var line = arrow + describe(plan)
         if let rows, lines.count < rows.count { line += "  (rows=\(rows[lines.count]))" }
         lines.append(line)
-        for input in plan.inputs { append(input, level + 1, rows, &lines) }
+        // What is shared is computed, and shown, where it stands first.
+        if case .shared(let number, _) = plan, !known.insert(number).inserted { return }
+        for input in plan.inputs { append(input, level + 1, rows, &lines, &known) }
     }
 
     private static func describe(_ plan: LogicalPlan) -> String {
@@ -71,6 +75,7 @@ enum PlanText {
                 if let filter = call.filter { line += " filter (" + text(filter) + ")" }
                 parts.append(line)
             }
+            if let sets = node.sets { parts.append("in \(sets.count) grouping sets") }
             return "Aggregate " + parts.joined(separator: ", ")
         case .sort(_, let keys, let limit):
             return "Sort " + order(keys) + (limit.map { " limit \($0)" } ?? "")
@@ -103,7 +108,14 @@ enum PlanText {
             let slide = IntervalText.text(Interval(microseconds: node.slideMicroseconds))
             return node.sizeMicroseconds == node.slideMicroseconds
                 ? "Window tumble \(size)" : "Window hop \(slide), \(size)"
+        case .expand(let node):
+            return "Expand "
+                + node.calls.map { "\($0.function.rawValue)(\(list($0.arguments)))" }
+                .joined(separator: ", ")
         case .singleRow: return "Single row"
+        case .recursion: return "Recursion"
+        case .working: return "Rows that came last"
+        case .shared(let number, _): return "Shared \(number)"
         }
     }
 }
@@ -145,6 +157,9 @@ enum ExpressionText {
         case .inList(let operand, let items, let isNegated):
             return inner(operand) + (isNegated ? " not in (" : " in (") + list(items) + ")"
         case .coalesce(let operands, _): return "coalesce(" + list(operands) + ")"
+        case .outer(let level, let column, _): return "outer\(level).\(column)"
+        case .subquery(let number, let arguments, _):
+            return "subquery\(number)(" + list(arguments) + ")"
         }
     }
 

@@ -67,6 +67,12 @@ package enum QueryExecutor {
 /// Rows that each node gave, in the order in which the plan is printed.
 final class PlanStatistics {
     var rows: [Int] = []
+
+    /// Leaves the lines of a plan whose operators are not counted.
+    func skip(_ plan: LogicalPlan) {
+        rows.append(0)
+        plan.inputs.forEach(skip)
+    }
 }
 
 private final class CountingOperator: BatchOperator {
@@ -87,11 +93,19 @@ private final class CountingOperator: BatchOperator {
     }
 }
 
+/// The shared plans of one statement.
+private final class Sharing {
+    var rows: [Int: SharedRows] = [:]
+    /// The rows of the last round of each recursion around.
+    var working: [Int: WorkingRows] = [:]
+}
+
 /// Makes an operator of each node.
 private struct PlanBuilder {
     let tables: any TableSource
     let context: QueryContext
     let statistics: PlanStatistics?
+    var sharing = Sharing()
 
     /// Plans nest as deep as the statements they come from may.
     private static let depthMax = 4 * Limits.nestingDepth
@@ -104,6 +118,51 @@ private struct PlanBuilder {
         let index = statistics.rows.count
         statistics.rows.append(0)
         return CountingOperator(try make(plan, depth), statistics, index)
+    }
+
+    /// A reader of what is computed once: the first that is built brings the input.
+    private func shared(
+        _ number: Int, _ plan: LogicalPlan, _ depth: Int
+    ) throws(Problem) -> any BatchOperator {
+        if let rows = sharing.rows[number] { return SharedOperator(rows) }
+        let rows = SharedRows(try build(plan, depth: depth + 1), context)
+        sharing.rows[number] = rows
+        return SharedOperator(rows)
+    }
+
+    /// The step is built for every round: it and what it shares depend on the rows of the round.
+    private func recursion(
+        _ node: RecursionNode, _ depth: Int
+    ) throws(Problem) -> any BatchOperator {
+        guard node.base.schema.fields.count <= 63 || !node.isDistinct else {
+            throw Problem("54000", "at most 63 columns in UNION")
+        }
+        let working = WorkingRows()
+        let outer = sharing
+        if let statistics {
+            // Shown in the plan, but not counted: there is one set of operators for each round.
+            let base = try build(node.base, depth: depth + 1)
+            statistics.skip(node.step)
+            return RecursionOperator(base, node, working, context) { () throws(Problem) in
+                try step(node, working, outer, depth)
+            }
+        }
+        return RecursionOperator(
+            try build(node.base, depth: depth + 1), node, working, context
+        ) { () throws(Problem) in
+            try step(node, working, outer, depth)
+        }
+    }
+
+    private func step(
+        _ node: RecursionNode, _ working: WorkingRows, _ outer: Sharing, _ depth: Int
+    ) throws(Problem) -> any BatchOperator {
+        let inner = Sharing()
+        inner.working = outer.working
+        inner.working[node.number] = working
+        let builder = PlanBuilder(
+            tables: tables, context: context, statistics: nil, sharing: inner)
+        return try builder.build(node.step, depth: depth + 1)
     }
 
     private func make(_ plan: LogicalPlan, _ depth: Int) throws(Problem) -> any BatchOperator {
@@ -137,6 +196,14 @@ private struct PlanBuilder {
             return UnionOperator(operators)
         case .over(let node): return try OverOperator(try input(node.input), node, context)
         case .window(let node): return WindowOperator(try input(node.input), node, context)
+        case .recursion(let node): return try recursion(node, depth)
+        case .working(let number, _):
+            guard let rows = sharing.working[number] else {
+                throw Problem("XX000", "rows of a recursion are read outside of it")
+            }
+            return WorkingOperator(rows)
+        case .expand(let node): return ExpandOperator(try input(node.input), node, context)
+        case .shared(let number, let below): return try shared(number, below, depth)
         case .singleRow(let below): return SingleRowOperator(try input(below), below.schema)
         }
     }

@@ -65,6 +65,20 @@ package struct StreamingPlan: Sendable {
                 NamedExpression(TopicColumns.offset, .column(inner.offset, .int64)),
             ]
             return (.project(inner.plan, columns + places), columns.count, columns.count + 1)
+        case .expand(var node):
+            let width = node.input.schema.fields.count
+            let inner = try withPlaces(node.input)
+            node.input = inner.plan
+            let expanded = LogicalPlan.expand(node)
+            let fields = expanded.schema.fields
+            // The places stand between the input's columns and the new ones: they move behind.
+            let order =
+                Array(0..<width) + Array((width + 2)..<fields.count)
+                + [inner.partition, inner.offset]
+            let columns = order.map {
+                NamedExpression(fields[$0].name, .column($0, fields[$0].type))
+            }
+            return (.project(expanded, columns), fields.count - 2, fields.count - 1)
         case .aggregate: throw stateful("GROUP BY and aggregates")
         case .join: throw stateful("joins")
         case .distinct, .distinctOn: throw stateful("DISTINCT")
@@ -72,7 +86,8 @@ package struct StreamingPlan: Sendable {
         case .union: throw stateful("UNION")
         case .window: throw stateful("window functions in FROM")
         case .over: throw stateful("window functions")
-        case .values, .singleRow: throw stateful("rows that are not of a topic")
+        case .values, .singleRow, .shared, .recursion, .working:
+            throw stateful("rows that are not of a topic")
         }
     }
 

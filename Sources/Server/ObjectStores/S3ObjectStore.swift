@@ -13,7 +13,8 @@ import Synchronization
 package final class S3ObjectStore: ObjectStore {
     private enum Trust { case unknown, passed }
 
-    private let location: S3Location
+    private let place: S3Location
+    package let location: StoreLocation?
     private let settings: S3Settings
     private let signer: S3Signer
     private let transport: any S3Transport
@@ -23,15 +24,18 @@ package final class S3ObjectStore: ObjectStore {
     private let random: Mutex<Random>
     private let conditions = Mutex(Trust.unknown)
 
-    /// `credentials` is asked for each request; `pause` waits between attempts.
+    /// `credentials` is asked for each request; `pause` waits between attempts. Addresses of tables
+    /// may lead into the folder `readable`, from the location on; empty = all of it.
     package init(
-        _ location: S3Location, settings: S3Settings, transport: any S3Transport, random: Random,
+        _ location: S3Location, readable: String = "", settings: S3Settings,
+        transport: any S3Transport, random: Random,
         credentials: @escaping @Sendable () throws(Problem) -> S3Credentials,
         clock: @escaping @Sendable () -> Timestamp, pause: @escaping @Sendable (Duration) -> Void
     ) {
-        self.location = location
+        place = location
+        self.location = StoreLocation(base: location.description, readable: readable)
         self.settings = settings
-        signer = S3Signer(settings: settings, bucket: location.bucket)
+        signer = S3Signer(settings: settings, bucket: place.bucket)
         self.transport = transport
         self.random = Mutex(random)
         self.credentials = credentials
@@ -42,7 +46,7 @@ package final class S3ObjectStore: ObjectStore {
     // MARK: Reading
 
     package func get(_ path: String, range: Range<Int64>?) throws(StorageFailure) -> Bytes {
-        var request = S3Request(.get, key: location.key(path))
+        var request = S3Request(.get, key: place.key(path))
         request.answerBytesMax = S3Limits.objectBytes
         guard let range else {
             let answer = try call("get", path, request).answer
@@ -71,7 +75,7 @@ package final class S3ObjectStore: ObjectStore {
     }
 
     package func size(_ path: String) throws(StorageFailure) -> Int64 {
-        let answer = try call("head", path, S3Request(.head, key: location.key(path))).answer
+        let answer = try call("head", path, S3Request(.head, key: place.key(path))).answer
         guard answer.status == 200 else { throw refusal("head", path, answer) }
         guard let size = answer.headers["content-length"].flatMap({ Int64($0) }), size >= 0 else {
             throw .remote(
@@ -82,12 +86,24 @@ package final class S3ObjectStore: ObjectStore {
 
     /// False also when the service does not answer.
     package func exists(_ path: String) -> Bool {
-        let request = S3Request(.head, key: location.key(path))
+        let request = S3Request(.head, key: place.key(path))
         return (try? call("head", path, request).answer.status) == 200
     }
 
     package func list(_ prefix: String, recursive: Bool) throws(StorageFailure) -> [ObjectEntry] {
-        let folder = location.key(prefix)
+        try list(prefix, recursive: recursive, after: "")
+    }
+
+    package func list(
+        _ prefix: String, after name: String
+    ) throws(StorageFailure) -> [ObjectEntry] {
+        try list(prefix, recursive: false, after: name)
+    }
+
+    private func list(
+        _ prefix: String, recursive: Bool, after name: String
+    ) throws(StorageFailure) -> [ObjectEntry] {
+        let folder = place.key(prefix)
         var found: [ObjectEntry] = []
         var token: String?
         repeat {
@@ -97,12 +113,15 @@ package final class S3ObjectStore: ObjectStore {
                 ("prefix", folder.isEmpty ? "" : folder + "/"),
             ]
             if !recursive { request.query.append(("delimiter", "/")) }
+            if !name.isEmpty, token == nil {
+                request.query.append(("start-after", (folder.isEmpty ? "" : folder + "/") + name))
+            }
             if let token { request.query.append(("continuation-token", token)) }
             let answer = try call("list", prefix, request).answer
             guard answer.status == 200 else { throw refusal("list", prefix, answer) }
             let listing = try document("list", prefix, answer).root
             for content in listing.all("Contents") {
-                guard let key = content["Key"], let path = location.path(key: key),
+                guard let key = content["Key"], let path = place.path(key: key),
                     let size = content["Size"].flatMap({ Int64($0) })
                 else { throw .remote(operation: "list", path: prefix, detail: "a key is missing") }
                 // Markers that other programs leave for empty folders.
@@ -131,7 +150,7 @@ package final class S3ObjectStore: ObjectStore {
 
     package func replace(_ path: String, _ content: Bytes) throws(StorageFailure) {
         if content.count > settings.singlePutBytesMax { return try putInParts(path, content) }
-        var request = S3Request(.put, key: location.key(path))
+        var request = S3Request(.put, key: place.key(path))
         request.body = content
         let answer = try call("put", path, request).answer
         guard answer.status == 200 else { throw refusal("put", path, answer) }
@@ -148,7 +167,7 @@ package final class S3ObjectStore: ObjectStore {
     /// Asks whether the bucket can be read and written, and keeps conditions.
     package func check() throws(StorageFailure) {
         var request = S3Request(.get)
-        request.query = [("list-type", "2"), ("max-keys", "1"), ("prefix", location.prefix)]
+        request.query = [("list-type", "2"), ("max-keys", "1"), ("prefix", place.prefix)]
         let answer = try call("list", "", request).answer
         guard answer.status == 200 else { throw refusal("list", "", answer) }
         try tryConditions()
@@ -157,7 +176,7 @@ package final class S3ObjectStore: ObjectStore {
 
     /// Whether the object is new and ours.
     private func putNew(_ path: String, _ content: Bytes) throws(StorageFailure) -> Bool {
-        var request = S3Request(.put, key: location.key(path))
+        var request = S3Request(.put, key: place.key(path))
         let writer = random.withLock { $0.uuid().description }
         request.headers = [("if-none-match", "*"), ("x-amz-meta-weir-writer", writer)]
         request.body = content
@@ -166,7 +185,7 @@ package final class S3ObjectStore: ObjectStore {
         case 200: return true
         case 412:
             guard mayHaveWorked else { return false }
-            let found = try call("head", path, S3Request(.head, key: location.key(path))).answer
+            let found = try call("head", path, S3Request(.head, key: place.key(path))).answer
             guard found.status == 200 else { throw refusal("head", path, found) }
             return found.headers["x-amz-meta-weir-writer"] == writer
         default: throw refusal("put", path, answer)
@@ -188,7 +207,7 @@ package final class S3ObjectStore: ObjectStore {
     }
 
     private func putInParts(_ path: String, _ content: Bytes) throws(StorageFailure) {
-        let key = location.key(path)
+        let key = place.key(path)
         let partBytes = max(
             settings.partBytes, (content.count + S3Limits.partCount - 1) / S3Limits.partCount)
         var begin = S3Request(.post, key: key)
@@ -236,7 +255,7 @@ package final class S3ObjectStore: ObjectStore {
     }
 
     package func delete(_ path: String) throws(StorageFailure) {
-        let answer = try call("delete", path, S3Request(.delete, key: location.key(path))).answer
+        let answer = try call("delete", path, S3Request(.delete, key: place.key(path))).answer
         guard answer.status == 204 || answer.status == 200 else {
             throw refusal("delete", path, answer)
         }
@@ -269,7 +288,7 @@ package final class S3ObjectStore: ObjectStore {
                 mayHaveWorked = true
                 if isLast || !error.isTransient {
                     throw .remote(
-                        operation: operation, path: location.description + "/" + path,
+                        operation: operation, path: place.description + "/" + path,
                         detail: error.reason + (attempt > 1 ? " (\(attempt) attempts)" : ""))
                 }
             }
@@ -330,13 +349,13 @@ package final class S3ObjectStore: ObjectStore {
         if answer.status == 404, code == "NoSuchBucket" {
             return .remote(
                 operation: operation, path: path,
-                detail: "there is no bucket \"\(location.bucket)\"")
+                detail: "there is no bucket \"\(place.bucket)\"")
         }
         var detail = "the service answered \(answer.status)"
         if let code { detail += " \(code)" }
         if let message = root?["Message"], !message.isEmpty { detail += ": \(message)" }
         if code == "RequestTimeTooSkewed" { detail += " (is this machine's clock right?)" }
         return .remote(
-            operation: operation, path: location.description + "/" + path, detail: detail)
+            operation: operation, path: place.description + "/" + path, detail: detail)
     }
 }

@@ -7,13 +7,16 @@ import Runtime
 
 /// The store of the tables of one data directory. The place is written down in it, because a server
 /// that looked for its tables in another place would find none and fill new ones from the topics'
-/// beginning.
+/// beginning. `folder` is the absolute path of the data directory.
 func lakeStore(
-    at url: String?, disk: any Disk, settings: S3Settings
+    at url: String?, disk: any Disk, folder: String?, settings: S3Settings
 ) throws(Problem) -> any ObjectStore {
     let place = try url.map { (url) throws(Problem) in try S3Location(parsing: url).description }
     let isNew = try isFirst(place, disk)
-    guard let place else { return LocalObjectStore(disk: disk, root: "lake") }
+    guard let place else {
+        let location = folder.map { StoreLocation(base: "file://" + $0 + "/lake") }
+        return LocalObjectStore(disk: disk, root: "lake", location: location)
+    }
     let store = try bucketStore(at: place, settings: settings)
     do throws(StorageFailure) {
         try store.check()
@@ -23,6 +26,13 @@ func lakeStore(
             "objects.unusable", "tables can't be kept in \(place)", notes: [error.description])
     }
     return store
+}
+
+/// The path from the root on, without links; nil when the system can't tell.
+func absolutePath(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
 }
 
 /// Where rows wait that do not fit into memory while a statement runs: below the data directory, gone
@@ -36,7 +46,9 @@ func scratchSpace(on disk: any Disk) throws(Problem) -> ScratchSpace {
 }
 
 /// A bucket as this process's environment says how to reach it. Asks nothing yet.
-func bucketStore(at url: String, settings: S3Settings) throws(Problem) -> S3ObjectStore {
+func bucketStore(
+    at url: String, readable: String = "", settings: S3Settings
+) throws(Problem) -> S3ObjectStore {
     let location = try S3Location(parsing: url)
     var settings = settings
     settings.endpoint =
@@ -48,7 +60,8 @@ func bucketStore(at url: String, settings: S3Settings) throws(Problem) -> S3Obje
     }
     _ = try credentials()
     return S3ObjectStore(
-        location, settings: settings, transport: CurlTransport(authorities: settings.authorities),
+        location, readable: readable, settings: settings,
+        transport: CurlTransport(authorities: settings.authorities),
         random: systemRandom(), credentials: { () throws(Problem) in try credentials() },
         clock: { SystemClock.timestamp },
         pause: { duration in usleep(UInt32(clamping: duration.wholeNanoseconds / 1000)) })

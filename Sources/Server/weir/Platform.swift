@@ -54,7 +54,8 @@ final class Platform: Sendable {
             let lake = try Lakehouse(
                 port: broker.port,
                 store: try lakeStore(
-                    at: settings.lake, disk: broker.disk, settings: settings.server.objects),
+                    at: settings.lake, disk: broker.disk,
+                    folder: absolutePath(broker.disk.rootPath), settings: settings.server.objects),
                 host: ScheduledJobs(scheduler), random: systemRandom(),
                 diagnostics: diagnostics, clock: { SystemClock.now },
                 limits: limits, observer: observer)

@@ -62,6 +62,14 @@ package protocol DiskFile: AnyObject, Sendable {
     func close()
 }
 
+extension Disk {
+    package func list(
+        _ directory: String, after name: String
+    ) throws(StorageFailure) -> [String] {
+        try list(directory).filter { name.utf8.lexicographicallyPrecedes($0.utf8) }
+    }
+}
+
 extension DiskFile {
     package func lend(at position: Int64, count: Int) throws(StorageFailure) -> Bytes {
         try read(at: position, count: count)
@@ -82,6 +90,8 @@ package protocol Disk: AnyObject, Sendable {
     /// The names in a directory in ascending order of their UTF-8 bytes; empty when the directory
     /// does not exist.
     func list(_ directory: String) throws(StorageFailure) -> [String]
+    /// Only the names behind `name`.
+    func list(_ directory: String, after name: String) throws(StorageFailure) -> [String]
     func isDirectory(_ path: String) -> Bool
     /// Creates the directory and its parents; no error when it exists.
     func makeDirectory(_ path: String) throws(StorageFailure)

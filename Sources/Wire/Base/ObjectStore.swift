@@ -18,6 +18,9 @@ package protocol ObjectStore: AnyObject, Sendable {
     /// The objects whose path begins with `prefix` + "/", in ascending order, as full paths with
     /// sizes and modification times. `recursive` descends into folders.
     func list(_ prefix: String, recursive: Bool) throws(StorageFailure) -> [ObjectEntry]
+    /// The objects directly in the folder `prefix` whose names come behind `name`, in ascending order.
+    /// What is before costs little or nothing.
+    func list(_ prefix: String, after name: String) throws(StorageFailure) -> [ObjectEntry]
     /// Deletes an object, which a crash may bring back.
     func delete(_ path: String) throws(StorageFailure)
     /// Deletes objects for good; those that are not there any more are no error.
@@ -26,6 +29,68 @@ package protocol ObjectStore: AnyObject, Sendable {
     /// Begins an object that is too large to be put in one piece; one of that name is replaced when
     /// it is finished. Without an implementation of its own a store keeps it in memory until then.
     func writer(_ path: String) throws(StorageFailure) -> any ObjectWriter
+    /// What the world calls the place of these objects; nil when it has no name there.
+    var location: StoreLocation? { get }
+}
+
+/// Where a store is, as addresses of other tables and programs name it.
+package struct StoreLocation: Hashable, Sendable {
+    /// What stands before the path of an object: `file:///data/lake/`, `s3://bucket/prefix/`. Not
+    /// percent-encoded, with a slash at its end.
+    package let base: String
+    /// The folder that addresses may lead into, from the root of the store on; empty = all of it.
+    package let readable: String
+
+    package init(base: String, readable: String = "") {
+        self.base = base.hasSuffix("/") ? base : base + "/"
+        self.readable = readable
+    }
+
+    /// The address of the object at `path`.
+    package func address(of path: String) -> String { base + path }
+
+    /// The path of the object with this address, which is not percent-encoded; nil when it is not
+    /// in the store or not below what may be read.
+    package func path(of address: String) -> String? {
+        guard let wanted = Self.parts(of: address), let own = Self.parts(of: base),
+            wanted.scheme == own.scheme
+        else { return nil }
+        let all = wanted.path.split(separator: "/", omittingEmptySubsequences: true)
+        let start = own.path.split(separator: "/", omittingEmptySubsequences: true)
+        guard all.count > start.count, all.starts(with: start),
+            !all.contains(where: { $0 == "." || $0 == ".." || $0.utf8.contains(0) })
+        else { return nil }
+        let path = all.dropFirst(start.count).joined(separator: "/")
+        return readable.isEmpty || path.hasPrefix(readable + "/") ? path : nil
+    }
+
+    /// `file:/x`, `file:///x` and `/x` are one address; so are those of the names of S3's protocol.
+    private static func parts(of address: String) -> (scheme: String, path: Substring)? {
+        if address.hasPrefix("/") { return ("file", address[...]) }
+        guard let colon = address.firstIndex(of: ":") else { return nil }
+        let scheme = address[..<colon].lowercased()
+        let rest = address[address.index(after: colon)...]
+        switch scheme {
+        case "file":
+            // Two slashes are followed by the name of a machine.
+            let isLocal = !rest.hasPrefix("//") || rest.hasPrefix("///")
+            return isLocal && rest.hasPrefix("/") ? ("file", rest) : nil
+        case "s3", "s3a", "s3n": return rest.hasPrefix("//") ? ("s3", rest.dropFirst(2)) : nil
+        default: return rest.hasPrefix("//") ? (scheme, rest.dropFirst(2)) : nil
+        }
+    }
+}
+
+extension ObjectStore {
+    package var location: StoreLocation? { nil }
+
+    package func list(
+        _ prefix: String, after name: String
+    ) throws(StorageFailure) -> [ObjectEntry] {
+        try list(prefix, recursive: false).filter {
+            name.utf8.lexicographicallyPrecedes(lastComponent(of: $0.path).utf8)
+        }
+    }
 }
 
 /// An object that is written in pieces. It exists, durably and as a whole, when `finish` has returned;
@@ -96,10 +161,12 @@ package struct ObjectEntry: Equatable, Sendable {
 package final class LocalObjectStore: ObjectStore {
     private let disk: any Disk
     private let root: String
+    package let location: StoreLocation?
 
-    package init(disk: any Disk, root: String = "") {
+    package init(disk: any Disk, root: String = "", location: StoreLocation? = nil) {
         self.disk = disk
         self.root = root
+        self.location = location
     }
 
     private func full(_ path: String) -> String { root.isEmpty ? path : root + "/" + path }
@@ -197,10 +264,19 @@ package final class LocalObjectStore: ObjectStore {
         return found
     }
 
+    package func list(
+        _ prefix: String, after name: String
+    ) throws(StorageFailure) -> [ObjectEntry] {
+        var found: [ObjectEntry] = []
+        try collect(prefix, after: name, recursive: false, into: &found)
+        return found
+    }
+
     private func collect(
-        _ prefix: String, recursive: Bool, into found: inout [ObjectEntry]
+        _ prefix: String, after first: String = "", recursive: Bool,
+        into found: inout [ObjectEntry]
     ) throws(StorageFailure) {
-        for name in try disk.list(full(prefix)) {
+        for name in try disk.list(full(prefix), after: first) {
             let path = prefix.isEmpty ? name : prefix + "/" + name
             let facts: FileFacts
             do throws(StorageFailure) {

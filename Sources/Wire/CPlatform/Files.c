@@ -139,7 +139,8 @@ int64_t weir_write(int descriptor, const void *bytes, size_t count) {
 }
 
 int weir_list_at(
-    int directory, const char *path, void *context, void (*visit)(void *context, const char *name)) {
+    int directory, const char *path, const char *name, void *context,
+    void (*visit)(void *context, const char *name)) {
     int descriptor = weir_open_directory_at(directory, path);
     if (descriptor < 0) return descriptor;
     DIR *stream = fdopendir(descriptor);
@@ -156,7 +157,8 @@ int weir_list_at(
             code = errno;
             break;
         }
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+        if (strcmp(entry->d_name, name) > 0 && strcmp(entry->d_name, ".") != 0 &&
+            strcmp(entry->d_name, "..") != 0)
             visit(context, entry->d_name);
     }
     closedir(stream);

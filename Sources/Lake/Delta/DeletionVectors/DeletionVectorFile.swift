@@ -16,7 +16,7 @@ extension DeletionVector {
     private enum Storage {
         /// `i`: the bitmap itself.
         case inline([UInt8])
-        /// `u` or `p`: path below the table's folder.
+        /// `u` or `p`: path below the table's folder, or an address.
         case file(String)
     }
 
@@ -41,13 +41,16 @@ extension DeletionVector {
             return .file(try TablePath.decoded(prefix.isEmpty ? name : prefix + "/" + name))
         case "p":
             // An absolute path, of whichever machine wrote it. What is below a folder named like
-            // ours is ours; anything else would be another table's.
+            // ours is ours; anything else is another table's.
             let path = TablePath.decodedForComparison(pathOrInline)
             let folder = "/" + tablePath + "/"
-            guard !tablePath.isEmpty, let place = path.ranges(of: folder).last else {
+            if !tablePath.isEmpty, let place = path.ranges(of: folder).last {
+                return .file(try TablePath.decoded(String(path[place.upperBound...])))
+            }
+            guard TablePath.isAddress(path) else {
                 throw .unsupported("deletion vector outside of the table's folder: \(path)")
             }
-            return .file(try TablePath.decoded(String(path[place.upperBound...])))
+            return .file(path)
         default:
             throw .unsupported("deletion vector of storage type '\(storageType)'")
         }
@@ -57,8 +60,8 @@ extension DeletionVector {
         "deletion_vector_\(uuidText(number)).bin"
     }
 
-    /// The path of the file with the bitmap, relative to the table's folder; nil for inline ones
-    /// and for those that cannot be read here.
+    /// The path of the file with the bitmap, relative to the table's folder, or its address; nil for
+    /// inline ones and for those that nobody can read.
     package func filePath(tablePath: String) -> String? {
         guard case .file(let path)? = try? storage(tablePath: tablePath) else { return nil }
         return path
@@ -84,7 +87,7 @@ extension DeletionVector {
         switch place {
         case .inline(let bytes): stored = Bytes(bytes)
         case .file(let path):
-            source = table.fullPath(path)
+            source = try table.location(of: path)
             let start = offset ?? 1
             let (end, overflow) = start.addingReportingOverflow(Int64(size) + 8)
             guard start >= 0, !overflow else {

@@ -113,6 +113,8 @@ enum EvaluatorCompiler {
                 compile(operand), list.map { compile($0) }, isNegated: isNegated)
         case .coalesce(let operands, let type):
             return CoalesceEvaluator(operands.map { compile($0) }, type)
+        case .outer, .subquery:
+            preconditionFailure("the binder puts joins in the place of queries")
         }
     }
 

@@ -49,6 +49,9 @@ enum SQLErrors {
         Problem("0A000", "\(what) is not supported yet")
     }
 
+    static let severalRows = Problem(
+        "21000", "more than one row returned by a subquery used as an expression")
+
     static let cancelled = Problem("57014", "canceling statement due to user request")
 
     static func outOfMemory(_ operation: String, limit: Int) -> Problem {

@@ -2,16 +2,57 @@ import Base
 import Columns
 import SQL
 
-/// Hash aggregation: groups in the order in which they appear first.
+/// Hash aggregation: groups in the order in which they appear first; with grouping sets one set after
+/// the other, each with a table of its own over the same input.
 final class AggregateOperator: BatchOperator {
     private let input: any BatchOperator
     private let keys: [CompiledExpression]
-    private let states: [AggregateState]
-    private let table: KeyTable?
+    private let sets: [GroupedSet]
+    private let hasSets: Bool
     private let memory: MemoryShare
     private let context: QueryContext
     private var cutter = BatchCutter()
     private var isDone = false
+    private var given = 0
+
+    /// The groups of one grouping set.
+    private final class GroupedSet {
+        /// The keys that are in the set.
+        let members: [Int]
+        let table: KeyTable?
+        let states: [AggregateState]
+
+        init(_ members: [Int], _ types: [ColumnType], _ node: AggregateNode) throws(Problem) {
+            self.members = members
+            table = members.isEmpty ? nil : KeyTable(types: members.map { types[$0] })
+            var states: [AggregateState] = []
+            for aggregate in node.aggregates { states.append(try AggregateState(aggregate.call)) }
+            self.states = states
+            if table == nil { for state in states { state.grow(to: 1) } }
+        }
+
+        func groups(_ columns: [Column], _ count: Int) -> [Int32] {
+            guard let table else { return [Int32](repeating: 0, count: count) }
+            let groups = table.insert(members.map { columns[$0] }, count: count)
+            for state in states { state.grow(to: table.count) }
+            return groups
+        }
+
+        var memoryBytes: Int { states.reduce(table?.memoryBytes ?? 0) { $0 + $1.memoryBytes } }
+
+        /// The groups: all keys, those that are not in the set NULL, then the aggregates.
+        func finish(_ keys: [ColumnType]) throws(Problem) -> ColumnBatch {
+            let count = table?.count ?? 1
+            let own = table?.columns(0..<count) ?? []
+            var columns = keys.enumerated().map { index, type in
+                members.firstIndex(of: index).map { own[$0] }
+                    ?? Column(
+                        type, repeating: .null, count: count)
+            }
+            for state in states { columns.append(try state.finish()) }
+            return ColumnBatch(columns: columns, rowCount: count)
+        }
+    }
 
     init(
         _ input: any BatchOperator, _ node: AggregateNode, _ context: QueryContext
@@ -22,43 +63,47 @@ final class AggregateOperator: BatchOperator {
         self.input = input
         self.context = context
         keys = node.keys.map { CompiledExpression($0.expression) }
-        var states: [AggregateState] = []
-        for aggregate in node.aggregates { states.append(try AggregateState(aggregate.call)) }
-        self.states = states
-        table = keys.isEmpty ? nil : KeyTable(types: keys.map(\.type))
+        let types = keys.map(\.type)
+        hasSets = node.sets != nil
+        var sets: [GroupedSet] = []
+        for members in node.sets ?? [Array(node.keys.indices)] {
+            sets.append(try GroupedSet(members, types, node))
+        }
+        self.sets = sets
         memory = MemoryShare(context.memory, for: "aggregation")
     }
 
     func next() throws(Problem) -> ColumnBatch? {
         if !isDone {
             isDone = true
-            cutter.put(try aggregate())
+            try aggregate()
         }
-        return cutter.next()
+        while true {
+            if let batch = cutter.next() { return batch }
+            guard given < sets.count else { return nil }
+            cutter.put(try finish(given))
+            given += 1
+        }
     }
 
-    private func aggregate() throws(Problem) -> ColumnBatch {
-        if table == nil { for state in states { state.grow(to: 1) } }
+    private func aggregate() throws(Problem) {
         while let batch = try input.next() {
             try context.checkCancellation()
-            let groups = try groups(of: batch)
-            for state in states { try state.update(batch, groups, context) }
-            let bytes = states.reduce(table?.memoryBytes ?? 0) { $0 + $1.memoryBytes }
-            try memory.resize(to: bytes)
+            var columns: [Column] = []
+            for key in keys { columns.append(try key.column(batch, context)) }
+            for set in sets {
+                let groups = set.groups(columns, batch.rowCount)
+                for state in set.states { try state.update(batch, groups, context) }
+            }
+            try memory.resize(to: sets.reduce(0) { $0 + $1.memoryBytes })
         }
-        let count = table?.count ?? 1
-        var columns = table?.columns(0..<count) ?? []
-        for state in states { columns.append(try state.finish()) }
-        return ColumnBatch(columns: columns, rowCount: count)
     }
 
-    private func groups(of batch: ColumnBatch) throws(Problem) -> [Int32] {
-        guard let table else { return [Int32](repeating: 0, count: batch.rowCount) }
-        var columns: [Column] = []
-        for key in keys { columns.append(try key.column(batch, context)) }
-        let groups = table.insert(columns, count: batch.rowCount)
-        for state in states { state.grow(to: table.count) }
-        return groups
+    private func finish(_ number: Int) throws(Problem) -> ColumnBatch {
+        let groups = try sets[number].finish(keys.map(\.type))
+        guard hasSets else { return groups }
+        let set = Column(.int32, repeating: .int(Int64(number)), count: groups.rowCount)
+        return ColumnBatch(columns: groups.columns + [set], rowCount: groups.rowCount)
     }
 }
 

@@ -80,7 +80,7 @@ final class JoinOperator: BatchOperator {
         leftTypes = node.left.schema.fields.map(\.type)
     }
 
-    private var keepsLeft: Bool { node.kind == .left || node.kind == .full }
+    private var keepsLeft: Bool { node.kind == .left || node.kind == .full || node.kind == .single }
     private var keepsRight: Bool { node.kind == .right || node.kind == .full }
 
     func next() throws(Problem) -> ColumnBatch? {
@@ -219,6 +219,7 @@ final class JoinOperator: BatchOperator {
                 joined = rows.count == pairs.rowCount ? pairs : pairs.gather(rows)
             }
             if picked.0.isEmpty { continue }
+            if node.kind == .single { try checkSingle(picked.0) }
             mark(picked.0, picked.1)
             if node.kind == .semi || node.kind == .anti { continue }
             return joined ?? pair(probe.batch, leftRows, build.rows, rightRows)
@@ -250,6 +251,15 @@ final class JoinOperator: BatchOperator {
         return leftRows.isEmpty ? nil : (leftRows, rightRows)
     }
 
+    /// No left row may have a second partner.
+    private func checkSingle(_ leftRows: [Int32]) throws(Problem) {
+        var last: Int32 = -1
+        for row in leftRows {
+            if row == last || probe?.matched[Int(row)] == 1 { throw SQLErrors.severalRows }
+            last = row
+        }
+    }
+
     private func pair(
         _ left: ColumnBatch, _ leftRows: [Int32], _ right: ColumnBatch, _ rightRows: [Int32]
     ) -> ColumnBatch {
@@ -272,7 +282,7 @@ final class JoinOperator: BatchOperator {
         let wanted: UInt8
         switch node.kind {
         case .semi: wanted = 1
-        case .anti, .left, .full: wanted = 0
+        case .anti, .left, .full, .single: wanted = 0
         case .inner, .right, .cross: return nil
         }
         var rows: [Int32] = []

@@ -188,14 +188,12 @@ final class SingleRowOperator: BatchOperator {
     func next() throws(Problem) -> ColumnBatch? {
         if isDone { return nil }
         isDone = true
-        let tooMany = Problem(
-            "21000", "more than one row returned by a subquery used as an expression")
         guard let batch = try input.next() else {
             let nulls = schema.fields.map { Column($0.type, [.null]) }
             return ColumnBatch(columns: nulls, rowCount: 1)
         }
-        if batch.rowCount > 1 { throw tooMany }
-        if try input.next() != nil { throw tooMany }
+        if batch.rowCount > 1 { throw SQLErrors.severalRows }
+        if try input.next() != nil { throw SQLErrors.severalRows }
         return batch
     }
 }

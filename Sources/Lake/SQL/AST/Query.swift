@@ -1,10 +1,14 @@
 /// A whole query: common table expressions, a body, and the order of its result.
 package struct Query: Hashable, Sendable {
     package var commonTables: [CommonTable] = []
+    /// `WITH RECURSIVE`: its queries may read themselves.
+    package var isRecursive = false
     package var body: QueryBody
     package var orderBy: [OrderItem] = []
     package var limit: Expression?
     package var offset: Expression?
+    /// `FETCH FIRST n ROWS WITH TIES`
+    package var keepsTies = false
     /// `EMIT ON WINDOW CLOSE` of a materialized view.
     package var emitsOnWindowClose = false
     package var position: Int
@@ -45,13 +49,38 @@ package struct Select: Hashable, Sendable {
     package var items: [SelectItem] = []
     package var from: [FromItem] = []
     package var filter: Expression?
-    package var groupBy: [Expression] = []
+    package var groupBy: [GroupItem] = []
+    /// `GROUP BY DISTINCT`: equal grouping sets count once.
+    package var hasDistinctGroups = false
     package var having: Expression?
     /// `WINDOW name AS (…)`
     package var windows: [NamedWindow] = []
     /// Rows that stay, by a condition over window functions.
     package var qualify: Expression?
     package var position: Int
+}
+
+/// An item of GROUP BY.
+package indirect enum GroupItem: Hashable, Sendable {
+    case expression(Expression)
+    /// `()`
+    case empty
+    /// `ROLLUP (a, (b, c))`: every prefix of the list.
+    case rollup([Expression])
+    /// `CUBE (a, (b, c))`: every subset of the list.
+    case cube([Expression])
+    /// `GROUPING SETS (…)`: the sets of its items, one after the other.
+    case sets([GroupItem])
+
+    /// All expressions inside.
+    package var expressions: [Expression] {
+        switch self {
+        case .expression(let expression): [expression]
+        case .empty: []
+        case .rollup(let list), .cube(let list): list
+        case .sets(let items): items.flatMap(\.expressions)
+        }
+    }
 }
 
 package struct NamedWindow: Hashable, Sendable {
@@ -73,9 +102,17 @@ package struct TableAlias: Hashable, Sendable {
 package indirect enum FromItem: Hashable, Sendable {
     case table(TableReference)
     case query(Query, alias: TableAlias?, isLateral: Bool, position: Int)
-    case function(FunctionCall, alias: TableAlias?)
+    case function(FunctionItem)
     case window(WindowFunction)
     case join(Join)
+}
+
+/// `unnest(a) WITH ORDINALITY`, `ROWS FROM (f(…), g(…))`: their rows side by side.
+package struct FunctionItem: Hashable, Sendable {
+    package var calls: [FunctionCall]
+    package var hasOrdinality: Bool
+    package var alias: TableAlias?
+    package var position: Int
 }
 
 package struct TableReference: Hashable, Sendable {
@@ -89,6 +126,8 @@ package struct TableReference: Hashable, Sendable {
     package var isStream = false
     package var travel: Travel?
     package var alias: TableAlias?
+    /// `TABLESAMPLE BERNOULLI (p)`: about so many rows of a hundred.
+    package var sample: Expression?
 }
 
 /// `TUMBLE(t, ts, size)`, `HOP(t, ts, slide, size)` and their relatives.

@@ -263,6 +263,14 @@ package struct CreateTable: Hashable, Sendable {
     package var options: [StatementOption] = []
     package var query: Query?
     package var queryText = ""
+    /// The table whose rows and columns this one begins with.
+    package var clone: CloneSource?
+}
+
+/// `SHALLOW CLONE source [VERSION AS OF …]`
+package struct CloneSource: Hashable, Sendable {
+    package var name: ObjectName
+    package var travel: TableReference.Travel?
 }
 
 package struct CreateView: Hashable, Sendable {

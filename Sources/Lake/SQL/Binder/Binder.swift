@@ -1,7 +1,7 @@
 // From names to columns: the binder resolves relations, columns, functions and types and produces a
-// logical plan. Columns that do not exist yet are negative while an expression is being bound: odd
-// numbers stand for aggregates of the query, even ones for subqueries; both are replaced when the
-// operator that makes them is placed.
+// logical plan. Columns that do not exist yet are negative while an expression is being bound: they
+// stand for aggregates, window functions and functions that give rows, and are replaced when the
+// operator that makes them is placed (see Placeholder).
 
 import Base
 import Columns
@@ -35,7 +35,11 @@ package struct Binder {
     let context: BinderContext
     /// Queries named by WITH, innermost last.
     var commonTables: [(name: String, plan: LogicalPlan)] = []
+    /// The recursive queries, by number.
+    var recursionCount = 0
     var subqueries: [Subquery] = []
+    /// Plans that may stand at several places.
+    var sharedCount = 0
     private var depth = 0
     /// Inlining views and WITH queries may multiply them; this bounds the plan.
     private var nodesLeft = 10_000
@@ -51,13 +55,13 @@ package struct Binder {
 
     /// The optimized plan of a query.
     package mutating func plan(_ query: Query) throws(Problem) -> LogicalPlan {
-        Optimizer.optimized(try bindQuery(query))
+        Optimizer.optimized(try bindQuery(query), statistics: provider)
     }
 
     /// The optimized plan of the rows to insert.
     package mutating func plan(_ insert: Insert) throws(Problem) -> BoundInsert {
         var bound = try bindInsert(insert)
-        bound.plan = Optimizer.optimized(bound.plan)
+        bound.plan = Optimizer.optimized(bound.plan, statistics: provider)
         return bound
     }
 
@@ -156,6 +160,11 @@ struct ExpressionContext {
     /// The windows of the WINDOW clause.
     var namedWindows: [NamedWindow] = []
     var windowCalls: [BoundWindowCall] = []
+    /// Functions that give rows may be called: in the select list.
+    var allowsSeries = false
+    var seriesCalls: [TableCall] = []
+    /// The arguments of GROUPING, and where it is written.
+    var groupings: [(keys: [BoundExpression], position: Int)] = []
     /// Where columns are used outside of aggregates.
     var uses: [(column: Int, name: String, position: Int)] = []
 
@@ -166,31 +175,20 @@ struct ExpressionContext {
     }
 }
 
-/// A query inside an expression.
-struct Subquery {
-    enum Kind {
-        /// Exactly one row, one column.
-        case scalar
-        /// The right side of IN: one column.
-        case membership
-    }
-
-    var plan: LogicalPlan
-    var kind: Kind
-}
-
 /// Columns that stand for what is computed later.
 enum Placeholder {
-    static func aggregate(_ index: Int) -> Int { -1 - 3 * index }
-    static func subquery(_ index: Int) -> Int { -2 - 3 * index }
-    static func window(_ index: Int) -> Int { -3 - 3 * index }
+    static func aggregate(_ index: Int) -> Int { -1 - 4 * index }
+    static func window(_ index: Int) -> Int { -2 - 4 * index }
+    static func series(_ index: Int) -> Int { -3 - 4 * index }
+    static func grouping(_ index: Int) -> Int { -4 - 4 * index }
 
     static func aggregateIndex(_ column: Int) -> Int? { index(column, kind: 0) }
-    static func subqueryIndex(_ column: Int) -> Int? { index(column, kind: 1) }
-    static func windowIndex(_ column: Int) -> Int? { index(column, kind: 2) }
+    static func windowIndex(_ column: Int) -> Int? { index(column, kind: 1) }
+    static func seriesIndex(_ column: Int) -> Int? { index(column, kind: 2) }
+    static func groupingIndex(_ column: Int) -> Int? { index(column, kind: 3) }
 
     private static func index(_ column: Int, kind: Int) -> Int? {
         let number = -1 - column
-        return column < 0 && number % 3 == kind ? number / 3 : nil
+        return column < 0 && number % 4 == kind ? number / 4 : nil
     }
 }

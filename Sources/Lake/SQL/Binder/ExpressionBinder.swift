@@ -118,14 +118,7 @@ extension Binder {
                 }
             }
             return expression
-        case .ambiguous:
-            let tables = context.scope.entries.filter { $0.name == name.last }
-                .compactMap(\.table)
-            throw Problem(
-                "42702", "column reference \"\(name.last)\" is ambiguous",
-                hint: "write "
-                    + tables.map { "\($0).\(name.last)" }.joined(separator: " or "),
-                position: name.position)
+        case .ambiguous: throw ambiguous(name, context.scope)
         case .table:
             throw Problem(
                 "0A000", "a whole row as a value is not supported yet",
@@ -134,14 +127,31 @@ extension Binder {
         case .missing: break
         }
         if let member = structureMember(name, context.scope) { return member }
-        for scope in context.outer.reversed() {
-            guard case .found = scope.find(name) else { continue }
-            throw Problem(
-                "0A000", "correlated subqueries are not supported yet",
-                notes: ["\"\(name.text)\" belongs to the query around this one"],
-                hint: "write it as a join", position: name.position)
+        for (level, scope) in context.outer.enumerated().reversed() {
+            switch scope.find(name) {
+            case .found(let expression): return expression.asOuter(level: level)
+            case .ambiguous: throw ambiguous(name, scope)
+            default:
+                if let member = structureMember(name, scope) {
+                    return member.asOuter(level: level)
+                }
+            }
         }
-        throw context.scope.missing(name)
+        // The table that the name begins with may stand further out.
+        let table = name.parts.count > 1 ? name.parts[name.parts.count - 2].name : nil
+        let owner = table.flatMap { table in
+            context.outer.last { $0.hasTable(table) }
+        }
+        let isHere = table.map { context.scope.hasTable($0) } ?? true
+        throw (isHere ? context.scope : owner ?? context.scope).missing(name)
+    }
+
+    private func ambiguous(_ name: ObjectName, _ scope: Scope) -> Problem {
+        let tables = scope.entries.filter { $0.name == name.last }.compactMap(\.table)
+        return Problem(
+            "42702", "column reference \"\(name.last)\" is ambiguous",
+            hint: "write " + tables.map { "\($0).\(name.last)" }.joined(separator: " or "),
+            position: name.position)
     }
 
     /// `column.member` of a structure.
@@ -348,14 +358,19 @@ extension Binder {
         _ operand: Expression, _ name: String, _ isAll: Bool, _ over: Expression.Operand,
         _ position: Int, _ context: inout ExpressionContext
     ) throws(Problem) -> BoundExpression {
-        guard (name == "=" && !isAll) || (name == "<>" && isAll) else {
-            throw Problem(
-                "0A000", "\(name) \(isAll ? "ALL" : "ANY") is not supported yet",
-                hint: "use = ANY, <> ALL, or min and max", position: position)
-        }
+        let isMembership = (name == "=" && !isAll) || (name == "<>" && isAll)
         switch over {
         case .query(let query):
-            return try membership(operand, query, isAll, position, &context)
+            if isMembership {
+                return try membership(operand, query, isAll, position, &context)
+            }
+            var operands = [operand]
+            if case .row(let members) = operand.kind { operands = members }
+            return try quantified(operands, query, name, isAll: isAll, position, &context)
+        case .list where !isMembership:
+            throw Problem(
+                "0A000", "\(name) \(isAll ? "ALL" : "ANY") of an array is not supported yet",
+                hint: "use = ANY, <> ALL, or ANY over a query with unnest", position: position)
         case .list(let list):
             if case .array(let items) = list.kind, !items.isEmpty {
                 return try inList(operand, items, isAll, position, &context)
@@ -495,6 +510,10 @@ extension Binder {
         }
         if isPlain, let aggregate = FunctionCatalog.aggregates[name] {
             return try self.aggregate(call, aggregate, &context)
+        }
+        if isPlain, name == "grouping" { return try grouping(call, &context) }
+        if isPlain, TableFunctions.names.contains(name) {
+            return try seriesColumn(call, &context)
         }
         if call.isStar || call.isDistinct || call.filter != nil || !call.orderBy.isEmpty {
             let what =

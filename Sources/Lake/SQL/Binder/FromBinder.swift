@@ -9,17 +9,21 @@ extension Binder {
         _ items: [FromItem], outer: [Scope]
     ) throws(Problem) -> (plan: LogicalPlan, scope: Scope) {
         guard let first = items.first else { return (Binder.oneRow, Scope()) }
-        var (plan, scope) = try bindItem(first, outer: outer, beside: Scope())
+        var (plan, scope) = try bindItem(first, outer: outer, beside: Beside())
         for item in items.dropFirst() {
-            let (right, rightScope) = try bindItem(item, outer: outer, beside: scope)
+            let width = plan.schema.fields.count
+            let (right, rightScope) = try bindItem(
+                item, outer: outer, beside: Beside(scope: scope, width: width))
             try checkNames(scope, rightScope, at: item.position)
-            scope = scope.joined(with: rightScope, width: plan.schema.fields.count)
-            plan = .join(JoinNode(kind: .cross, left: plan, right: right))
+            scope = scope.joined(with: rightScope, width: width)
+            plan = try lateralJoin(
+                JoinNode(kind: .cross, left: plan, right: right),
+                Correlation(level: outer.count, columns: 0..<width), at: item.position)
         }
         return (plan, scope)
     }
 
-    private func checkNames(_ left: Scope, _ right: Scope, at position: Int) throws(Problem) {
+    func checkNames(_ left: Scope, _ right: Scope, at position: Int) throws(Problem) {
         for table in right.tables where !table.name.isEmpty && left.hasTable(table.name) {
             throw Problem(
                 "42712", "table name \"\(table.name)\" specified more than once",
@@ -27,18 +31,18 @@ extension Binder {
         }
     }
 
-    private mutating func bindItem(
-        _ item: FromItem, outer: [Scope], beside: Scope
+    mutating func bindItem(
+        _ item: FromItem, outer: [Scope], beside: Beside
     ) throws(Problem) -> (LogicalPlan, Scope) {
         try enter(at: item.position)
         defer { leave() }
         switch item {
         case .table(let table): return try bindTable(table)
         case .query(let query, let alias, let isLateral, _):
-            let around = isLateral ? outer + [beside] : outer
+            let around = isLateral ? outer + [beside.scope] : outer
             let plan = try bindQuery(query, outer: around)
             return try aliased(plan, alias, defaultName: "")
-        case .function(let call, let alias): return try bindFunction(call, alias)
+        case .function(let function): return try bindFunction(function, outer + [beside.scope])
         case .window(let window): return try bindWindow(window, outer: outer)
         case .join(let join): return try bindJoin(join, outer: outer, beside: beside)
         }
@@ -61,6 +65,14 @@ extension Binder {
         if name.parts.count == 1, !table.isStream, table.travel == nil,
             let common = commonTables.last(where: { $0.name == name.last })
         {
+            if case .working(_, let schema) = common.plan, schema.fields.isEmpty {
+                throw Problem(
+                    "42P19",
+                    "recursive reference to query \"\(name.last)\" must not appear within its "
+                        + "non-recursive term",
+                    hint: "write WITH RECURSIVE as: first rows UNION ALL rows made of those before",
+                    position: name.position)
+            }
             try spend(common.plan, at: name.position)
             return try aliased(common.plan, table.alias, defaultName: name.last)
         }
@@ -84,7 +96,8 @@ extension Binder {
         let scan = ScanNode(
             relation: relation.name, kind: relation.kind, isStream: table.isStream,
             travel: travel, tableSchema: TableSchema(fields))
-        let plan = LogicalPlan.scan(scan)
+        var plan = LogicalPlan.scan(scan)
+        if let percent = table.sample { plan = try sampled(plan, percent) }
         try spend(plan, at: name.position)
         if let alias = table.alias, !alias.columns.isEmpty {
             return try aliased(plan, alias, defaultName: name.last)
@@ -95,6 +108,25 @@ extension Binder {
             hiddenCount: relation.hiddenColumns.count)
         if table.alias != nil { scope.tables[0].hiddenName = name.last }
         return (plan, scope)
+    }
+
+    /// About `percent` of a hundred rows, drawn anew for every statement.
+    private mutating func sampled(
+        _ plan: LogicalPlan, _ percent: Expression
+    ) throws(Problem) -> LogicalPlan {
+        var context = ExpressionContext(scope: Scope(), clause: "TABLESAMPLE")
+        context.allowsSubqueries = false
+        let value = try coerce(
+            bind(percent, &context), to: .float64, .assignment, at: percent.position)
+        guard case .literal(.float(let share), _) = value, (0...100).contains(share) else {
+            throw Problem(
+                "2202H", "sample percentage must be between 0 and 100",
+                position: percent.position)
+        }
+        let drawn = BoundExpression.call(
+            .multiply,
+            [.call(.random, [], .float64), .literal(.float(100), .float64)], .float64)
+        return .filter(plan, .call(.less, [drawn, value], .boolean))
     }
 
     /// The description of a relation, or the error that it does not exist.
@@ -203,69 +235,8 @@ extension Binder {
 
     // MARK: Functions and windows
 
-    private mutating func bindFunction(
-        _ call: FunctionCall, _ alias: TableAlias?
-    ) throws(Problem) -> (LogicalPlan, Scope) {
-        let name = call.name.last
-        if name == "table_changes" { return try bindChanges(call, alias) }
-        if name == "table_diff" { return try bindVersionDiff(call, alias) }
-        guard name == "generate_series", (2...3).contains(call.arguments.count) else {
-            let planned = [
-                "unnest", "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_each",
-                "json_array_elements", "jsonb_object_keys", "http_get", "parse_items",
-                "jsonb_each_text",
-                "regexp_split_to_table", "string_to_table", "generate_series",
-            ]
-            guard planned.contains(name) else {
-                throw Problem(
-                    "42883", "function \(call.name.text)() does not exist in FROM",
-                    hint:
-                        "use a table, STREAM, TUMBLE, HOP, generate_series, table_changes, table_diff",
-                    position: call.name.position)
-            }
-            throw Problem(
-                "0A000", "\(name) in FROM is not supported yet",
-                hint: "take single elements with -> or [ ]", position: call.name.position)
-        }
-        var context = ExpressionContext(scope: Scope(), clause: "functions in FROM")
-        context.allowsSubqueries = false
-        var bounds: [Int64] = []
-        for argument in call.arguments {
-            let value = try coerce(
-                bind(argument, &context), to: .int64, .assignment, at: argument.position)
-            guard case .literal(.int(let number), _) = value else {
-                throw Problem(
-                    "0A000", "generate_series over computed bounds is not supported yet",
-                    hint: "write the bounds as integer literals", position: argument.position)
-            }
-            bounds.append(number)
-        }
-        let step = bounds.count > 2 ? bounds[2] : 1
-        guard step != 0 else {
-            throw Problem(
-                "22023", "step size cannot equal zero", position: call.arguments[2].position)
-        }
-        var rows: [[BoundExpression]] = []
-        var next = bounds[0]
-        while step > 0 ? next <= bounds[1] : next >= bounds[1] {
-            guard rows.count < 100_000 else {
-                throw Problem(
-                    "54000", "generate_series is limited to 100000 rows",
-                    position: call.name.position)
-            }
-            rows.append([.literal(.int(next), .int64)])
-            let (sum, overflow) = next.addingReportingOverflow(step)
-            if overflow { break }
-            next = sum
-        }
-        // As in PostgreSQL, the alias names the only column too.
-        let column = alias?.name.name ?? name
-        let schema = TableSchema([Field(column, .int64)])
-        return try aliased(.values(rows, schema), alias, defaultName: name)
-    }
-
     /// `table_changes('schema.table', first_version [, last_version])`
-    private mutating func bindChanges(
+    mutating func bindChanges(
         _ call: FunctionCall, _ alias: TableAlias?
     ) throws(Problem) -> (LogicalPlan, Scope) {
         let (relation, versions) = try versionArguments(call, counts: 1...2)
@@ -296,7 +267,7 @@ extension Binder {
                 "42601", "wrong number of arguments of \(name)", hint: "write \(usage)",
                 position: position)
         }
-        let (plan, scope) = try bindItem(window.input, outer: outer, beside: Scope())
+        let (plan, scope) = try bindItem(window.input, outer: outer, beside: Beside())
         var context = ExpressionContext(scope: scope, clause: name)
         context.allowsSubqueries = false
         let time = try bind(window.arguments[0], &context)
@@ -358,12 +329,19 @@ extension Binder {
     }
 }
 
+/// The tables that stand left of an item of FROM: what LATERAL may read.
+struct Beside {
+    var scope = Scope()
+    /// Columns of their rows.
+    var width = 0
+}
+
 extension FromItem {
     var position: Int {
         switch self {
         case .table(let table): table.name.position
         case .query(_, _, _, let position): position
-        case .function(let call, _): call.name.position
+        case .function(let function): function.position
         case .window(let window): window.position
         case .join(let join): join.position
         }

@@ -18,7 +18,8 @@ enum FunctionCatalog {
 
     /// All names that can be called, for suggestions and completion.
     package static let names: [String] =
-        (Array(table.keys) + FunctionBinder.names + aggregates.keys + windowFunctions).sorted()
+        (Array(table.keys) + FunctionBinder.names + aggregates.keys + windowFunctions
+        + TableFunctions.names).sorted()
 
     /// Functions that need OVER; aggregates may have it.
     static let windowFunctions = [

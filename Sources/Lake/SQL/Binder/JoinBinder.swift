@@ -3,22 +3,23 @@ import Columns
 
 extension Binder {
     mutating func bindJoin(
-        _ join: Join, outer: [Scope], beside: Scope
+        _ join: Join, outer: [Scope], beside: Beside
     ) throws(Problem) -> (LogicalPlan, Scope) {
-        let (left, leftScope) = try bindFrom([join.left], outer: outer)
-        let (right, rightScope) = try bindFrom([join.right], outer: outer)
-        for table in rightScope.tables
-        where !table.name.isEmpty && leftScope.hasTable(table.name) {
-            throw Problem(
-                "42712", "table name \"\(table.name)\" specified more than once",
-                hint: "give one of them an alias", position: join.right.position)
-        }
+        let (left, leftScope) = try bindItem(join.left, outer: outer, beside: beside)
         let width = left.schema.fields.count
+        let around = Beside(
+            scope: beside.scope.joined(with: leftScope, width: beside.width),
+            width: beside.width + width)
+        let (right, rightScope) = try bindItem(join.right, outer: outer, beside: around)
+        try checkNames(leftScope, rightScope, at: join.right.position)
         var node = JoinNode(kind: join.kind, left: left, right: right)
         var scope = leftScope.joined(with: rightScope, width: width)
         switch join.condition {
         case .none: break
-        case .on(let condition): try bindOn(condition, scope, outer, &node)
+        case .on(let condition):
+            // A condition of an inner join may as well stand behind it.
+            try bindOn(
+                condition, scope, outer, &node, allowsSubqueries: join.kind == .inner)
         case .using(let names):
             scope = try merged(names, leftScope, rightScope, scope, &node)
         case .natural:
@@ -32,14 +33,26 @@ extension Binder {
             scope = try merged(names, leftScope, rightScope, scope, &node)
         }
         if node.kind == .inner, node.keys.isEmpty { node.kind = .cross }
-        return (.join(node), scope)
+        let conditions = node.residual?.conjuncts ?? []
+        let late = conditions.filter(\.hasSubquery)
+        if !late.isEmpty { node.residual = .all(of: conditions.filter { !$0.hasSubquery }) }
+        var plan = try lateralJoin(
+            node,
+            Correlation(level: outer.count, columns: beside.width..<around.width),
+            at: join.position)
+        if let condition = BoundExpression.all(of: late) {
+            plan = try filtered(plan, condition, at: join.position)
+        }
+        return (plan, scope)
     }
 
     mutating func bindOn(
-        _ condition: Expression, _ scope: Scope, _ outer: [Scope], _ node: inout JoinNode
+        _ condition: Expression, _ scope: Scope, _ outer: [Scope], _ node: inout JoinNode,
+        allowsSubqueries: Bool = false
     ) throws(Problem) {
-        var context = ExpressionContext(scope: scope, clause: "JOIN conditions", outer: outer)
-        context.allowsSubqueries = false
+        var context = ExpressionContext(
+            scope: scope, clause: "conditions of outer joins", outer: outer)
+        context.allowsSubqueries = allowsSubqueries
         let bound = try boolean(
             bind(condition, &context), of: "JOIN/ON", at: condition.position)
         let width = node.left.schema.fields.count
@@ -110,7 +123,9 @@ extension JoinKey {
     /// The key that an equality between the two sides of a join is; nil when it is none.
     /// `condition` is over left columns, then right ones.
     init?(_ condition: BoundExpression, leftWidth: Int) {
-        guard case .call(.equal, let sides, _) = condition, sides.count == 2 else { return nil }
+        guard case .call(.equal, let sides, _) = condition, sides.count == 2,
+            !condition.hasSubquery
+        else { return nil }
         let places = sides.map { $0.side(leftWidth: leftWidth) }
         let (left, right): (BoundExpression, BoundExpression)
         switch (places[0], places[1]) {

@@ -15,7 +15,14 @@ extension Binder {
             commonTables.removeSubrange(visible...)
             leave()
         }
-        for table in query.commonTables { try bindCommonTable(table, from: visible, outer) }
+        for table in query.commonTables {
+            try checkNew(table, from: visible)
+            let plan =
+                query.isRecursive
+                ? try bindRecursive(table, outer) : try bindQuery(table.query, outer: outer)
+            let named = try renamed(plan, table.columns, of: table.name.name)
+            commonTables.append((table.name.name, named))
+        }
         if case .select(let select) = query.body {
             return try bindSelect(select, query, outer: outer, expected: expected)
         }
@@ -26,17 +33,12 @@ extension Binder {
         return try limited(plan, query)
     }
 
-    private mutating func bindCommonTable(
-        _ table: CommonTable, from visible: Int, _ outer: [Scope]
-    ) throws(Problem) {
+    private func checkNew(_ table: CommonTable, from visible: Int) throws(Problem) {
         guard !commonTables[visible...].contains(where: { $0.name == table.name.name }) else {
             throw Problem(
                 "42712", "WITH query name \"\(table.name.name)\" specified more than once",
                 position: table.name.position)
         }
-        let plan = try bindQuery(table.query, outer: outer)
-        let named = try renamed(plan, table.columns, of: table.name.name)
-        commonTables.append((table.name.name, named))
     }
 
     /// `plan` with its first columns called `names`.
@@ -60,7 +62,7 @@ extension Binder {
         return .project(plan, columns)
     }
 
-    private mutating func bindBody(
+    mutating func bindBody(
         _ body: QueryBody, outer: [Scope], expected: [ColumnType]
     ) throws(Problem) -> LogicalPlan {
         switch body {
@@ -126,14 +128,25 @@ extension Binder {
         _ operation: SetOperation, outer: [Scope], expected: [ColumnType]
     ) throws(Problem) -> LogicalPlan {
         let name = operation.kind.rawValue.uppercased()
-        if operation.isAll, operation.kind != .union {
-            throw Problem(
-                "0A000", "\(name) ALL is not supported yet", hint: "use \(name) without ALL",
-                position: operation.position)
+        var inputs = [try bindBody(operation.operands[0], outer: outer, expected: expected)]
+        // Open literals take the type of the column that they stand in.
+        var known = expected.isEmpty ? inputs[0].schema.fields.map(\.type) : expected
+        for operand in operation.operands.dropFirst() {
+            do throws(Problem) {
+                inputs.append(try bindBody(operand, outer: outer, expected: known))
+            } catch {
+                // Another number of columns is the better reason, if it is one.
+                let alone = try bindBody(operand, outer: outer, expected: expected)
+                guard alone.schema.fields.count != known.count else { throw error }
+                inputs.append(alone)
+            }
         }
-        var inputs: [LogicalPlan] = []
-        for operand in operation.operands {
-            inputs.append(try bindBody(operand, outer: outer, expected: expected))
+        let others = inputs[inputs.count > 1 ? 1 : 0].schema.fields.map(\.type)
+        if expected.isEmpty, others.count == known.count,
+            zip(known, others).contains(where: { $0 == .text && commonType($0, $1) == nil })
+        {
+            known = others
+            inputs[0] = try bindBody(operation.operands[0], outer: outer, expected: known)
         }
         let width = inputs[0].schema.fields.count
         if let other = inputs.firstIndex(where: { $0.schema.fields.count != width }) {
@@ -163,18 +176,44 @@ extension Binder {
             let all = LogicalPlan.union(inputs)
             return operation.isAll ? all : .distinct(all)
         case .intersect, .except:
-            let keys = types.enumerated().map { index, type in
+            // With ALL the n-th of equal rows is kept or dropped by the n-th of the other side.
+            if operation.isAll {
+                inputs = inputs.map(numbered)
+            } else {
+                inputs[0] = .distinct(inputs[0])
+            }
+            let all = operation.isAll ? types + [.int64] : types
+            let keys = all.enumerated().map { index, type in
                 JoinKey(
                     left: .column(index, type), right: .column(index, type), nullsMatch: true)
             }
-            return .join(
+            let joined = LogicalPlan.join(
                 JoinNode(
                     kind: operation.kind == .intersect ? .semi : .anti,
-                    left: .distinct(inputs[0]), right: inputs[1], keys: keys))
+                    left: inputs[0], right: inputs[1], keys: keys))
+            return operation.isAll ? first(width, of: joined) : joined
         }
     }
 
-    private func retyped(
+    /// `plan` with the number of each row among those equal to it behind its columns.
+    private func numbered(_ plan: LogicalPlan) -> LogicalPlan {
+        let columns = plan.schema.fields.enumerated().map {
+            BoundExpression.column($0, $1.type)
+        }
+        let number = WindowCall("row_number", .rowNumber, [], frame: .standard, type: .int64)
+        return .over(OverNode(input: plan, partitionBy: columns, orderBy: [], calls: [number]))
+    }
+
+    /// The first columns of `plan`.
+    func first(_ count: Int, of plan: LogicalPlan) -> LogicalPlan {
+        .project(
+            plan,
+            plan.schema.fields[..<count].enumerated().map {
+                NamedExpression($1.name, .column($0, $1.type))
+            })
+    }
+
+    func retyped(
         _ plan: LogicalPlan, to types: [ColumnType], at position: Int
     ) throws(Problem) -> LogicalPlan {
         let fields = plan.schema.fields
@@ -245,6 +284,7 @@ extension Binder {
         guard query.limit != nil || query.offset != nil else { return plan }
         let count = try rowCount(query.limit, "LIMIT")
         let offset = try rowCount(query.offset, "OFFSET")
+        if query.keepsTies { return try withTies(plan, count, offset, query) }
         var input = plan
         if case .sort(let below, let keys, _) = plan, let wanted = count?.rowLimit,
             let skipped = offset == nil ? 0 : offset?.rowLimit
@@ -253,6 +293,38 @@ extension Binder {
             if !overflow { input = .sort(below, keys, limit: total) }
         }
         return .limit(input, count: count, offset: offset)
+    }
+
+    /// `FETCH FIRST n ROWS WITH TIES`: also the rows that are equal to the last in their order.
+    private func withTies(
+        _ plan: LogicalPlan, _ count: BoundExpression?, _ offset: BoundExpression?,
+        _ query: Query
+    ) throws(Problem) -> LogicalPlan {
+        guard case .sort(let input, let keys, _) = plan, let count else {
+            throw Problem(
+                "42601", "WITH TIES cannot be specified without ORDER BY clause",
+                position: query.position)
+        }
+        let zero = BoundExpression.literal(.int(0), .int64)
+        let skipped = offset.map { BoundExpression.coalesce([$0, zero], .int64) } ?? zero
+        let width = input.schema.fields.count
+        let calls = [
+            WindowCall("row_number", .rowNumber, [], frame: .standard, type: .int64),
+            WindowCall("rank", .rank, [], frame: .standard, type: .int64),
+        ]
+        let ranked = LogicalPlan.over(
+            OverNode(input: input, partitionBy: [], orderBy: keys, calls: calls))
+        func behind(_ column: Int) -> BoundExpression {
+            .call(.subtract, [.column(width + column, .int64), skipped], .int64)
+        }
+        let isTrue = BoundExpression.literal(.boolean(true), .boolean)
+        let condition = BoundExpression.and([
+            .call(.greater, [behind(0), zero], .boolean),
+            // NULL rows are all rows.
+            .coalesce([.call(.lessOrEqual, [behind(1), count], .boolean), isTrue], .boolean),
+            .coalesce([.call(.greater, [count, zero], .boolean), isTrue], .boolean),
+        ])
+        return .sort(first(width, of: .filter(ranked, condition)), keys, limit: nil)
     }
 
     private mutating func rowCount(

@@ -52,6 +52,12 @@ private struct AddressedProvider: SchemaProvider {
         of name: QualifiedName, at travel: TimeTravel
     ) throws(Problem) -> [Field]? { try base.columns(of: name, at: travel) }
 
+    func identifiedColumns(
+        of name: QualifiedName, version: Int64
+    ) throws(Problem) -> [IdentifiedColumn]? {
+        try base.identifiedColumns(of: name, version: version)
+    }
+
     func relationNames() -> [QualifiedName] { base.relationNames() }
 }
 

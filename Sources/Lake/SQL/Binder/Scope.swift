@@ -25,6 +25,8 @@ struct Scope {
         var schema: String?
         /// The name that its alias hides.
         var hiddenName: String?
+        /// A function's only column: the table's name means its value.
+        var isScalar = false
     }
 
     /// The scope of one table whose columns are `schema`, hidden ones last.
@@ -71,7 +73,10 @@ struct Scope {
         case 1: matches = entries.filter { $0.name == wanted && !$0.needsQualifier }
         case 2:
             let table = name.parts[0].name
-            matches = entries.filter { $0.name == wanted && $0.table == table }
+            let own = entries.filter { $0.name == wanted && $0.table == table }
+            matches = own.isEmpty ? metadata(name, table: nil) : own
+        case 3 where name.parts[1].name == Self.metadataPart:
+            matches = metadata(name, table: name.parts[0].name)
         default:
             let table = name.parts[name.parts.count - 2].name
             let schema = name.parts[name.parts.count - 3].name
@@ -81,8 +86,23 @@ struct Scope {
         }
         if matches.count == 1 { return .found(matches[0].expression) }
         if matches.count > 1 { return .ambiguous }
-        if name.parts.count == 1, tables.contains(where: { $0.name == wanted }) { return .table }
+        if name.parts.count == 1, let table = tables.first(where: { $0.name == wanted }) {
+            let columns = table.isScalar ? entries.filter { $0.table == wanted } : []
+            return columns.count == 1 ? .found(columns[0].expression) : .table
+        }
         return .missing
+    }
+
+    /// Hidden columns about rows have names of two parts: `_metadata.row_id`.
+    private static let metadataPart = "_metadata"
+
+    private func metadata(_ name: ObjectName, table: String?) -> [Entry] {
+        guard name.parts[name.parts.count - 2].name == Self.metadataPart else { return [] }
+        let whole = Self.metadataPart + "." + name.last
+        return entries.filter { entry in
+            entry.name == whole && entry.isHidden
+                && (table.map { $0 == entry.table } ?? !entry.needsQualifier)
+        }
     }
 
     /// The visible columns of a table, or of all.
@@ -91,6 +111,15 @@ struct Scope {
         return entries.filter {
             $0.table == table && !$0.isHidden && (schema == nil || $0.schema == schema)
         }
+    }
+
+    /// What a column of the input is called, for errors.
+    func name(ofColumn column: Int) -> String {
+        let entry = entries.first {
+            if case .column(column, _) = $0.expression { true } else { false }
+        }
+        guard let entry else { return "?" }
+        return entry.table.map { "\($0).\(entry.name)" } ?? entry.name
     }
 
     func hasTable(_ name: String) -> Bool { tables.contains { $0.name == name } }

@@ -17,7 +17,9 @@ extension Binder {
         var work = SelectWork(select: select, scope: scope, outer: outer)
         work.context.namedWindows = select.windows
         work.context.allowsWindows = true
+        work.context.allowsSeries = true
         try bindItems(select, &work, expected)
+        work.context.allowsSeries = false
         try bindGroups(select, &work)
         if let having = select.having {
             work.context.clause = "HAVING"
@@ -32,6 +34,7 @@ extension Binder {
         try checkDistinct(select, query, work)
         if work.isGrouped { plan = try grouped(plan, &work) }
         if !work.context.windowCalls.isEmpty { plan = try windowed(plan, &work) }
+        if !work.context.seriesCalls.isEmpty { plan = try expanded(plan, &work) }
         return try projected(plan, work, query)
     }
 
@@ -84,52 +87,6 @@ extension Binder {
             let text = entry.table.map { "\($0).\(entry.name)" } ?? entry.name
             entry.expression.forEachColumn { work.context.uses.append(($0, text, position)) }
         }
-    }
-
-    // MARK: GROUP BY
-
-    private mutating func bindGroups(
-        _ select: Select, _ work: inout SelectWork
-    ) throws(Problem) {
-        for expression in select.groupBy {
-            if case .row(let members) = expression.kind {
-                for member in members { try bindGroup(member, &work) }
-            } else {
-                try bindGroup(expression, &work)
-            }
-        }
-    }
-
-    private mutating func bindGroup(
-        _ expression: Expression, _ work: inout SelectWork
-    ) throws(Problem) {
-        var position = expression.position
-        var key: BoundExpression
-        switch expression.kind {
-        case .number(let digits):
-            let index = try ordinal(digits, "GROUP BY", work.outputs.count, position)
-            key = work.outputs[index].expression
-            if key.hasAggregate { position = work.outputs[index].position }
-        case .column(let name) where name.parts.count == 1 && !work.isInput(name):
-            guard let output = try work.output(named: name, clause: "GROUP BY") else {
-                fallthrough
-            }
-            key = work.outputs[output].expression
-        default:
-            var context = ExpressionContext(
-                scope: work.scope, clause: "GROUP BY", outer: work.context.outer)
-            key = try bind(expression, &context)
-        }
-        guard !key.hasAggregate else {
-            throw Problem(
-                "42803", "aggregate functions are not allowed in GROUP BY", position: position)
-        }
-        guard !key.hasWindow else {
-            throw Problem(
-                "42P20", "window functions are not allowed in GROUP BY", position: position)
-        }
-        if key.isUnknownLiteral { key = try coerce(key, to: .text, at: position) }
-        if !work.groups.contains(key) { work.groups.append(key) }
     }
 
     // MARK: QUALIFY, ORDER BY and DISTINCT ON
@@ -250,7 +207,8 @@ extension Binder {
             aggregates.append(NamedAggregate(call.function.rawValue, moved))
         }
         var result = LogicalPlan.aggregate(
-            AggregateNode(input: placed.plan, keys: keys, aggregates: aggregates))
+            AggregateNode(
+                input: placed.plan, keys: keys, aggregates: aggregates, sets: work.sets))
         for index in work.outputs.indices {
             work.outputs[index].expression = try work.afterGrouping(
                 work.outputs[index].expression)
@@ -320,10 +278,14 @@ struct SelectWork {
     /// Computed for ORDER BY and DISTINCT ON only.
     var extras: [Output] = []
     var groups: [BoundExpression] = []
+    /// Which groups are in each grouping set, when there are several.
+    var sets: [[Int]]?
     var having: BoundExpression?
     var qualify: BoundExpression?
     var distinctKeys: [Int] = []
     var order: [Order] = []
+    /// Where the results of window functions are, once they are placed.
+    var windowColumns: [Int: Int] = [:]
 
     init(select: Select, scope: Scope, outer: [Scope]) {
         self.select = select
@@ -336,6 +298,7 @@ struct SelectWork {
 
     var isGrouped: Bool {
         !select.groupBy.isEmpty || select.having != nil || !context.calls.isEmpty
+            || !context.groupings.isEmpty
     }
 
     /// Whether a single name is a column of FROM.
@@ -367,6 +330,9 @@ struct SelectWork {
         }
         if let aggregate = Placeholder.aggregateIndex(index) {
             return .column(groups.count + aggregate, type)
+        }
+        if let grouping = Placeholder.groupingIndex(index) {
+            return try groupingValue(grouping)
         }
         if index < 0 { return expression }
         let use = context.uses.first { $0.column == index }

@@ -7,25 +7,46 @@ extension Binder {
     ///
     /// Only files that one of the two versions lacks are read. Their rows are counted, those of the
     /// newer up and those of the older down: what was only moved to another file cancels out.
+    ///
+    /// Each version has its own columns. One that was renamed is one column, under its name in the
+    /// second version; one that only one version has is NULL in the other's rows.
     mutating func bindVersionDiff(
         _ call: FunctionCall, _ alias: TableAlias?
     ) throws(Problem) -> (LogicalPlan, Scope) {
         let (relation, versions) = try versionArguments(call, counts: 2...2)
-        func scan(_ version: Int64, without other: Int64) -> LogicalPlan {
-            .scan(
-                ScanNode(
-                    relation: relation.name, kind: relation.kind,
-                    travel: .difference(of: version, without: other),
-                    tableSchema: TableSchema(relation.columns)))
+        var sides: [[IdentifiedColumn]] = []
+        for version in versions {
+            sides.append(
+                try provider.identifiedColumns(of: relation.name, version: version)
+                    ?? relation.columns.map { IdentifiedColumn($0, identity: $0.name) })
+        }
+        let columns = DiffColumn.matched(
+            sides[0], sides[1], versions: (versions[0], versions[1]))
+        func side(_ index: Int) throws(Problem) -> LogicalPlan {
+            let scan = ScanNode(
+                relation: relation.name, kind: relation.kind,
+                travel: .difference(of: versions[index], without: versions[1 - index]),
+                tableSchema: TableSchema(sides[index].map(\.field)))
+            var outputs: [NamedExpression] = []
+            for column in columns {
+                let type = column.field.type
+                var value = BoundExpression.literal(.null, type)
+                if let place = column.places[index] {
+                    let own = BoundExpression.column(place, sides[index][place].field.type)
+                    value = try coerce(own, to: type, at: call.name.position)
+                }
+                outputs.append(NamedExpression(column.field.name, value))
+            }
+            return .project(.scan(scan), outputs)
         }
         let visible = commonTables.count
         defer { commonTables.removeSubrange(visible...) }
-        commonTables.append(("$to", scan(versions[1], without: versions[0])))
-        commonTables.append(("$from", scan(versions[0], without: versions[1])))
-        let names = relation.columns.map { quotedIdentifier($0.name) }
+        commonTables.append(("$to", try side(1)))
+        commonTables.append(("$from", try side(0)))
+        let names = columns.map { quotedIdentifier($0.field.name) }
         let list = names.joined(separator: ", ")
         // What can't be compared as a value is compared as text.
-        let compared = zip(relation.columns, names).map { field, name in
+        let compared = zip(columns.map(\.field), names).map { field, name in
             field.type.isNested ? "CAST(\(name) AS text) AS \(name)" : name
         }.joined(separator: ", ")
         let query = try Parser.query(
@@ -84,6 +105,50 @@ extension Binder {
         }
         return (relation, versions)
     }
+}
+
+/// A column of a comparison of two versions.
+private struct DiffColumn {
+    var field: Field
+    /// Where it is in the first version and in the second.
+    var places: [Int?]
+
+    /// The columns of the second version, and behind them those that only the first one has. Types
+    /// may have become wider; with types of two kinds they are two columns.
+    static func matched(
+        _ first: [IdentifiedColumn], _ second: [IdentifiedColumn], versions: (Int64, Int64)
+    ) -> [DiffColumn] {
+        var columns = second.enumerated().map { place, column in
+            var matched = DiffColumn(field: column.field, places: [nil, place])
+            if let old = first.firstIndex(where: { $0.identity == column.identity }),
+                let type = common(first[old].field.type, column.field.type)
+            {
+                matched.places[0] = old
+                matched.field.type = type
+            }
+            return matched
+        }
+        let known = Set(columns.compactMap { $0.places[0] })
+        for (place, column) in first.enumerated() where !known.contains(place) {
+            var field = column.field
+            // Another column took its name.
+            if columns.contains(where: { $0.field.name == field.name }) {
+                field.name += " (version \(versions.0))"
+            }
+            columns.append(DiffColumn(field: field, places: [place, nil]))
+        }
+        return columns
+    }
+}
+
+/// The type of two that holds the values of both.
+private func common(_ first: ColumnType, _ second: ColumnType) -> ColumnType? {
+    if first == second { return first }
+    func fits(_ type: ColumnType, _ wanted: ColumnType) -> Bool {
+        let fitted = try? converted(.column(0, type), to: wanted, .implicit, at: 0)
+        return fitted.flatMap { $0 } != nil
+    }
+    return fits(first, second) ? second : fits(second, first) ? first : nil
 }
 
 extension ColumnType {

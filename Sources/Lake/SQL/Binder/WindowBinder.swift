@@ -290,7 +290,7 @@ extension Binder {
                 + "You might need to add explicit type casts.", position: position)
     }
 
-    private func known(
+    func known(
         _ value: BoundExpression, at position: Int
     ) throws(Problem) -> BoundExpression {
         value.isUnknownLiteral ? try coerce(value, to: .text, at: position) : value
@@ -340,6 +340,9 @@ extension Binder {
                 OverNode(
                     input: current, partitionBy: partitionBy, orderBy: orderBy,
                     calls: same.map { calls[$0].call }))
+        }
+        for index in calls.indices {
+            work.windowColumns[Placeholder.window(index)] = columns[index]
         }
         func read(_ expression: BoundExpression) -> BoundExpression {
             expression.mapColumns { column in

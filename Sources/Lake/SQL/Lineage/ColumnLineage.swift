@@ -19,7 +19,10 @@ extension LogicalPlan {
             return node.schema.fields.map {
                 [ColumnSource(relation: node.relation, column: $0.name)]
             }
-        case .values(_, let schema): return schema.fields.map { _ in [] }
+        case .recursion(let node):
+            // The step adds rows of rows; what they are made of is in the base and in its own scans.
+            return zip(node.base.columnSources, node.step.columnSources).map { ordered($0 + $1) }
+        case .values(_, let schema), .working(_, let schema): return schema.fields.map { _ in [] }
         case .project(let input, let columns):
             let below = input.columnSources
             return columns.map { sources([$0.expression], below) }
@@ -27,6 +30,7 @@ extension LogicalPlan {
             let below = node.input.columnSources
             return node.keys.map { sources([$0.expression], below) }
                 + node.aggregates.map { sources($0.call.arguments, below) }
+                + (node.sets == nil ? [] : [[]])
         case .join(let node):
             let left = node.left.columnSources
             if node.kind == .semi || node.kind == .anti { return left }
@@ -42,11 +46,17 @@ extension LogicalPlan {
         case .over(let node):
             let below = node.input.columnSources
             return below + node.calls.map { sources($0.arguments, below) }
+        case .expand(let node):
+            let below = node.input.columnSources
+            let added = node.calls.flatMap { call in
+                call.fields.map { _ in sources(call.arguments, below) }
+            }
+            return below + added + (node.ordinality == nil ? [] : [[]])
         case .window(let node):
             let below = node.input.columnSources
             return below + [below[node.timeColumn], below[node.timeColumn]]
         case .filter(let input, _), .sort(let input, _, _), .limit(let input, _, _),
-            .distinct(let input), .singleRow(let input):
+            .distinct(let input), .singleRow(let input), .shared(_, let input):
             return input.columnSources
         case .distinctOn(let node): return node.input.columnSources
         }

@@ -15,9 +15,10 @@ private struct ReferenceWalk {
 
     mutating func visit(_ query: Query) {
         let visible = commonTables.count
+        if query.isRecursive { commonTables += query.commonTables.map(\.name.name) }
         for table in query.commonTables {
             visit(table.query)
-            commonTables.append(table.name.name)
+            if !query.isRecursive { commonTables.append(table.name.name) }
         }
         visit(query.body)
         for item in query.orderBy { visit(item.expression) }
@@ -42,7 +43,7 @@ private struct ReferenceWalk {
         }
         for item in select.from { visit(item) }
         if let filter = select.filter { visit(filter) }
-        for group in select.groupBy { visit(group) }
+        for group in select.groupBy { group.expressions.forEach { visit($0) } }
         if let having = select.having { visit(having) }
         for window in select.windows { window.window.expressions.forEach { visit($0) } }
         if let qualify = select.qualify { visit(qualify) }
@@ -55,7 +56,8 @@ private struct ReferenceWalk {
             if name.schema == nil, commonTables.contains(name.name) { return }
             if !found.contains(name) { found.append(name) }
         case .query(let query, _, _, _): visit(query)
-        case .function(let call, _): for argument in call.arguments { visit(argument) }
+        case .function(let item):
+            for call in item.calls { for argument in call.arguments { visit(argument) } }
         case .window(let window): visit(window.input)
         case .join(let join):
             visit(join.left)

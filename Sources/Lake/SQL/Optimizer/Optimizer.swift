@@ -1,6 +1,14 @@
 /// Rewrites plans into equal ones that do less. Each rule is in a file of its own.
 package enum Optimizer {
-    package static func optimized(_ plan: LogicalPlan) -> LogicalPlan {
-        ProjectionMerging.apply(ProjectionPruning.apply(PredicatePushdown.apply(plan)))
+    /// `statistics` says how large relations are; without it joins stay in the order in which they
+    /// are written.
+    package static func optimized(
+        _ plan: LogicalPlan, statistics: (any SchemaProvider)? = nil
+    ) -> LogicalPlan {
+        var plan = PredicatePushdown.apply(CommonConditions.apply(plan))
+        if let statistics {
+            plan = JoinOrder.apply(SemiJoinPushdown.apply(plan), Cardinality(statistics))
+        }
+        return ProjectionMerging.apply(ProjectionPruning.apply(plan))
     }
 }

@@ -46,6 +46,13 @@ enum PredicatePushdown {
             }
             node.input = push(movable, into: node.input)
             return filtered(.over(node), rest)
+        case .expand(var node):
+            let width = node.input.schema.fields.count
+            let (movable, rest) = conditions.split {
+                !$0.isVolatile && $0.side(leftWidth: width) == .left
+            }
+            node.input = push(movable, into: node.input)
+            return filtered(.expand(node), rest)
         case .distinctOn(var node):
             // Only conditions on the keys keep or drop whole groups.
             let (movable, rest) = conditions.split { condition in
@@ -101,7 +108,8 @@ enum PredicatePushdown {
             }
             // A condition without columns must stay: without keys there is a row for no input.
             let keysAreStable = !node.keys.contains(where: \.expression.isVolatile)
-            if readsKeys, !readsAggregates, !condition.isVolatile, keysAreStable,
+            // A key that is not in a set is NULL there.
+            if node.sets == nil, readsKeys, !readsAggregates, !condition.isVolatile, keysAreStable,
                 condition.size <= sizeLimit
             {
                 below.append(condition.replacingColumns { node.keys[$0].expression })
@@ -127,7 +135,7 @@ enum PredicatePushdown {
         var left: [BoundExpression] = []
         var right: [BoundExpression] = []
         var above: [BoundExpression] = []
-        let keepsLeft = isInner || [.left, .semi, .anti].contains(node.kind)
+        let keepsLeft = isInner || [.left, .single, .semi, .anti].contains(node.kind)
         let keepsRight = isInner || node.kind == .right
         var residual: [BoundExpression] = []
         for condition in all {
@@ -139,6 +147,16 @@ enum PredicatePushdown {
             case .left where keepsLeft: left.append(condition)
             case .right where keepsRight: right.append(condition.mapColumns { $0 - width })
             case .both where isInner:
+                if let implied = CommonConditions.implied(
+                    by: condition, { $0.side(leftWidth: width) == .left })
+                {
+                    left.append(implied)
+                }
+                if let implied = CommonConditions.implied(
+                    by: condition, { $0.side(leftWidth: width) == .right })
+                {
+                    right.append(implied.mapColumns { $0 - width })
+                }
                 if let key = JoinKey(condition, leftWidth: width) {
                     node.keys.append(key)
                 } else {
@@ -161,7 +179,8 @@ enum PredicatePushdown {
         of node: inout JoinNode, _ width: Int, _ left: inout [BoundExpression],
         _ right: inout [BoundExpression]
     ) {
-        guard let residual = node.residual, [.left, .right, .semi, .anti].contains(node.kind)
+        guard let residual = node.residual,
+            [.left, .single, .right, .semi, .anti].contains(node.kind)
         else { return }
         var rest: [BoundExpression] = []
         for condition in residual.conjuncts {

@@ -3,11 +3,22 @@
 
 import Columns
 
-enum ProjectionPruning {
+final class ProjectionPruning {
+    /// The columns that anybody wants of a shared plan.
+    private var wantedOfShared: [Int: [Int]] = [:]
+    /// Shared plans with those columns, once all who read them were asked.
+    private var prunedShared: [Int: Pruned] = [:]
+    private var isAsking = true
+
+    private init() {}
+
     static func apply(_ plan: LogicalPlan) -> LogicalPlan {
-        let width = plan.schema.fields.count
-        let pruned = prune(plan, wanted: Array(0..<width))
-        return pruned.exactly(Array(0..<width), of: plan.schema)
+        let pruning = ProjectionPruning()
+        let all = Array(plan.schema.fields.indices)
+        let asked = pruning.prune(plan, wanted: all)
+        if pruning.wantedOfShared.isEmpty { return asked.exactly(all, of: plan.schema) }
+        pruning.isAsking = false
+        return pruning.prune(plan, wanted: all).exactly(all, of: plan.schema)
     }
 
     /// A plan, and for each old output column its new place; nil when it is gone.
@@ -34,7 +45,7 @@ enum ProjectionPruning {
     }
 
     /// `wanted` is sorted and without repeats.
-    private static func prune(_ plan: LogicalPlan, wanted: [Int]) -> Pruned {
+    private func prune(_ plan: LogicalPlan, wanted: [Int]) -> Pruned {
         switch plan {
         case .scan(let node): return scan(node, wanted)
         case .project(let input, let columns): return project(input, columns, wanted)
@@ -61,6 +72,8 @@ enum ProjectionPruning {
         case .window(let node): return window(node, wanted)
         case .over(let node): return over(node, wanted)
         case .union(let inputs): return unionAll(inputs, plan.schema, wanted)
+        case .shared(let number, let input): return shared(number, input, wanted)
+        case .expand(let node): return expand(node, wanted)
         case .singleRow(let input):
             let below = prune(input, wanted: wanted)
             return Pruned(plan: .singleRow(below.plan), places: below.places)
@@ -70,10 +83,48 @@ enum ProjectionPruning {
             let below = prune(input, wanted: all)
             return Pruned(plan: .distinct(below.exactly(all, of: input.schema)), places: all)
         case .values(let rows, let schema): return values(rows, schema, wanted)
+        case .working: return Pruned(plan: plan, places: plan.schema.fields.indices.map { $0 })
+        case .recursion(var node):
+            // The rows that come last have the columns of all rows.
+            let all = Array(node.base.schema.fields.indices)
+            node.base = prune(node.base, wanted: all).exactly(all, of: node.base.schema)
+            node.step = prune(node.step, wanted: all).exactly(all, of: node.step.schema)
+            return Pruned(plan: .recursion(node), places: all)
         }
     }
 
-    private static func union(_ wanted: [Int], _ expressions: [BoundExpression]) -> [Int] {
+    /// All who read a shared plan read the same columns of it.
+    private func shared(_ number: Int, _ input: LogicalPlan, _ wanted: [Int]) -> Pruned {
+        if isAsking {
+            let all = Array(Set(wanted + (wantedOfShared[number] ?? []))).sorted()
+            wantedOfShared[number] = all
+            let below = prune(input, wanted: all)
+            return Pruned(plan: .shared(number, below.plan), places: below.places)
+        }
+        if let known = prunedShared[number] { return known }
+        let below = prune(input, wanted: wantedOfShared[number] ?? wanted)
+        let pruned = Pruned(plan: .shared(number, below.plan), places: below.places)
+        prunedShared[number] = pruned
+        return pruned
+    }
+
+    private func expand(_ node: ExpandNode, _ wanted: [Int]) -> Pruned {
+        let width = node.input.schema.fields.count
+        let below = prune(
+            node.input,
+            wanted: union(wanted.filter { $0 < width }, node.calls.flatMap(\.arguments)))
+        var result = node
+        result.input = below.plan
+        for index in result.calls.indices {
+            result.calls[index].arguments = result.calls[index].arguments.map(below.moved)
+        }
+        let newWidth = below.plan.schema.fields.count
+        return Pruned(
+            plan: .expand(result),
+            places: below.places + node.added.indices.map { newWidth + $0 })
+    }
+
+    private func union(_ wanted: [Int], _ expressions: [BoundExpression]) -> [Int] {
         var columns = wanted
         for expression in expressions { expression.forEachColumn { columns.append($0) } }
         columns.sort()
@@ -83,13 +134,13 @@ enum ProjectionPruning {
     }
 
     /// The places of `kept` columns out of `count`.
-    private static func places(_ kept: [Int], of count: Int) -> [Int?] {
+    private func places(_ kept: [Int], of count: Int) -> [Int?] {
         var places = [Int?](repeating: nil, count: count)
         for (new, old) in kept.enumerated() { places[old] = new }
         return places
     }
 
-    private static func moved(_ keys: [SortKey], _ below: Pruned) -> [SortKey] {
+    private func moved(_ keys: [SortKey], _ below: Pruned) -> [SortKey] {
         keys.map {
             SortKey(
                 below.moved($0.expression), isDescending: $0.isDescending,
@@ -97,7 +148,7 @@ enum ProjectionPruning {
         }
     }
 
-    private static func scan(_ node: ScanNode, _ wanted: [Int]) -> Pruned {
+    private func scan(_ node: ScanNode, _ wanted: [Int]) -> Pruned {
         let kept = union(wanted, node.predicates)
         let places = places(kept, of: node.projection.count)
         var scan = node
@@ -106,7 +157,7 @@ enum ProjectionPruning {
         return Pruned(plan: .scan(scan), places: places)
     }
 
-    private static func values(
+    private func values(
         _ rows: [[BoundExpression]], _ schema: TableSchema, _ wanted: [Int]
     ) -> Pruned {
         let fields = wanted.map { schema.fields[$0] }
@@ -116,7 +167,7 @@ enum ProjectionPruning {
             places: places(wanted, of: schema.fields.count))
     }
 
-    private static func project(
+    private func project(
         _ input: LogicalPlan, _ columns: [NamedExpression], _ wanted: [Int]
     ) -> Pruned {
         let kept = wanted.map { columns[$0] }
@@ -126,9 +177,10 @@ enum ProjectionPruning {
             plan: .project(below.plan, moved), places: places(wanted, of: columns.count))
     }
 
-    private static func aggregate(_ node: AggregateNode, _ wanted: [Int]) -> Pruned {
+    private func aggregate(_ node: AggregateNode, _ wanted: [Int]) -> Pruned {
         let keyCount = node.keys.count
-        let used = wanted.filter { $0 >= keyCount }.map { node.aggregates[$0 - keyCount] }
+        let kept = wanted.filter { $0 >= keyCount && $0 < keyCount + node.aggregates.count }
+        let used = kept.map { node.aggregates[$0 - keyCount] }
         var read = node.keys.map(\.expression)
         for aggregate in used {
             read += aggregate.call.arguments + (aggregate.call.filter.map { [$0] } ?? [])
@@ -145,12 +197,15 @@ enum ProjectionPruning {
             call.orderBy = moved(call.orderBy, below)
             return NamedAggregate(aggregate.name, call)
         }
-        let kept = Array(0..<keyCount) + wanted.filter { $0 >= keyCount }
+        let set = node.sets == nil ? [] : [keyCount + node.aggregates.count]
         return Pruned(
-            plan: .aggregate(result), places: places(kept, of: keyCount + node.aggregates.count))
+            plan: .aggregate(result),
+            places: places(
+                Array(0..<keyCount) + kept + set,
+                of: keyCount + node.aggregates.count + set.count))
     }
 
-    private static func join(_ node: JoinNode, _ wanted: [Int]) -> Pruned {
+    private func join(_ node: JoinNode, _ wanted: [Int]) -> Pruned {
         let width = node.left.schema.fields.count
         let onlyLeft = node.kind == .semi || node.kind == .anti
         let both = union(wanted, node.residual.map { [$0] } ?? [])
@@ -177,7 +232,7 @@ enum ProjectionPruning {
         return Pruned(plan: .join(result), places: places)
     }
 
-    private static func over(_ node: OverNode, _ wanted: [Int]) -> Pruned {
+    private func over(_ node: OverNode, _ wanted: [Int]) -> Pruned {
         let width = node.input.schema.fields.count
         var result = node
         let kept = node.calls.indices.filter { wanted.contains(width + $0) }
@@ -193,7 +248,7 @@ enum ProjectionPruning {
         return Pruned(plan: .over(result), places: places)
     }
 
-    private static func window(_ node: WindowNode, _ wanted: [Int]) -> Pruned {
+    private func window(_ node: WindowNode, _ wanted: [Int]) -> Pruned {
         let width = node.input.schema.fields.count
         let below = prune(
             node.input,
@@ -208,7 +263,7 @@ enum ProjectionPruning {
             plan: .window(result), places: below.places + [newWidth, newWidth + 1])
     }
 
-    private static func unionAll(
+    private func unionAll(
         _ inputs: [LogicalPlan], _ schema: TableSchema, _ wanted: [Int]
     ) -> Pruned {
         let pruned = inputs.map { input in

@@ -333,6 +333,15 @@ extension Parser {
         var table = CreateTable(name: try objectName("a table name"))
         table.ifNotExists = ifNotExists
         table.orReplace = orReplace
+        if let source = try cloneSource() {
+            table.clone = source
+            if acceptWord("tblproperties") {
+                table.options = try optionList()
+            } else {
+                table.options = try withOptions()
+            }
+            return .createTable(table)
+        }
         if isNext("("), !isQueryStart() {
             advance()
             repeat {
@@ -358,6 +367,19 @@ extension Parser {
             (table.query, table.queryText) = try asQuery()
         }
         return .createTable(table)
+    }
+
+    /// `SHALLOW CLONE source [VERSION AS OF n | TIMESTAMP AS OF t]`, if it is there.
+    private mutating func cloneSource() throws(Problem) -> CloneSource? {
+        let start = token.position
+        if acceptWord("deep") {
+            throw notSupported(
+                "DEEP CLONE", hint: "copy the rows: CREATE TABLE … AS SELECT * FROM …", at: start)
+        }
+        guard acceptWord("shallow") else { return nil }
+        guard acceptWord("clone") else { throw unexpected(expected: "CLONE") }
+        let name = try objectName("a table name")
+        return CloneSource(name: name, travel: try travel())
     }
 
     // MARK: Views

@@ -91,6 +91,9 @@ extension Parser {
         let isLateral = accept(.lateral)
         if isNext("(") { return try parenthesizedItem(isLateral: isLateral) }
         _ = accept(.only)
+        if isNext(.rows), isNext(.from, ahead: 1), isNext("(", ahead: 2) {
+            return try functionItem()
+        }
         if isNext("(", ahead: 1) || isNext("(", ahead: 3) && isNext(".", ahead: 1) {
             return try functionItem()
         }
@@ -106,7 +109,22 @@ extension Parser {
         table.alias = try alias()
         if table.travel == nil { table.travel = try travel() }
         if isNext(.tablesample) {
-            throw notSupported("TABLESAMPLE", hint: "use WHERE random() < 0.1 in a subquery")
+            try sample(&table)
+        }
+    }
+
+    /// `TABLESAMPLE BERNOULLI (percent)`
+    private mutating func sample(_ table: inout TableReference) throws(Problem) {
+        advance()
+        guard acceptWord("bernoulli") || acceptWord("system") else {
+            throw unexpected(expected: "BERNOULLI or SYSTEM")
+        }
+        try expect("(")
+        table.sample = try expression()
+        try expect(")")
+        if isNextWord("repeatable") {
+            throw notSupported(
+                "REPEATABLE", hint: "take the sample by a hash of a column in WHERE")
         }
     }
 
@@ -226,16 +244,32 @@ extension Parser {
         if isNextWord("cumulate") { return try window(.cumulate) }
         if isNext(.session) { return try window(.session) }
         let position = token.position
+        var calls: [FunctionCall] = []
+        if isNext(.rows), isNext(.from, ahead: 1) {
+            index += 2
+            try expect("(")
+            repeat { calls.append(try rowsCall()) } while accept(",")
+            try expect(")")
+        } else {
+            calls = [try rowsCall()]
+        }
+        let hasOrdinality = areNext(.with, .ordinality)
+        if hasOrdinality { index += 2 }
+        return .function(
+            FunctionItem(
+                calls: calls, hasOrdinality: hasOrdinality, alias: try alias(),
+                position: position))
+    }
+
+    private mutating func rowsCall() throws(Problem) -> FunctionCall {
+        let position = token.position
         let expression = try primary()
         guard case .function(let call) = expression.kind else {
             throw Problem(
                 "42601", "syntax error at or near \"\(source(position..<lastEnd))\"",
                 notes: ["expected a table"], position: position)
         }
-        if areNext(.with, .ordinality) {
-            throw notSupported("WITH ORDINALITY", hint: "leave it out")
-        }
-        return .function(call, alias: try alias())
+        return call
     }
 
     /// `STREAM(t)`

@@ -19,10 +19,15 @@ extension Parser {
         try nested { parser throws(Problem) in
             let position = parser.token.position
             var commonTables: [CommonTable] = []
-            if parser.accept(.with) { commonTables = try parser.commonTables() }
+            var isRecursive = false
+            if parser.accept(.with) {
+                isRecursive = parser.accept(.recursive)
+                commonTables = try parser.commonTables()
+            }
             let body = try parser.queryBody()
             var query = Query(body: body, position: position)
             query.commonTables = commonTables
+            query.isRecursive = isRecursive
             try parser.queryTail(&query)
             return query.simplified
         }
@@ -39,9 +44,6 @@ extension Parser {
     }
 
     private mutating func commonTables() throws(Problem) -> [CommonTable] {
-        if isNext(.recursive) {
-            throw notSupported("WITH RECURSIVE", hint: "write the steps out as several queries")
-        }
         var tables: [CommonTable] = []
         repeat {
             let name = try identifier("a name for the WITH query")
@@ -158,7 +160,7 @@ extension Parser {
                 query.offset = try expression()
                 if !accept(.row) { _ = accept(.rows) }
             } else if query.limit == nil, accept(.fetch) {
-                query.limit = try fetchCount()
+                (query.limit, query.keepsTies) = try fetchCount()
             } else {
                 break
             }
@@ -176,14 +178,17 @@ extension Parser {
         }
     }
 
-    private mutating func fetchCount() throws(Problem) -> Expression {
+    private mutating func fetchCount() throws(Problem) -> (Expression, keepsTies: Bool) {
         guard accept(.first) || accept(.next) else { throw unexpected(expected: "FIRST") }
         var count = Expression(.number("1"), at: token.position)
         if !isNext(.row), !isNext(.rows) { count = try primary() }
         guard accept(.row) || accept(.rows) else { throw unexpected(expected: "ROWS") }
-        if isNext(.with) { throw notSupported("WITH TIES", hint: "use ONLY") }
+        if accept(.with) {
+            try expect(.ties)
+            return (count, true)
+        }
         try expect(.only)
-        return count
+        return (count, false)
     }
 
     mutating func orderItems() throws(Problem) -> [OrderItem] {
@@ -234,9 +239,9 @@ extension Parser {
         }
         if accept(.where) { select.filter = try expression() }
         if accept(.group, .by) {
-            _ = accept(.distinct) || accept(.all)
-            try refuseGroupingSets()
-            select.groupBy = try expressionList()
+            select.hasDistinctGroups = accept(.distinct)
+            if !select.hasDistinctGroups { _ = accept(.all) }
+            repeat { select.groupBy.append(try groupItem()) } while accept(",")
         }
         if accept(.having) { select.having = try expression() }
         if isNext(.window), isIdentifier(ahead: 1) {
@@ -256,14 +261,28 @@ extension Parser {
         }
     }
 
-    private func refuseGroupingSets() throws(Problem) {
-        let isSet =
-            (isNextWord("rollup") || isNextWord("cube")) && isNext("(", ahead: 1)
-            || isNext(.grouping) && isNextWord("sets", ahead: 1)
-        guard isSet else { return }
-        throw notSupported(
-            "GROUP BY with ROLLUP, CUBE or GROUPING SETS",
-            hint: "UNION ALL one query for each set of keys")
+    private mutating func groupItem() throws(Problem) -> GroupItem {
+        if isNext("("), isNext(")", ahead: 1) {
+            index += 2
+            return .empty
+        }
+        if isNext(.grouping), isNextWord("sets", ahead: 1), isNext("(", ahead: 2) {
+            return try nested { parser throws(Problem) in
+                parser.index += 3
+                var items: [GroupItem] = []
+                repeat { items.append(try parser.groupItem()) } while parser.accept(",")
+                try parser.expect(")")
+                return .sets(items)
+            }
+        }
+        for isCube in [false, true] where isNextWord(isCube ? "cube" : "rollup") {
+            guard isNext("(", ahead: 1) else { break }
+            index += 2
+            let list = try expressionList()
+            try expect(")")
+            return isCube ? .cube(list) : .rollup(list)
+        }
+        return .expression(try expression())
     }
 
     private mutating func expressionList() throws(Problem) -> [Expression] {

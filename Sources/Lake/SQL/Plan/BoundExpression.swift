@@ -31,6 +31,12 @@ package indirect enum BoundExpression: Hashable, Sendable {
     case inList(BoundExpression, [BoundExpression], isNegated: Bool)
     /// The first operand that is not NULL.
     case coalesce([BoundExpression], ColumnType)
+    /// A column of a query around this one, by the depth of that query. Only while a statement is
+    /// being bound: joins take its place.
+    case outer(level: Int, column: Int, ColumnType)
+    /// What the binder's query of this number gives for the operands, the columns around it that
+    /// it reads. Only while a statement is being bound.
+    case subquery(Int, [BoundExpression], ColumnType)
 
     package struct Branch: Hashable, Sendable {
         package var condition: BoundExpression
@@ -45,7 +51,8 @@ package indirect enum BoundExpression: Hashable, Sendable {
     package var type: ColumnType {
         switch self {
         case .column(_, let type), .literal(_, let type), .call(_, _, let type),
-            .cast(_, let type, _), .conditional(_, _, let type), .coalesce(_, let type):
+            .cast(_, let type, _), .conditional(_, _, let type), .coalesce(_, let type),
+            .outer(_, _, let type), .subquery(_, _, let type):
             type
         case .and, .or, .not, .isNull, .isNotNull, .isDistinct, .inList: .boolean
         }
@@ -54,8 +61,8 @@ package indirect enum BoundExpression: Hashable, Sendable {
     /// The operands, in order.
     package var children: [BoundExpression] {
         switch self {
-        case .column, .literal: []
-        case .call(_, let arguments, _): arguments
+        case .column, .literal, .outer: []
+        case .call(_, let arguments, _), .subquery(_, let arguments, _): arguments
         case .cast(let operand, _, _), .not(let operand), .isNull(let operand),
             .isNotNull(let operand):
             [operand]
@@ -78,7 +85,9 @@ package indirect enum BoundExpression: Hashable, Sendable {
             return results
         }
         switch self {
-        case .column, .literal: return self
+        case .column, .literal, .outer: return self
+        case .subquery(let number, let arguments, let type):
+            return .subquery(number, try all(arguments), type)
         case .call(let function, let arguments, let type):
             return .call(function, try all(arguments), type)
         case .cast(let operand, let type, let mode):
@@ -121,7 +130,7 @@ package indirect enum BoundExpression: Hashable, Sendable {
     /// Reads no column, and gives one value in the whole statement.
     package var isConstant: Bool {
         switch self {
-        case .column: false
+        case .column, .outer, .subquery: false
         case .call(let function, let arguments, _):
             !function.isVolatile && arguments.allSatisfy(\.isConstant)
         default: children.allSatisfy(\.isConstant)

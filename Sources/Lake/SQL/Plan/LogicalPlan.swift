@@ -23,21 +23,32 @@ package indirect enum LogicalPlan: Hashable, Sendable {
     case window(WindowNode)
     /// Window functions.
     case over(OverNode)
+    /// Functions that give rows.
+    case expand(ExpandNode)
     /// The only row of the input; a row of NULLs if there is none; error 21000 if there are more.
     case singleRow(LogicalPlan)
+    /// A plan that stands at several places of a statement under one number: computed once, read
+    /// by all of them.
+    case shared(Int, LogicalPlan)
+    /// `WITH RECURSIVE`
+    case recursion(RecursionNode)
+    /// In the step of the recursion of this number: the rows that came last.
+    case working(Int, TableSchema)
 
     /// The columns that come out.
     package var schema: TableSchema {
         switch self {
         case .scan(let node): return node.schema
-        case .values(_, let schema): return schema
+        case .values(_, let schema), .working(_, let schema): return schema
+        case .recursion(let node): return node.base.schema
         case .filter(let input, _), .sort(let input, _, _), .limit(let input, _, _),
-            .distinct(let input), .singleRow(let input):
+            .distinct(let input), .singleRow(let input), .shared(_, let input):
             return input.schema
         case .project(_, let columns): return TableSchema(columns.map(\.field))
         case .aggregate(let node):
             let keys = node.keys.map(\.field)
-            return TableSchema(keys + node.aggregates.map { Field($0.name, $0.call.type) })
+            let set = node.sets == nil ? [] : [Field("grouping_set", .int32)]
+            return TableSchema(keys + node.aggregates.map { Field($0.name, $0.call.type) } + set)
         case .distinctOn(let node): return node.input.schema
         case .join(let node):
             let left = node.left.schema.fields
@@ -47,6 +58,7 @@ package indirect enum LogicalPlan: Hashable, Sendable {
         case .over(let node):
             return TableSchema(
                 node.input.schema.fields + node.calls.map { Field($0.name, $0.type) })
+        case .expand(let node): return TableSchema(node.input.schema.fields + node.added)
         case .window(let node):
             let fields = node.input.schema.fields
             let type = fields[node.timeColumn].type
@@ -58,14 +70,17 @@ package indirect enum LogicalPlan: Hashable, Sendable {
     /// The inputs, in order.
     package var inputs: [LogicalPlan] {
         switch self {
-        case .scan, .values: []
+        case .scan, .values, .working: []
+        case .recursion(let node): [node.base, node.step]
         case .filter(let input, _), .project(let input, _), .sort(let input, _, _),
-            .limit(let input, _, _), .distinct(let input), .singleRow(let input):
+            .limit(let input, _, _), .distinct(let input), .singleRow(let input),
+            .shared(_, let input):
             [input]
         case .aggregate(let node): [node.input]
         case .distinctOn(let node): [node.input]
         case .window(let node): [node.input]
         case .over(let node): [node.input]
+        case .expand(let node): [node.input]
         case .join(let node): [node.left, node.right]
         case .union(let inputs): inputs
         }
@@ -74,7 +89,7 @@ package indirect enum LogicalPlan: Hashable, Sendable {
     /// The same operator over other inputs.
     package func mapInputs(_ transform: (LogicalPlan) -> LogicalPlan) -> LogicalPlan {
         switch self {
-        case .scan, .values: return self
+        case .scan, .values, .working: return self
         case .filter(let input, let condition): return .filter(transform(input), condition)
         case .project(let input, let columns): return .project(transform(input), columns)
         case .sort(let input, let keys, let limit):
@@ -82,7 +97,12 @@ package indirect enum LogicalPlan: Hashable, Sendable {
         case .limit(let input, let count, let offset):
             return .limit(transform(input), count: count, offset: offset)
         case .distinct(let input): return .distinct(transform(input))
+        case .recursion(var node):
+            node.base = transform(node.base)
+            node.step = transform(node.step)
+            return .recursion(node)
         case .singleRow(let input): return .singleRow(transform(input))
+        case .shared(let number, let input): return .shared(number, transform(input))
         case .aggregate(var node):
             node.input = transform(node.input)
             return .aggregate(node)
@@ -95,6 +115,9 @@ package indirect enum LogicalPlan: Hashable, Sendable {
         case .over(var node):
             node.input = transform(node.input)
             return .over(node)
+        case .expand(var node):
+            node.input = transform(node.input)
+            return .expand(node)
         case .join(var node):
             node.left = transform(node.left)
             node.right = transform(node.right)

@@ -97,13 +97,18 @@ package struct AggregateNode: Hashable, Sendable {
     package var input: LogicalPlan
     package var keys: [NamedExpression]
     package var aggregates: [NamedAggregate]
+    /// The keys of each grouping set, when there are several: the rows are grouped once for each,
+    /// the other keys are NULL. The number of the set is one more column, behind the aggregates.
+    package var sets: [[Int]]?
 
     package init(
-        input: LogicalPlan, keys: [NamedExpression], aggregates: [NamedAggregate]
+        input: LogicalPlan, keys: [NamedExpression], aggregates: [NamedAggregate],
+        sets: [[Int]]? = nil
     ) {
         self.input = input
         self.keys = keys
         self.aggregates = aggregates
+        self.sets = sets
     }
 }
 
@@ -119,6 +124,8 @@ package struct NamedAggregate: Hashable, Sendable {
 
 package enum JoinKind: String, Hashable, Sendable {
     case inner, left, right, full
+    /// A left join whose left rows have at most one match each; error 21000 if there are more.
+    case single
     /// Every pair that passes the residual condition, if there is one.
     case cross
     /// Left rows with a match, once each; only left columns come out.
@@ -139,6 +146,24 @@ package struct JoinKey: Hashable, Sendable {
         self.left = left
         self.right = right
         self.nullsMatch = nullsMatch
+    }
+}
+
+/// A query that reads its own result: the rows of `base`, then those of `step` over the rows that
+/// came last, until there are none.
+package struct RecursionNode: Hashable, Sendable {
+    /// The number of the plans that stand for the rows that came last.
+    package var number: Int
+    package var base: LogicalPlan
+    package var step: LogicalPlan
+    /// UNION: rows that were there before do not count.
+    package var isDistinct: Bool
+
+    package init(number: Int, base: LogicalPlan, step: LogicalPlan, isDistinct: Bool) {
+        self.number = number
+        self.base = base
+        self.step = step
+        self.isDistinct = isDistinct
     }
 }
 

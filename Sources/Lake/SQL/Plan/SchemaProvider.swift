@@ -42,12 +42,38 @@ package protocol SchemaProvider {
         of name: QualifiedName, at travel: TimeTravel
     ) throws(Problem) -> [Field]?
 
+    /// About how many rows a relation has; nil when that is not known without much work.
+    func rowCount(of name: QualifiedName) -> Int64?
+
+    /// The columns that a version of a table had, with what they are known by whatever their names;
+    /// nil when nobody knows.
+    func identifiedColumns(
+        of name: QualifiedName, version: Int64
+    ) throws(Problem) -> [IdentifiedColumn]?
+
     /// The names that a user could have meant, for suggestions; likelier ones first.
     func relationNames() -> [QualifiedName]
+}
+
+/// A column, and what it is known by in all versions of its table.
+package struct IdentifiedColumn: Hashable, Sendable {
+    package var field: Field
+    package var identity: String
+
+    package init(_ field: Field, identity: String) {
+        self.field = field
+        self.identity = identity
+    }
 }
 
 extension SchemaProvider {
     package func columns(
         of name: QualifiedName, at travel: TimeTravel
     ) throws(Problem) -> [Field]? { nil }
+
+    package func rowCount(of name: QualifiedName) -> Int64? { nil }
+
+    package func identifiedColumns(
+        of name: QualifiedName, version: Int64
+    ) throws(Problem) -> [IdentifiedColumn]? { nil }
 }

@@ -332,7 +332,8 @@ extension Lakehouse {
     func createStored(
         _ object: CatalogObject, ifNotExists: Bool,
         columnMetadata: OrderedMap<String, [JSONMember]> = [:], clusterBy: [Identifier] = [],
-        _ tag: String, filledBy fill: ((DeltaTable) throws(Problem) -> Void)? = nil
+        cloning source: CloneInput? = nil, _ tag: String,
+        filledBy fill: ((DeltaTable) throws(Problem) -> Void)? = nil
     ) throws(Problem) -> StatementAnswer {
         var object = object
         guard
@@ -359,11 +360,17 @@ extension Lakehouse {
         try noteFolder(path)
         do throws(DeltaFailure) {
             let table = openTable(path)
-            try table.create(
-                schema, partitionColumns: object.partitionColumns, configuration: settings,
-                name: object.name.name, comment: object.comment,
-                columnMetadata: columnMetadata, clusterBy: clusterBy.map(\.name), random: &random,
-                now: moment)
+            if let source {
+                _ = try table.clone(
+                    source.table, at: source.snapshot, named: source.name, name: object.name.name,
+                    settings: source.settings, replaces: false, random: &random, now: moment)
+            } else {
+                try table.create(
+                    schema, partitionColumns: object.partitionColumns, configuration: settings,
+                    name: object.name.name, comment: object.comment,
+                    columnMetadata: columnMetadata, clusterBy: clusterBy.map(\.name),
+                    random: &random, now: moment)
+            }
             // Without its rows the table is not what was asked for.
             try running { () throws(Problem) in try fill?(table) }
         } catch {

@@ -73,6 +73,14 @@ struct FolderFiles: Sendable {
         return own + partitions.fields.filter { field in !own.contains { $0.name == field.name } }
     }
 
+    /// About how many rows Parquet files have: by the first of them and the sizes of all.
+    var rowCount: Int64? {
+        guard format == .parquet, let first = try? Self.parquet(files[0]) else { return nil }
+        let bytes = files.reduce(0.0) { $0 + Double($1.size) }
+        let share = bytes / Double(max(1, files[0].size))
+        return Int64(exactly: (Double(first.rowCount) * share).rounded())
+    }
+
     /// The numbers of the files that may have rows within `ranges`.
     func wanted(_ ranges: [ColumnRange]) -> [Int] {
         files.indices.filter { partitions.mightMatch($0, ranges) }

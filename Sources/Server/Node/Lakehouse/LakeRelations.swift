@@ -52,7 +52,9 @@ struct LakeRelations: SchemaProvider {
         if object.kind == .table || object.kind == .externalTable,
             let snapshot = try? table.snapshot()
         {
+            lake.takeColumnsInPassing(of: object, from: snapshot)
             found.columns = snapshot.schema.fields
+            found.hiddenColumns = Self.hiddenColumns(snapshot)
         }
         if describesDefaults { try addDefaults(&found, table) }
         return found
@@ -64,15 +66,7 @@ struct LakeRelations: SchemaProvider {
     func columns(
         of name: QualifiedName, at travel: TimeTravel
     ) throws(Problem) -> [Field]? {
-        let table: DeltaTable
-        if let folder = try FolderName(name, of: lake) {
-            guard folder.format == .delta else { return nil }
-            table = lake.table(inFolder: folder.path)
-        } else {
-            let object = try lake.catalog.image.require(name)
-            guard object.kind.isStored else { return nil }
-            table = try lake.table(of: object)
-        }
+        guard let table = try table(name) else { return nil }
         do throws(DeltaFailure) {
             switch travel {
             case .version(let version):
@@ -91,6 +85,37 @@ struct LakeRelations: SchemaProvider {
         }
     }
 
+    func rowCount(of name: QualifiedName) -> Int64? {
+        if let folder = try? FolderName(name, of: lake), folder.format == .parquet {
+            return (try? FolderFiles(folder, of: lake))?.rowCount
+        }
+        return try? table(name)?.snapshot().rowCount
+    }
+
+    /// Files know a column by its name in them, which it keeps.
+    func identifiedColumns(
+        of name: QualifiedName, version: Int64
+    ) throws(Problem) -> [IdentifiedColumn]? {
+        guard let table = try table(name) else { return nil }
+        do throws(DeltaFailure) {
+            let snapshot = try table.snapshot(version: version)
+            return snapshot.schema.fields.map {
+                IdentifiedColumn($0, identity: snapshot.metadata.physicalName(of: $0.name))
+            }
+        } catch {
+            throw error.problem
+        }
+    }
+
+    /// The Delta table behind a name; nil when it is something else.
+    private func table(_ name: QualifiedName) throws(Problem) -> DeltaTable? {
+        if let folder = try FolderName(name, of: lake) {
+            return folder.format == .delta ? lake.table(inFolder: folder.path) : nil
+        }
+        let object = try lake.catalog.image.require(name)
+        return object.kind.isStored ? try lake.table(of: object) : nil
+    }
+
     private func describe(
         _ folder: FolderName, _ name: QualifiedName
     ) throws(Problem) -> RelationDescription {
@@ -98,8 +123,10 @@ struct LakeRelations: SchemaProvider {
         case .delta:
             let table = lake.table(inFolder: folder.path)
             do throws(DeltaFailure) {
+                let snapshot = try table.snapshot()
                 var found = RelationDescription(
-                    name: name, kind: .table, columns: try table.snapshot().schema.fields)
+                    name: name, kind: .table, columns: snapshot.schema.fields,
+                    hiddenColumns: Self.hiddenColumns(snapshot))
                 do throws(Problem) {
                     if describesDefaults { try addDefaults(&found, table) }
                 } catch {
@@ -114,6 +141,11 @@ struct LakeRelations: SchemaProvider {
             return RelationDescription(
                 name: name, kind: .table, columns: try files.columns(now: lake.clock()))
         }
+    }
+
+    /// What rows of a tracked table have beside their columns.
+    private static func hiddenColumns(_ snapshot: TableSnapshot) -> [Field] {
+        snapshot.metadata.keepsRowNumbers ? RowMark.fields : []
     }
 
     private func addDefaults(

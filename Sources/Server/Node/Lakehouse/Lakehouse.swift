@@ -99,6 +99,9 @@ package final class Lakehouse: Sendable {
     package func startJobs() {
         for object in catalog.image.relations where object.kind.isStored {
             updateActivity(of: object)
+            if let snapshot = try? table(of: object).cachedSnapshot {
+                takeColumnsInPassing(of: object, from: snapshot)
+            }
             startJob(of: object)
         }
         host.start("maintenance", every: CareSettings().period) { [weak self] in
@@ -390,38 +393,11 @@ extension LogicalPlan {
             }
             for child in expression.children where !found { look(child) }
         }
-        forEachExpression(look)
-        return found
-    }
-
-    private func forEachExpression(_ body: (BoundExpression) -> Void) {
-        switch self {
-        case .scan(let node): node.predicates.forEach(body)
-        case .values(let rows, _): rows.joined().forEach(body)
-        case .filter(_, let condition): body(condition)
-        case .project(_, let columns): columns.forEach { body($0.expression) }
-        case .aggregate(let node):
-            node.keys.forEach { body($0.expression) }
-            for aggregate in node.aggregates {
-                aggregate.call.arguments.forEach(body)
-                if let filter = aggregate.call.filter { body(filter) }
-            }
-        case .sort(_, let keys, _): keys.forEach { body($0.expression) }
-        case .limit(_, let count, let offset):
-            if let count { body(count) }
-            if let offset { body(offset) }
-        case .distinctOn(let node):
-            node.keys.forEach(body)
-            node.order.forEach { body($0.expression) }
-        case .join(let node):
-            for key in node.keys {
-                body(key.left)
-                body(key.right)
-            }
-            if let residual = node.residual { body(residual) }
-        case .over(let node): node.expressions.forEach(body)
-        case .distinct, .union, .window, .singleRow: break
+        func visit(_ plan: LogicalPlan) {
+            plan.expressions.forEach(look)
+            plan.inputs.forEach(visit)
         }
-        inputs.forEach { $0.forEachExpression(body) }
+        visit(self)
+        return found
     }
 }

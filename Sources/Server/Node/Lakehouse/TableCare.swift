@@ -155,7 +155,7 @@ extension Lakehouse {
     }
 
     /// The version that `VERSION AS OF` or `TIMESTAMP AS OF` means.
-    private func version(
+    func version(
         _ travel: TableReference.Travel, of table: DeltaTable
     ) throws(Problem) -> Int64 {
         var binder = Binder(provider: LakeRelations(lake: self))
@@ -191,15 +191,45 @@ extension Lakehouse {
 
     /// Makes the catalog's columns those of the table, after they changed there.
     func takeColumns(of changed: ChangedTable) throws(Problem) {
-        guard let object = changed.object, object.kind == .table || object.kind == .externalTable,
-            let snapshot = changed.table.cachedSnapshot, snapshot.schema != object.schema
+        guard let object = changed.object, let snapshot = changed.table.cachedSnapshot else {
+            return
+        }
+        try takeColumns(of: object, from: snapshot)
+    }
+
+    /// What the table says of itself is what counts. The catalog's copy is behind after a change by
+    /// somebody else, and after a crash between the two commits of CREATE OR REPLACE TABLE, of which
+    /// the table's comes first.
+    func takeColumns(
+        of object: CatalogObject, from snapshot: TableSnapshot
+    ) throws(Problem) {
+        let metadata = snapshot.metadata
+        guard object.kind == .table || object.kind == .externalTable,
+            snapshot.schema != object.schema
+                || metadata.partitionColumns != object.partitionColumns
         else { return }
         try catalog.alter(object.name, now: clock().timestamp) { object throws(Problem) in
             let comments = object.columns
             object.columns = snapshot.schema.fields.map { field in
-                CatalogColumn(
-                    field, comment: comments.first { $0.name == field.name }?.comment)
+                let own = metadata.schema.fields.first { $0.name == field.name }
+                return CatalogColumn(
+                    field,
+                    comment: own?.metadataValue(DeltaField.commentKey)?.stringValue
+                        ?? comments.first { $0.name == field.name }?.comment)
             }
+            object.partitionColumns = metadata.partitionColumns
+            for (key, _) in object.properties {
+                object.properties[key] = metadata.configuration[key]
+            }
+        }
+    }
+
+    /// The same for what comes to notice on the way: it is not worth the failure of a statement.
+    func takeColumnsInPassing(of object: CatalogObject, from snapshot: TableSnapshot) {
+        do throws(Problem) {
+            try takeColumns(of: object, from: snapshot)
+        } catch {
+            diagnostics.report(.warning, "lake", "\(object.name): \(error.message)")
         }
     }
 

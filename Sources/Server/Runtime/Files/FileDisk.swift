@@ -116,10 +116,17 @@ package final class FileDisk: Disk {
     }
 
     package func list(_ directory: String) throws(StorageFailure) -> [String] {
+        try list(directory, after: "")
+    }
+
+    package func list(
+        _ directory: String, after name: String
+    ) throws(StorageFailure) -> [String] {
         if !directory.isEmpty { try check(directory) }
         let names = NameList()
         let context = Unmanaged.passUnretained(names).toOpaque()
-        let code = weir_list_at(root, directory.isEmpty ? "." : directory, context, addName)
+        let code = weir_list_at(
+            root, directory.isEmpty ? "." : directory, name, context, addName)
         if code == -ENOENT { return [] }
         if code < 0 { throw failure(code, "list", directory) }
         let found = directory.isEmpty ? names.names.filter { $0 != FileDisk.lockName } : names.names

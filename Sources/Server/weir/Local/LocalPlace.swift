@@ -25,7 +25,8 @@ struct LocalPlace {
             path = location.prefix
             location.prefix = ""
             root = location.description + "/"
-            store = try bucketStore(at: location.description, settings: S3Settings())
+            store = try bucketStore(
+                at: location.description, readable: path, settings: S3Settings())
             disk = nil
         } else {
             guard let resolved = realpath(text, nil) else {
@@ -39,7 +40,9 @@ struct LocalPlace {
             root = "/"
             do throws(StorageFailure) {
                 let disk = try FileDisk(shared: "/")
-                store = LocalObjectStore(disk: disk)
+                // What a table names by its address is read inside of the opened folder only.
+                store = LocalObjectStore(
+                    disk: disk, location: StoreLocation(base: "file:///", readable: path))
                 self.disk = disk
             } catch {
                 throw Problem("file.open", "can't open \(text)", notes: [error.description])

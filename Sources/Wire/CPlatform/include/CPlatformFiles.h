@@ -48,9 +48,11 @@ void weir_unmap(void *base, size_t count);
 int64_t weir_read(int descriptor, void *bytes, size_t count);
 int64_t weir_write(int descriptor, const void *bytes, size_t count);
 
-// Calls `visit` with each name in the directory but "." and "..", in no order.
+// Calls `visit` with each name in the directory behind `name` in the order of bytes, but "." and
+// "..", in no order.
 int weir_list_at(
-    int directory, const char *path, void *context, void (*visit)(void *context, const char *name));
+    int directory, const char *path, const char *name, void *context,
+    void (*visit)(void *context, const char *name));
 
 // Fills `bytes` with random bytes of the system.
 int weir_random_bytes(void *bytes, size_t count);
