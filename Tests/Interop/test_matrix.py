@@ -79,6 +79,7 @@ MAINTENANCE = '"weir.maintenance" = \'off\''
 VECTORS = '"delta.enableDeletionVectors" = true'
 FEED = '"delta.enableChangeDataFeed" = true'
 MAPPED = '"delta.columnMapping.mode" = \'name\''
+TRACKED = '"delta.enableRowTracking" = true'
 OFTEN = '"delta.checkpointInterval" = 3'
 
 #: Kinds of tables on which the general statements run.
@@ -93,6 +94,8 @@ KINDS = {
     "mapped": with_settings(MAPPED),
     "mapped_partitioned": with_settings(MAPPED, words="PARTITIONED BY (part)"),
     "clustered": with_settings(VECTORS, words="CLUSTER BY (part, price)"),
+    "row_tracking": with_settings(TRACKED, VECTORS),
+    "row_tracking_copies": with_settings(TRACKED, words="PARTITIONED BY (part)"),
     "checkpoints": with_settings(OFTEN),
     "checkpoints_struct": with_settings(
         OFTEN, '"delta.checkpoint.writeStatsAsStruct" = true',
@@ -146,12 +149,6 @@ SPECIAL = {
           "(3, '1969-12-31 23:59:59.999999')", "WRITE"),
          ("UPDATE {t} SET at = at + INTERVAL '1 day' WHERE id = 1", "UPDATE"),
          ("DELETE FROM {t} WHERE at IS NULL", "DELETE")]),
-    "row_tracking": (
-        "CREATE TABLE {t} (id bigint, name text) WITH (\"delta.enableRowTracking\" = true, "
-        + VECTORS + ")",
-        [("INSERT INTO {t} SELECT n, 'n' || n FROM generate_series(1, 10) AS n", "WRITE"),
-         ("INSERT INTO {t} VALUES (100, 'x')", "WRITE"),
-         ("DELETE FROM {t} WHERE id = 3", "DELETE")]),
     "variants": (
         "CREATE TABLE {t} (id bigint, v variant)",
         [("INSERT INTO {t} SELECT 1, parse_json('{{\"a\": [1, \"x\", null], \"b\": 2.5}}') "

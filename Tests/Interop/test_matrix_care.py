@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 from conftest import eventually, new_server, remove
 from deltalake import DeltaTable
-from table_peers import READERS, Log, canonical_rows, check_statistics, refusal
+from table_peers import READERS, Log, canonical_rows, check_statistics, local, refusal
 from test_matrix import FEED, VECTORS, folder, general, run, weir_history, weir_table
 
 KEEPS_NOTHING = ('"delta.deletedFileRetentionDuration" = \'interval 0 seconds\', '
@@ -196,3 +196,54 @@ def test_the_change_feed_of_every_operation_is_that_of_delta_rs(lake, kind):
         assert canonical_rows(mine.select(names)) == canonical_rows(theirs.select(names)), (
             version, operation)
     assert compared >= {"WRITE", "DELETE", "UPDATE", "MERGE"}, compared
+
+
+def numbers_by_the_log(path, log, version):
+    """id → number of its row, from the log and the files alone (PROTOCOL.md, "Row IDs")."""
+    _, metadata, adds = log.state(version)
+    column = metadata["configuration"]["delta.rowTracking.materializedRowIdColumnName"]
+    kept = {}
+    if any("deletionVector" in add for add in adds):
+        vectors = pa.table(DeltaTable(path, version=version).deletion_vectors()).to_pylist()
+        kept = {local(v["filepath"]): v["selection_vector"] for v in vectors}
+    found = {}
+    for add in adds:
+        file = log.file(add)
+        rows = pyarrow.parquet.read_table(file, partitioning=None)
+        mask = kept.get(os.path.realpath(file), [])
+        ids = rows.column("id").to_pylist()
+        stored = rows.column(column).to_pylist() if column in rows.column_names else []
+        for place, key in enumerate(ids):
+            if place < len(mask) and not mask[place]:
+                continue
+            number = stored[place] if stored and stored[place] is not None else None
+            found.setdefault(key, []).append(
+                add["baseRowId"] + place if number is None else number)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["row_tracking", "row_tracking_copies"])
+def test_row_numbers_are_those_of_the_log_and_stay(lake, kind):
+    table, create, statements = general(lake, kind)
+    run(lake, table, create, statements, reads=False)
+    path = folder(lake, table)
+    log = Log(path)
+    before, stayed = {}, 0
+    for version in range(log.version + 1):
+        mine = {}
+        for key, number in lake.sql(
+                f"SELECT id, _metadata.row_id FROM {table} VERSION AS OF {version}"):
+            mine.setdefault(key, []).append(int(number))
+        theirs = numbers_by_the_log(path, log, version)
+        assert {k: sorted(v) for k, v in mine.items()} == {
+            k: sorted(v) for k, v in theirs.items()}, version
+        numbers = [number for found in mine.values() for number in found]
+        assert len(numbers) == len(set(numbers)), f"version {version} has a number twice"
+        operation = log.operation(version)["operation"]
+        if operation in ("UPDATE", "DELETE", "MERGE", "OPTIMIZE"):
+            for key, found in mine.items():
+                if key in before:
+                    assert found == before[key], (version, operation, key)
+                    stayed += 1
+        before = mine
+    assert stayed > 300
