@@ -74,6 +74,7 @@ interop: release
 	@WEIR_SPARK_PYTHON=$(CURDIR)/.build/spark/bin/python .build/venv/bin/python -m pytest -q \
 		-p no:cacheprovider -n 2 --dist loadfile Tests/Interop/test_tables.py \
 		Tests/Interop/test_table_features.py Tests/Interop/test_concurrent_writers.py \
+		Tests/Interop/test_matrix*.py \
 		Tests/Interop/test_lake.py Tests/Interop/test_local.py Tests/Interop/test_transfer.py \
 		Tests/Interop/test_object_store.py Tests/Interop/test_parquet_*.py
 

@@ -71,10 +71,9 @@ def commits(options) -> dict:
     for name, tables, threads in (
             ("one_writer", 1, 1), ("one_table_32_writers", 1, 32), ("16_tables_32_writers", 16, 32)):
         with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
-            total = count if threads > 1 else max(1000, count // 10)
-            results[name] = lake_bench("commits", folder, tables, threads, total, 100)
+            results[name] = lake_bench("commits", folder, tables, threads, count, 100)
             assert results[name]["failed"] == 0, results[name]
-            assert results[name]["rows"] == total * 100, results[name]
+            assert results[name]["rows"] == count * 100, results[name]
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         first, last = peer(PEER_COMMITS, folder, 1000, 100)
         results["delta_rs_1000"] = {"cpu_ms_first": round(first, 2), "cpu_ms_last": round(last, 2)}

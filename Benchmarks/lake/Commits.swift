@@ -33,8 +33,8 @@ func runCommits(_ arguments: [String]) throws -> JSONValue {
             Column(type: .float64, data: .float64((0..<rowCount).map { Double($0) })),
         ], rowCount: rowCount)
     let next = Atomic<Int>(0)
-    // CPU time of the process when each hundredth was begun.
-    let marks = Mutex<[Int: Int64]>([:])
+    // CPU time of the process, and the clock, when each hundredth was begun.
+    let marks = Mutex<[Int: (cpu: Int64, clock: Int64)]>([:])
     let failed = Atomic<Int>(0)
     let step = max(1, commitCount / 100)
     let began = weir_monotonic_nanoseconds()
@@ -48,8 +48,8 @@ func runCommits(_ arguments: [String]) throws -> JSONValue {
                     let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
                     guard number < commitCount else { return }
                     if number % step == 0 {
-                        let cpu = weir_cpu_nanoseconds()
-                        marks.withLock { $0[number / step] = cpu }
+                        let mark = (weir_cpu_nanoseconds(), weir_monotonic_nanoseconds())
+                        marks.withLock { $0[number / step] = mark }
                     }
                     do {
                         _ = try tables[number % tables.count].append(
@@ -61,13 +61,18 @@ func runCommits(_ arguments: [String]) throws -> JSONValue {
             })
     }
     for thread in threads { thread.join() }
-    let seconds = Double(weir_monotonic_nanoseconds() - began) / 1e9
+    let ended = weir_monotonic_nanoseconds()
+    let seconds = Double(ended - began) / 1e9
     let total = weir_cpu_nanoseconds()
     let all = marks.withLock { $0 }
     func perCommit(_ from: Int, _ to: Int) -> JSONValue {
-        let start = all[from] ?? 0
-        let end = all[to] ?? total
+        let start = all[from]?.cpu ?? 0
+        let end = all[to]?.cpu ?? total
         return .number(rounded(Double(end - start) / 1e6 / Double((to - from) * step)))
+    }
+    func perSecond(_ from: Int, _ to: Int) -> JSONValue {
+        let nanoseconds = (all[to]?.clock ?? ended) - (all[from]?.clock ?? began)
+        return .number(rounded(Double((to - from) * step) / (Double(nanoseconds) / 1e9)))
     }
     let versions = try tables.map { try DeltaTable(store: store, path: $0.path).snapshot() }
     return [
@@ -76,8 +81,9 @@ func runCommits(_ arguments: [String]) throws -> JSONValue {
         "versions": .int(Int(versions.reduce(0) { $0 + $1.version })),
         "rows": .int(Int(versions.reduce(0) { $0 + ($1.rowCount ?? 0) })),
         "commits_per_s": .number(rounded(Double(commitCount) / seconds)),
+        "commits_per_s_first": perSecond(0, 10), "commits_per_s_last": perSecond(90, 100),
         "cpu_ms_first": perCommit(0, 10), "cpu_ms_last": perCommit(90, 100),
-        "cpu_ms": .number(rounded(Double(total - (all[0] ?? 0)) / 1e6 / Double(commitCount))),
+        "cpu_ms": .number(rounded(Double(total - (all[0]?.cpu ?? 0)) / 1e6 / Double(commitCount))),
     ]
 }
 

@@ -293,3 +293,75 @@ def test_another_engine_reads_the_same_rows(history):
     theirs = DeltaTable(path).to_pyarrow_table().to_pylist()
     assert sorted((row["id"], row["n"]) for row in theirs) == sorted(rows)
     assert server.sql(f"FSCK TABLE {TABLE}") == []
+
+
+def test_merges_by_themselves_give_way_to_strangers():
+    """delta-rs deletes from and compacts the very files that maintenance is about to merge.
+
+    The rows are many, so that a merge takes longer than the strangers take between two commits."""
+    from deltalake import DeltaTable
+    server = new_server().start()
+    stop = threading.Event()
+    deleted, unknown, outcomes, failures = set(), set(), collections.Counter(), []
+    inserted = [0]
+
+    def strangers(path):
+        source, number = random.Random(SEED), None
+        while not stop.is_set():
+            try:
+                if source.random() < 0.02:
+                    DeltaTable(path).optimize.compact()
+                    outcomes["optimize"] += 1
+                else:
+                    number = source.randrange(max(1, inserted[0]))
+                    unknown.add(number)
+                    found = DeltaTable(path).delete(f"id = {number}")
+                    unknown.discard(number)
+                    if found["num_deleted_rows"]:
+                        deleted.add(number)
+                    outcomes["delete"] += 1
+            except Exception as error:
+                if not any(word in str(error).lower() for word in ("conflict", "concurrent", "version")):
+                    failures.append(repr(error))
+                outcomes["conflict"] += 1
+                unknown.discard(number)  # it says that nothing happened
+
+    try:
+        server.sql("CREATE TABLE forced (id bigint, name text)")
+        path = os.path.join(server.data, "lake", "public", "forced")
+        thread = threading.Thread(target=strangers, args=(path,))
+        thread.start()
+        care = [0, 0]
+
+        def insert_until(reached, rows):
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline and not reached():
+                first = inserted[0]
+                server.sql("INSERT INTO forced SELECT n, n || repeat('text', 40) "
+                           f"FROM generate_series({first}, {first + rows - 1}) AS n")
+                inserted[0] += rows
+                found = server.sql("SELECT merges, dropped FROM weir.maintenance "
+                                   "WHERE table_name = 'forced'")
+                care[:] = found[0] if found else care
+                time.sleep(0.05)
+
+        insert_until(lambda: care[1] >= 1, 8_000)
+        stop.set()
+        thread.join(60)
+        # What was dropped is tried again when nobody is in the way.
+        before = care[0]
+        insert_until(lambda: care[0] > before, 100)
+        print(f"{inserted[0]} rows, {care} merges and drops, {dict(outcomes)}")
+        assert failures == []
+        assert care[0] > before, "nothing was merged afterwards"
+        assert care[1] >= 1, "no merge met a stranger"
+        ids = [row[0] for row in server.sql("SELECT id FROM forced ORDER BY id")]
+        wanted = set(range(inserted[0])) - deleted
+        assert set(ids) - unknown == wanted - unknown and len(ids) == len(set(ids))
+        theirs = DeltaTable(path).to_pyarrow_table(columns=["id"]).column("id").to_pylist()
+        assert sorted(theirs) == ids
+        assert server.sql("FSCK TABLE forced") == []
+        test_versions_follow_each_other((None, None, path, None))
+    finally:
+        stop.set()
+        remove(server)

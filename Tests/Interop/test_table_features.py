@@ -1,5 +1,5 @@
-"""Features and operations of Delta tables against the peers: each reads every version of what Weir wrote,
-with the same rows, and Weir reads what each of them writes."""
+"""Features of Delta tables against the peers, beside the matrix of `test_matrix*.py`: what several
+writers do to one table, checkpoints without their commits, repairs."""
 import datetime
 import json
 import os
@@ -13,40 +13,6 @@ from test_tables import (duck, folder, plain, with_deltalake, with_deltalake_eng
                          with_polars)
 
 EVERYBODY = [with_deltalake, with_deltalake_engine, with_polars, with_duckdb]
-VECTORS = [with_deltalake_engine, with_polars, with_duckdb]
-
-#: Settings of a table, and who reads it.
-FEATURES = {
-    "plain": ("", EVERYBODY),
-    "parts": ("PARTITIONED BY (day)", EVERYBODY),
-    "vectors": ('PARTITIONED BY (day) WITH ("delta.enableDeletionVectors" = true)', VECTORS),
-    "feed": ('WITH ("delta.enableChangeDataFeed" = true)', EVERYBODY),
-    "moments": ('WITH ("delta.enableInCommitTimestamps" = true)', EVERYBODY),
-    "mapped": ('WITH ("delta.columnMapping.mode" = \'name\', '
-               '"delta.enableDeletionVectors" = true)', [with_deltalake_engine, with_duckdb]),
-    # DuckDB 1.5.5 has NULL for partition columns under column mapping.
-    "mapped_parts": ('PARTITIONED BY (day) WITH ("delta.columnMapping.mode" = \'name\')',
-                     [with_deltalake_engine]),
-    "defaults": ('WITH ("delta.feature.allowColumnDefaults" = \'supported\')', EVERYBODY),
-}
-
-#: One version each.
-OPERATIONS = [
-    "INSERT INTO {t} SELECT n, 'n' || n, (n % 4)::int FROM generate_series(1, 40) AS n",
-    "INSERT INTO {t} REPLACE WHERE day = 1 VALUES (101, 'replaced', 1), (102, NULL, 1)",
-    "INSERT OVERWRITE {t} PARTITION (day) SELECT id + 1000, name, day FROM {t} WHERE day = 2",
-    "UPDATE {t} SET name = s.label FROM (VALUES (101, 'joined')) AS s (id, label) "
-    "WHERE {t}.id = s.id",
-    "DELETE FROM {t} USING (VALUES (3), (7)) AS s (id) WHERE {t}.id = s.id",
-    "OPTIMIZE {t}",
-    "TRUNCATE {t}",
-    "INSERT INTO {t} BY NAME SELECT 7::bigint AS id, 'back' AS name",
-    "INSERT OVERWRITE {t} SELECT n, 'over', NULL FROM generate_series(1, 3) AS n",
-    "CREATE OR REPLACE TABLE {t} AS SELECT id, name, 5 AS day FROM {t}",
-    "INSERT INTO {t} VALUES (50, 'last', 6)",
-]
-#: Dynamic overwriting needs partitions.
-NEEDS_PARTITIONS = {2}
 
 
 @pytest.fixture(scope="module")
@@ -54,86 +20,6 @@ def lake():
     server = new_server().start()
     yield server
     remove(server)
-
-
-def rows(found):
-    return sorted(((r["id"], r["name"], r["day"]) for r in found), key=lambda r: r[0])
-
-
-def commits(path):
-    log = os.path.join(path, "_delta_log")
-    for name in sorted(os.listdir(log)):
-        if name.endswith(".json") and name[:20].isdigit() and len(name) == 25:
-            with open(os.path.join(log, name)) as lines:
-                yield [json.loads(line) for line in lines if line.strip()]
-
-
-@pytest.mark.parametrize("name", FEATURES)
-def test_every_version_is_read_by_every_peer(lake, name):
-    settings, readers = FEATURES[name]
-    table = "f_" + name
-    lake.sql(f"CREATE TABLE {table} (id bigint, name text, day int) {settings}")
-    path = folder(lake, table)
-    partitioned = "PARTITIONED" in settings
-    expected = [[]]
-    for number, statement in enumerate(OPERATIONS):
-        if number in NEEDS_PARTITIONS and not partitioned:
-            continue
-        before = DeltaTable(path).version()
-        lake.sql(statement.format(t=table))
-        after = DeltaTable(path).version()
-        assert after in (before, before + 1), statement
-        found = [tuple(r) for r in lake.sql(f"SELECT id, name, day FROM {table} ORDER BY id")]
-        if after == before:
-            assert found == expected[-1], statement
-        else:
-            expected.append(found)
-    assert len(expected) >= 10
-    for version, wanted in enumerate(expected):
-        mine = lake.sql(
-            f"SELECT id, name, day FROM {table} VERSION AS OF {version} ORDER BY id")
-        assert [tuple(r) for r in mine] == wanted, f"weir at version {version}"
-        for read in readers:
-            assert rows(read(path, version)) == wanted, f"{read.__name__} at version {version}"
-    # The history that others show is the one that we wrote.
-    theirs = [entry["operation"] for entry in DeltaTable(path).history()]
-    ours = [row[2] for row in lake.sql(f"DESCRIBE HISTORY {table}")]
-    assert theirs == ours
-    # The statistics say how many rows each file has.
-    actions = DeltaTable(path).get_add_actions(flatten=True)
-    assert sum(pa.table(actions).column("num_records").to_pylist()) == len(expected[-1])
-
-
-def test_columns_change_for_every_reader_of_column_mapping(lake):
-    lake.sql('CREATE TABLE cols (id bigint, a text, b int) '
-             'WITH ("delta.columnMapping.mode" = \'name\')')
-    path = folder(lake, "cols")
-    lake.sql("INSERT INTO cols VALUES (1, 'x', 10), (2, 'y', 20)")
-    lake.sql("ALTER TABLE cols RENAME COLUMN a TO title")
-    lake.sql("ALTER TABLE cols DROP COLUMN b")
-    lake.sql("ALTER TABLE cols ADD COLUMN b text AFTER id")
-    lake.sql("INSERT INTO cols VALUES (3, 'new b', 'z')")
-    wanted = [{"id": 1, "b": None, "title": "x"}, {"id": 2, "b": None, "title": "y"},
-              {"id": 3, "b": "new b", "title": "z"}]
-    for read in (with_deltalake_engine, with_duckdb):
-        assert sorted(read(path), key=lambda r: r["id"]) == wanted, read.__name__
-        assert sorted(r["a"] for r in read(path, 1)) == ["x", "y"]
-
-
-def test_widened_types_are_read_by_duckdb(lake):
-    lake.sql('CREATE TABLE wide (a smallint, b real, c date, d numeric(4,1)) '
-             'WITH ("delta.enableTypeWidening" = true)')
-    path = folder(lake, "wide")
-    lake.sql("INSERT INTO wide VALUES (1, 1.5, '2024-01-02', 10.5)")
-    for column, kind in (("a", "bigint"), ("b", "double precision"), ("c", "timestamp"),
-                         ("d", "numeric(10,3)")):
-        lake.sql(f"ALTER TABLE wide ALTER COLUMN {column} TYPE {kind}")
-    lake.sql("INSERT INTO wide VALUES (5000000000, 0.1, '2024-01-02 03:04:05', 1000.125)")
-    found = sorted(with_duckdb(path), key=lambda r: r["a"])
-    assert [r["a"] for r in found] == [1, 5000000000]
-    assert [r["b"] for r in found] == [1.5, 0.1]
-    assert found[0]["c"] == datetime.datetime(2024, 1, 2)
-    assert [str(r["d"]) for r in found] == ["10.500", "1000.125"]
 
 
 def test_identity_numbers_are_given_once(lake):

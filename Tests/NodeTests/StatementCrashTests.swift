@@ -274,6 +274,35 @@ struct StatementCrashTests {
         #expect(failurePoint > 3)
     }
 
+    @Test func `a table is made in a folder of its own, and nobody else's files go with it`() throws
+    {
+        let objects = ObjectPort()
+        let disk = CrashDisk()
+        let harness = try LakeHarness(disk: disk, port: CrashPort(objects, disk))
+        try harness.run("COPY (SELECT 1 AS id) TO 'public/t/mine.parquet'")
+        // The query fails, so that there is no table.
+        #expect(
+            harness.problem(
+                "CREATE TABLE t AS SELECT 1 / (n - 1) AS id FROM (VALUES (1)) AS v (n)")?.code
+                == "22012")
+        try harness.run("CREATE TABLE t AS SELECT 5 AS id")
+        #expect(try harness.rows("SELECT id FROM t") == ["5"])
+        try harness.run("DROP TABLE t")
+        // Whatever is noted, a start deletes no folder of a table that is there.
+        try harness.run("CREATE TABLE t (id bigint); INSERT INTO t VALUES (7)")
+        let folder = try #require(
+            try harness.store.list("public", recursive: true).first { $0.path.hasSuffix(".json") }
+        ).path.split(separator: "/").prefix(2).joined(separator: "/")
+        _ = try objects.call(.putObject(name: "folder/" + folder, content: Bytes(utf8: "{}")))
+        let reopened = try LakeHarness(disk: disk, port: CrashPort(objects, disk), from: 1000)
+        #expect(try reopened.rows("SELECT id FROM t") == ["7"])
+        #expect(try reopened.rows("SELECT id FROM parquet.'public/t'") == ["1"])
+        guard case .objects(let notes) = try objects.call(.listObjects(prefix: "folder/")) else {
+            return
+        }
+        #expect(notes.map(\.name) == [])
+    }
+
     /// After VACUUM nothing is left that the newest version does not need.
     private func expectClean(
         _ scenario: Scenario, _ harness: LakeHarness, _ place: Comment
