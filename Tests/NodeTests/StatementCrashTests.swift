@@ -309,12 +309,12 @@ struct StatementCrashTests {
     ) throws {
         _ = harness.ticks.advance(8 * 86_400)
         try harness.run("VACUUM \(scenario.table)")
-        let snapshot = try harness.table(scenario.folder).snapshot()
+        let table = harness.table(scenario.folder)
         var needed: Set<String> = []
-        for file in snapshot.files {
-            needed.insert(scenario.folder + "/" + file.path)
-            if let vector = file.deletionVector?.filePath(tablePath: scenario.folder) {
-                needed.insert(scenario.folder + "/" + vector)
+        for file in try table.snapshot().files {
+            needed.insert(table.fullPath(file.path))
+            if let vector = file.deletionVector?.filePath(in: table) {
+                needed.insert(table.fullPath(vector))
             }
         }
         let root = scenario.folder.split(separator: "/")[0]
