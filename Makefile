@@ -9,7 +9,7 @@ PARQUET_TESTING ?= $(CURDIR)/.build/parquet-testing
 RELEASE = swift build -c release --static-swift-stdlib --product weir
 BINARY = .build/release/weir
 
-.PHONY: demo test check build release format simulate mutants fuzz bench lake-bench mutate-lake \
+.PHONY: demo test check build release format simulate mutants fuzz bench bench-sql lake-bench mutate-lake \
 	interop tpch parquet-testing suites clean
 
 ## The whole platform, end to end, in one process: sources → log → tables → SQL.
@@ -66,6 +66,11 @@ mutate-lake: lake-bench
 bench: release lake-bench
 	@scripts/setup.sh test
 	@.build/venv/bin/python Benchmarks/run.py $(NAME)
+
+## TPC-H side by side with DuckDB, as a table and a picture in Benchmarks/results: WEIR_TPCH_SCALE is its size.
+bench-sql: release
+	@scripts/setup.sh test
+	@.build/venv/bin/python Benchmarks/run.py sql
 
 ## Tables, files and buckets with the engines that people use: each reads what the other writes.
 interop: release

@@ -22,6 +22,7 @@ import lake
 import parquet
 from changes import changes
 from harness import Server, free_port, load, memory, raw_figures, save, settle, spread
+from sql import sql
 
 
 def start(options) -> dict:
@@ -451,7 +452,7 @@ def demo(options) -> dict:
 
 
 BENCHMARKS = {"start": start, "idle": idle, "produce": produce, "codecs": codecs,
-              "broker": broker, "stream": stream, "query": query, "changes": changes,
+              "broker": broker, "stream": stream, "query": query, "changes": changes, "sql": sql,
               "parquet-decode": parquet.decode, "parquet-lookup": parquet.lookup,
               "parquet-write": parquet.write, "commits": lake.commits,
               "load": lake.load, "demo": demo}

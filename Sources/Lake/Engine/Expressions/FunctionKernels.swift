@@ -9,7 +9,7 @@ extension ScalarFunction {
     var isStrict: Bool {
         switch self {
         case .greatest, .least, .concat, .concatWithSeparator, .makeList, .jsonBuildObject,
-            .jsonBuildArray, .textToList:
+            .jsonBuildArray, .textToList, .listConcat, .listPosition, .listRemove:
             false
         default: true
         }
@@ -113,6 +113,20 @@ enum FunctionKernels {
         case .exp: return try float(.exponential, arguments[0], type, count)
         case .ln: return try float(.naturalLogarithm, arguments[0], type, count)
         case .log10: return try float(.logarithm10, arguments[0], type, count)
+        case .cubeRoot: return try float(.cubeRoot, arguments[0], type, count)
+        case .sine: return try float(.sine, arguments[0], type, count)
+        case .cosine: return try float(.cosine, arguments[0], type, count)
+        case .tangent: return try float(.tangent, arguments[0], type, count)
+        case .arcSine: return try float(.arcSine, arguments[0], type, count)
+        case .arcCosine: return try float(.arcCosine, arguments[0], type, count)
+        case .arcTangent: return try float(.arcTangent, arguments[0], type, count)
+        case .degrees: return try float(.degrees, arguments[0], type, count)
+        case .radians: return try float(.radians, arguments[0], type, count)
+        case .hyperbolicSine: return try float(.hyperbolicSine, arguments[0], type, count)
+        case .hyperbolicCosine: return try float(.hyperbolicCosine, arguments[0], type, count)
+        case .hyperbolicTangent: return try float(.hyperbolicTangent, arguments[0], type, count)
+        case .arcTangent2:
+            return FloatKernels.arcTangent(arguments[0], arguments[1], count: count)
         case .random:
             var values: [Double] = []
             values.reserveCapacity(count)
@@ -303,6 +317,10 @@ enum FunctionKernels {
         _ context: QueryContext
     ) throws(Problem) -> Column {
         switch function {
+        case .listConcat, .listPosition, .listRemove, .listSlice, .listOverlaps,
+            .listContainsAll:
+            return ListKernels.several(function, arguments, type: type, count: count)
+                ?? Column.nulls(type, count: count)
         case .makeList: return ListKernels.make(arguments, type: type, count: count)
         case .listElement:
             return ListKernels.element(arguments[0], arguments[1], type: type, count: count)

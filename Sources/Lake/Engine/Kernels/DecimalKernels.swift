@@ -19,15 +19,8 @@ enum DecimalKernels {
         let (a, b) = (left.int128s, right.int128s)
         let (leftScale, rightScale) = (scale(left.type), scale(right.type))
         let resultScale = scale(type)
-        if (op == .add || op == .subtract) && leftScale == resultScale && rightScale == resultScale
-        {
-            var isTooLarge = false
-            let values = mapPairs(a, b, count: count) { x, y in
-                let result = op == .add ? x &+ y : x &- y
-                isTooLarge = isTooLarge || DecimalMath.isTooLarge(result)
-                return result
-            }
-            if !isTooLarge { return Column(type: type, data: .int128(values), validity: valid) }
+        if let values = narrow(op, a, b, (leftScale, rightScale, resultScale), count: count) {
+            return Column(type: type, data: .int128(values), validity: valid)
         }
         var values = [Int128](repeating: 0, count: count)
         for row in ValidRows(valid, count) {
@@ -57,6 +50,42 @@ enum DecimalKernels {
             values[row] = result
         }
         return Column(type: type, data: .int128(values), validity: valid)
+    }
+
+    /// The results when all operands fit 64 bits and no digit is lost: then nothing can overflow, and
+    /// the loops have no branch. Nil when that is not so.
+    private static func narrow(
+        _ op: ArithmeticOperator, _ a: Operand<Int128>, _ b: Operand<Int128>,
+        _ scales: (left: Int, right: Int, result: Int), count: Int
+    ) -> [Int128]? {
+        // Bits beyond the sign of 64: none in numbers that fit.
+        var excess: UInt64 = 0
+        @inline(__always)
+        func low(_ value: Int128) -> Int64 {
+            let low = Int64(truncatingIfNeeded: value)
+            excess |= UInt64(truncatingIfNeeded: value >> 64) ^ UInt64(bitPattern: low >> 63)
+            return low
+        }
+        @inline(__always)
+        func product(_ x: Int64, _ y: Int64) -> Int128 { Int128(x) &* Int128(y) }
+        let values: [Int128]
+        switch op {
+        case .multiply where scales.left + scales.right == scales.result:
+            // Less than 2^126, which has 38 digits.
+            values = mapPairs(a, b, count: count) { x, y in product(low(x), low(y)) }
+        case .add, .subtract:
+            let (up, upRight) = (scales.result - scales.left, scales.result - scales.right)
+            // 10^18 times 64 bits, twice, has 38 digits.
+            guard (0...18).contains(up), (0...18).contains(upRight) else { return nil }
+            let factor = Int64(DecimalMath.powers[up])
+            let sign: Int64 = op == .add ? 1 : -1
+            let factorRight = Int64(DecimalMath.powers[upRight]) * sign
+            values = mapPairs(a, b, count: count) { x, y in
+                product(low(x), factor) &+ product(low(y), factorRight)
+            }
+        default: return nil
+        }
+        return excess == 0 ? values : nil
     }
 
     private static func sum(

@@ -9,6 +9,7 @@ package enum FloatFunction: Sendable {
     case absolute, negate, sign, ceiling, floor, round, truncate, squareRoot, cubeRoot
     case exponential, naturalLogarithm, logarithm10
     case sine, cosine, tangent, arcSine, arcCosine, arcTangent, degrees, radians
+    case hyperbolicSine, hyperbolicCosine, hyperbolicTangent
 }
 
 enum FloatKernels {
@@ -79,6 +80,13 @@ enum FloatKernels {
         return Column(type: type, data: .float64(values), validity: valid)
     }
 
+    static func arcTangent(_ y: Vector, _ x: Vector, count: Int) -> Column {
+        Column(
+            type: .float64,
+            data: .float64(mapPairs(y.doubles, x.doubles, count: count) { atan2($0, $1) }),
+            validity: Validity.intersection(y.validityFor(count), x.validityFor(count)))
+    }
+
     static func unary(
         _ function: FloatFunction, _ argument: Vector, type: ColumnType, count: Int
     ) throws(Problem) -> Column {
@@ -130,6 +138,9 @@ enum FloatKernels {
             if faulty({ $0 < -1 || $0 > 1 }) { throw Problem("22003", "input is out of range") }
             values = mapRows(a, count: count) { function == .arcSine ? asin($0) : acos($0) }
         case .arcTangent: values = mapRows(a, count: count) { atan($0) }
+        case .hyperbolicSine: values = mapRows(a, count: count) { sinh($0) }
+        case .hyperbolicCosine: values = mapRows(a, count: count) { cosh($0) }
+        case .hyperbolicTangent: values = mapRows(a, count: count) { tanh($0) }
         case .degrees: values = mapRows(a, count: count) { $0 * (180 / Double.pi) }
         case .radians: values = mapRows(a, count: count) { $0 * (Double.pi / 180) }
         }

@@ -108,18 +108,37 @@ final class JoinOperator: BatchOperator {
         let table = node.keys.isEmpty ? nil : KeyTable(types: rightKeys.map(\.type))
         var first: [Int32] = []
         var next: [Int32] = []
+        var batches: [ColumnBatch] = []
         while let batch = try right.next() {
             try context.checkCancellation()
             guard buffer.count + batch.rowCount < Int(Int32.max) else {
                 throw SQLErrors.outOfMemory("joining", limit: context.memory.limit)
             }
-            if let table {
-                try chain(batch, table, buffer.count, &first, &next)
-            }
             buffer.append(batch)
-            let bytes = buffer.memoryBytes + (table?.memoryBytes ?? 0) + buffer.count * 9
-            try memory.resize(to: bytes)
+            batches.append(batch)
+            try memory.resize(to: buffer.memoryBytes + buffer.count * 9)
         }
+        if let table {
+            next.reserveCapacity(buffer.count)
+            var done = 0
+            for (number, batch) in batches.enumerated() {
+                try context.checkCancellation()
+                // By what the first rows showed of repeated keys.
+                if number == 16 {
+                    let expected =
+                        Int(
+                            Double(table.count) / Double(done) * Double(buffer.count)) + 1
+                    try memory.resize(
+                        to: buffer.memoryBytes + buffer.count * 9 + KeyTable.slotBytes(expected))
+                    table.expect(expected)
+                }
+                try chain(batch, table, done, &first, &next)
+                done += batch.rowCount
+                try memory.resize(
+                    to: buffer.memoryBytes + table.memoryBytes + buffer.count * 9)
+            }
+        }
+        batches = []
         // Chains were built back to front; pairs shall come in the order of the rows.
         if table != nil { Self.reverse(&first, &next) }
         return Build(

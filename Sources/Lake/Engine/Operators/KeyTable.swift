@@ -158,6 +158,12 @@ final class KeyTable {
         return hashes
     }
 
+    /// Makes room for `groups` groups in all, so that the table need not grow on the way.
+    func expect(_ groups: Int) { reserve(groups - count) }
+
+    /// What slots for `groups` groups take.
+    static func slotBytes(_ groups: Int) -> Int { groups * 4 * 8 }
+
     /// Makes room for `rows` more groups at a load of at most one half.
     private func reserve(_ rows: Int) {
         let wanted = (count + rows) * 2

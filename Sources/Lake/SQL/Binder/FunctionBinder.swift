@@ -17,7 +17,10 @@ struct FunctionBinder {
         "jsonb_build_object", "json_build_object", "jsonb_build_array", "json_build_array",
         "parse_json", "try_parse_json", "variant_get", "try_variant_get",
         "to_jsonb", "to_json", "jsonb_extract_path", "jsonb_extract_path_text", "json_extract",
-        "array_length", "cardinality", "array_to_string", "div", "timezone", "date", "if", "ifnull",
+        "array_length", "cardinality", "array_to_string", "array_append", "array_prepend",
+        "array_cat",
+        "array_position", "array_remove", "array_upper", "array_lower", "array_slice", "overlay",
+        "bit_length", "num_nulls", "num_nonnulls", "div", "timezone", "date", "if", "ifnull",
     ]
 
     func bind(
@@ -55,6 +58,26 @@ struct FunctionBinder {
         }
         return .call(
             best.signature.function, bound + best.signature.defaults, best.signature.result)
+    }
+
+    /// `overlay(text PLACING new FROM start [FOR count])`
+    private func overlay(
+        _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression {
+        let text = try coerce(arguments[0], to: .text, at: positions[0])
+        let new = try coerce(arguments[1], to: .text, at: positions[1])
+        let start = try coerce(arguments[2], to: .int32, .assignment, at: positions[2])
+        let count: BoundExpression =
+            arguments.count > 3
+            ? try coerce(arguments[3], to: .int32, .assignment, at: positions[3])
+            : .call(.length, [new], .int32)
+        let one = BoundExpression.literal(.int(1), .int32)
+        let before = BoundExpression.call(
+            .substring, [text, one, .call(.subtract, [start, one], .int32)], .text)
+        let after = BoundExpression.call(
+            .substring, [text, .call(.add, [start, count], .int32)], .text)
+        return .call(
+            .textConcat, [.call(.textConcat, [before, new], .text), after], .text)
     }
 
     private func missing(_ name: ObjectName, _ arguments: [BoundExpression]) -> Problem {
@@ -109,6 +132,20 @@ struct FunctionBinder {
             }
             let quotient = try Operators.arithmetic("/", arguments[0], arguments[1], at: position)
             return try oneNumber("trunc", quotient, at: position)
+        case ("bit_length", 1):
+            let text = try texts(arguments, positions)
+            return .call(
+                .multiply, [.call(.octetLength, text, .int32), .literal(.int(8), .int32)], .int32)
+        case ("num_nulls", 1...), ("num_nonnulls", 1...):
+            let terms = try known(arguments, positions).map { argument in
+                let test: BoundExpression =
+                    name == "num_nulls" ? .isNull(argument) : .isNotNull(argument)
+                return BoundExpression.conditional(
+                    [.init(condition: test, value: .literal(.int(1), .int32))],
+                    otherwise: .literal(.int(0), .int32), .int32)
+            }
+            return terms.dropFirst().reduce(terms[0]) { .call(.add, [$0, $1], .int32) }
+        case ("overlay", 3...4): return try overlay(arguments, positions)
         case ("pi", 0): return .literal(.float(Double.pi), .float64)
         case ("version", 0): return .literal(.text(context.versionText), .text)
         case ("current_database", 0), ("current_catalog", 0):
@@ -392,13 +429,50 @@ struct FunctionBinder {
         return steps
     }
 
+    /// Lists one behind the other, where one side may be an element.
+    private func joined(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression? {
+        let sides = (
+            isElement: [name == "array_prepend", name == "array_append"],
+            types: arguments.map(\.type)
+        )
+        var elements: [ColumnType] = []
+        for (index, type) in sides.types.enumerated() {
+            if sides.isElement[index] {
+                elements.append(type)
+            } else if case .list(let element) = type {
+                elements.append(element)
+            } else {
+                guard type == .null else { return nil }
+                elements.append(.null)
+            }
+        }
+        guard let element = commonType(elements[0], elements[1]), element != .null else {
+            return nil
+        }
+        var lists: [BoundExpression] = []
+        for (index, argument) in arguments.enumerated() {
+            lists.append(
+                sides.isElement[index]
+                    ? .call(
+                        .makeList, [try coerce(argument, to: element, at: positions[index])],
+                        .list(element))
+                    : try coerce(argument, to: .list(element), at: positions[index]))
+        }
+        return .call(.listConcat, lists, .list(element))
+    }
+
     private func list(
         _ name: String, _ arguments: [BoundExpression], _ positions: [Int]
     ) throws(Problem) -> BoundExpression? {
+        if ["array_append", "array_prepend", "array_cat"].contains(name), arguments.count == 2 {
+            return try joined(name, arguments, positions)
+        }
         guard let first = arguments.first, case .list(let element) = first.type else { return nil }
         switch (name, arguments.count) {
         case ("cardinality", 1): return .call(.listLength, [first], .int32)
-        case ("array_length", 2):
+        case ("array_length", 2), ("array_upper", 2):
             guard case .literal(.int(1), _) = arguments[1] else { return nil }
             // NULL rather than 0 for an empty array, as in PostgreSQL.
             let length = BoundExpression.call(.listLength, [first], .int32)
@@ -409,6 +483,30 @@ struct FunctionBinder {
                         condition: .call(.equal, [length, zero], .boolean),
                         value: .literal(.null, .int32))
                 ], otherwise: length, .int32)
+        case ("array_lower", 2):
+            guard case .literal(.int(1), _) = arguments[1] else { return nil }
+            let isEmpty = BoundExpression.call(
+                .equal,
+                [.call(.listLength, [first], .int32), .literal(.int(0), .int32)], .boolean)
+            return .conditional(
+                [
+                    .init(
+                        condition: .or([isEmpty, .isNull(first)]), value: .literal(.null, .int32))
+                ], otherwise: .literal(.int(1), .int32), .int32)
+        case ("array_position", 2), ("array_remove", 2):
+            guard let type = commonType(element, arguments[1].type) else { return nil }
+            let list = try coerce(first, to: .list(type), at: positions[0])
+            let value = try coerce(arguments[1], to: type, at: positions[1])
+            return name == "array_position"
+                ? .call(.listPosition, [list, value], .int32)
+                : .call(.listRemove, [list, value], .list(type))
+        case ("array_slice", 3):
+            return .call(
+                .listSlice,
+                [
+                    first, try coerce(arguments[1], to: .int32, .assignment, at: positions[1]),
+                    try coerce(arguments[2], to: .int32, .assignment, at: positions[2]),
+                ], first.type)
         case ("array_to_string", 2):
             let separator = try coerce(arguments[1], to: .text, at: positions[1])
             let texts: BoundExpression =

@@ -153,10 +153,14 @@ enum FunctionCatalog {
     private static func addNumbers(_ add: Add) {
         for (name, function) in [
             ("sqrt", ScalarFunction.sqrt), ("exp", .exp), ("ln", .ln), ("log", .log10),
-            ("log10", .log10),
+            ("log10", .log10), ("cbrt", .cubeRoot), ("sin", .sine), ("cos", .cosine),
+            ("tan", .tangent), ("asin", .arcSine), ("acos", .arcCosine), ("atan", .arcTangent),
+            ("degrees", .degrees), ("radians", .radians), ("sinh", .hyperbolicSine),
+            ("cosh", .hyperbolicCosine), ("tanh", .hyperbolicTangent),
         ] {
             add([name], [one(function, [.float64], .float64)])
         }
+        add(["atan2"], [one(.arcTangent2, [.float64, .float64], .float64)])
         add(["power", "pow"], [one(.power, [.float64, .float64], .float64)])
         add(["random"], [one(.random, [], .float64)])
     }

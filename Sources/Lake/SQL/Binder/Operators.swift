@@ -26,7 +26,8 @@ enum Operators {
                     try coerce(right, to: .float64, at: position),
                 ], .float64)
         case "||": return try concatenation(left, right, at: position)
-        case "->", "->>", "#>", "#>>", "?", "@>", "<@":
+        case "->", "->>", "#>", "#>>", "?", "@>", "<@", "&&":
+            if let result = try lists(name, left, right, at: position) { return result }
             if let result = try json(name, left, right, at: position) { return result }
         case "~", "~*", "!~", "!~*":
             let isText = { (type: ColumnType) in type == .text || type == .null }
@@ -299,20 +300,55 @@ enum Operators {
         _ left: BoundExpression, _ right: BoundExpression, at position: Int
     ) throws(Problem) -> BoundExpression {
         if let result = try json("||", left, right, at: position) { return result }
+        if left.isList || right.isList {
+            return try joinedLists(left, right, at: position)
+        }
         let isText = { (operand: BoundExpression) in
             operand.type == .text || operand.isUnknownLiteral
         }
         guard isText(left) || isText(right) else {
             throw missing("||", left, right, at: position)
         }
-        if case .list = left.type { throw missing("||", left, right, at: position) }
-        if case .list = right.type { throw missing("||", left, right, at: position) }
         return .call(
             .textConcat,
             [
                 try coerce(left, to: .text, .assignment, at: position),
                 try coerce(right, to: .text, .assignment, at: position),
             ], .text)
+    }
+
+    /// `||` with an array on one side: two arrays, or an array and an element.
+    private static func joinedLists(
+        _ left: BoundExpression, _ right: BoundExpression, at position: Int
+    ) throws(Problem) -> BoundExpression {
+        func element(_ side: BoundExpression) -> ColumnType {
+            if case .list(let element) = side.type { element } else { side.type }
+        }
+        guard let type = commonType(element(left), element(right)) else {
+            throw missing("||", left, right, at: position)
+        }
+        func list(_ side: BoundExpression) throws(Problem) -> BoundExpression {
+            // A bare string next to an array is an array, as in PostgreSQL.
+            if side.isList || side.isUnknownLiteral {
+                return try coerce(side, to: .list(type), at: position)
+            }
+            return .call(.makeList, [try coerce(side, to: type, at: position)], .list(type))
+        }
+        return .call(.listConcat, [try list(left), try list(right)], .list(type))
+    }
+
+    /// `@>`, `<@` and `&&` of arrays.
+    private static func lists(
+        _ name: String, _ left: BoundExpression, _ right: BoundExpression, at position: Int
+    ) throws(Problem) -> BoundExpression? {
+        guard ["@>", "<@", "&&"].contains(name), left.isList || right.isList else { return nil }
+        let (known, other) = left.isList ? (left.type, right.type) : (right.type, left.type)
+        guard let type = other == .null ? known : commonType(known, other) else { return nil }
+        let a = try coerce(left, to: type, at: position)
+        let b = try coerce(right, to: type, at: position)
+        return .call(
+            name == "&&" ? .listOverlaps : .listContainsAll, name == "<@" ? [b, a] : [a, b],
+            .boolean)
     }
 
     private static func json(
@@ -379,4 +415,8 @@ enum Operators {
 
 extension ColumnType {
     fileprivate var isIntervalOrUnknown: Bool { self == .interval || self == .null }
+}
+
+extension BoundExpression {
+    fileprivate var isList: Bool { if case .list = type { true } else { false } }
 }

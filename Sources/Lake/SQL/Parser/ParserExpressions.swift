@@ -313,11 +313,17 @@ extension Parser {
             return Expression(.member(left, try label()), at: position)
         }
         advance()
-        let element = try expression()
-        if isNext(":") {
-            throw notSupported("an array slice", hint: "take single elements, as in a[1]")
+        // A bound that is left out is the first or the last element.
+        var low: Expression?
+        if !isNext(":") { low = try expression() }
+        guard accept(":") else {
+            try expect("]")
+            return Expression(.element(left, low ?? left), at: position)
         }
+        let first = low ?? Expression(.number("1"), at: position)
+        let last =
+            isNext("]") ? Expression(.number(String(Int32.max)), at: position) : try expression()
         try expect("]")
-        return Expression(.element(left, element), at: position)
+        return made("array_slice", [left, first, last], at: position)
     }
 }

@@ -85,6 +85,7 @@ extension Parser {
         case .extract where isNext("(", ahead: 1): return try extract()
         case .position where isNext("(", ahead: 1): return try positionCall()
         case .substring where isNext("(", ahead: 1): return try substringCall()
+        case nil where isNextWord("overlay") && isNext("(", ahead: 1): return try overlayCall()
         case .trim where isNext("(", ahead: 1): return try trimCall()
         case .currentDate, .currentTime, .currentTimestamp, .localtime, .localtimestamp,
             .currentUser, .currentRole, .currentCatalog, .sessionUser, .user:
@@ -316,6 +317,23 @@ extension Parser {
         }
         try expect(")")
         return made("substring", arguments, at: position)
+    }
+
+    /// `overlay(s PLACING r FROM a [FOR n])`, `overlay(s, r, a, n)`
+    private mutating func overlayCall() throws(Problem) -> Expression {
+        let position = token.position
+        index += 2
+        var arguments = [try expression()]
+        if acceptWord("placing") {
+            arguments.append(try expression())
+            try expect(.from)
+            arguments.append(try expression())
+            if accept(.for) { arguments.append(try expression()) }
+        } else {
+            while accept(",") { arguments.append(try expression()) }
+        }
+        try expect(")")
+        return made("overlay", arguments, at: position)
     }
 
     /// `trim([LEADING|TRAILING|BOTH] [characters] FROM s)`, `trim(s, characters)`

@@ -29,6 +29,11 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case power
     /// (float64) → float64; outside of the domain error 2201F (sqrt) or 2201E (logarithms).
     case sqrt, exp, ln, log10
+    /// (float64) → float64; infinity, or a value without an arc, is error 22003.
+    case cubeRoot, sine, cosine, tangent, arcSine, arcCosine, arcTangent, degrees, radians
+    case hyperbolicSine, hyperbolicCosine, hyperbolicTangent
+    /// (float64 y, float64 x) → float64
+    case arcTangent2
     /// () → float64 in [0, 1). Volatile.
     case random
 
@@ -172,6 +177,16 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case listLength
     /// (list of T, T) → boolean with the NULL rules of `= ANY`
     case listContains
+    /// (list, list) → list; a NULL side adds nothing, two of them are NULL
+    case listConcat
+    /// (list of T, T) → int32 from 1; NULL equals NULL, and is the result when there is none
+    case listPosition
+    /// (list of T, T) → list without the elements that equal it
+    case listRemove
+    /// (list, int32 from, int32 to) → list
+    case listSlice
+    /// (list, list) → boolean: a common element; all elements of the second in the first
+    case listOverlaps, listContainsAll
     /// (list of text, text separator) → text; NULL elements are skipped
     case listToText
     /// (text, text delimiter) → list of text

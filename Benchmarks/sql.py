@@ -1,0 +1,116 @@
+"""The 22 queries of TPC-H over Parquet files, side by side with DuckDB: CPU seconds of a whole `weir sql`,
+and of DuckDB with one thread in a process that is warm, the least of several runs; peak memory. Also a
+picture beside the figures. WEIR_TPCH_SCALE is the size, 1 by default."""
+import datetime
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from harness import RESULTS, WEIR
+
+SCALE = os.environ.get("WEIR_TPCH_SCALE", "1")
+
+# Writes the files and the queries once; DuckDB generates them.
+GENERATE = """
+import glob, json, pathlib, sys
+import duckdb, duckdb_extension_tpch
+folder, scale = pathlib.Path(sys.argv[1]), sys.argv[2]
+extension = glob.glob(f"{pathlib.Path(duckdb_extension_tpch.__file__).parent}/**/*.duckdb_extension",
+                      recursive=True)[0]
+connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+connection.execute(f"LOAD '{extension}'")
+connection.execute(f"CALL dbgen(sf={scale})")
+for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+    connection.execute(f"COPY {name} TO '{folder}/{name}.parquet' (FORMAT parquet)")
+queries = dict(connection.execute("SELECT query_nr, query FROM tpch_queries()").fetchall())
+(folder / "queries.json").write_text(json.dumps(queries))
+"""
+
+DUCKDB = """
+import glob, json, pathlib, resource, sys
+import duckdb
+folder, runs = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+connection = duckdb.connect()
+connection.execute("SET threads = 1")
+for file in folder.glob("*.parquet"):
+    connection.execute(f"CREATE VIEW {file.stem} AS SELECT * FROM '{file}'")
+def cpu():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+best = {}
+for number, query in json.loads((folder / "queries.json").read_text()).items():
+    for _ in range(runs):
+        before = cpu()
+        connection.execute(query).fetchall()
+        best[number] = min(best.get(number, 1e9), cpu() - before)
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if "VmHWM" in line)
+print(json.dumps({"cpu": best, "peak": peak / 1024}))
+"""
+
+
+def files() -> pathlib.Path:
+    """The folder of the files, kept between runs."""
+    place = pathlib.Path(os.environ.get("WEIR_BENCH_DATA", tempfile.gettempdir()))
+    folder = place / f"weir-tpch-{SCALE}"
+    if not (folder / "queries.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, "-c", GENERATE, str(folder), SCALE], check=True)
+    return folder
+
+
+def run_weir(folder: pathlib.Path, query: str) -> tuple[float, float]:
+    """CPU seconds and peak MiB of one query in a process of its own."""
+    process = subprocess.Popen([WEIR, "sql", str(folder), "-q", "-o", "csv", "-n", "100000", "-c", query],
+                               stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status != 0:
+        raise RuntimeError(f"weir sql failed: {query[:200]}")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def sql(options) -> dict:
+    """CPU seconds of the queries of TPC-H, side by side with DuckDB."""
+    folder = files()
+    queries = json.loads((folder / "queries.json").read_text())
+    peer = json.loads(subprocess.run(
+        [sys.executable, "-c", DUCKDB, str(folder), str(options.long_runs)], check=True,
+        capture_output=True, text=True).stdout)
+    figures = {}
+    for number, query in queries.items():
+        runs = [run_weir(folder, query) for _ in range(options.long_runs)]
+        figures[f"q{number}"] = {
+            "weir_cpu_s": round(min(cpu for cpu, _ in runs), 3),
+            "duckdb_cpu_s": round(peer["cpu"][number], 3),
+            "weir_peak_rss_mib": round(max(peak for _, peak in runs), 1)}
+    total = {name: round(sum(figure[f"{name}_cpu_s"] for figure in figures.values()), 2)
+             for name in ("weir", "duckdb")}
+    picture(figures, total)
+    return {"scale": SCALE, "runs": options.long_runs, "weir_cpu_s": total["weir"],
+            "duckdb_cpu_s": total["duckdb"], "ratio": round(total["weir"] / total["duckdb"], 2),
+            "weir_peak_rss_mib": max(figure["weir_peak_rss_mib"] for figure in figures.values()),
+            "duckdb_peak_rss_mib": round(peer["peak"], 1), **figures}
+
+
+def picture(figures: dict, total: dict) -> None:
+    """Bars of both engines, query by query, as SVG."""
+    most = max(max(figure["weir_cpu_s"], figure["duckdb_cpu_s"]) for figure in figures.values())
+    parts = []
+    for row, (name, figure) in enumerate(figures.items()):
+        top = 50 + row * 26
+        parts.append(f'<text x="40" y="{top + 14}" text-anchor="end">{name}</text>')
+        for offset, engine, color in ((0, "weir", "#0b7285"), (10, "duckdb", "#ced4da")):
+            value = figure[f"{engine}_cpu_s"]
+            width = max(1, value / most * 560)
+            parts.append(f'<rect x="48" y="{top + offset}" width="{width:.1f}" height="9" fill="{color}"/>'
+                         f'<text x="{52 + width:.1f}" y="{top + offset + 8}" class="small">{value:.2f}</text>')
+    height = 60 + len(figures) * 26
+    head = (f'<text x="8" y="20">TPC-H {SCALE}, CPU seconds, one thread: Weir {total["weir"]:.2f} (dark), '
+            f'DuckDB {total["duckdb"]:.2f} (light)</text>')
+    path = RESULTS / f"{datetime.date.today().isoformat()}-sql.svg"
+    path.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="680" height="{height}" '
+        f'font-family="sans-serif" font-size="13"><style>.small{{font-size:9px}}</style>'
+        f'<rect width="100%" height="100%" fill="white"/>{head}{"".join(parts)}</svg>\n')
