@@ -132,3 +132,5 @@ SELECT sin('infinity'::float8);
 SELECT overlay('abcdef' placing 'XX' from 2 for 3), overlay('abcdef' placing 'XX' from 2), overlay('abc' placing '' from 4), bit_length('é'), num_nulls(1, NULL, 'x'), num_nonnulls(1, NULL);
 SELECT id, (SELECT max(x) FROM unnest(ARRAY[id, 7] || id) AS x) FROM dept WHERE id IN ((SELECT 1) ORDER BY 1 LIMIT 1) OR id = 2 ORDER BY id;
 SELECT 1.10 + 2.255, 99999999999.99 * 88888888.8888, 1.5 - 2, 0.1 * 0.1, -1.25 * 4, 12345678901234567890.12 + 0.005, 12345678901234567890.5 * 3, 99999999999999999999999999999999999999 + 0;
+SELECT sum(generate_series(1, 2)) FROM dept;
+SELECT sum(generate_series(1, 2)) OVER () FROM dept;

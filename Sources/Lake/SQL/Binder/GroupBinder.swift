@@ -95,6 +95,11 @@ extension Binder {
             throw Problem(
                 "42P20", "window functions are not allowed in GROUP BY", position: position)
         }
+        guard !key.hasSeries else {
+            throw Problem(
+                "0A000", "set-returning functions are not allowed in GROUP BY",
+                hint: "call it in FROM", position: position)
+        }
         if key.isUnknownLiteral { key = try coerce(key, to: .text, at: position) }
         if let known = work.groups.firstIndex(of: key) { return [known] }
         work.groups.append(key)

@@ -101,6 +101,11 @@ extension Binder {
         defer { work.context.aliases = [] }
         work.qualify = try boolean(
             bind(qualify, &work.context), of: "QUALIFY", at: qualify.position)
+        guard work.qualify?.hasSeries != true else {
+            throw Problem(
+                "0A000", "set-returning functions are not allowed in QUALIFY",
+                hint: "call it in FROM", position: qualify.position)
+        }
         guard !work.context.windowCalls.isEmpty else {
             throw Problem(
                 "42P20", "QUALIFY needs a window function", hint: "use WHERE, or HAVING",
@@ -350,6 +355,14 @@ extension BoundExpression {
     var hasAggregate: Bool {
         if case .column(let index, _) = self { return Placeholder.aggregateIndex(index) != nil }
         return children.contains(where: \.hasAggregate)
+    }
+}
+
+extension BoundExpression {
+    /// Stands for the rows of a function of the select list.
+    var hasSeries: Bool {
+        if case .column(let index, _) = self { return Placeholder.seriesIndex(index) != nil }
+        return children.contains(where: \.hasSeries)
     }
 }
 
