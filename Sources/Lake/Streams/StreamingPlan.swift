@@ -75,10 +75,7 @@ package struct StreamingPlan: Sendable {
             let order =
                 Array(0..<width) + Array((width + 2)..<fields.count)
                 + [inner.partition, inner.offset]
-            let columns = order.map {
-                NamedExpression(fields[$0].name, .column($0, fields[$0].type))
-            }
-            return (.project(expanded, columns), fields.count - 2, fields.count - 1)
+            return (expanded.columns(order), fields.count - 2, fields.count - 1)
         case .aggregate: throw stateful("GROUP BY and aggregates")
         case .join: throw stateful("joins")
         case .distinct, .distinctOn: throw stateful("DISTINCT")

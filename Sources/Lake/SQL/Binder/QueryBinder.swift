@@ -191,7 +191,7 @@ extension Binder {
                 JoinNode(
                     kind: operation.kind == .intersect ? .semi : .anti,
                     left: inputs[0], right: inputs[1], keys: keys))
-            return operation.isAll ? first(width, of: joined) : joined
+            return operation.isAll ? joined.columns(Array(0..<width)) : joined
         }
     }
 
@@ -202,15 +202,6 @@ extension Binder {
         }
         let number = WindowCall("row_number", .rowNumber, [], frame: .standard, type: .int64)
         return .over(OverNode(input: plan, partitionBy: columns, orderBy: [], calls: [number]))
-    }
-
-    /// The first columns of `plan`.
-    func first(_ count: Int, of plan: LogicalPlan) -> LogicalPlan {
-        .project(
-            plan,
-            plan.schema.fields[..<count].enumerated().map {
-                NamedExpression($1.name, .column($0, $1.type))
-            })
     }
 
     func retyped(
@@ -324,7 +315,8 @@ extension Binder {
             .coalesce([.call(.lessOrEqual, [behind(1), count], .boolean), isTrue], .boolean),
             .coalesce([.call(.greater, [count, zero], .boolean), isTrue], .boolean),
         ])
-        return .sort(first(width, of: .filter(ranked, condition)), keys, limit: nil)
+        return .sort(
+            LogicalPlan.filter(ranked, condition).columns(Array(0..<width)), keys, limit: nil)
     }
 
     private mutating func rowCount(

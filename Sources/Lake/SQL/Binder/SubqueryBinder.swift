@@ -199,11 +199,7 @@ extension Binder {
         let width = current.schema.fields.count
         let placed = try place([whole], over: current, at: position)
         let kept = LogicalPlan.filter(placed.plan, placed.expressions[0])
-        let fields = kept.schema.fields
-        guard fields.count > width else { return kept }
-        return .project(
-            kept,
-            fields[..<width].enumerated().map { NamedExpression($1.name, .column($0, $1.type)) })
+        return kept.schema.fields.count > width ? kept.columns(Array(0..<width)) : kept
     }
 
     /// The semi or anti join that a condition is; nil when it is none.

@@ -78,7 +78,7 @@ extension Binder {
             keys.append(JoinKey(left: argument, right: column, nullsMatch: true))
         }
         let dependent = DependentQuery(
-            correlation: correlation, domain: .distinct(.project(shared, domain)),
+            correlation: correlation, domain: share(.distinct(.project(shared, domain))),
             arguments: places)
         let right = try dependent.applied(to: query)
         try spend(right, at: position)
@@ -138,12 +138,8 @@ extension Binder {
             condition.mapColumns { $0 < left.count ? $0 : $0 + attached.first }
         }
         let joined = attached.joined(node.kind, keys: keys, residual: residual ?? [])
-        let fields = joined.schema.fields
         let begin = left.count + attached.first
-        let order = Array(left.indices) + Array(begin..<(begin + right))
-        return .project(
-            joined,
-            order.map { NamedExpression(fields[$0].name, .column($0, fields[$0].type)) })
+        return joined.columns(Array(left.indices) + Array(begin..<(begin + right)))
     }
 }
 

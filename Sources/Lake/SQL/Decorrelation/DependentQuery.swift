@@ -127,14 +127,6 @@ struct DependentQuery {
         }
     }
 
-    private func columns(
-        _ order: [Int], of plan: LogicalPlan
-    ) -> LogicalPlan {
-        let fields = plan.schema.fields
-        return .project(
-            plan, order.map { NamedExpression(fields[$0].name, .column($0, fields[$0].type)) })
-    }
-
     // MARK: Operators
 
     private func values(_ rows: [[BoundExpression]], _ schema: TableSchema) -> LogicalPlan {
@@ -153,7 +145,7 @@ struct DependentQuery {
         let joined = LogicalPlan.join(
             JoinNode(kind: kind, left: domain, right: below, keys: sameRows(0, 0)))
         let count = below.schema.fields.count
-        return columns(Array(0..<width) + Array((2 * width)..<(width + count)), of: joined)
+        return joined.columns(Array(0..<width) + Array((2 * width)..<(width + count)))
     }
 
     private func aggregation(_ node: AggregateNode) throws(Problem) -> LogicalPlan {
@@ -239,8 +231,7 @@ struct DependentQuery {
                         .literal(.boolean(true), .boolean),
                     ], .boolean))
         }
-        return columns(
-            Array(fields.indices), of: .filter(below, .and(conditions)))
+        return LogicalPlan.filter(below, .and(conditions)).columns(Array(fields.indices))
     }
 
     private func expansion(_ node: ExpandNode) throws(Problem) -> LogicalPlan {
@@ -274,8 +265,8 @@ struct DependentQuery {
                 moved(residual, domainAt: left) { $0 < left ? $0 : $0 + width }
             }
             let order = Array(left..<(left + width)) + Array(0..<left)
-            return columns(
-                order + Array((left + width)..<(left + width + right)), of: .join(inner))
+            return LogicalPlan.join(inner).columns(
+                order + Array((left + width)..<(left + width + right)))
         }
         var inner = node
         inner.left = try applied(to: node.left)
@@ -297,7 +288,8 @@ struct DependentQuery {
         let second = width + left
         let rows = Array(width..<second) + Array((second + width)..<(second + width + right))
         switch node.kind {
-        case .right: return columns(Array(second..<(second + width)) + rows, of: .join(inner))
+        case .right:
+            return LogicalPlan.join(inner).columns(Array(second..<(second + width)) + rows)
         case .full:
             let joined = LogicalPlan.join(inner)
             let all = joined.schema.fields
@@ -311,7 +303,7 @@ struct DependentQuery {
             return .project(
                 joined,
                 merged + rows.map { NamedExpression(all[$0].name, .column($0, all[$0].type)) })
-        default: return columns(Array(0..<width) + rows, of: .join(inner))
+        default: return LogicalPlan.join(inner).columns(Array(0..<width) + rows)
         }
     }
 }

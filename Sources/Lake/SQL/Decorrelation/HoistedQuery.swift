@@ -89,9 +89,6 @@ struct HoistedQuery {
         let fields = LogicalPlan.aggregate(inner).schema.fields
         let (keys, all) = (node.keys.count, inner.keys.count)
         let order = Array(0..<keys) + Array(all..<fields.count) + Array(keys..<all)
-        let columns = order.map {
-            NamedExpression(fields[$0].name, .column($0, fields[$0].type))
-        }
         let width = keys + node.aggregates.count
         let conditions = equalities.enumerated().map { index, equality in
             let column = BoundExpression.column(width + index, equality.inner.type)
@@ -99,7 +96,8 @@ struct HoistedQuery {
                 ? BoundExpression.not(.isDistinct(column, equality.outer))
                 : .call(.equal, [column, equality.outer], .boolean)
         }
-        return HoistedQuery(plan: .project(.aggregate(inner), columns), conditions: conditions)
+        return HoistedQuery(
+            plan: LogicalPlan.aggregate(inner).columns(order), conditions: conditions)
     }
 
     private static func joined(_ node: JoinNode, _ correlation: Correlation) -> HoistedQuery? {
@@ -137,11 +135,8 @@ struct HoistedQuery {
         order += Array(leftWidth..<newLeft) + Array((newLeft + rightWidth)..<fields.count)
         var places = [Int](repeating: 0, count: fields.count)
         for (new, old) in order.enumerated() { places[old] = new }
-        let columns = order.map {
-            NamedExpression(fields[$0].name, .column($0, fields[$0].type))
-        }
         return HoistedQuery(
-            plan: .project(plan, columns),
+            plan: plan.columns(order),
             conditions: conditions.map { $0.mapColumns { places[$0] } })
     }
 }

@@ -180,12 +180,3 @@ enum JoinOrder {
         return order
     }
 }
-
-extension LogicalPlan {
-    /// The given columns in the given order.
-    fileprivate func columns(_ order: [Int]) -> LogicalPlan {
-        let fields = schema.fields
-        return .project(
-            self, order.map { NamedExpression(fields[$0].name, .column($0, fields[$0].type)) })
-    }
-}

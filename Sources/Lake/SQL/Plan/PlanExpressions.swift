@@ -67,6 +67,15 @@ extension LogicalPlan {
     }
 }
 
+extension LogicalPlan {
+    /// The columns with these numbers, in this order, under the names that they have.
+    package func columns(_ numbers: [Int]) -> LogicalPlan {
+        let fields = schema.fields
+        return .project(
+            self, numbers.map { NamedExpression(fields[$0].name, .column($0, fields[$0].type)) })
+    }
+}
+
 extension NamedExpression {
     package func mapped(_ transform: (BoundExpression) -> BoundExpression) -> NamedExpression {
         NamedExpression(name, transform(expression))
