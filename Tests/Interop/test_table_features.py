@@ -9,7 +9,8 @@ import pyarrow.parquet
 import pytest
 from conftest import eventually, new_server, remove
 from deltalake import DeltaTable, write_deltalake
-from test_tables import (duck, folder, plain, with_deltalake, with_deltalake_engine, with_duckdb,
+from table_peers import duck
+from test_tables import (folder, plain, with_deltalake, with_deltalake_engine, with_duckdb,
                          with_polars)
 
 EVERYBODY = [with_deltalake, with_deltalake_engine, with_polars, with_duckdb]

@@ -6,14 +6,13 @@ import os
 import random
 import threading
 
-import duckdb
-import duckdb_extension_delta
 import polars
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from conftest import new_server, remove, weir
 from deltalake import DeltaTable, write_deltalake
+from table_peers import duck
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +39,6 @@ def with_deltalake_engine(path, version=None):
 
 def with_polars(path, version=None):
     return polars.scan_delta(path, version=version).collect().to_arrow().to_pylist()
-
-
-def duck():
-    root = os.path.dirname(duckdb_extension_delta.__file__)
-    file = os.path.join(root, "extensions", "v" + duckdb.__version__, "delta.duckdb_extension")
-    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"LOAD '{file}'")
-    return connection
 
 
 def with_duckdb(path, version=None):

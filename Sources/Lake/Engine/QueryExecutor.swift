@@ -139,17 +139,10 @@ private struct PlanBuilder {
         }
         let working = WorkingRows()
         let outer = sharing
-        if let statistics {
-            // Shown in the plan, but not counted: there is one set of operators for each round.
-            let base = try build(node.base, depth: depth + 1)
-            statistics.skip(node.step)
-            return RecursionOperator(base, node, working, context) { () throws(Problem) in
-                try step(node, working, outer, depth)
-            }
-        }
-        return RecursionOperator(
-            try build(node.base, depth: depth + 1), node, working, context
-        ) { () throws(Problem) in
+        let base = try build(node.base, depth: depth + 1)
+        // Shown in the plan, but not counted: there is one set of operators for each round.
+        statistics?.skip(node.step)
+        return RecursionOperator(base, node, working, context) { () throws(Problem) in
             try step(node, working, outer, depth)
         }
     }

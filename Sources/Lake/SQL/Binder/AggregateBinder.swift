@@ -80,9 +80,7 @@ extension Binder {
     mutating func knownKey(
         _ expression: Expression, _ context: inout ExpressionContext
     ) throws(Problem) -> BoundExpression {
-        let value = try bind(expression, &context)
-        return value.isUnknownLiteral
-            ? try coerce(value, to: .text, at: expression.position) : value
+        try known(bind(expression, &context), at: expression.position)
     }
 
     /// `f(arguments) WITHIN GROUP (ORDER BY value)`: the value becomes the first argument.
@@ -197,7 +195,7 @@ extension Binder {
         case .jsonObjectAgg:
             let key = try coerce(first, to: .text, .explicit, at: place)
             return AggregateCall(
-                function, [key, try knownText(arguments[1], at: call.arguments[1].position)],
+                function, [key, try known(arguments[1], at: call.arguments[1].position)],
                 type: .json)
         case .bitAnd, .bitOr, .bitXor:
             guard type.isInteger else { throw missing(call, arguments) }
@@ -222,12 +220,6 @@ extension Binder {
         case .jsonAgg: return made(.json)
         case .first, .last: return made(type)
         }
-    }
-
-    private func knownText(
-        _ value: BoundExpression, at position: Int
-    ) throws(Problem) -> BoundExpression {
-        value.isUnknownLiteral ? try coerce(value, to: .text, at: position) : value
     }
 
     private func missing(_ call: FunctionCall, _ arguments: [BoundExpression]) -> Problem {

@@ -200,8 +200,7 @@ extension Binder {
         let columns = plan.schema.fields.enumerated().map {
             BoundExpression.column($0, $1.type)
         }
-        let number = WindowCall("row_number", .rowNumber, [], frame: .standard, type: .int64)
-        return .over(OverNode(input: plan, partitionBy: columns, orderBy: [], calls: [number]))
+        return .over(OverNode(input: plan, partitionBy: columns, orderBy: [], calls: [.rowNumber]))
     }
 
     func retyped(
@@ -300,7 +299,7 @@ extension Binder {
         let skipped = offset.map { BoundExpression.coalesce([$0, zero], .int64) } ?? zero
         let width = input.schema.fields.count
         let calls = [
-            WindowCall("row_number", .rowNumber, [], frame: .standard, type: .int64),
+            WindowCall.rowNumber,
             WindowCall("rank", .rank, [], frame: .standard, type: .int64),
         ]
         let ranked = LogicalPlan.over(

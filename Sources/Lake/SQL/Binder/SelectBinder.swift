@@ -214,12 +214,9 @@ extension Binder {
         var result = LogicalPlan.aggregate(
             AggregateNode(
                 input: placed.plan, keys: keys, aggregates: aggregates, sets: work.sets))
-        for index in work.outputs.indices {
-            work.outputs[index].expression = try work.afterGrouping(
-                work.outputs[index].expression)
-        }
-        for index in work.extras.indices {
-            work.extras[index].expression = try work.afterGrouping(work.extras[index].expression)
+        let ungrouped = work
+        try work.mapOutputs { expression throws(Problem) in
+            try ungrouped.afterGrouping(expression)
         }
         if let having = work.having {
             result = try filtered(result, work.afterGrouping(having), at: position)
@@ -304,6 +301,18 @@ struct SelectWork {
     var isGrouped: Bool {
         !select.groupBy.isEmpty || select.having != nil || !context.calls.isEmpty
             || !context.groupings.isEmpty
+    }
+
+    /// Replaces what the outputs and extras compute, when an operator below them is placed.
+    mutating func mapOutputs<Failure: Error>(
+        _ transform: (BoundExpression) throws(Failure) -> BoundExpression
+    ) throws(Failure) {
+        for index in outputs.indices {
+            outputs[index].expression = try transform(outputs[index].expression)
+        }
+        for index in extras.indices {
+            extras[index].expression = try transform(extras[index].expression)
+        }
     }
 
     /// Whether a single name is a column of FROM.

@@ -109,12 +109,7 @@ extension Binder {
                 Placeholder.seriesIndex(column).map { width + $0 } ?? column
             }
         }
-        for index in work.outputs.indices {
-            work.outputs[index].expression = read(work.outputs[index].expression)
-        }
-        for index in work.extras.indices {
-            work.extras[index].expression = read(work.extras[index].expression)
-        }
+        work.mapOutputs(read)
         return .expand(ExpandNode(input: placed.plan, calls: calls))
     }
 

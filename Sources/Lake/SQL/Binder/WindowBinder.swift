@@ -349,12 +349,7 @@ extension Binder {
                 Placeholder.windowIndex(column).map { columns[$0] } ?? column
             }
         }
-        for index in work.outputs.indices {
-            work.outputs[index].expression = read(work.outputs[index].expression)
-        }
-        for index in work.extras.indices {
-            work.extras[index].expression = read(work.extras[index].expression)
-        }
+        work.mapOutputs(read)
         guard let qualify = work.qualify else { return current }
         return try filtered(current, read(qualify), at: work.position)
     }

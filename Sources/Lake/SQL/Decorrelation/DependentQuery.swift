@@ -214,9 +214,8 @@ struct DependentQuery {
             below = try applied(to: input)
         }
         let fields = below.schema.fields
-        let number = WindowCall("row_number", .rowNumber, [], frame: .standard, type: .int64)
         below = .over(
-            OverNode(input: below, partitionBy: ownColumns, orderBy: order, calls: [number]))
+            OverNode(input: below, partitionBy: ownColumns, orderBy: order, calls: [.rowNumber]))
         let zero = BoundExpression.literal(.int(0), .int64)
         let skipped = offset.map { BoundExpression.coalesce([$0, zero], .int64) } ?? zero
         let row = BoundExpression.call(

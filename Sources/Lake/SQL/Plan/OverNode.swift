@@ -117,6 +117,10 @@ package struct WindowCall: Hashable, Sendable {
         self.type = type
     }
 
+    /// `row_number()`
+    package static let rowNumber = WindowCall(
+        "row_number", .rowNumber, [], frame: .standard, type: .int64)
+
     package var expressions: [BoundExpression] {
         arguments + (filter.map { [$0] } ?? []) + frame.expressions
     }
