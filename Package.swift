@@ -119,7 +119,7 @@ let testTargets: [Target] = [
     tests("Parquet", uses: ["Base", "Columns", "Compression"]),
     tests("Delta", uses: ["Base", "Compression", "Columns", "Parquet", "FaultyDisks"]),
     tests("SQL", uses: ["Base", "Columns"]),
-    tests("Engine", uses: ["Base", "Columns", "SQL"]),
+    tests("Engine", uses: ["Base", "Columns", "SQL", "FaultyDisks"]),
     tests("Catalog", uses: ["Base", "Columns", "SQL", "Delta"]),
     tests("Streams", uses: everythingBelowNode.filter { $0 != "Streams" }),
     tests("RowFiles", uses: ["Base", "Columns", "SQL", "Engine"]),

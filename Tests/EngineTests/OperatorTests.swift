@@ -520,7 +520,7 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
         }
         // The first rows of a sort need no memory for the others.
         let top = LogicalPlan.sort(scan("t", fields), keys, limit: 3)
-        let context = testContext(memoryBytes: 1_500_000)
+        let context = testContext(memoryBytes: 2_500_000)
         #expect(try run(top, input, context: context).count == 3)
         #expect(context.memory.used == 0)
     }

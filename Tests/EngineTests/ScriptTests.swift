@@ -37,7 +37,7 @@ struct ScriptBlock {
     }
 }
 
-private struct NoRelations: SchemaProvider {
+struct NoRelations: SchemaProvider {
     func relation(_ name: QualifiedName) throws(Problem) -> RelationDescription? { nil }
     func relationNames() -> [QualifiedName] { [] }
 }

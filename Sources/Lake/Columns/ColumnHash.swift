@@ -39,7 +39,8 @@ extension ColumnType {
     }
 }
 
-private let nullHash: UInt64 = 0x5BD1_E995_7F4A_7C15
+/// The hash of NULL, of every type.
+package let nullHash: UInt64 = 0x5BD1_E995_7F4A_7C15
 
 /// Both halves of a 128-bit product.
 @inline(__always)

@@ -72,6 +72,14 @@ package struct SpilledRows: Sendable {
         }
     }
 
+    /// How many times rows were added to a part.
+    package func pieceCount(ofPart part: Int) -> Int { parts[part].pieces.count }
+
+    /// The rows that were added to a part as its piece `number`, counted from 0.
+    package func piece(_ number: Int, ofPart part: Int) throws(StorageFailure) -> ColumnBatch {
+        try read(parts[part].pieces[number])
+    }
+
     private func read(_ place: Range<Int64>) throws(StorageFailure) -> ColumnBatch {
         let bytes = try file.read(place)
         do throws(DecodeFailure) {

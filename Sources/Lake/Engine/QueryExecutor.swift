@@ -55,7 +55,11 @@ package enum QueryExecutor {
         let root = try builder.build(plan, depth: 0)
         while try root.next() != nil { try context.checkCancellation() }
         return PlanText.lines(plan, rows: statistics.rows)
-            + ["Memory: \((context.memory.peak + 1023) / 1024) KiB"]
+            + [
+                "Memory: \((context.memory.peak + 1023) / 1024) KiB"
+                    + (context.memory.spilledBytes > 0
+                        ? ", on disk: \((context.memory.spilledBytes + 1023) / 1024) KiB" : "")
+            ]
     }
 
     /// The plan as text, one node a line: `EXPLAIN`.
@@ -125,7 +129,7 @@ private struct PlanBuilder {
         _ number: Int, _ plan: LogicalPlan, _ depth: Int
     ) throws(Problem) -> any BatchOperator {
         if let rows = sharing.rows[number] { return SharedOperator(rows) }
-        let rows = SharedRows(try build(plan, depth: depth + 1), context)
+        let rows = SharedRows(try build(plan, depth: depth + 1), plan.schema, context)
         sharing.rows[number] = rows
         return SharedOperator(rows)
     }

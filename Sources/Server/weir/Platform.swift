@@ -17,6 +17,7 @@ struct PlatformSettings: Sendable {
     var lake: String?
     /// Rows that MERGE or OPTIMIZE hold.
     var lakeMemoryBytes = 32 << 20
+    var queryMemoryBytes = 256 << 20
     /// The topic that the event gateway appends to.
     var gatewayTopic = "topic_app_events"
 }
@@ -51,6 +52,7 @@ final class Platform: Sendable {
             var limits = LakeLimits(scratch: try scratchSpace(on: broker.disk))
             limits.mergeSourceBytes = settings.lakeMemoryBytes
             limits.orderedBytes = settings.lakeMemoryBytes
+            limits.queryBytes = settings.queryMemoryBytes
             let lake = try Lakehouse(
                 port: broker.port,
                 store: try lakeStore(

@@ -40,6 +40,10 @@ let serveCommands: [RegisteredCommand] = [
                     "Memory for rows that MERGE or OPTIMIZE hold; more wait on the disk",
                     fallback: "32", readsEnvironment: true),
                 FlagSpec(
+                    "query-memory", value: "MIB",
+                    "Memory that one query may hold; more rows wait on the disk",
+                    fallback: "256", readsEnvironment: true),
+                FlagSpec(
                     "verbose", "v", "Reports details as well", readsEnvironment: true),
             ],
             examples: [
@@ -83,15 +87,16 @@ private func serve(_ context: CommandContext) throws(Problem) -> ExitCode {
         parsing: context.invocation.string("kafka") ?? "localhost:9092", defaultPort: 9092)
     let http = try HostPort(
         parsing: context.invocation.string("http") ?? "localhost:8888", defaultPort: 8888)
-    let memory = context.invocation.string("lake-memory") ?? "32"
-    guard let mebibytes = Int(memory), (1...65_536).contains(mebibytes) else {
-        throw Problem(
-            "usage.value", "--lake-memory is a number of MiB from 1 to 65536, found \(memory)")
-    }
+    let lakeMemory = try bytes(
+        ofMebibytes: context.invocation.string("lake-memory") ?? "32", "--lake-memory")
+    let queryMemory = try bytes(
+        ofMebibytes: context.invocation.string("query-memory") ?? "256", "--query-memory",
+        from: 16)
     let platform = try Platform(
         PlatformSettings(
             dataDirectory: data, kafka: address, http: http, server: settings,
-            lake: context.invocation.string("lake"), lakeMemoryBytes: mebibytes << 20),
+            lake: context.invocation.string("lake"), lakeMemoryBytes: lakeMemory,
+            queryMemoryBytes: queryMemory),
         diagnostics: diagnostics)
     announce(
         context, data: data, address, http, platform, named: !settings.security.listeners.isEmpty,
@@ -166,4 +171,15 @@ private func waitForEnd(
         return .ok
     case .halted: return .halted
     }
+}
+
+/// The bytes of a number of mebibytes that a flag or a variable of the environment gives.
+func bytes(
+    ofMebibytes text: String, _ setting: String, from least: Int = 1
+) throws(Problem) -> Int {
+    guard let mebibytes = Int(text), (least...65_536).contains(mebibytes) else {
+        throw Problem(
+            "usage.value", "\(setting) is a number of MiB from \(least) to 65536, found \(text)")
+    }
+    return mebibytes << 20
 }

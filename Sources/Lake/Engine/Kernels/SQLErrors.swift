@@ -54,6 +54,18 @@ enum SQLErrors {
 
     static let cancelled = Problem("57014", "canceling statement due to user request")
 
+    static func spillFailed(_ failure: StorageFailure) -> Problem {
+        if case .noSpace = failure {
+            return Problem(
+                "53100", "no space left on the disk for rows that do not fit into memory",
+                notes: ["\(failure)"],
+                hint: "free some space, or read fewer rows or columns")
+        }
+        return Problem(
+            "58030", "rows that do not fit into memory could not be kept on the disk",
+            notes: ["\(failure)"])
+    }
+
     static func outOfMemory(_ operation: String, limit: Int) -> Problem {
         Problem(
             "53200", "out of memory",

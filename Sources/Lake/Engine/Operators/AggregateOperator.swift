@@ -4,25 +4,44 @@ import SQL
 
 /// Hash aggregation: groups in the order in which they appear first; with grouping sets one set after
 /// the other, each with a table of its own over the same input.
+///
+/// When the memory is used up, the groups that are known then are carried to their end; rows of other
+/// groups go to the scratch disk, divided by the hash of their keys, and each part is aggregated by an
+/// operator of its own.
 final class AggregateOperator: BatchOperator {
     private let input: any BatchOperator
+    private let node: AggregateNode
     private let keys: [CompiledExpression]
     private let sets: [GroupedSet]
-    private let hasSets: Bool
     private let memory: MemoryShare
     private let context: QueryContext
+    /// How many divisions the input has gone through.
+    private let level: Int
+    /// New groups find no room any more; what was held then.
+    private var isFull = false
+    private var fullBytes = 0
     private var cutter = BatchCutter()
     private var isDone = false
     private var given = 0
+    /// The part of the set given last that is at work, and its number.
+    private var current: AggregateOperator?
+    private var part = 0
 
     /// The groups of one grouping set.
     private final class GroupedSet {
+        /// Its number among the sets of the query.
+        let number: Int
         /// The keys that are in the set.
         let members: [Int]
-        let table: KeyTable?
-        let states: [AggregateState]
+        private(set) var table: KeyTable?
+        private(set) var states: [AggregateState]
+        /// Rows of groups for which there was no room.
+        var others: SpilledPartitions?
 
-        init(_ members: [Int], _ types: [ColumnType], _ node: AggregateNode) throws(Problem) {
+        init(
+            _ number: Int, _ members: [Int], _ types: [ColumnType], _ node: AggregateNode
+        ) throws(Problem) {
+            self.number = number
             self.members = members
             table = members.isEmpty ? nil : KeyTable(types: members.map { types[$0] })
             var states: [AggregateState] = []
@@ -40,8 +59,21 @@ final class AggregateOperator: BatchOperator {
 
         var memoryBytes: Int { states.reduce(table?.memoryBytes ?? 0) { $0 + $1.memoryBytes } }
 
-        /// The groups: all keys, those that are not in the set NULL, then the aggregates.
+        /// About what `rows` rows of new groups would add.
+        func growthBytes(_ rows: Int) -> Int {
+            guard let table, others == nil else { return 0 }
+            let growth = table.growthBytes(rows)
+            // Vectors of states grow by doubling, about when the table does.
+            return growth > 0 ? growth + states.reduce(0) { $0 + $1.memoryBytes } : 0
+        }
+
+        /// The groups: all keys, those that are not in the set NULL, then the aggregates. The set does
+        /// not hold them any more.
         func finish(_ keys: [ColumnType]) throws(Problem) -> ColumnBatch {
+            defer {
+                table = nil
+                states = []
+            }
             let count = table?.count ?? 1
             let own = table?.columns(0..<count) ?? []
             var columns = keys.enumerated().map { index, type in
@@ -54,23 +86,36 @@ final class AggregateOperator: BatchOperator {
         }
     }
 
-    init(
+    convenience init(
         _ input: any BatchOperator, _ node: AggregateNode, _ context: QueryContext
+    ) throws(Problem) {
+        let count = node.sets?.count ?? 1
+        try self.init(input, node, sets: 0..<count, context, level: 0)
+    }
+
+    /// `numbers`: the grouping sets to compute.
+    private init(
+        _ input: any BatchOperator, _ node: AggregateNode, sets numbers: Range<Int>,
+        _ context: QueryContext, level: Int
     ) throws(Problem) {
         guard node.keys.count <= 63 else {
             throw Problem("54000", "at most 63 expressions in GROUP BY")
         }
         self.input = input
+        self.node = node
         self.context = context
+        self.level = level
         keys = node.keys.map { CompiledExpression($0.expression) }
         let types = keys.map(\.type)
-        hasSets = node.sets != nil
         var sets: [GroupedSet] = []
-        for members in node.sets ?? [Array(node.keys.indices)] {
-            sets.append(try GroupedSet(members, types, node))
+        for number in numbers {
+            let members = node.sets.map { $0[number] } ?? Array(node.keys.indices)
+            sets.append(try GroupedSet(number, members, types, node))
         }
         self.sets = sets
-        memory = MemoryShare(context.memory, for: "aggregation")
+        memory = MemoryShare(
+            context.memory, for: "aggregation",
+            canSpill: context.scratch != nil && sets.contains { $0.table != nil })
     }
 
     func next() throws(Problem) -> ColumnBatch? {
@@ -80,9 +125,18 @@ final class AggregateOperator: BatchOperator {
         }
         while true {
             if let batch = cutter.next() { return batch }
+            if let batch = try current?.next() { return batch }
+            current = nil
+            if given > 0, let others = sets[given - 1].others {
+                if let next = try self.next(part: others) { current = next }
+                continue
+            }
             guard given < sets.count else { return nil }
-            cutter.put(try finish(given))
+            cutter.put(try finish(sets[given]))
             given += 1
+            part = 0
+            // Parts need the room.
+            try memory.resize(to: sets.reduce(0) { $0 + $1.memoryBytes })
         }
     }
 
@@ -91,51 +145,81 @@ final class AggregateOperator: BatchOperator {
             try context.checkCancellation()
             var columns: [Column] = []
             for key in keys { columns.append(try key.column(batch, context)) }
-            for set in sets {
-                let groups = set.groups(columns, batch.rowCount)
-                for state in set.states { try state.update(batch, groups, context) }
+            let before = sets.reduce(0) { $0 + $1.memoryBytes }
+            let growth = sets.reduce(0) { $0 + $1.growthBytes(batch.rowCount) }
+            if !isFull, !memory.fits(before + growth) { try stopTakingGroups() }
+            for set in sets { try add(batch, columns, to: set) }
+            let held = sets.reduce(0) { $0 + $1.memoryBytes }
+            if isFull {
+                // Groups that are known may grow on within what is left.
+                if held > fullBytes { try memory.resize(to: held) }
+            } else if !memory.fits(held) {
+                // The batch took more than was expected; it is in.
+                fullBytes = held
+                try stopTakingGroups()
             }
-            try memory.resize(to: sets.reduce(0) { $0 + $1.memoryBytes })
         }
+        for set in sets { try set.others?.finish() }
     }
 
-    private func finish(_ number: Int) throws(Problem) -> ColumnBatch {
-        let groups = try sets[number].finish(keys.map(\.type))
-        guard hasSets else { return groups }
-        let set = Column(.int32, repeating: .int(Int64(number)), count: groups.rowCount)
-        return ColumnBatch(columns: groups.columns + [set], rowCount: groups.rowCount)
-    }
-}
-
-/// DISTINCT: each new row as soon as it comes.
-final class DistinctOperator: BatchOperator {
-    private let input: any BatchOperator
-    private let table: KeyTable
-    private let memory: MemoryShare
-    private let context: QueryContext
-
-    init(
-        _ input: any BatchOperator, _ schema: TableSchema, _ context: QueryContext
+    private func add(
+        _ batch: ColumnBatch, _ keys: [Column], to set: GroupedSet
     ) throws(Problem) {
-        guard schema.fields.count <= 63 else {
-            throw Problem("54000", "at most 63 columns in DISTINCT")
+        guard let others = set.others, let table = set.table else {
+            let groups = set.groups(keys, batch.rowCount)
+            for state in set.states { try state.update(batch, groups, context) }
+            return
         }
-        self.input = input
-        self.context = context
-        table = KeyTable(types: schema.fields.map(\.type))
-        memory = MemoryShare(context.memory, for: "DISTINCT")
+        let members = set.members.map { keys[$0] }
+        let groups = table.find(members, count: batch.rowCount)
+        var known: [Int32] = []
+        var unknown: [Int32] = []
+        for row in 0..<batch.rowCount {
+            if groups[row] >= 0 { known.append(Int32(row)) } else { unknown.append(Int32(row)) }
+        }
+        if !unknown.isEmpty {
+            try others.append(batch.gather(unknown), keys: members.map { $0.gather(unknown) })
+        }
+        if known.isEmpty { return }
+        let rows = unknown.isEmpty ? batch : batch.gather(known)
+        let numbers = unknown.isEmpty ? groups : known.map { groups[Int($0)] }
+        for state in set.states { try state.update(rows, numbers, context) }
     }
 
-    func next() throws(Problem) -> ColumnBatch? {
-        while let batch = try input.next() {
-            try context.checkCancellation()
-            let before = table.count
-            let numbers = table.insert(batch.columns, count: batch.rowCount)
-            try memory.resize(to: table.memoryBytes)
-            let rows = AggregateState.newRows(numbers, before)
-            if rows.count == batch.rowCount { return batch }
-            if !rows.isEmpty { return batch.gather(rows) }
+    /// From now on rows of new groups go to the disk.
+    private func stopTakingGroups() throws(Problem) {
+        isFull = true
+        var stopped = false
+        for set in sets where set.table != nil && set.others == nil {
+            guard let scratch = context.scratch else { continue }
+            set.others = try SpilledPartitions(
+                node.input.schema.fields.map(\.type), level: level, for: "aggregation", scratch,
+                context)
+            stopped = true
         }
-        return nil
+        if !stopped { throw SQLErrors.outOfMemory("aggregation", limit: context.memory.limit) }
+    }
+
+    private func finish(_ set: GroupedSet) throws(Problem) -> ColumnBatch {
+        let groups = try set.finish(keys.map(\.type))
+        guard node.sets != nil else { return groups }
+        let number = Column(.int32, repeating: .int(Int64(set.number)), count: groups.rowCount)
+        return ColumnBatch(columns: groups.columns + [number], rowCount: groups.rowCount)
+    }
+
+    /// What aggregates the next part of the set given last; nil when the part has no rows, and when
+    /// it was the last one, which ends the set.
+    private func next(part others: SpilledPartitions) throws(Problem) -> AggregateOperator? {
+        // Its own groups were given.
+        let set = sets[given - 1]
+        guard part < SpilledPartitions.count else {
+            set.others = nil
+            return nil
+        }
+        defer { part += 1 }
+        guard others.rowCount(ofPart: part) > 0 else { return nil }
+        return try AggregateOperator(
+            others.reader(ofPart: part), node, sets: set.number..<(set.number + 1), context,
+            level: level + 1)
     }
 }

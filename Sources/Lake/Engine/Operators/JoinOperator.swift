@@ -4,6 +4,9 @@ import SQL
 
 /// Hash join: the right input is kept in memory, the left one streams by. Pairs come out a batch at
 /// a time, however many partners a row has.
+///
+/// A right input that does not fit is divided by the hash of its keys, and so is the left one; then
+/// the parts are joined one after the other, each by an operator of its own.
 final class JoinOperator: BatchOperator {
     private let left: any BatchOperator
     private let right: any BatchOperator
@@ -14,7 +17,13 @@ final class JoinOperator: BatchOperator {
     private let memory: MemoryShare
     private let context: QueryContext
     private let leftTypes: [ColumnType]
+    private let rightTypes: [ColumnType]
+    /// How many divisions this operator's inputs have gone through.
+    private let level: Int
 
+    private var hasBegun = false
+    /// Both inputs divided, and the parts not joined yet.
+    private var parts: JoinParts?
     /// The right input, once read.
     private var build: Build?
     /// The left batch at work.
@@ -64,7 +73,7 @@ final class JoinOperator: BatchOperator {
 
     init(
         _ left: any BatchOperator, _ right: any BatchOperator, _ node: JoinNode,
-        _ context: QueryContext
+        _ context: QueryContext, level: Int = 0
     ) throws(Problem) {
         guard node.keys.count <= 63 else {
             throw Problem("54000", "at most 63 equalities in a join condition")
@@ -76,85 +85,140 @@ final class JoinOperator: BatchOperator {
         leftKeys = node.keys.map { CompiledExpression($0.left) }
         rightKeys = node.keys.map { CompiledExpression($0.right) }
         residual = node.residual.map { CompiledExpression($0) }
-        memory = MemoryShare(context.memory, for: "joining")
+        memory = MemoryShare(context.memory, for: "joining", canSpill: context.scratch != nil)
         leftTypes = node.left.schema.fields.map(\.type)
+        rightTypes = node.right.schema.fields.map(\.type)
+        self.level = level
     }
 
     private var keepsLeft: Bool { node.kind == .left || node.kind == .full || node.kind == .single }
     private var keepsRight: Bool { node.kind == .right || node.kind == .full }
 
     func next() throws(Problem) -> ColumnBatch? {
-        if build == nil { build = try readRight() }
-        while true {
+        if !hasBegun {
+            hasBegun = true
+            build = try readRight()
+        }
+        if let parts { return try parts.next() }
+        while let build {
             try context.checkCancellation()
             if let batch = cutter.next() { return batch }
-            if probe == nil, !isLeftDone { try advance() }
+            if probe == nil, !isLeftDone { try advance(build) }
             if probe != nil {
                 if let pairs = try nextPairs() { return pairs }
                 if let rest = finishProbe() { cutter.put(rest) }
                 continue
             }
-            guard keepsRight, !unmatchedGiven, let build else { return nil }
-            unmatchedGiven = true
-            cutter.put(unmatchedRight(build))
+            if keepsRight, !unmatchedGiven {
+                unmatchedGiven = true
+                cutter.put(unmatchedRight(build))
+                continue
+            }
+            self.build = nil
+            memory.end()
         }
+        return nil
     }
 
     // MARK: Building
 
-    private func readRight() throws(Problem) -> Build {
-        let types = node.right.schema.fields.map(\.type)
-        let buffer = RowBuffer(types: types)
-        let table = node.keys.isEmpty ? nil : KeyTable(types: rightKeys.map(\.type))
-        var first: [Int32] = []
-        var next: [Int32] = []
-        var batches: [ColumnBatch] = []
+    /// The keys of a batch of the right input.
+    private struct Keys {
+        var columns: [Column]
+        var joinable: Validity?
+        var count: Int
+    }
+
+    /// What a row of the right input takes besides its columns: its place in a chain and a byte to
+    /// mark it.
+    private static let rowBytes = 9
+
+    /// Reads the right input; nil when it did not fit and both inputs were divided.
+    private func readRight() throws(Problem) -> Build? {
+        let buffer = RowBuffer(types: rightTypes)
+        var keys: [Keys] = []
         while let batch = try right.next() {
             try context.checkCancellation()
             guard buffer.count + batch.rowCount < Int(Int32.max) else {
                 throw SQLErrors.outOfMemory("joining", limit: context.memory.limit)
             }
+            let (columns, joinable) = try keyColumns(rightKeys, batch)
             buffer.append(batch)
-            batches.append(batch)
-            try memory.resize(to: buffer.memoryBytes + buffer.count * 9)
-        }
-        if let table {
-            next.reserveCapacity(buffer.count)
-            var done = 0
-            for (number, batch) in batches.enumerated() {
-                try context.checkCancellation()
-                // By what the first rows showed of repeated keys.
-                if number == 16 {
-                    let expected =
-                        Int(
-                            Double(table.count) / Double(done) * Double(buffer.count)) + 1
-                    try memory.resize(
-                        to: buffer.memoryBytes + buffer.count * 9 + KeyTable.slotBytes(expected))
-                    table.expect(expected)
-                }
-                try chain(batch, table, done, &first, &next)
-                done += batch.rowCount
-                try memory.resize(
-                    to: buffer.memoryBytes + table.memoryBytes + buffer.count * 9)
+            keys.append(Keys(columns: columns, joinable: joinable, count: batch.rowCount))
+            // The table is built behind the last row, when their number is known.
+            let table = node.keys.isEmpty ? 0 : KeyTable.slotBytes(buffer.count) / 2
+            guard memory.fits(buffer.memoryBytes + buffer.count * Self.rowBytes + table) else {
+                try divide(buffer, keys)
+                return nil
             }
         }
-        batches = []
+        if node.keys.isEmpty {
+            return Build(
+                rows: buffer.batch(), table: nil, first: [], next: [], matched: marks(buffer.count))
+        }
+        let table = KeyTable(types: rightKeys.map(\.type))
+        var first: [Int32] = []
+        var next: [Int32] = []
+        next.reserveCapacity(buffer.count)
+        for number in keys.indices {
+            try context.checkCancellation()
+            // By what the first rows showed of repeated keys.
+            let expected =
+                number == 16
+                ? Int(Double(table.count) / Double(next.count) * Double(buffer.count)) + 1 : 0
+            let slots = max(
+                table.memoryBytes + table.growthBytes(keys[number].count),
+                KeyTable.slotBytes(expected))
+            guard memory.fits(buffer.memoryBytes + buffer.count * Self.rowBytes + slots) else {
+                try divide(buffer, keys)
+                return nil
+            }
+            if expected > 0 { table.expect(expected) }
+            chain(keys[number], table, &first, &next)
+        }
+        keys = []
         // Chains were built back to front; pairs shall come in the order of the rows.
-        if table != nil { Self.reverse(&first, &next) }
+        Self.reverse(&first, &next)
         return Build(
             rows: buffer.batch(), table: table, first: first, next: next,
-            matched: keepsRight ? [UInt8](repeating: 0, count: buffer.count) : [])
+            matched: marks(buffer.count))
+    }
+
+    private func marks(_ count: Int) -> [UInt8] {
+        keepsRight ? [UInt8](repeating: 0, count: count) : []
+    }
+
+    /// Divides what was read of the right input, the rest of it, and the left one.
+    private func divide(_ read: RowBuffer, _ keys: [Keys]) throws(Problem) {
+        guard let scratch = context.scratch, !node.keys.isEmpty, !rightTypes.isEmpty else {
+            throw SQLErrors.outOfMemory("joining", limit: context.memory.limit)
+        }
+        let rights = try SpilledPartitions(
+            rightTypes, level: level, for: "joining", scratch, context)
+        for (batch, keys) in zip(read.takeBatches(), keys) {
+            try rights.append(batch, keys: keys.columns)
+        }
+        memory.end()
+        while let batch = try right.next() {
+            try rights.append(batch, keys: try keyColumns(rightKeys, batch).0)
+        }
+        try rights.finish()
+        let lefts = try SpilledPartitions(leftTypes, level: level, for: "joining", scratch, context)
+        while let batch = try left.next() {
+            try lefts.append(batch, keys: try keyColumns(leftKeys, batch).0)
+        }
+        try lefts.finish()
+        parts = JoinParts(lefts, rights, node, context, level: level + 1)
     }
 
     private func chain(
-        _ batch: ColumnBatch, _ table: KeyTable, _ base: Int, _ first: inout [Int32],
-        _ next: inout [Int32]
-    ) throws(Problem) {
-        let (columns, joinable) = try keyColumns(rightKeys, batch)
-        let groups = table.insert(columns, count: batch.rowCount)
+        _ keys: Keys, _ table: KeyTable, _ first: inout [Int32], _ next: inout [Int32]
+    ) {
+        let groups = table.insert(keys.columns, count: keys.count)
+        let base = next.count
         first.grow(to: table.count, -1)
-        for row in 0..<batch.rowCount {
-            guard joinable?[row] ?? true else {
+        for row in 0..<keys.count {
+            guard keys.joinable?[row] ?? true else {
                 next.append(-1)
                 continue
             }
@@ -197,8 +261,8 @@ final class JoinOperator: BatchOperator {
 
     // MARK: Probing
 
-    private func advance() throws(Problem) {
-        guard let build, let batch = try left.next() else {
+    private func advance(_ build: Build) throws(Problem) {
+        guard let batch = try left.next() else {
             isLeftDone = true
             return
         }
@@ -325,5 +389,52 @@ final class JoinOperator: BatchOperator {
         let nulls = leftTypes.map { Column($0, repeating: .null, count: rows.count) }
         return ColumnBatch(
             columns: nulls + build.rows.gather(rows).columns, rowCount: rows.count)
+    }
+}
+
+/// The parts of two divided inputs, joined one after the other.
+private final class JoinParts {
+    private let lefts: SpilledPartitions
+    private let rights: SpilledPartitions
+    private let node: JoinNode
+    private let context: QueryContext
+    private let level: Int
+    private var part = 0
+    private var current: JoinOperator?
+
+    init(
+        _ lefts: SpilledPartitions, _ rights: SpilledPartitions, _ node: JoinNode,
+        _ context: QueryContext, level: Int
+    ) {
+        self.lefts = lefts
+        self.rights = rights
+        self.node = node
+        self.context = context
+        self.level = level
+    }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        while true {
+            if let batch = try current?.next() { return batch }
+            current = nil
+            guard part < SpilledPartitions.count else { return nil }
+            defer { part += 1 }
+            if canMatch(part) {
+                current = try JoinOperator(
+                    lefts.reader(ofPart: part), rights.reader(ofPart: part), node, context,
+                    level: level)
+            }
+        }
+    }
+
+    /// Whether joining the part may give rows.
+    private func canMatch(_ part: Int) -> Bool {
+        let (left, right) = (lefts.rowCount(ofPart: part), rights.rowCount(ofPart: part))
+        switch node.kind {
+        case .inner, .cross, .semi: return left > 0 && right > 0
+        case .left, .anti, .single: return left > 0
+        case .right: return right > 0
+        case .full: return left > 0 || right > 0
+        }
     }
 }

@@ -161,6 +161,15 @@ final class KeyTable {
     /// Makes room for `groups` groups in all, so that the table need not grow on the way.
     func expect(_ groups: Int) { reserve(groups - count) }
 
+    /// What `rows` more groups would add to `memoryBytes`, long texts aside.
+    func growthBytes(_ rows: Int) -> Int {
+        var size = slots.count
+        while size < (count + rows) * 2 { size *= 2 }
+        let words = (count + rows) * width
+        return (size - slots.count) * 8
+            + (words > keys.capacity ? max(words, keys.capacity) * 8 : 0)
+    }
+
     /// What slots for `groups` groups take.
     static func slotBytes(_ groups: Int) -> Int { groups * 4 * 8 }
 

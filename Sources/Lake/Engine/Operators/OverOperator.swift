@@ -2,20 +2,30 @@ import Base
 import Columns
 import SQL
 
-/// Window functions: all rows are kept, sorted by partition and order, and each function is computed
-/// over whole columns of them. Rows come out in that order.
+/// Window functions: the rows are brought into the order of partitions and keys, and each function is
+/// computed over whole columns of them. Rows come out in that order.
+///
+/// Some partitions are at work at a time. Rows that do not fit into memory are sorted on the scratch
+/// disk; one partition has to fit.
 final class OverOperator: BatchOperator {
     private let input: any BatchOperator
     private let node: OverNode
     private let context: QueryContext
     private let memory: MemoryShare
+    private let types: [ColumnType]
     private let width: Int
     private let keys: [CompiledExpression]
-    private let directions: [SortDirection]
     /// What the functions read, call by call.
     private let expressions: [[CompiledExpression]]
+    private let order: RowOrder
+    private var sorted: (any BatchOperator)?
+    /// Sorted rows whose functions are not computed yet.
+    private let waiting: RowBuffer
+    /// At how many waiting rows it is worth while to look for the end of a partition.
+    private var patience = OverOperator.rowsMin
     private var cutter = BatchCutter()
-    private var isDone = false
+
+    private static let rowsMin = Limits.batchRows
 
     init(_ input: any BatchOperator, _ node: OverNode, _ context: QueryContext) throws(Problem) {
         self.input = input
@@ -24,58 +34,82 @@ final class OverOperator: BatchOperator {
         memory = MemoryShare(context.memory, for: "window functions")
         width = node.input.schema.fields.count
         keys = (node.partitionBy + node.orderBy.map(\.expression)).map { CompiledExpression($0) }
-        directions =
-            node.partitionBy.map { _ in SortDirection(isDescending: false, nullsFirst: false) }
-            + node.orderBy.map { SortDirection($0) }
         expressions = node.calls.map { call in
             call.expressions.map { CompiledExpression($0) }
         }
+        types =
+            node.input.schema.fields.map(\.type) + keys.map(\.type)
+            + expressions.flatMap { $0.map(\.type) }
+        let directions =
+            node.partitionBy.map { _ in SortDirection(isDescending: false, nullsFirst: false) }
+            + node.orderBy.map { SortDirection($0) }
+        order = RowOrder(types, width: width, directions, for: "window functions", context)
+        waiting = RowBuffer(types: types)
     }
 
     func next() throws(Problem) -> ColumnBatch? {
-        if !isDone {
-            isDone = true
-            if let batch = try computed() { cutter.put(batch) }
+        if sorted == nil { sorted = try sort() }
+        while let sorted {
+            if let batch = cutter.next() { return batch }
+            guard let batch = try sorted.next() else {
+                guard waiting.count > 0 else {
+                    memory.end()
+                    return nil
+                }
+                let rows = waiting.batch()
+                waiting.removeAll()
+                cutter.put(try computed(rows))
+                continue
+            }
+            waiting.append(batch)
+            try memory.resize(to: waiting.memoryBytes * 2 + waiting.count * 64)
+            guard waiting.count >= patience else { continue }
+            if let rows = takePartitions() { cutter.put(try computed(rows)) }
         }
-        return cutter.next()
+        return nil
     }
 
-    private func computed() throws(Problem) -> ColumnBatch? {
-        let types =
-            node.input.schema.fields.map(\.type) + keys.map(\.type)
-            + expressions.flatMap { $0.map(\.type) }
-        let rows = RowBuffer(types: types)
+    private func sort() throws(Problem) -> any BatchOperator {
         while let batch = try input.next() {
-            try context.checkCancellation()
             var columns = batch.columns
             for expression in keys + expressions.flatMap({ $0 }) {
                 columns.append(try expression.column(batch, context))
             }
-            rows.append(columns, count: batch.rowCount)
-            // Sorting, bounds and results come on top of the rows themselves.
-            try memory.resize(to: rows.memoryBytes * 2 + rows.count * 64)
+            try order.append(columns, count: batch.rowCount)
         }
-        if rows.count == 0 { return nil }
-        let all = rows.columns()
-        let order = RowSorter(
-            Array(all[width..<(width + keys.count)]), directions, count: rows.count
-        ).sortedRows()
-        let sorted = all.map { $0.gather(order) }
-        let parting = sorted[width..<(width + node.partitionBy.count)]
-        let ordering = sorted[(width + node.partitionBy.count)..<(width + keys.count)]
+        return try order.finish(columns: types.count)
+    }
+
+    /// The waiting rows but for the last partition, which may go on; nil when it is the only one.
+    private func takePartitions() -> ColumnBatch? {
+        let rows = waiting.batch()
+        let parting = rows.columns[width..<(width + node.partitionBy.count)]
         let partitions = RowPartitions(
-            partitionBy: Array(parting), orderBy: Array(ordering), count: rows.count)
-        var output = Array(sorted[..<width])
+            partitionBy: Array(parting), orderBy: [], count: rows.rowCount)
+        let end = partitions.ranges[partitions.ranges.count - 1].lowerBound
+        waiting.removeAll()
+        waiting.append(rows.slice(end..<rows.rowCount))
+        patience = max(Self.rowsMin, 2 * waiting.count)
+        return end > 0 ? rows.slice(0..<end) : nil
+    }
+
+    /// Sorted rows of whole partitions with the results of the functions behind them.
+    private func computed(_ rows: ColumnBatch) throws(Problem) -> ColumnBatch {
+        let parting = rows.columns[width..<(width + node.partitionBy.count)]
+        let ordering = rows.columns[(width + node.partitionBy.count)..<(width + keys.count)]
+        let partitions = RowPartitions(
+            partitionBy: Array(parting), orderBy: Array(ordering), count: rows.rowCount)
+        var output = Array(rows.columns[..<width])
         var at = width + keys.count
         for (call, compiled) in zip(node.calls, expressions) {
-            let columns = Array(sorted[at..<(at + compiled.count)])
+            let columns = Array(rows.columns[at..<(at + compiled.count)])
             at += compiled.count
             let function = try WindowEvaluation(
                 call, columns, partitions, isDescending: node.orderBy.first?.isDescending ?? false,
                 context)
             output.append(try function.result())
         }
-        return ColumnBatch(columns: output, rowCount: rows.count)
+        return ColumnBatch(columns: output, rowCount: rows.rowCount)
     }
 }
 

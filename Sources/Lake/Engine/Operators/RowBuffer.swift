@@ -40,6 +40,16 @@ final class RowBuffer {
         return parts.map { $0[0] }
     }
 
+    /// The rows as they were added; they leave the buffer.
+    func takeBatches() -> [ColumnBatch] {
+        let batches = (0..<(parts.first?.count ?? 0)).map { number in
+            ColumnBatch(
+                columns: parts.map { $0[number] }, rowCount: parts[0][number].count)
+        }
+        removeAll()
+        return batches
+    }
+
     func batch() -> ColumnBatch { ColumnBatch(columns: columns(), rowCount: count) }
 
     func removeAll() {

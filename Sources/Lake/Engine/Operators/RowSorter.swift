@@ -31,16 +31,28 @@ struct RowSorter {
     }
 
     private let count: Int
+    /// The steps are those that any rows of these types need, so that rows of several sorters can be
+    /// compared.
+    private let isComplete: Bool
     private var steps: [Step] = []
 
-    init(_ keys: [Column], _ directions: [SortDirection], count: Int) {
+    /// `comparable`: rows of several sorters are compared. Their columns have the layout of their
+    /// types.
+    init(
+        _ keys: [Column], _ directions: [SortDirection], count: Int, comparable: Bool = false
+    ) {
         precondition(keys.count == directions.count, "each key has a direction")
         self.count = count
+        isComplete = comparable
         for (key, direction) in zip(keys, directions) { add(key.flattened, direction) }
     }
 
     private mutating func add(_ column: Column, _ direction: SortDirection) {
         if case .null = column.data { return }
+        if isComplete, column.validity == nil {
+            let forValue: UInt64 = direction.nullsFirst ? 1 : 0
+            steps.append(.words([UInt64](repeating: forValue, count: count)))
+        }
         if let valid = column.validity {
             let (forNull, forValue): (UInt64, UInt64) = direction.nullsFirst ? (0, 1) : (1, 0)
             steps.append(.words((0..<count).map { valid[$0] ? forValue : forNull }))
@@ -77,7 +89,7 @@ struct RowSorter {
                 words { Self.prefix(reader[$0]) }
             }
             // Zero padding makes a prefix equal to a text with zero bytes; the texts decide.
-            if isLong || column.type == .binary {
+            if isLong || column.type == .binary || isComplete {
                 steps.append(
                     .texts(texts, valid, isDescending: direction.isDescending))
             }
@@ -116,23 +128,33 @@ struct RowSorter {
     }
 
     private func precedes(_ a: Int32, _ b: Int32, from start: Int) -> Bool {
-        let (x, y) = (Int(a), Int(b))
+        let order = order(Int(a), self, Int(b), from: start)
+        return order != 0 ? order < 0 : a < b
+    }
+
+    /// Negative when row `x` comes before row `y` of `other`, which sorts by the same keys; 0 when
+    /// they are equal. Both were made to be comparable.
+    func order(_ x: Int, _ other: RowSorter, _ y: Int) -> Int { order(x, other, y, from: 0) }
+
+    @inline(__always)
+    private func order(_ x: Int, _ other: RowSorter, _ y: Int, from start: Int) -> Int {
         for index in start..<max(start, steps.count) {
-            switch steps[index] {
-            case .words(let words):
-                if words[x] != words[y] { return words[x] < words[y] }
-            case .texts(let texts, let valid, let isDescending):
+            switch (steps[index], other.steps[index]) {
+            case (.words(let mine), .words(let others)):
+                if mine[x] != others[y] { return mine[x] < others[y] ? -1 : 1 }
+            case (.texts(let texts, let valid, let isDescending), .texts(let others, _, _)):
                 // An earlier step has told NULLs from texts.
                 if !(valid?[x] ?? true) { continue }
                 let order = texts.withBytes(x) { left in
-                    texts.withBytes(y) { right in compareBytes(left, right) }
+                    others.withBytes(y) { right in compareBytes(left, right) }
                 }
-                if order != 0 { return (order < 0) != isDescending }
-            case .values(let column, let isDescending):
-                let order = ValueOrder.compare(column.value(x), column.value(y))
-                if order != 0 { return (order < 0) != isDescending }
+                if order != 0 { return isDescending ? -order : order }
+            case (.values(let column, let isDescending), .values(let others, _)):
+                let order = ValueOrder.compare(column.value(x), others.value(y))
+                if order != 0 { return isDescending ? -order : order }
+            default: preconditionFailure("sorters of the same keys have the same steps")
             }
         }
-        return a < b
+        return 0
     }
 }

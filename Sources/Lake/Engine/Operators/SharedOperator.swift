@@ -3,32 +3,61 @@ import Columns
 import SQL
 
 /// The rows of a plan that several places of a statement read: computed when the first of them
-/// asks, kept until the statement ends.
+/// asks, kept until the statement ends, from where the memory is used up on the scratch disk.
 final class SharedRows {
     private let input: any BatchOperator
     private let memory: MemoryShare
     private let context: QueryContext
+    private let types: [ColumnType]
     private var batches: [ColumnBatch] = []
+    private var spilled: SpilledRows?
     private var isComplete = false
 
-    init(_ input: any BatchOperator, _ context: QueryContext) {
+    init(_ input: any BatchOperator, _ schema: TableSchema, _ context: QueryContext) {
         self.input = input
         self.context = context
-        memory = MemoryShare(context.memory, for: "a shared subquery")
+        types = schema.fields.map(\.type)
+        memory = MemoryShare(
+            context.memory, for: "a shared subquery", canSpill: context.scratch != nil)
     }
 
     /// The batch of this number; nil behind the last one.
     func batch(_ number: Int) throws(Problem) -> ColumnBatch? {
-        while number >= batches.count, !isComplete {
+        while number >= batches.count + (spilled?.pieceCount(ofPart: 0) ?? 0), !isComplete {
             try context.checkCancellation()
             guard let next = try input.next() else {
                 isComplete = true
                 break
             }
-            try memory.grow(by: next.columns.reduce(0) { $0 + $1.memoryBytes })
-            batches.append(next)
+            try keep(next)
         }
-        return number < batches.count ? batches[number] : nil
+        if number < batches.count { return batches[number] }
+        let piece = number - batches.count
+        guard let spilled, piece < spilled.pieceCount(ofPart: 0) else { return nil }
+        do throws(StorageFailure) {
+            return try spilled.piece(piece, ofPart: 0)
+        } catch {
+            throw SQLErrors.spillFailed(error)
+        }
+    }
+
+    private func keep(_ batch: ColumnBatch) throws(Problem) {
+        let bytes = batch.columns.reduce(0) { $0 + $1.memoryBytes }
+        if spilled == nil, memory.fits(memory.held + bytes) {
+            batches.append(batch)
+            return
+        }
+        guard let scratch = context.scratch else {
+            return try memory.grow(by: bytes)
+        }
+        do throws(StorageFailure) {
+            if spilled == nil { spilled = try SpilledRows(types, parts: 1, in: scratch) }
+            let before = spilled?.byteCount ?? 0
+            try spilled?.append(batch, to: 0)
+            context.memory.spilled((spilled?.byteCount ?? 0) - before)
+        } catch {
+            throw SQLErrors.spillFailed(error)
+        }
     }
 }
 

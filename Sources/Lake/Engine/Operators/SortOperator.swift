@@ -7,15 +7,13 @@ import SQL
 final class SortOperator: BatchOperator {
     private let input: any BatchOperator
     private let expressions: [CompiledExpression]
-    private let directions: [SortDirection]
     private let limit: Int?
-    private let memory: MemoryShare
     private let context: QueryContext
     private let width: Int
     /// The input's columns, then the keys.
-    private let rows: RowBuffer
-    private var cutter = BatchCutter()
-    private var isDone = false
+    private let rows: RowOrder
+    private var sorted: (any BatchOperator)?
+    private var given = 0
 
     init(
         _ input: any BatchOperator, _ schema: TableSchema, _ keys: [SortKey], limit: Int64?,
@@ -24,58 +22,39 @@ final class SortOperator: BatchOperator {
         self.input = input
         self.context = context
         expressions = keys.map { CompiledExpression($0.expression) }
-        directions = keys.map { SortDirection($0) }
         self.limit = limit.map { Int(clamping: max(0, $0)) }
-        memory = MemoryShare(context.memory, for: "sorting")
         width = schema.fields.count
-        rows = RowBuffer(types: schema.fields.map(\.type) + expressions.map(\.type))
+        rows = RowOrder(
+            schema.fields.map(\.type) + expressions.map(\.type), width: width,
+            keys.map { SortDirection($0) }, for: "sorting", context)
     }
 
     func next() throws(Problem) -> ColumnBatch? {
-        if !isDone {
-            isDone = true
-            if limit == 0 { return nil }
+        if limit == 0 { return nil }
+        if sorted == nil {
             try collect()
-            cutter.put(sorted())
-            rows.removeAll()
+            sorted = try rows.finish(columns: width, limit: limit)
         }
-        return cutter.next()
+        let left = limit.map { $0 - given } ?? .max
+        guard left > 0, let batch = try sorted?.next() else { return nil }
+        given += batch.rowCount
+        let whole = batch.prefix(columns: width)
+        return left < batch.rowCount ? whole.slice(0..<left) : whole
     }
 
     private func collect() throws(Problem) {
         while let batch = try input.next() {
-            try context.checkCancellation()
             var columns = batch.columns
             for expression in expressions {
                 columns.append(try expression.column(batch, context))
             }
-            rows.append(columns, count: batch.rowCount)
-            // Sorting needs row numbers and words besides the rows themselves.
-            try memory.resize(to: rows.memoryBytes + rows.count * 32)
-            if let limit, limit < 1 << 20, rows.count > limit * 2 + 4 * Limits.batchRows {
-                prune(to: limit)
+            try rows.append(columns, count: batch.rowCount)
+            if let limit, limit < 1 << 20,
+                rows.bufferedCount > limit * 2 + 4 * Limits.batchRows
+            {
+                rows.prune(to: limit)
             }
         }
-    }
-
-    /// Keeps the best rows. Those kept come before all later ones, so equal rows stay in order.
-    private func prune(to limit: Int) {
-        let all = rows.columns()
-        let order = order(all)
-        rows.removeAll()
-        let best = Array(order.prefix(limit))
-        rows.append(all.map { $0.gather(best).compacted }, count: best.count)
-    }
-
-    private func order(_ columns: [Column]) -> [Int32] {
-        RowSorter(Array(columns[width...]), directions, count: rows.count).sortedRows()
-    }
-
-    private func sorted() -> ColumnBatch {
-        let all = rows.columns()
-        var order = order(all)
-        if let limit { order = Array(order.prefix(limit)) }
-        return ColumnBatch(columns: all[..<width].map { $0.gather(order) }, rowCount: order.count)
     }
 }
 

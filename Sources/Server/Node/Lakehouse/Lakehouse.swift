@@ -23,13 +23,16 @@ package protocol LakeObserver: AnyObject, Sendable {
     func viewRefreshed(_ view: QualifiedName, rows: Int, at moment: Timestamp)
 }
 
-/// Memory that statements which rewrite tables may hold, and where the rest waits.
+/// Memory that statements may hold, and where the rest waits.
 package struct LakeLimits: Sendable {
+    /// What the operators of one query hold; more waits on the scratch disk.
+    package var queryBytes = 256 << 20
     /// Rows of a MERGE's source; a larger one is divided by its keys.
     package var mergeSourceBytes = 32 << 20
     /// Rows that OPTIMIZE brings into an order at a time.
     package var orderedBytes = 32 << 20
-    /// Without it a larger source stays in memory, and rows are ordered in runs.
+    /// Without it a larger source stays in memory, rows are ordered in runs, and a query that needs
+    /// more than `queryBytes` fails.
     package var scratch: ScratchSpace?
 
     package init(scratch: ScratchSpace? = nil) { self.scratch = scratch }

@@ -85,8 +85,7 @@ extension Lakehouse: LakeService {
     ) throws(Problem) -> StatementAnswer {
         let plan = try plan(query)
         let source = LakeSource(self)
-        let context = QueryContext(
-            now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
+        let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         var batches: [ColumnBatch] = []
         var left = options.rowLimit
@@ -153,8 +152,7 @@ extension Lakehouse: LakeService {
         var binder = Binder(provider: LakeRelations(lake: self))
         let bound = try binder.plan(insert)
         let plan = bound.plan
-        let context = QueryContext(
-            now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
+        let context = queryContext(options)
         let batches = try QueryExecutor.execute(plan, LakeSource(self), context).batches
         var returned = ReturnedRows(options)
         returned.begin(bound.returning, context)

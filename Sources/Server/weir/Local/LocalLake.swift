@@ -22,6 +22,10 @@ final class LocalLake: QueryService {
         let isFile = place.disk?.isDirectory(place.path) == false
         self.place = text
         tables = search.found
+        var limits = LakeLimits(scratch: Self.scratchSpace())
+        if let memory = environment("WEIR_QUERY_MEMORY") {
+            limits.queryBytes = try bytes(ofMebibytes: memory, "WEIR_QUERY_MEMORY", from: 16)
+        }
         lake = try Lakehouse(
             port: AbsentNode(), store: place.store,
             paths: .anywhere(
@@ -30,7 +34,7 @@ final class LocalLake: QueryService {
             diagnostics: StandardErrorDiagnostics(
                 style: StandardErrorDiagnostics.fitting(noColour: environment("NO_COLOR") != nil),
                 threshold: .warning),
-            clock: { SystemClock.now }, limits: LakeLimits(scratch: Self.scratchSpace()),
+            clock: { SystemClock.now }, limits: limits,
             caresForTables: false)
         try lake.declare(tables)
         router = Router(

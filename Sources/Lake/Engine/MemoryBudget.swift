@@ -1,0 +1,80 @@
+import Base
+
+/// Counts what the operators of one query hold. Operators reserve before they grow and release
+/// when they are done. Who can't grow any more spills rows to the scratch disk, or ends the query
+/// with error 53200 instead of taking the process down.
+///
+/// Operators that can spill get a minimum each, so that those which begin late find enough to work
+/// with, whatever the early ones hold.
+package final class MemoryBudget {
+    package let limit: Int
+    package private(set) var used = 0
+    package private(set) var peak = 0
+    /// Bytes that rows took on the scratch disk.
+    package private(set) var spilledBytes: Int64 = 0
+    /// What shares may still take up to their minimum.
+    fileprivate private(set) var promised = 0
+
+    package init(limit: Int) { self.limit = limit }
+
+    /// The minimum of an operator that can spill.
+    fileprivate var minimum: Int { min(4 << 20, limit / 32) }
+
+    /// Takes `bytes` from the budget, or gives them back when negative; `promise` changes what is
+    /// promised. False, and nothing taken, when others hold or were promised too much.
+    fileprivate func move(_ bytes: Int, promise: Int) -> Bool {
+        if bytes > 0, used + bytes + promised + promise > limit { return false }
+        used += bytes
+        promised += promise
+        peak = max(peak, used)
+        return true
+    }
+
+    /// Promises `bytes` if no more than half of the budget is promised then.
+    fileprivate func promise(_ bytes: Int) -> Bool {
+        guard promised + bytes <= limit / 2, used + promised + bytes <= limit else { return false }
+        promised += bytes
+        return true
+    }
+
+    func spilled(_ bytes: Int64) { spilledBytes += bytes }
+}
+
+/// The part of a budget that one operator holds; grows and shrinks with what it keeps.
+final class MemoryShare {
+    private let budget: MemoryBudget
+    private let operation: String
+    private(set) var held = 0
+    /// What the share may take at any time.
+    private var minimum = 0
+
+    /// `canSpill`: a minimum is promised.
+    init(_ budget: MemoryBudget, for operation: String, canSpill: Bool = false) {
+        self.budget = budget
+        self.operation = operation
+        if canSpill, budget.promise(budget.minimum) { minimum = budget.minimum }
+    }
+
+    /// Sets the share to `bytes` if the budget allows it.
+    func fits(_ bytes: Int) -> Bool {
+        let promise = max(0, minimum - bytes) - max(0, minimum - held)
+        guard budget.move(bytes - held, promise: promise) else { return false }
+        held = bytes
+        return true
+    }
+
+    /// Sets the share to `bytes`.
+    func resize(to bytes: Int) throws(Problem) {
+        if !fits(bytes) { throw SQLErrors.outOfMemory(operation, limit: budget.limit) }
+    }
+
+    func grow(by bytes: Int) throws(Problem) { try resize(to: held + bytes) }
+
+    /// Nothing is held any more, and nothing will be.
+    func end() {
+        _ = budget.move(-held, promise: -max(0, minimum - held))
+        (held, minimum) = (0, 0)
+    }
+
+    deinit { end() }
+}

@@ -1,0 +1,143 @@
+// Queries in too little memory: what does not fit waits on the scratch disk, and the answers are those
+// of a query with all the memory it wants.
+
+import Base
+import Columns
+import Engine
+import FaultyDisks
+import SQL
+import Testing
+
+private let tables = """
+    WITH t AS (
+      SELECT i, i % 1700 AS k, 'a text that stands outside of its view, number ' || i * 7919 % 2300 AS s,
+        CASE WHEN i % 11 = 0 THEN NULL ELSE i * 37 % 1000 END AS x, (i * 31 % 500) / 4.0::float8 AS f
+      FROM generate_series(1, 6000) AS g(i)),
+    u AS (
+      SELECT j, CASE WHEN j % 13 = 0 THEN NULL ELSE j % 2100 END AS k,
+        'a text that stands outside of its view, number ' || j % 3000 AS s
+      FROM generate_series(1, 5000) AS g(j))
+
+    """
+
+/// The rows of `sql`, taken batch by batch so that the result needs no memory of the query.
+private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
+    guard case .query(let query) = try Parser.statement(tables + sql).statement else { return [] }
+    var binder = Binder(provider: NoRelations())
+    let execution = try QueryExecutor.open(try binder.plan(query), NoTables(), context)
+    var lines: [String] = []
+    while let batch = try execution.next() {
+        #expect(batch.rowCount > 0 && batch.rowCount <= Limits.batchRows)
+        for row in 0..<batch.rowCount {
+            lines.append(batch.columns.map { textForm($0, row) ?? "NULL" }.joined(separator: "|"))
+        }
+    }
+    return lines
+}
+
+@Suite struct SpillTests {
+    private func context(_ memoryBytes: Int, _ scratch: ScratchSpace?) -> QueryContext {
+        QueryContext(
+            now: testNow, random: Random(seed: 7), memoryBytes: memoryBytes, scratch: scratch)
+    }
+
+    static let anyOrder = [
+        "SELECT t.i, u.j FROM t JOIN u USING (k)",
+        "SELECT t.i, u.j FROM t JOIN u ON t.s = u.s AND t.i < u.j",
+        "SELECT t.i, u.j, u.s FROM t LEFT JOIN u ON t.s = u.s AND t.k = u.k",
+        "SELECT t.i, u.j FROM t RIGHT JOIN u ON t.k = u.k AND t.i > 2000",
+        "SELECT t.i, u.j, t.s FROM t FULL JOIN u ON t.k = u.k",
+        "SELECT i FROM t WHERE EXISTS (SELECT FROM u WHERE u.s = t.s)",
+        "SELECT i FROM t WHERE NOT EXISTS (SELECT FROM u WHERE u.s = t.s AND u.j > t.i)",
+        "SELECT j FROM u WHERE k IN (SELECT x FROM t)",
+        "SELECT a.i, b.j FROM t a JOIN u b ON a.f = (b.j % 800) / 4.0::float8 AND a.k = b.k",
+        "SELECT s, count(*), sum(x), min(i), max(f) FROM t GROUP BY s",
+        "SELECT i, array_agg(s), count(DISTINCT x), avg(f) FROM t GROUP BY i",
+        "SELECT s, k, sum(i) FROM t GROUP BY GROUPING SETS ((s), (k, s), (), (k))",
+        "SELECT f, x, count(*) FROM t GROUP BY f, x HAVING count(*) > 1",
+        "SELECT DISTINCT s, x FROM t",
+        "SELECT s FROM t UNION SELECT s FROM u",
+        "SELECT s, k FROM t INTERSECT SELECT s, k FROM u",
+        "SELECT i, row_number() OVER (PARTITION BY s ORDER BY i DESC), sum(x) OVER (PARTITION BY k) FROM t",
+        "SELECT i, lag(s) OVER (PARTITION BY x ORDER BY i) FROM t",
+    ]
+
+    @Test(arguments: anyOrder)
+    func `a query that spills answers as one that does not`(sql: String) throws {
+        let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        let expected = try rows(sql, context(Limits.queryBytes, nil)).sorted()
+        // Of a window function's input one batch and its results have to fit.
+        let isWindow = sql.contains("OVER")
+        for memory in isWindow ? [3 << 20] : [60 << 10, 150 << 10] {
+            let small = context(memory, scratch)
+            #expect(try rows(sql, small).sorted() == expected, "\(memory)")
+            #expect(small.memory.spilledBytes > 0 || memory > 100 << 10)
+            #expect(small.memory.used == 0)
+            #expect(small.memory.peak <= memory)
+        }
+        #expect(try scratch.fileCount() == 0)
+    }
+
+    static let ordered = [
+        "SELECT s, i FROM t ORDER BY s",
+        "SELECT i, x FROM t ORDER BY x DESC NULLS LAST, s",
+        "SELECT i, x, s FROM t ORDER BY x NULLS FIRST, f DESC, i",
+        "SELECT s FROM t ORDER BY s DESC OFFSET 4000 LIMIT 1500",
+        "SELECT ARRAY[x, k] AS a, i FROM t ORDER BY a, i DESC",
+        "SELECT i::numeric / 3 AS n, (i * 17 % 900) * interval '1 hour' AS d FROM t ORDER BY d, n",
+    ]
+
+    @Test(arguments: ordered)
+    func `a sort that spills gives the same order, equal rows in theirs`(sql: String) throws {
+        let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        let expected = try rows(sql, context(Limits.queryBytes, nil))
+        // A hundred kilobytes make so many runs that they are merged on the way.
+        for memory in [100 << 10, 500 << 10] {
+            let small = context(memory, scratch)
+            #expect(try rows(sql, small) == expected, "\(memory)")
+            #expect(small.memory.spilledBytes > 0)
+            #expect(small.memory.used == 0)
+        }
+        #expect(try scratch.fileCount() == 0)
+    }
+
+    @Test func `rows of a shared query come from the disk for every reader`() throws {
+        // The rows around a correlated query are read by it and by what joins its answers.
+        let sql = """
+            SELECT i, s, x, (SELECT max(j) FROM u WHERE u.k = t.k AND u.j % 7 < t.i % 7)
+            FROM t
+            """
+        let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        let expected = try rows(sql, context(Limits.queryBytes, nil)).sorted()
+        let small = context(400 << 10, scratch)
+        #expect(try rows(sql, small).sorted() == expected)
+        #expect(small.memory.spilledBytes > 0)
+    }
+
+    @Test func `what can't be divided ends with 53200, also with a disk`() throws {
+        let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        for sql in [
+            "SELECT array_agg(s) FROM t",
+            "SELECT count(*) FROM (SELECT 1 AS one, s FROM t) a JOIN (SELECT 1 AS one, s FROM u) b USING (one)",
+            "SELECT sum(x) OVER (ORDER BY i) FROM t",
+        ] {
+            let small = context(60_000, scratch)
+            #expect(errorCode { _ = try rows(sql, small) } == "53200", "\(sql)")
+            #expect(small.memory.used == 0)
+        }
+        #expect(try scratch.fileCount() == 0)
+    }
+
+    @Test func `a disk that is full or fails ends the query, and nothing stays`() throws {
+        for sql in [Self.anyOrder[0], Self.anyOrder[10], Self.anyOrder[14], Self.ordered[0]] {
+            let disk = RefusingDisk()
+            let scratch = try ScratchSpace(disk: disk, folder: "spill")
+            disk.failure = .noSpace(path: "spill")
+            #expect(errorCode { _ = try rows(sql, context(60 << 10, scratch)) } == "53100")
+            disk.failure = .system(operation: "write", path: "spill", code: 5)
+            #expect(errorCode { _ = try rows(sql, context(60 << 10, scratch)) } == "58030")
+            disk.failure = nil
+            #expect(try scratch.fileCount() == 0)
+        }
+    }
+}
