@@ -23,6 +23,9 @@ package struct QueryResult: Sendable {
 }
 
 package enum QueryExecutor {
+    /// What ends a query that somebody has cancelled.
+    package static var cancelled: Problem { SQLErrors.cancelled }
+
     /// Prepares `plan` for execution; nothing is read before the first `next()`, but relations are
     /// opened.
     package static func open(

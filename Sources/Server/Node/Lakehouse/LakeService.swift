@@ -7,6 +7,12 @@ package protocol LakeService: AnyObject, Sendable {
     /// Runs every statement of a script in order and stops at the first error.
     func run(script: String, options: StatementOptions) throws(Problem) -> [StatementAnswer]
 
+    /// Runs a script up to its last statement, whose rows are then asked for batch by batch.
+    func open(script: String, options: StatementOptions) throws(Problem) -> StatementCursor
+    /// The requests that run SQL.
+    var queries: QueryRegistry { get }
+    var sessions: LakeSessions { get }
+
     /// All relations of one layer (schema), or all; ordered by schema and name.
     func tables(layer: String?) throws(Problem) -> [TableReport]
     /// One relation, by `schema.name`, by bare name, or by an alias of the platform's owners.

@@ -350,7 +350,10 @@ final class LakeSource: TableSource {
         guard let table = SystemTable(node.relation) else {
             throw Problem("42P01", "relation \"\(node.relation)\" does not exist")
         }
-        let rows = table.rows(lake.catalog.image, now: lake.clock().timestamp)
+        let rows =
+            table == .queries
+            ? table.batch(lake.queries.rows(now: lake.clock()))
+            : table.rows(lake.catalog.image, now: lake.clock().timestamp)
         let columns = node.projection.map { rows.columns[$0] }
         return BatchList([ColumnBatch(columns: columns, rowCount: rows.rowCount)])
     }
