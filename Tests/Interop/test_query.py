@@ -399,3 +399,79 @@ def test_the_table_of_queries(server):
     assert status == 404 and answer["code"] == "query.unknown"
     status, answer = server.request("POST", "/query", {"sql": "CANCEL QUERY 'none'"})
     assert status == 404 and answer["position"] == 13
+
+
+def nodes(node):
+    yield node
+    for inner in node.get("inputs", []):
+        yield from nodes(inner)
+
+
+def explain(server, sql):
+    answer = json.loads(server.sql(sql)[0][0]) if isinstance(server.sql(sql)[0][0], str) else server.sql(sql)[0][0]
+    assert len(answer) == 1
+    return answer[0]
+
+
+def test_explain_analyze_says_what_each_operator_did(server):
+    server.sql("CREATE TABLE measured (day date, n int, t text) PARTITIONED BY (day)")
+    for day in (1, 2, 3):
+        server.sql(f"INSERT INTO measured SELECT DATE '2026-01-0{day}', i, 'text ' || i FROM generate_series(1, 5000) AS g(i)")
+    query = "SELECT n % 10, count(*) FROM measured WHERE day >= DATE '2026-01-02' AND n > 4000 GROUP BY 1 ORDER BY 2"
+    found = explain(server, "EXPLAIN (ANALYZE, FORMAT JSON) " + query)
+    assert found["time_ms"] > 0 and found["memory_bytes"] > 0
+    every = {n["operator"]: n for n in nodes(found["plan"])}
+    scan = every["Scan"]
+    assert (scan["files_read"], scan["files_skipped"], scan["rows"]) == (2, 1, 2000)
+    assert scan["row_groups_read"] == 2 and scan["row_groups_skipped"] == 0 and scan["bytes_read"] > 0
+    assert every["Aggregate"]["rows"] == 10 and every["Aggregate"]["memory_bytes"] > 0
+    assert sum(n["self_time_ms"] for n in nodes(found["plan"])) <= found["time_ms"] + 0.1
+    lines = [row[0] for row in server.sql("EXPLAIN ANALYZE " + query)]
+    assert lines[0].split() == ["rows", "batches", "time", "memory"]
+    # The operators stand as EXPLAIN shows them, all behind their figures.
+    plan = [row[0] for row in server.sql("EXPLAIN " + query)]
+    width = lines[0].index("memory") + len("memory  ")
+    for line, shown in zip(lines[1:], plan):
+        assert line[width:].startswith(shown), (line, shown)
+    assert any("2 files read, 1 skipped" in line for line in lines), lines
+    # Without times two runs are the same.
+    again = "EXPLAIN (ANALYZE, TIMING off) " + query
+    assert server.sql(again) == server.sql(again)
+    assert "time_ms" not in explain(server, "EXPLAIN (ANALYZE, TIMING off, FORMAT json) " + query)
+    plain = explain(server, "EXPLAIN (FORMAT JSON) " + query)
+    assert [n["operator"] for n in nodes(plain["plan"])] == [n["operator"] for n in nodes(found["plan"])]
+
+
+def test_explain_analyze_of_a_recursion_that_reads_shared_rows(server):
+    query = """WITH RECURSIVE base AS (SELECT i FROM generate_series(1, 4) AS g(i)),
+        walk(n) AS (SELECT i FROM base WHERE i = 1 UNION ALL
+                    SELECT w.n + 1 FROM walk w JOIN base b ON b.i = w.n + 1)
+        SELECT count(*), (SELECT max(i) FROM base) FROM walk"""
+    assert server.sql(query) == [[4, 4]]
+    found = explain(server, "EXPLAIN (ANALYZE, FORMAT JSON) " + query)
+    every = list(nodes(found["plan"]))
+    lines = [row[0] for row in server.sql("EXPLAIN (ANALYZE, TIMING off) " + query)]
+    plan = [row[0] for row in server.sql("EXPLAIN " + query)]
+    # The same nodes in the same order, each with its own figures.
+    width = lines[0].index("memory") + len("memory  ")
+    assert [line[width:] for line in lines[1:-1]] == plan
+    assert [line.replace("-> ", "").strip() for line in plan] == [n["detail"].strip() for n in every]
+    assert [int(line.split()[0]) for line in lines[1:-1]] == [n["rows"] for n in every]
+    recursion = next(n for n in every if n["operator"] == "Recursion")
+    assert recursion["rows"] == 4
+    working = next(n for n in every if n["detail"] == "Rows that came last")
+    assert working["rows"] == 4
+    # The step's join ran in each of four rounds.
+    join = next(n for n in nodes(recursion["inputs"][1]) if n["operator"] == "Join")
+    assert join["rows"] == 3
+
+
+def test_options_of_explain(server):
+    for sql, code, hint in [
+            ("EXPLAIN (ANALYSE) SELECT 1", "42601", "ANALYZE"),
+            ("EXPLAIN (FORMAT YAML) SELECT 1", "22023", "TEXT, JSON"),
+            ("EXPLAIN (ANALYZE maybe) SELECT 1", "42601", None)]:
+        status, answer = server.request("POST", "/query", {"sql": sql})
+        assert status == 400 and answer["code"] == code, answer
+        assert hint is None or hint in answer["hint"], answer
+    assert server.sql("EXPLAIN (ANALYZE off, VERBOSE, COSTS off) SELECT 1") == server.sql("EXPLAIN SELECT 1")

@@ -47,6 +47,14 @@ final class LakeSource: TableSource {
 
     var figures: ScanFigures { seen.withLock { $0 } }
 
+    /// Files of a scan were read to their ends.
+    func noteDone(files: Int, bytes: Int64) {
+        seen.withLock { figures in
+            figures.filesDone += files
+            figures.bytesDone += bytes
+        }
+    }
+
     func open(_ node: ScanNode, _ context: QueryContext) throws(Problem) -> any BatchSource {
         switch node.kind {
         case .system: return try systemRows(node)
@@ -171,7 +179,9 @@ final class LakeSource: TableSource {
                 return AddressedBatches(
                     scan, place: addressPlace, keepsColumns: fields.count > 1, owner: part.owner)
             }
-            return DeltaBatches(scan, keepsColumns: !fields.isEmpty)
+            return DeltaBatches(
+                scan, keepsColumns: !fields.isEmpty,
+                filesSkipped: snapshot.fileCount - scan.files.count, self)
         } catch {
             throw error.problem
         }
@@ -360,18 +370,42 @@ final class LakeSource: TableSource {
 }
 
 /// The rows of a Delta scan.
-private final class DeltaBatches: BatchSource {
+private final class DeltaBatches: MeasuredSource {
     private var scan: DeltaScan
     private let keepsColumns: Bool
+    private let filesSkipped: Int
+    private let owner: LakeSource
+    private var filesDone = 0
 
-    init(_ scan: DeltaScan, keepsColumns: Bool) {
+    init(_ scan: DeltaScan, keepsColumns: Bool, filesSkipped: Int, _ owner: LakeSource) {
         self.scan = scan
         self.keepsColumns = keepsColumns
+        self.filesSkipped = filesSkipped
+        self.owner = owner
+    }
+
+    var figures: SourceFigures {
+        var figures = SourceFigures()
+        figures.files = scan.files.count
+        figures.filesSkipped = filesSkipped
+        figures.rowGroups = scan.progress.rowGroupsRead
+        figures.rowGroupsSkipped = scan.progress.rowGroupsSkipped
+        figures.bytes = scan.progress.bytes
+        return figures
+    }
+
+    private func noteProgress() {
+        guard scan.progress.filesDone > filesDone else { return }
+        let done = scan.files[filesDone..<scan.progress.filesDone]
+        filesDone += done.count
+        owner.noteDone(files: done.count, bytes: done.reduce(0) { $0 + $1.size })
     }
 
     func next() throws(Problem) -> ColumnBatch? {
         do throws(DeltaFailure) {
-            guard let batch = try scan.next() else { return nil }
+            let next = try scan.next()
+            noteProgress()
+            guard let batch = next else { return nil }
             return keepsColumns ? batch : ColumnBatch(columns: [], rowCount: batch.rowCount)
         } catch {
             throw error.problem

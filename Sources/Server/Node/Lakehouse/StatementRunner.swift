@@ -297,16 +297,20 @@ extension Lakehouse: LakeService {
                 "0A000", "EXPLAIN (INCREMENTAL) is not supported yet",
                 hint: "the incremental engine is not built yet; EXPLAIN shows the plan of one run")
         }
-        var lines = QueryExecutor.explain(try plan(explain.query))
+        let plan = try plan(explain.query)
+        let isJSON = explain.format == .json
+        var lines = isJSON ? [] : QueryExecutor.explain(plan)
+        var json = isJSON ? QueryExecutor.explainJSON(plan) : .null
         if explain.analyze {
-            let started = clock()
-            let answer = try select(explain.query, options)
-            let elapsed = clock().monotonic - started.monotonic
-            lines.append("rows: \(answer.rowCount)")
-            lines.append(
-                "files: \(answer.scan.filesRead) read, \(answer.scan.filesSkipped) skipped by statistics"
-            )
-            lines.append("time: \(elapsed.wholeNanoseconds / 1000) µs")
+            let clock = clock
+            let measured = try QueryExecutor.measure(
+                plan, LakeSource(self), queryContext(options), clock: { clock().monotonic })
+            lines = isJSON ? [] : measured.lines(timing: explain.timing)
+            json = isJSON ? measured.json(timing: explain.timing) : .null
+        }
+        if isJSON {
+            return rows(
+                tag: "EXPLAIN", [Field("QUERY PLAN", .json)], [[.json(JSONValue.array([json]).text)]])
         }
         return rows(tag: "EXPLAIN", [Field("QUERY PLAN", .text)], lines.map { [.text($0)] })
     }
