@@ -45,6 +45,12 @@ package struct QueryRoutes: Sendable {
                 try lake.queries.cancel(values[0])
                 return .json(["cancelled": .string(values[0])])
             },
+            .immediate(
+                "POST", "/complete", "What can follow a piece of SQL: {\"sql\": \"SELECT \"}"
+            ) {
+                request, _ throws(Problem) in
+                try complete(request)
+            },
             .immediate("POST", "/sessions", "Begin a session: settings, prepared statements") {
                 _, _ throws(Problem) in
                 .json(
@@ -70,6 +76,26 @@ package struct QueryRoutes: Sendable {
             "files_done": .int(figures.scan.filesDone), "files_read": .int(figures.scan.filesRead),
             "bytes_done": .int(figures.scan.bytesDone), "bytes_read": .int(figures.scan.bytesRead),
             "memory_bytes": .int(figures.memoryBytes),
+        ])
+    }
+
+    private func complete(_ request: HTTPRequest) throws(Problem) -> HTTPResponse {
+        let body: JSONValue
+        do {
+            body = try JSONValue(parsing: request.body, valuesLimit: 100)
+        } catch {
+            throw Problem("http.body", "the request body is not valid JSON", notes: ["\(error)"])
+        }
+        guard let sql = body["sql"]?.stringValue, sql.utf8.count <= 64 << 10 else {
+            throw Problem("http.body", "the request body has no \"sql\" of at most 64 KiB")
+        }
+        let found = lake.completion(of: sql)
+        return .json([
+            "prefix": .string(found.prefix),
+            "candidates": .array(
+                found.candidates.map {
+                    ["text": .string($0.text), "kind": .string($0.kind.rawValue)]
+                }),
         ])
     }
 

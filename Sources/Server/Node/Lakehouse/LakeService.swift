@@ -1,5 +1,6 @@
 import Base
 import Columns
+import SQL
 
 /// The lakehouse as surfaces see it. Calls block while tables are read and statements run: they
 /// belong on the worker pool.
@@ -9,6 +10,8 @@ package protocol LakeService: AnyObject, Sendable {
 
     /// Runs a script up to its last statement, whose rows are then asked for batch by batch.
     func open(script: String, options: StatementOptions) throws(Problem) -> StatementCursor
+    /// What can follow a piece of SQL, by the catalog. Does not block.
+    func completion(of text: String) -> Completion
     /// The requests that run SQL.
     var queries: QueryRegistry { get }
     var sessions: LakeSessions { get }

@@ -310,7 +310,8 @@ extension Lakehouse: LakeService {
         }
         if isJSON {
             return rows(
-                tag: "EXPLAIN", [Field("QUERY PLAN", .json)], [[.json(JSONValue.array([json]).text)]])
+                tag: "EXPLAIN", [Field("QUERY PLAN", .json)],
+                [[.json(JSONValue.array([json]).text)]])
         }
         return rows(tag: "EXPLAIN", [Field("QUERY PLAN", .text)], lines.map { [.text($0)] })
     }
