@@ -180,7 +180,7 @@ enum SessionSettings {
     ]
 
     /// Those whose value does something, or is only shown again.
-    private static let changeable = [
+    static let changeable = [
         "application_name", "statement_timeout", "extra_float_digits", "client_min_messages",
     ]
 

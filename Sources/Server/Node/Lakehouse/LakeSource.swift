@@ -12,7 +12,7 @@ import Synchronization
 /// The relations of one query. Each table is read at one version, however often the query names
 /// it; figures of what was read are kept.
 final class LakeSource: TableSource {
-    private let lake: Lakehouse
+    fileprivate let lake: Lakehouse
     private let pinned = Mutex<OrderedMap<QualifiedName, TableSnapshot>>([:])
     private let seen = Mutex(ScanFigures())
     /// The table whose rows are about to change: scans can give their addresses.
@@ -357,6 +357,13 @@ final class LakeSource: TableSource {
         if let copied, node.relation == CopiedFile.relation {
             return try copied.batches(projection: node.projection, now: lake.clock())
         }
+        if let table = PostgresTable(node.relation) {
+            let rows = table.rows(lake.catalog.image, live: liveRows(of: table))
+            return BatchList([
+                ColumnBatch(
+                    columns: node.projection.map { rows.columns[$0] }, rowCount: rows.rowCount)
+            ])
+        }
         guard let table = SystemTable(node.relation) else {
             throw Problem("42P01", "relation \"\(node.relation)\" does not exist")
         }
@@ -366,6 +373,40 @@ final class LakeSource: TableSource {
             : table.rows(lake.catalog.image, now: lake.clock().timestamp)
         let columns = node.projection.map { rows.columns[$0] }
         return BatchList([ColumnBatch(columns: columns, rowCount: rows.rowCount)])
+    }
+}
+
+extension LakeSource {
+    /// Rows of PostgreSQL's catalogs that are not the catalog's.
+    private func liveRows(of table: PostgresTable) -> [PostgresRow] {
+        switch table {
+        case .settings:
+            return SessionSettings.known.map { setting in
+                let canChange = SessionSettings.changeable.contains(setting.name)
+                return PostgresRow([
+                    "name": .text(setting.name), "setting": .text(setting.value),
+                    "category": .text("Client Connection Defaults"),
+                    "short_desc": .text(setting.words),
+                    "context": .text(canChange ? "user" : "internal"),
+                    "vartype": .text("string"), "source": .text("default"),
+                    "boot_val": .text(setting.value), "reset_val": .text(setting.value),
+                    "pending_restart": .boolean(false),
+                ])
+            }
+        case .activity:
+            return lake.queries.allRunning.enumerated().map { number, query in
+                let started = Value.timestampTZ(microseconds: query.started.wallMicroseconds)
+                return PostgresRow([
+                    "datid": .int(5), "datname": .text(SystemTable.database),
+                    "pid": .int(Int64(number + 1)), "usesysid": .int(10),
+                    "usename": .text(query.user), "application_name": .text(""),
+                    "backend_start": started, "query_start": started, "state_change": started,
+                    "state": .text("active"), "query_id": .text(query.id),
+                    "query": .text(query.text), "backend_type": .text("client backend"),
+                ])
+            }
+        default: return []
+        }
     }
 }
 

@@ -157,6 +157,8 @@ package final class QueryRegistry: Sendable {
     /// The running query of this id.
     package func running(_ id: String) -> RunningQuery? { state.withLock { $0.running[id] } }
 
+    var allRunning: [RunningQuery] { state.withLock { $0.running.values } }
+
     /// Ends a query at its next batch; an error when there is none of this id.
     package func cancel(_ id: String) throws(Problem) {
         let (found, ended) = state.withLock { state in
