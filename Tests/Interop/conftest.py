@@ -155,6 +155,19 @@ def own_server():
     remove(one)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails says how its servers are, and what they last wrote."""
+    report = yield
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Server) and value.process is not None:
+                code = value.process.poll()
+                state = "is running" if code is None else f"ended with {code}"
+                report.sections.append((f"{name} {state}", value.tail()))
+    return report
+
+
 def eventually(condition, timeout: float = 30, what: str = "condition"):
     """Waits for `condition()` to be true; the last value is in the message."""
     deadline = time.monotonic() + timeout

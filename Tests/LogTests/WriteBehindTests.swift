@@ -122,6 +122,51 @@ import WireProtocol
         #expect(try fixture.texts() == ["before"] + large + ["after"])
     }
 
+    /// A sync of a segment waits for its turn on another thread; what closes the file meanwhile
+    /// makes it fail with EBADF, and the disk is not to blame.
+    @Test(arguments: ["delete", "truncate", "nothing"])
+    func `a sync of a file that was closed meanwhile halts nobody`(change: String) throws {
+        var configuration = smallConfiguration()
+        configuration.directFromBytes = 2000
+        var fixture = try Fixture(configuration: configuration)
+        var settings = PartitionSettings()
+        settings.segmentBytes = 3400
+        try fixture.create(settings: settings)
+        try fixture.create(users)
+        let large = (0..<30).map { TestRecord(String(repeating: "y", count: 100) + "\($0)") }
+        try fixture.append(try batch("first"))
+        fixture.sync()
+        try fixture.append(try batch(large))
+        var requests: [SyncRequest] = []
+        while let request = fixture.store.beginSync() { requests.append(request) }
+        let file = try #require(requests.first { $0.lane == .segments })
+        switch change {
+        case "delete": try fixture.store.delete([orders], now: at(1))
+        case "truncate": try fixture.store.truncate(orders, to: 1, now: at(1))
+        default: break
+        }
+        let outcome = fixture.store.syncCompleted(
+            file.ticket, failure: .system(operation: "sync", path: "closed", code: 9))
+        if change == "nothing" {
+            guard case .halt = outcome else {
+                Issue.record("a failed sync of a file of the log is final")
+                return
+            }
+            return
+        }
+        guard case .advanced(let advances) = outcome else {
+            Issue.record("the store halted")
+            return
+        }
+        #expect(advances.isEmpty)
+        for request in requests where request.lane == .journal {
+            _ = fixture.store.syncCompleted(request.ticket, failure: nil)
+        }
+        try fixture.append(try batch("still served"), to: users)
+        fixture.sync()
+        #expect(try fixture.texts(users) == ["still served"])
+    }
+
     @Test func `a direct batch that was durable and is gone is damage, not a torn tail`() throws {
         var configuration = smallConfiguration()
         configuration.directFromBytes = 1000

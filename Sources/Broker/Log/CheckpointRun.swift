@@ -79,3 +79,11 @@ struct MaintenanceSchedule: Sendable {
         nextScrub = now + min(configuration.scrubInterval, .seconds(300))
     }
 }
+
+/// A sync of a segment that was asked for and has not ended.
+struct OpenSegmentSync: Sendable {
+    var ticket: SyncTicket
+    var segment: CheckpointRun.SegmentSync
+    /// The file that is synced; nil when its outcome says nothing any more.
+    var file: (any DiskFile)?
+}

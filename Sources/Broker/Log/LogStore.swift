@@ -38,7 +38,7 @@ package struct LogStore: Sendable {
     private(set) var figures = LogStoreStatistics()
 
     private var openJournalSync: (ticket: SyncTicket, endSequence: UInt64)?
-    private var openSegmentSync: (ticket: SyncTicket, segment: CheckpointRun.SegmentSync)?
+    private var openSegmentSync: OpenSegmentSync?
     /// Segments with batches that the journal only refers to.
     private var directSyncs: [CheckpointRun.SegmentSync] = []
     private var lastTicket: UInt64 = 0
@@ -646,7 +646,8 @@ package struct LogStore: Sendable {
     ) -> SyncRequest? {
         do {
             let request = open(.segments, file: try logs[slot].segments[index].handle(disk))
-            openSegmentSync = (request.ticket, sync)
+            openSegmentSync = OpenSegmentSync(
+                ticket: request.ticket, segment: sync, file: request.file)
             return request
         } catch {
             halt("a segment can't be made durable: \(error)")
@@ -660,7 +661,19 @@ package struct LogStore: Sendable {
     }
 
     /// The segment whose sync is under way was changed: its outcome says nothing any more.
-    mutating func forgetSegmentSync() { openSegmentSync = nil }
+    mutating func forgetSegmentSync() { openSegmentSync?.file = nil }
+
+    /// Whether the sync was one of a file that is still in the log. Deletion, retention and the
+    /// cleaner close files while a sync of them waits for its turn; that it then fails is no fault
+    /// of the disk.
+    private func isStillMeant(_ sync: OpenSegmentSync) -> Bool {
+        guard let file = sync.file, let slot = slotsByNumber[sync.segment.number] else {
+            return false
+        }
+        return logs[slot].segments.contains {
+            $0.baseOffset == sync.segment.baseOffset && $0.isOpen(as: file)
+        }
+    }
 
     /// The answer to `beginSync`. A failure is final: after a failed sync the system may have
     /// dropped the bytes and still show them, so only a restart that reads the disk can tell.
@@ -671,6 +684,10 @@ package struct LogStore: Sendable {
         let segmentSync = openSegmentSync?.ticket == ticket ? openSegmentSync : nil
         guard journalSync != nil || segmentSync != nil else { return .advanced([]) }
         if let haltReason { return .halt(haltReason) }
+        if let segmentSync, !isStillMeant(segmentSync) {
+            openSegmentSync = nil
+            return .advanced([])
+        }
         if let failure, configuration.planted != .ignoreSyncError {
             return .halt(halt("a sync failed: \(failure)"))
         }

@@ -95,6 +95,9 @@ struct Segment: Sendable {
         return opened
     }
 
+    /// Whether `other` is the file that this segment writes to.
+    func isOpen(as other: any DiskFile) -> Bool { file === other }
+
     mutating func closeHandle() {
         file?.close()
         file = nil

@@ -226,13 +226,18 @@ struct LogSimulation {
             return
         }
         let open = openSyncs.remove(at: index)
+        let (failedBefore, wasHalted) = (disk.failedSyncs, store?.haltReason != nil)
         let failure = disk.endFlush(open.request.file, open.flush)
         guard let outcome = store?.syncCompleted(open.request.ticket, failure: failure) else {
             return
         }
         guard !diskIsDead else { return }
         switch outcome {
-        case .halt: restartAfterHalt()
+        case .halt:
+            if !wasHalted, disk.failedSyncs == failedBefore {
+                anomaly("the store halted though the disk did all it was asked")
+            }
+            restartAfterHalt()
         case .advanced(let advances):
             if open.request.lane == .journal { firstUntoldSync = open.begun + 1 }
             if !advances.isEmpty { syncsCompleted += 1 }

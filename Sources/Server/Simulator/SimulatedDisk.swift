@@ -143,17 +143,23 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
 
     /// Begins a sync whose end is decided later; nil when the process is dead.
     package func beginFlush(_ file: any DiskFile) -> SimulatedFile.Flush? {
-        let file = file as? SimulatedFile
-        if let file { narrate?("disk flush of file \(file.id) begins") }
-        return file?.beginFlush()
+        guard let file = (file as? SimulatedHandle)?.file else { return nil }
+        narrate?("disk flush of file \(file.id) begins")
+        return file.beginFlush()
     }
 
-    /// Ends a sync, well or (by the fault plan) badly.
+    /// Ends a sync, well or (by the fault plan) badly. If its file was closed meanwhile, it may
+    /// turn out that the sync had only waited for its turn.
     package func endFlush(
         _ file: any DiskFile, _ flush: SimulatedFile.Flush
     ) -> StorageFailure? {
-        guard let file = file as? SimulatedFile else { return nil }
+        guard let handle = file as? SimulatedHandle else { return nil }
+        let file = handle.file
         operations += 1
+        if handle.isClosed, random.chance(1, in: 2) {
+            narrate?("disk flush of file \(file.id) finds it closed")
+            return handle.refusal("fdatasync")
+        }
         narrate?("disk flush of file \(file.id) ends")
         if syncFails() {
             file.failFlush(flush)
@@ -204,13 +210,13 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         narrate?("disk create \(path) as file \(nextID)")
         nextID += 1
         apply(NameChange(edits: [(directory, name(path), .file(file))]))
-        return file
+        return SimulatedHandle(file)
     }
 
     package func open(_ path: String) throws(StorageFailure) -> any DiskFile {
         try begin("open", path.utf8.count)
         guard case .file(let file)? = entry(path) else { throw .notFound(path: path) }
-        return file
+        return SimulatedHandle(file)
     }
 
     package func exists(_ path: String) -> Bool { entry(path) != nil }

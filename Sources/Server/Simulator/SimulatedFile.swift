@@ -1,10 +1,8 @@
 import Base
 
 /// One file of the simulated disk: what processes see (the cache) and what a power loss leaves.
-///
-/// `@unchecked Sendable` is sound because a simulation is one thread; the seam demands `Sendable`
-/// for the sake of the Runtime.
-package final class SimulatedFile: DiskFile, @unchecked Sendable {
+/// Processes use it through a `SimulatedHandle`.
+package final class SimulatedFile {
     /// The state of a sync between its begin and its end: what it will make durable.
     package struct Flush {
         fileprivate var sectors: [(sector: Int, version: UInt64, content: Bytes)]
@@ -115,8 +113,6 @@ package final class SimulatedFile: DiskFile, @unchecked Sendable {
         }
         finishFlush(flush)
     }
-
-    package func close() {}
 
     // MARK: Syncs that take time
 
