@@ -24,7 +24,7 @@ extension MeasuredPlan {
             lines.append(line + (row.last ?? "") + scan)
         }
         lines.append("Memory: \(Self.bytes(Int64(memoryBytes)))")
-        if timing { lines.append("Time: \(Self.time(elapsed))") }
+        if timing { lines.append("Execution time: \(Self.time(elapsed))") }
         return lines
     }
 
@@ -109,7 +109,7 @@ extension MeasuredPlan {
     }
 
     private static func bytes(_ count: Int64) -> String {
-        for (size, unit) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
+        for (size, unit) in [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")]
         where count >= size {
             let tenths = (Double(count) / Double(size) * 10).rounded()
             return "\(tenths / 10) \(unit)"

@@ -77,6 +77,17 @@ package struct Completion: Hashable, Sendable {
                     ? relations.flatMap(\.columns) : scope.flatMap(\.columns)
                 add(columns.map(Self.quotedIfNeeded), .column)
                 add(scope.map(\.alias), .relation)
+                if prefix.isEmpty, !scope.isEmpty {
+                    // Before the first letter only what is likely, not some hundred functions.
+                    let isAfterName =
+                        texts.last.map { last in
+                            Keyword(rawValue: last) == nil
+                                && last.utf8.first.map { $0 == 0x5F || $0 >= 0x61 } ?? false
+                        } ?? false
+                    if isAfterName { found = [] }
+                    if isAfterName { add(Self.continuations, .keyword) }
+                    break
+                }
                 if !texts.isEmpty { add(Self.functionNames, .function) }
                 add(Keyword.allCases.map { $0.rawValue.uppercased() }, .keyword)
                 if texts.isEmpty { found.removeAll { !Self.starts.contains($0.text) } }
@@ -96,6 +107,12 @@ package struct Completion: Hashable, Sendable {
             if candidates.count == Self.candidatesMax { return }
         }
     }
+
+    /// What often follows a name.
+    private static let continuations = [
+        "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "JOIN", "LEFT JOIN", "ON", "AS", "AND", "OR",
+        "HAVING", "UNION ALL",
+    ]
 
     /// Words that a statement begins with.
     private static let starts: Set<String> = [

@@ -186,7 +186,9 @@ enum SessionSettings {
 
     static func value(_ name: String, _ session: LakeSession?) throws(Problem) -> String {
         guard let standard = known.first(where: { $0.name == name })?.value else {
-            let near = nearestName(to: name, among: known.map(\.name))
+            // `SHOW tabels` means no setting.
+            let lists = ["tables", "views", "topics", "schemas", "all"]
+            let near = nearestName(to: name, among: lists + known.map(\.name))
             throw Problem(
                 "42704", "unrecognized configuration parameter \"\(name)\"",
                 hint: near.map { "did you mean \($0)?" })

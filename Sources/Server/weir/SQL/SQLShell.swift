@@ -64,7 +64,13 @@ struct SQLShell {
                 if !command(text) { return .ok }
                 continue
             }
-            if splitter.isEmpty, Self.isLeaving(text) { return .ok }
+            switch splitter.isEmpty ? Self.bareWord(text) : "" {
+            case "exit", "quit": return .ok
+            case "help":
+                _ = command("\\?")
+                continue
+            default: break
+            }
             pending += pending.isEmpty ? text : "\n" + text
             // `… \plot` and others at the end of a statement stand for its `;`.
             let (body, ending) = Self.ending(of: text)
@@ -94,10 +100,9 @@ struct SQLShell {
         environment("WEIR_HISTORY") ?? environment("HOME").map { $0 + "/.weir_history" }
     }
 
-    /// What people type who are used to other shells.
-    private static func isLeaving(_ line: String) -> Bool {
-        ["exit", "quit"].contains(
-            line.lowercased().filter { $0 != " " && $0 != ";" })
+    /// A line of one word, as people type it who are used to other shells.
+    private static func bareWord(_ line: String) -> String {
+        line.lowercased().filter { $0 != " " && $0 != ";" }
     }
 
     /// What stands behind a statement in the place of `;`.
