@@ -103,23 +103,32 @@ package struct QueryRoutes: Sendable {
 
     private func query(_ request: HTTPRequest, _ responder: HTTPResponder) {
         let started = now()
-        do throws(Problem) {
-            let form = try QueryForm(of: request)
-            let call = try call(request)
-            let work: @Sendable () -> Void = {
-                do throws(Problem) {
-                    let cursor = try lake.open(script: call.sql, options: call.options)
-                    let answer = try QueryAnswer(
-                        cursor, form, started: started, now: now, in: background)
-                    responder.respond(try answer.response())
-                } catch {
-                    responder.respond(.problem(error, in: call.sql))
-                }
+        let work: @Sendable () -> Void = {
+            do throws(Problem) {
+                let form = try QueryForm(of: request)
+                answer(try call(request), form, started, responder)
+            } catch {
+                responder.respond(.problem(error))
             }
-            // Who wants to end a query must not wait behind it.
-            if Self.isCancel(call.sql) { work() } else { background(work) }
+        }
+        // Who wants to end a query must not wait behind it. A large body is no such wish, and takes
+        // longer to read than a thread of the port may.
+        if request.body.count < 1024, let call = try? call(request), Self.isCancel(call.sql) {
+            work()
+        } else {
+            background(work)
+        }
+    }
+
+    private func answer(
+        _ call: Call, _ form: QueryForm, _ started: Now, _ responder: HTTPResponder
+    ) {
+        do throws(Problem) {
+            let cursor = try lake.open(script: call.sql, options: call.options)
+            let answer = try QueryAnswer(cursor, form, started: started, now: now, in: background)
+            responder.respond(try answer.response())
         } catch {
-            responder.respond(.problem(error))
+            responder.respond(.problem(error, in: call.sql))
         }
     }
 
