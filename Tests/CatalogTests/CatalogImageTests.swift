@@ -101,7 +101,8 @@ struct CatalogImageTests {
         let now = Timestamp(milliseconds: moment.milliseconds + 1500)
         for table in SystemTable.allCases {
             let batch = table.rows(catalog.image, now: now)
-            #expect(batch.rowCount > 0, "\(table.rawValue)")
+            // The catalog does not know what runs.
+            #expect(batch.rowCount > 0 || table == .queries, "\(table.rawValue)")
             #expect(
                 batch.columns.map(\.type) == table.schema.fields.map(\.type), "\(table.rawValue)")
             #expect(SystemTable(table.name) == table)

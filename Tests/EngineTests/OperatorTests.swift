@@ -568,10 +568,30 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
                 "    -> Scan table t (k, g, x, f)",
             ])
         let input = batches(fields, (0..<10).map { [.null, .null, .int($0), .null] }, sizes: [10])
-        let lines = try QueryExecutor.analyze(plan, TestTables(tables: ["t": input]), testContext())
+        var ticks: Int64 = 0
+        let measured = try QueryExecutor.measure(
+            plan, TestTables(tables: ["t": input]), testContext(),
+            clock: {
+                ticks += 1000
+                return Instant(nanoseconds: ticks)
+            })
         #expect(
-            lines.prefix(4).map { String($0.suffix(9)) } == [
-                " (rows=2)", " (rows=6)", " (rows=6)", "(rows=10)",
+            measured.lines(timing: false) == [
+                "rows  batches  memory  ",
+                "   2        1       -  Limit 2",
+                "   6        1       -  -> Project k, negate(x) as y",
+                "   6        1       -    -> Filter (x > 3)",
+                "  10        1       -      -> Scan table t (k, g, x, f)",
+                "Memory: 0 B",
             ])
+        // Times are those of the operators alone: together they are less than the whole.
+        var total = Duration.zero
+        var node: MeasuredNode? = measured.root
+        while let one = node {
+            #expect(one.time > .zero)
+            total += one.time
+            node = one.inputs.first
+        }
+        #expect(total <= measured.elapsed)
     }
 }

@@ -204,7 +204,7 @@ import Testing
         #expect(
             Set(planned) == [
                 "CREATE SECRET", "CREATE CONNECTION", "CREATE SOURCE", "CREATE FLOW",
-                "CREATE SINK", "SUBSCRIBE", "CREATE TASK", "EXECUTE", "CREATE ALERT", "GRANT",
+                "CREATE SINK", "SUBSCRIBE", "CREATE TASK", "EXECUTE TASK", "CREATE ALERT", "GRANT",
                 "CREATE TEST",
             ])
     }

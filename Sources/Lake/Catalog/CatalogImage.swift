@@ -162,6 +162,10 @@ extension CatalogImage: SchemaProvider {
             return RelationDescription(
                 name: table.name, kind: .system, columns: table.schema.fields)
         }
+        if let table = PostgresTable(name), name.schema != nil || object(name) == nil {
+            return RelationDescription(
+                name: table.name, kind: .system, columns: table.schema.fields)
+        }
         guard let object = try find(name) else { return nil }
         let kind: RelationKind
         switch object.kind {

@@ -11,6 +11,8 @@ package enum SystemTable: String, CaseIterable, Hashable, Sendable {
     case expectations = "weir.expectations"
     case schemas = "weir.schemas"
     case maintenance = "weir.maintenance"
+    /// Known to the process only: its rows come from who runs the queries.
+    case queries = "weir.queries"
     case informationSchemata = "information_schema.schemata"
     case informationTables = "information_schema.tables"
     case informationColumns = "information_schema.columns"
@@ -61,6 +63,12 @@ package enum SystemTable: String, CaseIterable, Hashable, Sendable {
                 text("table_schema", "table_name")
                     + number("checkpoints", "merges", "files_merged", "files_removed", "dropped")
                     + moment("last_run") + text("problem"))
+        case .queries:
+            return TableSchema(
+                text("id", "text", "username", "state") + moment("started")
+                    + [Field("seconds", .float64)]
+                    + number("rows", "files_read", "bytes_read", "memory_bytes")
+                    + text("error", "error_message"))
         case .informationSchemata:
             return TableSchema(
                 text("catalog_name", "schema_name", "schema_owner", "default_character_set_name"))
@@ -86,7 +94,11 @@ package enum SystemTable: String, CaseIterable, Hashable, Sendable {
 
     /// The table's rows as `image` has them at `now`, in a fixed order.
     package func rows(_ image: CatalogImage, now: Timestamp) -> ColumnBatch {
-        let rows = values(image, now)
+        batch(values(image, now))
+    }
+
+    /// Rows of this table as a batch.
+    package func batch(_ rows: [[Value]]) -> ColumnBatch {
         let fields = schema.fields
         let columns = fields.indices.map { index in
             Column(fields[index].type, rows.map { $0[index] })
@@ -124,6 +136,7 @@ package enum SystemTable: String, CaseIterable, Hashable, Sendable {
             }
         case .maintenance:
             return image.relations.filter { $0.kind.isStored }.map { Self.maintenance($0, image) }
+        case .queries: return []
         case .informationSchemata:
             let names = image.schemas.map { ($0.name.name, $0.owner) }
             let system = CatalogNames.systemSchemas.map { ($0, "weir") }

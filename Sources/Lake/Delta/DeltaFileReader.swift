@@ -67,6 +67,9 @@ package struct FileBatches: Sendable {
         self.batches = batches
     }
 
+    /// Whether it was clear without reading that no row matches.
+    var isRuledOut: Bool { batches?.isRuledOut ?? true }
+
     /// The next rows, at least one; nil at the end.
     package mutating func next() throws(DeltaFailure) -> FileRows? {
         while batches != nil {
@@ -263,6 +266,11 @@ package struct DeltaFileReader: Sendable {
     var carriesMarks: Bool { columns.contains { $0.mark != nil && $0.fileName != nil } }
 
     package var rowGroupCount: Int { parquet.rowGroups.count }
+
+    /// What the columns that are read take in a row group, compressed.
+    func storedBytes(rowGroup index: Int) -> Int64 {
+        parquet.storedBytes(rowGroup: index, columns: columns.compactMap(\.fileName))
+    }
 
     /// Rows of the file, deleted ones included.
     package var rowCount: Int64 { firstRows.last ?? 0 }

@@ -17,6 +17,8 @@ package struct DeltaScan: Sendable {
     /// For each of `files` its number among those that were to be read.
     private let fileNumbers: [Int]
 
+    /// How far it is, and what it has skipped.
+    package private(set) var progress = ScanProgress()
     private var fileIndex = 0
     private var rowGroup = 0
     private var open: DeltaFileReader?
@@ -76,11 +78,19 @@ package struct DeltaScan: Sendable {
         while true {
             if let rows = try batches?.next() { return rows }
             if let reader = open, rowGroup < reader.rowGroupCount {
-                batches = try reader.batches(rowGroup: rowGroup)
+                let group = try reader.batches(rowGroup: rowGroup)
+                if group.isRuledOut {
+                    progress.rowGroupsSkipped += 1
+                } else {
+                    progress.rowGroupsRead += 1
+                    progress.bytes &+= reader.storedBytes(rowGroup: rowGroup)
+                }
+                batches = group
                 rowGroup += 1
                 continue
             }
             batches = nil
+            if open != nil { progress.filesDone += 1 }
             open = nil
             guard fileIndex < files.count else { return nil }
             open = try openFile(files[fileIndex])
@@ -99,6 +109,17 @@ package struct DeltaScan: Sendable {
     package func openFile(_ file: AddFile) throws(DeltaFailure) -> DeltaFileReader {
         try DeltaFileReader(self, file)
     }
+}
+
+/// How far a scan is.
+package struct ScanProgress: Sendable {
+    /// Read to their ends.
+    package var filesDone = 0
+    package var rowGroupsRead = 0
+    /// Those that statistics, bloom filters or page indexes ruled out, and those without live rows.
+    package var rowGroupsSkipped = 0
+    /// What the columns that are read take in these row groups, compressed.
+    package var bytes: Int64 = 0
 }
 
 extension DeltaFailure {

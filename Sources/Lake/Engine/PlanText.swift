@@ -5,28 +5,28 @@ import Columns
 import SQL
 
 enum PlanText {
-    /// One line a node, inputs indented below. `rows` are counted in the same order.
-    static func lines(_ plan: LogicalPlan, rows: [Int]?) -> [String] {
+    /// One line a node, inputs indented below. What is shared is shown where it stands first.
+    static func lines(_ plan: LogicalPlan) -> [String] {
         var lines: [String] = []
         var known: Set<Int> = []
-        append(plan, 0, rows, &lines, &known)
+        append(plan, 0, &lines, &known)
         return lines
     }
 
     private static func append(
-        _ plan: LogicalPlan, _ level: Int, _ rows: [Int]?, _ lines: inout [String],
-        _ known: inout Set<Int>
+        _ plan: LogicalPlan, _ level: Int, _ lines: inout [String], _ known: inout Set<Int>
     ) {
-        let arrow = level == 0 ? "" : String(repeating: "  ", count: level - 1) + "-> "
-        var line = arrow + describe(plan)
-        if let rows, lines.count < rows.count { line += "  (rows=\(rows[lines.count]))" }
-        lines.append(line)
-        // What is shared is computed, and shown, where it stands first.
+        lines.append(indented(describe(plan), level))
         if case .shared(let number, _) = plan, !known.insert(number).inserted { return }
-        for input in plan.inputs { append(input, level + 1, rows, &lines, &known) }
+        for input in plan.inputs { append(input, level + 1, &lines, &known) }
     }
 
-    private static func describe(_ plan: LogicalPlan) -> String {
+    static func indented(_ line: String, _ level: Int) -> String {
+        level == 0 ? line : String(repeating: "  ", count: level - 1) + "-> " + line
+    }
+
+    /// The node without its inputs.
+    static func describe(_ plan: LogicalPlan) -> String {
         let names = plan.inputs.flatMap { $0.schema.fields.map(\.name) }
         func text(_ expression: BoundExpression) -> String {
             ExpressionText.text(expression, names)

@@ -23,12 +23,15 @@ package struct QueryResult: Sendable {
 }
 
 package enum QueryExecutor {
+    /// What ends a query that somebody has cancelled.
+    package static var cancelled: Problem { SQLErrors.cancelled }
+
     /// Prepares `plan` for execution; nothing is read before the first `next()`, but relations are
     /// opened.
     package static func open(
         _ plan: LogicalPlan, _ tables: any TableSource, _ context: QueryContext
     ) throws(Problem) -> any BatchOperator {
-        try PlanBuilder(tables: tables, context: context, statistics: nil).build(plan, depth: 0)
+        try PlanBuilder(tables: tables, context: context).build(plan, depth: 0)
     }
 
     /// Runs `plan` to its end. The result counts against the query's memory.
@@ -46,54 +49,25 @@ package enum QueryExecutor {
         return QueryResult(schema: plan.schema, batches: batches)
     }
 
-    /// Runs `plan` and says how many rows each of its nodes gave: `EXPLAIN ANALYZE`.
-    package static func analyze(
-        _ plan: LogicalPlan, _ tables: any TableSource, _ context: QueryContext
-    ) throws(Problem) -> [String] {
-        let statistics = PlanStatistics()
-        let builder = PlanBuilder(tables: tables, context: context, statistics: statistics)
+    /// Runs `plan` to its end and says what each of its operators did: `EXPLAIN ANALYZE`. `clock` is
+    /// asked around each batch.
+    package static func measure(
+        _ plan: LogicalPlan, _ tables: any TableSource, _ context: QueryContext,
+        clock: @escaping () -> Instant
+    ) throws(Problem) -> MeasuredPlan {
+        let measured = MeasuredPlan(plan, context, clock)
+        let began = clock()
+        let builder = PlanBuilder(
+            tables: tables, context: context, node: measured.root, measured: measured)
         let root = try builder.build(plan, depth: 0)
         while try root.next() != nil { try context.checkCancellation() }
-        return PlanText.lines(plan, rows: statistics.rows)
-            + [
-                "Memory: \((context.memory.peak + 1023) / 1024) KiB"
-                    + (context.memory.spilledBytes > 0
-                        ? ", on disk: \((context.memory.spilledBytes + 1023) / 1024) KiB" : "")
-            ]
+        measured.elapsed = clock() - began
+        return measured
     }
 
     /// The plan as text, one node a line: `EXPLAIN`.
     package static func explain(_ plan: LogicalPlan) -> [String] {
-        PlanText.lines(plan, rows: nil)
-    }
-}
-
-/// Rows that each node gave, in the order in which the plan is printed.
-final class PlanStatistics {
-    var rows: [Int] = []
-
-    /// Leaves the lines of a plan whose operators are not counted.
-    func skip(_ plan: LogicalPlan) {
-        rows.append(0)
-        plan.inputs.forEach(skip)
-    }
-}
-
-private final class CountingOperator: BatchOperator {
-    private let input: any BatchOperator
-    private let statistics: PlanStatistics
-    private let index: Int
-
-    init(_ input: any BatchOperator, _ statistics: PlanStatistics, _ index: Int) {
-        self.input = input
-        self.statistics = statistics
-        self.index = index
-    }
-
-    func next() throws(Problem) -> ColumnBatch? {
-        guard let batch = try input.next() else { return nil }
-        statistics.rows[index] += batch.rowCount
-        return batch
+        PlanText.lines(plan)
     }
 }
 
@@ -108,8 +82,10 @@ private final class Sharing {
 private struct PlanBuilder {
     let tables: any TableSource
     let context: QueryContext
-    let statistics: PlanStatistics?
     var sharing = Sharing()
+    /// The node that is built and what its operators do, when that is measured.
+    var node: MeasuredNode?
+    var measured: MeasuredPlan?
 
     /// Plans nest as deep as the statements they come from may.
     private static let depthMax = 4 * Limits.nestingDepth
@@ -118,10 +94,16 @@ private struct PlanBuilder {
         guard depth < Self.depthMax else {
             throw Problem("54001", "statement too complex: the plan is nested too deeply")
         }
-        guard let statistics else { return try make(plan, depth) }
-        let index = statistics.rows.count
-        statistics.rows.append(0)
-        return CountingOperator(try make(plan, depth), statistics, index)
+        guard let measured, let node else { return try make(plan, depth) }
+        return try measured.measuring(node) { () throws(Problem) in try make(plan, depth) }
+    }
+
+    /// The builder of an input.
+    private func below(_ place: Int) -> PlanBuilder {
+        guard let node else { return self }
+        var builder = self
+        builder.node = node.inputs[place]
+        return builder
     }
 
     /// A reader of what is computed once: the first that is built brings the input.
@@ -129,7 +111,9 @@ private struct PlanBuilder {
         _ number: Int, _ plan: LogicalPlan, _ depth: Int
     ) throws(Problem) -> any BatchOperator {
         if let rows = sharing.rows[number] { return SharedOperator(rows) }
-        let rows = SharedRows(try build(plan, depth: depth + 1), plan.schema, context)
+        var builder = self
+        builder.node = measured?.shared[number]?.inputs[0]
+        let rows = SharedRows(try builder.build(plan, depth: depth + 1), plan.schema, context)
         sharing.rows[number] = rows
         return SharedOperator(rows)
     }
@@ -143,9 +127,7 @@ private struct PlanBuilder {
         }
         let working = WorkingRows()
         let outer = sharing
-        let base = try build(node.base, depth: depth + 1)
-        // Shown in the plan, but not counted: there is one set of operators for each round.
-        statistics?.skip(node.step)
+        let base = try below(0).build(node.base, depth: depth + 1)
         return RecursionOperator(base, node, working, context) { () throws(Problem) in
             try step(node, working, outer, depth)
         }
@@ -157,17 +139,21 @@ private struct PlanBuilder {
         let inner = Sharing()
         inner.working = outer.working
         inner.working[node.number] = working
-        let builder = PlanBuilder(
-            tables: tables, context: context, statistics: nil, sharing: inner)
+        // The operators of each round count as those of one node.
+        var builder = below(1)
+        builder.sharing = inner
         return try builder.build(node.step, depth: depth + 1)
     }
 
     private func make(_ plan: LogicalPlan, _ depth: Int) throws(Problem) -> any BatchOperator {
-        func input(_ plan: LogicalPlan) throws(Problem) -> any BatchOperator {
-            try build(plan, depth: depth + 1)
+        /// The operator of an input, which is number `place` of `plan.inputs`.
+        func input(_ plan: LogicalPlan, _ place: Int = 0) throws(Problem) -> any BatchOperator {
+            try below(place).build(plan, depth: depth + 1)
         }
         switch plan {
-        case .scan(let node): return try ScanOperator(node, tables, context)
+        case .scan(let node):
+            guard let place = self.node else { return try ScanOperator(node, tables, context) }
+            return try ScanOperator(node, MeasuredTables(tables, place), context)
         case .values(let rows, let schema): return ValuesOperator(rows, schema, context)
         case .filter(let below, let condition):
             return FilterOperator(try input(below), condition, context)
@@ -186,10 +172,12 @@ private struct PlanBuilder {
             return try DistinctOnOperator(try input(node.input), node, context)
         case .join(let node):
             let left = try input(node.left)
-            return try JoinOperator(left, try input(node.right), node, context)
+            return try JoinOperator(left, try input(node.right, 1), node, context)
         case .union(let inputs):
             var operators: [any BatchOperator] = []
-            for below in inputs { operators.append(try input(below)) }
+            for (place, below) in inputs.enumerated() {
+                operators.append(try input(below, place))
+            }
             return UnionOperator(operators)
         case .over(let node): return try OverOperator(try input(node.input), node, context)
         case .window(let node): return WindowOperator(try input(node.input), node, context)

@@ -108,6 +108,9 @@ package struct ParquetBatches: Sendable {
         return options
     }
 
+    /// Whether statistics and indexes have ruled out all rows.
+    package var isRuledOut: Bool { ranges.isEmpty }
+
     /// The next rows, at least one and at most `batchRowsMax`; nil at the end.
     package mutating func next() throws(ParquetFailure) -> ParquetRows? {
         while rangeIndex < ranges.count {
@@ -205,6 +208,17 @@ package struct ParquetBatches: Sendable {
 }
 
 extension ParquetFile {
+    /// What columns of a row group take in the file, compressed.
+    package func storedBytes(rowGroup index: Int, columns names: [String]) -> Int64 {
+        precondition(rowGroups.indices.contains(index), "row group out of range")
+        var bytes: Int64 = 0
+        for (leaf, chunk) in zip(fileSchema.leaves, metadata.rowGroups[index].columns)
+        where leaf.path.first.map({ names.contains($0) }) ?? false {
+            bytes = bytes &+ max(0, chunk.compressedBytes)
+        }
+        return bytes
+    }
+
     /// The rows of a row group that fulfil all `conditions`, batch by batch: memory for a few pages
     /// of each column, whatever the row group's size. Conditions are those of `read`.
     package func batches(

@@ -118,6 +118,22 @@ package struct RowWriter {
     }
 }
 
+/// The rows of a batch as JSON arrays.
+package struct JSONRowWriter {
+    private let forms: [JSONForm]
+
+    package init(_ batch: ColumnBatch) { forms = batch.columns.map { JSONForm($0) } }
+
+    package func array(_ row: Int, to output: inout ByteWriter) {
+        output.uint8(0x5B)
+        for index in forms.indices {
+            if index > 0 { output.uint8(0x2C) }
+            forms[index].append(row, to: &output)
+        }
+        output.uint8(0x5D)
+    }
+}
+
 /// How the values of one column of a batch are written in JSON.
 private struct JSONForm {
     private enum Kind { case raw, quoted, general }

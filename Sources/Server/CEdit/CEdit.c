@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -94,6 +96,38 @@ static size_t common_prefix(const char *words) {
     return common;
 }
 
+// The words in columns, at most a dozen lines of them.
+static void print_words(const char *words) {
+    struct winsize size;
+    int width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+    int longest = 0, total = 0;
+    for (const char *w = words; *w;) {
+        const char *end = strchrnul(w, '\n');
+        if (end - w > longest) longest = (int)(end - w);
+        total++;
+        w = *end ? end + 1 : end;
+    }
+    int columns = width / (longest + 2);
+    if (columns < 1) columns = 1;
+    int shown = columns * 12 < total ? columns * 12 : total;
+    int number = 0;
+    fputc('\n', stdout);
+    for (const char *w = words; *w && number < shown; number++) {
+        const char *end = strchrnul(w, '\n');
+        printf("%-*.*s", longest + 2, (int)(end - w), w);
+        if ((number + 1) % columns == 0 && number + 1 < shown) fputc('\n', stdout);
+        w = *end ? end + 1 : end;
+    }
+    fputc('\n', stdout);
+    if (shown < total) printf("… and %d more\n", total - shown);
+}
+
+// A line break inside of what is edited.
+static unsigned char insert_break(EditLine *edit, int key) {
+    (void)key;
+    return el_insertstr(edit, "\n") == 0 ? CC_REFRESH : CC_ERROR;
+}
+
 static unsigned char complete_word(EditLine *edit, int key) {
     (void)key;
     weir_editor *editor = NULL;
@@ -123,11 +157,11 @@ static unsigned char complete_word(EditLine *edit, int key) {
     char *insert = strndup(rest, common < typed ? typed : common);
     if (common < typed) memcpy(insert, words, typed);
     el_insertstr(edit, insert);
-    if (is_only) el_insertstr(edit, " ");
+    size_t length_of_word = strlen(insert);
+    char last = length_of_word > 0 ? insert[length_of_word - 1] : 0;
+    if (is_only && last != '.' && last != '(') el_insertstr(edit, " ");
     if (!is_only && common <= typed) {
-        fputc('\n', stdout);
-        for (char *w = rest; *w; w++) fputs(*w == '\n' ? "  " : (char[]){*w, 0}, stdout);
-        fputc('\n', stdout);
+        print_words(rest);
         outcome = CC_REDISPLAY;
     }
     free(insert);
@@ -161,6 +195,9 @@ weir_editor *weir_edit_open(
     el_set(editor->edit, EL_GETCFN, read_character);
     el_set(editor->edit, EL_ADDFN, "weir-complete", "complete the word", complete_word);
     el_set(editor->edit, EL_BIND, "^I", "weir-complete", NULL);
+    el_set(editor->edit, EL_ADDFN, "weir-break", "insert a line break", insert_break);
+    el_set(editor->edit, EL_BIND, "\033\015", "weir-break", NULL);
+    el_set(editor->edit, EL_BIND, "\033\012", "weir-break", NULL);
     el_set(editor->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(editor->edit, NULL);
     return editor;
@@ -184,7 +221,9 @@ int weir_edit_read(weir_editor *editor, const char *prompt, const char **line) {
     }
     editor->line = strdup(text);
     if (!editor->line) return WEIR_EDIT_END;
-    editor->line[strcspn(editor->line, "\n")] = 0;
+    // Statements of several lines come back from history with their line breaks.
+    size_t length = strlen(editor->line);
+    if (length > 0 && editor->line[length - 1] == '\n') editor->line[length - 1] = 0;
     *line = editor->line;
     return WEIR_EDIT_LINE;
 }
@@ -206,4 +245,9 @@ void weir_edit_close(weir_editor *editor) {
     free(editor->history_path);
     free(editor->line);
     free(editor);
+}
+
+int weir_edit_run(const char *command) {
+    int status = system(command);
+    return status == -1 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 struct weir_http_server {
@@ -32,7 +33,49 @@ struct weir_http_request {
     int handed_over;
     struct MHD_Response *response;
     unsigned status;
+    weir_http_stream *stream;
 };
+
+// An answer whose body comes while it is sent. Two hold it: the request, until it is completed, and
+// who feeds it, until weir_http_stream_release.
+struct weir_http_stream {
+    pthread_mutex_t lock;
+    weir_http_server *server;
+    struct MHD_Connection *connection;
+    struct MHD_Response *response;
+    weir_http_wants wants;
+    weir_http_gone gone;
+    void *context;
+    char *data;
+    size_t start;
+    size_t count;
+    size_t capacity;
+    int holders;
+    int asked;
+    int suspended;
+    int finished;
+    int failed;
+    int is_gone;
+    char *trailer_name;
+    char *trailer_value;
+};
+
+// Fewer bytes than these waiting: more are asked for.
+enum { STREAM_LOW = 256 << 10 };
+
+static void release_stream(weir_http_stream *stream) {
+    pthread_mutex_lock(&stream->lock);
+    int left = --stream->holders;
+    pthread_mutex_unlock(&stream->lock);
+    if (left > 0) return;
+    pthread_mutex_destroy(&stream->lock);
+    free(stream->data);
+    free(stream->trailer_name);
+    free(stream->trailer_value);
+    free(stream);
+}
+
+void weir_http_stream_release(weir_http_stream *stream) { release_stream(stream); }
 
 static enum MHD_Result queue_text(
     struct MHD_Connection *connection, unsigned status, const char *text) {
@@ -65,6 +108,89 @@ static int append_body(weir_http_request *request, const char *data, size_t coun
     memcpy(request->body + request->count, data, count);
     request->count += count;
     return 0;
+}
+
+// Called by libmicrohttpd when the connection can take more.
+static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_t room) {
+    (void)position;
+    weir_http_stream *stream = context;
+    pthread_mutex_lock(&stream->lock);
+    ssize_t given = 0;
+    int asks = 0;
+    if (stream->count > 0) {
+        given = (ssize_t)(stream->count < room ? stream->count : room);
+        memcpy(buffer, stream->data + stream->start, (size_t)given);
+        stream->start += (size_t)given;
+        stream->count -= (size_t)given;
+        if (stream->count == 0) stream->start = 0;
+    } else if (stream->finished) {
+        given = stream->failed ? MHD_CONTENT_READER_END_WITH_ERROR
+                               : MHD_CONTENT_READER_END_OF_STREAM;
+        if (!stream->failed && stream->trailer_name) {
+            MHD_add_response_footer(
+                stream->response, stream->trailer_name, stream->trailer_value);
+        }
+    } else {
+        // Nothing to send: the connection rests until it is fed.
+        stream->suspended = 1;
+        MHD_suspend_connection(stream->connection);
+    }
+    if (!stream->finished && !stream->asked && stream->count < STREAM_LOW) {
+        stream->asked = 1;
+        asks = 1;
+    }
+    pthread_mutex_unlock(&stream->lock);
+    if (asks) stream->wants(stream->context);
+    return given;
+}
+
+static void wake_stream(weir_http_stream *stream) {
+    if (!stream->suspended) return;
+    stream->suspended = 0;
+    MHD_resume_connection(stream->connection);
+}
+
+int weir_http_stream_feed(weir_http_stream *stream, const void *bytes, size_t count) {
+    pthread_mutex_lock(&stream->lock);
+    int outcome = -1;
+    if (!stream->is_gone && !stream->finished) {
+        if (stream->start > 0) {
+            memmove(stream->data, stream->data + stream->start, stream->count);
+            stream->start = 0;
+        }
+        size_t needed = stream->count + count;
+        if (needed > stream->capacity) {
+            char *larger = realloc(stream->data, needed);
+            if (larger) {
+                stream->data = larger;
+                stream->capacity = needed;
+            }
+        }
+        if (needed <= stream->capacity) {
+            if (count > 0) memcpy(stream->data + stream->count, bytes, count);
+            stream->count = needed;
+            stream->asked = 0;
+            outcome = 0;
+        }
+        wake_stream(stream);
+    }
+    pthread_mutex_unlock(&stream->lock);
+    return outcome;
+}
+
+void weir_http_stream_finish(
+    weir_http_stream *stream, int failed, const char *trailer_name, const char *trailer_value) {
+    pthread_mutex_lock(&stream->lock);
+    if (!stream->is_gone && !stream->finished) {
+        stream->finished = 1;
+        stream->failed = failed;
+        if (trailer_name && trailer_value) {
+            stream->trailer_name = strdup(trailer_name);
+            stream->trailer_value = strdup(trailer_value);
+        }
+        wake_stream(stream);
+    }
+    pthread_mutex_unlock(&stream->lock);
 }
 
 static enum MHD_Result on_access(
@@ -123,6 +249,15 @@ static void on_completed(
     weir_http_request *request = *state;
     if (!request) return;
     if (request->response) MHD_destroy_response(request->response);
+    if (request->stream) {
+        weir_http_stream *stream = request->stream;
+        pthread_mutex_lock(&stream->lock);
+        stream->is_gone = 1;
+        pthread_mutex_unlock(&stream->lock);
+        atomic_fetch_sub(&stream->server->open_requests, 1);
+        stream->gone(stream->context);
+        release_stream(stream);
+    }
     free(request->method);
     free(request->path);
     free(request->body);
@@ -235,4 +370,45 @@ void weir_http_respond(
     weir_http_server *server = request->server;
     MHD_resume_connection(request->connection);
     atomic_fetch_sub(&server->open_requests, 1);
+}
+
+weir_http_stream *weir_http_respond_stream(
+    weir_http_request *request, unsigned status, const weir_http_pair *headers,
+    size_t header_count, weir_http_wants wants, weir_http_gone gone, void *context) {
+    weir_http_stream *stream = calloc(1, sizeof *stream);
+    if (!stream) return NULL;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, 64 << 10, read_stream, stream, NULL);
+    if (!response) {
+        free(stream);
+        return NULL;
+    }
+    pthread_mutex_init(&stream->lock, NULL);
+    stream->server = request->server;
+    stream->connection = request->connection;
+    stream->response = response;
+    stream->wants = wants;
+    stream->gone = gone;
+    stream->context = context;
+    stream->holders = 2;
+    // The first piece comes without being asked for.
+    stream->asked = 1;
+    for (size_t i = 0; i < header_count; i++) {
+        MHD_add_response_header(response, headers[i].name, headers[i].value);
+    }
+    request->response = response;
+    request->status = status;
+    request->stream = stream;
+    MHD_resume_connection(request->connection);
+    return stream;
+}
+
+int weir_http_is_gone(const weir_http_request *request) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (!info) return 0;
+    char byte;
+    ssize_t n = recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 0) return 1;
+    return n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
 }

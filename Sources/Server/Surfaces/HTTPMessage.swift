@@ -11,6 +11,8 @@ package struct HTTPRequest: Sendable {
     package var contentType: String?
     package var idempotencyKey: String?
     package var body: Bytes
+    /// Whether the client has gone before it was answered in full. May be asked from any thread.
+    package var isAbandoned: @Sendable () -> Bool = { false }
     /// Number of the request in this process, for `X-Request-Id` and diagnostics.
     package var id: UInt64
 
@@ -45,11 +47,14 @@ package struct HTTPRequest: Sendable {
     }
 }
 
-/// A whole answer.
+/// A whole answer, or the beginning of one.
 package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: [Header]
+    /// All of it; of an answer in pieces the first one.
     package var body: Bytes
+    /// What follows `body`, when the answer is made while it is sent.
+    package var rest: HTTPStream?
 
     package struct Header: Sendable {
         package var name: String
@@ -80,5 +85,40 @@ package struct HTTPResponse: Sendable {
         var copy = self
         copy.headers.append(Header(name: name, value: value))
         return copy
+    }
+}
+
+/// The pieces of an answer behind the first. One thread at a time asks for them.
+package struct HTTPStream: Sendable {
+    /// The next piece; nil at the end. An error cuts the connection, so that nobody takes the answer
+    /// for a whole one.
+    package var next: @Sendable () throws(Problem) -> Bytes?
+    /// Nobody wants more.
+    package var cancel: @Sendable () -> Void
+    /// A header that is only known at the end.
+    package var trailer: @Sendable () -> HTTPResponse.Header?
+    /// Where pieces are made.
+    package var background: Background
+
+    package init(
+        in background: @escaping Background,
+        next: @escaping @Sendable () throws(Problem) -> Bytes?,
+        cancel: @escaping @Sendable () -> Void,
+        trailer: @escaping @Sendable () -> HTTPResponse.Header? = { nil }
+    ) {
+        self.background = background
+        self.next = next
+        self.cancel = cancel
+        self.trailer = trailer
+    }
+}
+
+extension HTTPResponse {
+    /// The whole body, for those who can't take it in pieces.
+    package func completeBody() throws(Problem) -> Bytes {
+        guard let rest else { return body }
+        var pieces = [body]
+        while let piece = try rest.next() { pieces.append(piece) }
+        return Bytes.joined(pieces)
     }
 }

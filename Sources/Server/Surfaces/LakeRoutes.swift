@@ -40,10 +40,6 @@ package struct LakeRoutes: Sendable {
                 request, values throws(Problem) in
                 try history(values[0], request)
             },
-            blocking("POST", "/query", "Run SQL: {\"sql\": \"SELECT …\", \"limit\": 1000}") {
-                request, _ throws(Problem) in
-                try query(request)
-            },
             blocking("GET", "/catalog", "Everything the catalog knows") {
                 _, _ throws(Problem) in
                 .json(try lake.catalogReport())
@@ -92,10 +88,13 @@ package struct LakeRoutes: Sendable {
             travel = " VERSION AS OF \(number)"
         }
         let relation = quoted(report)
-        let answer = try runOne(
-            "SELECT * FROM \(relation)\(travel) LIMIT \(limit)",
-            StatementOptions(rowLimit: limit))
-        return rows(answer, started: now(), request)
+        let started = now()
+        let form = try QueryForm(of: request)
+        var options = StatementOptions(rowLimit: limit)
+        options.isAbandoned = request.isAbandoned
+        let cursor = try lake.open(
+            script: "SELECT * FROM \(relation)\(travel) LIMIT \(limit)", options: options)
+        return try QueryAnswer(cursor, form, started: started, now: now, in: background).response()
     }
 
     private func history(_ name: String, _ request: HTTPRequest) throws(Problem) -> HTTPResponse {
@@ -130,123 +129,6 @@ package struct LakeRoutes: Sendable {
                 "\(name) must be a whole number from 0 to \(most), found \"\(text)\"")
         }
         return value
-    }
-
-    // MARK: Queries
-
-    private func query(_ request: HTTPRequest) throws(Problem) -> HTTPResponse {
-        let started = now()
-        let body: JSONValue
-        do {
-            body = try JSONValue(parsing: request.body)
-        } catch {
-            throw Problem(
-                "http.body", "the request body is not valid JSON", notes: ["\(error)"],
-                hint: "send {\"sql\": \"SELECT …\"}")
-        }
-        guard let sql = body["sql"]?.stringValue ?? body["query"]?.stringValue else {
-            throw Problem(
-                "http.body", "the request body has no \"sql\"", hint: "send {\"sql\": \"SELECT …\"}"
-            )
-        }
-        var options = StatementOptions()
-        if let limit = body["limit"], !limit.isNull {
-            guard let count = limit.intValue, count >= 0, count <= 10_000_000 else {
-                throw Problem("http.body", "\"limit\" must be a whole number from 0 to 10000000")
-            }
-            options.rowLimit = Int(count)
-        }
-        return rows(try runOne(sql, options), started: started, request)
-    }
-
-    /// The answer of the last statement, with the notices of all.
-    private func runOne(
-        _ sql: String, _ options: StatementOptions
-    ) throws(Problem) -> StatementAnswer {
-        let answers = try lake.run(script: sql, options: options)
-        guard var last = answers.last else {
-            throw Problem("42601", "there is no statement to run", hint: "send some SQL")
-        }
-        last.notices = answers.flatMap(\.notices)
-        return last
-    }
-
-    private func rows(
-        _ answer: StatementAnswer, started: Now, _ request: HTTPRequest
-    ) -> HTTPResponse {
-        let accept = request.accept ?? ""
-        if accept.contains("application/x-ndjson") { return ndjson(answer) }
-        if accept.contains("text/csv") { return csv(answer) }
-        var list: [JSONValue] = []
-        list.reserveCapacity(answer.rowCount)
-        for batch in answer.batches {
-            for row in 0..<batch.rowCount {
-                list.append(
-                    .array(zip(batch.values(row), answer.columns).map { jsonForm($0, $1.type) }))
-            }
-        }
-        let elapsed = now().monotonic - started.monotonic
-        let members: [JSONMember] = [
-            JSONMember("command", .string(answer.tag)),
-            JSONMember(
-                "columns",
-                .array(
-                    answer.columns.map {
-                        ["name": .string($0.name), "type": .string($0.type.sqlName)]
-                    })),
-            JSONMember("rows", .array(list)),
-            JSONMember("row_count", .int(list.count)),
-            JSONMember("truncated", .bool(answer.isTruncated)),
-            JSONMember("notices", .array(answer.notices.map { .string($0) })),
-            JSONMember("elapsed_ms", .double(Double(elapsed.wholeNanoseconds / 1000) / 1000)),
-            JSONMember(
-                "scan",
-                [
-                    "files_read": .int(answer.scan.filesRead),
-                    "files_skipped": .int(answer.scan.filesSkipped),
-                    "bytes_read": .int(answer.scan.bytesRead),
-                ]),
-        ]
-        return .json(.object(members))
-    }
-
-    private func ndjson(_ answer: StatementAnswer) -> HTTPResponse {
-        var writer = ByteWriter(capacity: 64 << 10)
-        for batch in answer.batches {
-            for row in 0..<batch.rowCount {
-                let members = zip(batch.values(row), answer.columns).map {
-                    JSONMember($1.name, jsonForm($0, $1.type))
-                }
-                JSONValue.object(members).write(to: &writer)
-                writer.uint8(0x0A)
-            }
-        }
-        return HTTPResponse(
-            status: 200,
-            headers: [HTTPResponse.Header(name: "Content-Type", value: "application/x-ndjson")],
-            body: writer.finish())
-    }
-
-    private func csv(_ answer: StatementAnswer) -> HTTPResponse {
-        var text = answer.columns.map { csvField($0.name) }.joined(separator: ",") + "\r\n"
-        for batch in answer.batches {
-            for row in 0..<batch.rowCount {
-                let fields = zip(batch.values(row), answer.columns).map { value, field in
-                    // An absent value is an empty field, an empty text is "".
-                    textForm(value, field.type).map { $0.isEmpty ? "\"\"" : csvField($0) } ?? ""
-                }
-                text += fields.joined(separator: ",") + "\r\n"
-            }
-        }
-        return .text(text, type: "text/csv; charset=utf-8; header=present")
-    }
-
-    private func csvField(_ text: String) -> String {
-        let special = text.utf8.contains { $0 == 0x2C || $0 == 0x22 || $0 == 0x0A || $0 == 0x0D }
-        guard special else { return text }
-        return "\""
-            + text.split(separator: "\"", omittingEmptySubsequences: false)
-            .joined(separator: "\"\"") + "\""
     }
 }
 

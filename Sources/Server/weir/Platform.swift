@@ -44,7 +44,7 @@ final class Platform: Sendable {
         self.broker = broker
         workers = WorkerPool(name: "weir-lake", threads: settings.server.workers)
         // Statements have threads of their own, so that no question waits behind a refresh.
-        let statements = WorkerPool(name: "weir-sql", threads: 2, niceness: 0)
+        let statements = WorkerPool(name: "weir-sql", threads: 4, niceness: 0)
         self.statements = statements
         let scheduler = Scheduler(pool: workers, diagnostics: diagnostics)
         self.scheduler = scheduler
@@ -104,10 +104,14 @@ final class Platform: Sendable {
                     cpuSeconds: Double(weir_cpu_nanoseconds()) / 1e9)
             }, now: { SystemClock.now })
         let tables = LakeRoutes(lake: lake, background: background, now: { SystemClock.now })
+        let queries = QueryRoutes(
+            lake: lake, background: background, now: { SystemClock.now },
+            newID: { ids.withLock { $0.uuid() } })
         let uploads = UploadRoutes(
             uploads: lake.uploads, background: background,
             newID: { ids.withLock { $0.uuid() } })
-        let described = gateway.routes + tables.routes + uploads.routes + operations.routes
+        let described =
+            gateway.routes + tables.routes + queries.routes + uploads.routes + operations.routes
         let documentation = DocumentationRoutes(describing: described, version: Version.number)
         return Router(described + documentation.routes)
     }
@@ -115,6 +119,7 @@ final class Platform: Sendable {
     /// Ends everything in order: no new requests, jobs and statements done, answers finished, files
     /// closed. Call it once.
     func stop() -> DriverExit {
+        lake.queries.cancelAll()
         http.stop()
         scheduler.stop()
         workers.stop()

@@ -25,9 +25,12 @@ package struct JSONMember: Hashable, Sendable {
 
 extension JSONValue {
     /// Parses one document; anything but white space behind it is an error.
-    package init(parsing bytes: Bytes, depthLimit: Int = Limits.nestingDepth) throws(DecodeFailure)
-    {
-        var parser = JSONParser(bytes: bytes, depthLimit: depthLimit)
+    /// More than `valuesLimit` values, members and items alike, are refused: one takes many times the
+    /// bytes that it is written with.
+    package init(
+        parsing bytes: Bytes, depthLimit: Int = Limits.nestingDepth, valuesLimit: Int = .max
+    ) throws(DecodeFailure) {
+        var parser = JSONParser(bytes: bytes, depthLimit: depthLimit, valuesLeft: valuesLimit)
         self = try parser.document()
     }
 
@@ -185,10 +188,12 @@ package func writeJSONString(utf8 buffer: UnsafeRawBufferPointer, to writer: ino
 private struct JSONParser {
     var reader: ByteReader
     let depthLimit: Int
+    var valuesLeft: Int
 
-    init(bytes: Bytes, depthLimit: Int) {
+    init(bytes: Bytes, depthLimit: Int, valuesLeft: Int) {
         reader = ByteReader(bytes)
         self.depthLimit = depthLimit
+        self.valuesLeft = valuesLeft
     }
 
     mutating func document() throws(DecodeFailure) -> JSONValue {
@@ -214,6 +219,10 @@ private struct JSONParser {
         skipWhiteSpace()
         guard let byte = next else {
             throw .malformed("JSON ends where a value is expected", position: reader.position)
+        }
+        valuesLeft -= 1
+        guard valuesLeft >= 0 else {
+            throw .malformed("the JSON document has too many values", position: reader.position)
         }
         switch byte {
         case 0x7B: return try object(depth: depth)

@@ -45,6 +45,14 @@ package indirect enum Statement: Hashable, Sendable {
     /// Nil is `ALL`.
     case reset(name: String?)
     case transaction(TransactionCommand)
+    /// `CANCEL QUERY 'id'`
+    case cancelQuery(String, position: Int)
+    case prepare(Prepare)
+    case execute(Execute)
+    /// Nil is `ALL`.
+    case deallocate(Identifier?)
+    /// `DISCARD ALL`: a session as it began.
+    case discardAll
     /// Part of the dialect, but not built yet; running it is error 0A000.
     case notSupported(NotSupported)
 
@@ -79,9 +87,41 @@ package indirect enum Statement: Hashable, Sendable {
         case .set: "SET"
         case .reset: "RESET"
         case .transaction(let command): command.tag
+        case .cancelQuery: "CANCEL QUERY"
+        case .prepare: "PREPARE"
+        case .execute: "EXECUTE"
+        case .deallocate(let name): name == nil ? "DEALLOCATE ALL" : "DEALLOCATE"
+        case .discardAll: "DISCARD ALL"
         case .notSupported(let statement): statement.words
         }
     }
+}
+
+extension Statement {
+    /// Whether the catalog keeps a query of it as it was written.
+    var isKeptAsText: Bool {
+        switch self {
+        case .createView, .createMaterializedView, .createStreamingTable, .prepare: true
+        default: false
+        }
+    }
+}
+
+/// `PREPARE name [(type, …)] AS statement`
+package struct Prepare: Hashable, Sendable {
+    package var name: Identifier
+    /// The declared types of `$1`, `$2` and so on; those behind the last follow from the values.
+    package var types: [TypeName]
+    /// The statement as written.
+    package var text: String
+    /// The highest `$n` in it.
+    package var parameterCount: Int
+}
+
+/// `EXECUTE name [(value, …)]`
+package struct Execute: Hashable, Sendable {
+    package var name: Identifier
+    package var values: [Expression]
 }
 
 package struct NotSupported: Hashable, Sendable {
@@ -104,9 +144,14 @@ package enum ObjectKind: String, Hashable, Sendable {
 }
 
 package struct Explain: Hashable, Sendable {
+    package enum Format: String, Hashable, Sendable, CaseIterable { case text, json }
+
     package var query: Query
     package var analyze = false
     package var incremental = false
+    package var format: Format = .text
+    /// Whether measured times are shown.
+    package var timing = true
 }
 
 package struct Insert: Hashable, Sendable {

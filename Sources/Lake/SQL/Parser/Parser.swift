@@ -12,20 +12,36 @@ package struct Parser {
     /// `a || b || c` grow tall without recursion, and who walks the tree later recurses.
     private var tallest = 0
     static let heightLimit = 2 * Limits.nestingDepth
+    /// What stands for `$1`, `$2` and so on. Those behind the last stay parameters.
+    var parameters: [Expression] = []
+    /// Whether one of them was read.
+    var usesParameters = false
 
-    /// All statements of a script; empty ones are left out.
-    package static func script(_ text: String) throws(Problem) -> [ParsedStatement] {
-        try script(Array(text.utf8))
+    /// All statements of a script; empty ones are left out. `parameters` take the places of `$1`,
+    /// `$2` and so on.
+    package static func script(
+        _ text: String, parameters: [Expression] = []
+    ) throws(Problem) -> [ParsedStatement] {
+        try script(Array(text.utf8), parameters: parameters)
     }
 
-    package static func script(_ text: [UInt8]) throws(Problem) -> [ParsedStatement] {
+    package static func script(
+        _ text: [UInt8], parameters: [Expression] = []
+    ) throws(Problem) -> [ParsedStatement] {
         var parser = try Parser(text)
+        parser.parameters = parameters
         var statements: [ParsedStatement] = []
         while true {
             while parser.accept(";") {}
             if parser.isAtEnd { return statements }
             let start = parser.token.position
+            parser.usesParameters = false
             let statement = try parser.statement()
+            if parser.usesParameters, statement.isKeptAsText {
+                throw Problem(
+                    "42P02", "a stored query cannot have parameters",
+                    hint: "write the values into the statement", position: start)
+            }
             let range = start..<parser.lastEnd
             guard parser.isAtEnd || parser.isNext(";") else { throw parser.unexpected() }
             statements.append(

@@ -19,6 +19,10 @@ extension Parser {
                     "42P02", "there is no parameter \(spelling(token))", position: position)
             }
             advance()
+            if number <= parameters.count {
+                usesParameters = true
+                return Expression(parameters[number - 1].kind, at: position)
+            }
             return Expression(.parameter(number), at: position)
         case .symbol:
             guard isNext("(") else { throw unexpected(expected: "an expression") }

@@ -38,11 +38,19 @@ extension Parser {
             advance()
             return .reset(name: accept(.all) ? nil : try settingName())
         case .begin, .start, .commit, .end, .rollback: return try transaction()
+        case .prepare: return try prepare()
+        case .execute: return try execute()
+        case .deallocate: return try deallocate()
+        case .discard:
+            advance()
+            try expect(.all)
+            return .discardAll
         default: break
         }
         if isNextWord("abort") { return try transaction() }
         if isNextWord("fsck") { return try checkTable() }
         if isNextWord("convert") { return try convert() }
+        if isNextWord("cancel") { return try cancelQuery() }
         if let planned = planned() {
             skipStatement()
             return .notSupported(
@@ -69,15 +77,11 @@ extension Parser {
         case .revoke: ("REVOKE", "every connection has all rights for now")
         case .analyze: ("ANALYZE", "statistics are written with every file")
         case .subscribe: ("SUBSCRIBE", "run the query again, or consume the topic")
-        case .execute: ("EXECUTE", "use the extended protocol for prepared statements")
-        case .prepare: ("PREPARE", "use the extended protocol for prepared statements")
-        case .deallocate: ("DEALLOCATE", "use the extended protocol for prepared statements")
         case .declare: ("DECLARE CURSOR", "use LIMIT and OFFSET")
         case .fetch: ("FETCH", "use LIMIT and OFFSET")
         case .savepoint: ("SAVEPOINT", "each statement is a transaction of its own")
         case .release: ("RELEASE SAVEPOINT", "each statement is a transaction of its own")
         case .lock: ("LOCK", "each statement is a transaction of its own")
-        case .discard: ("DISCARD", "open a new connection")
         case nil where isNextWord("call"): ("CALL", "there are no procedures")
         case nil where isNextWord("listen"): ("LISTEN", "consume a topic instead")
         case nil where isNextWord("use"): ("USE", "write the schema in front of the name")
@@ -85,44 +89,6 @@ extension Parser {
         case .repair: ("REPAIR", "run \"weir doctor\"")
         default: nil
         }
-    }
-
-    // MARK: EXPLAIN
-
-    private mutating func explain() throws(Problem) -> Statement {
-        advance()
-        var analyze = accept(.analyze)
-        var incremental = false
-        if isNext("("), !isQueryStart() {
-            advance()
-            repeat {
-                let option = try label()
-                var isOn = true
-                if !isNext(","), !isNext(")") {
-                    let value = spelling(token).lowercased()
-                    isOn = !["off", "false", "0"].contains(value)
-                    advance()
-                }
-                switch option.name {
-                case "analyze": analyze = isOn
-                case "incremental": incremental = isOn
-                case "verbose", "costs", "buffers", "format", "timing", "summary", "settings",
-                    "wal", "generic_plan", "memory", "serialize":
-                    break
-                default:
-                    throw Problem(
-                        "42601", "unrecognized EXPLAIN option \"\(option.name)\"",
-                        hint: "options: ANALYZE, INCREMENTAL", position: option.position)
-                }
-            } while accept(",")
-            try expect(")")
-        }
-        _ = accept(.verbose)
-        guard isQueryStart() else {
-            throw notSupported("EXPLAIN of this statement", hint: "explain its query")
-        }
-        return .explain(
-            Explain(query: try query(), analyze: analyze, incremental: incremental))
     }
 
     // MARK: Objects

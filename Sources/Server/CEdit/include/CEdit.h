@@ -29,4 +29,7 @@ void weir_edit_release_interrupts(void);
 // Whether SIGINT came since the last question.
 int weir_edit_was_interrupted(void);
 
+// Runs a command of the shell at this terminal, for example the user's editor; its exit code.
+int weir_edit_run(const char *command);
+
 #endif

@@ -48,4 +48,32 @@ void weir_http_respond(
     weir_http_request *request, unsigned status, const void *body, size_t count,
     const weir_http_pair *headers, size_t header_count);
 
+// An answer in pieces, chunk by chunk, as long as the client takes them.
+typedef struct weir_http_stream weir_http_stream;
+
+// Called when more bytes are wanted: once, until the stream was fed again. Must not block.
+typedef void (*weir_http_wants)(void *context);
+// Called once, when the answer was sent or the client has gone. Nothing is called afterwards.
+typedef void (*weir_http_gone)(void *context);
+
+// Begins an answer in pieces in place of weir_http_respond. The caller feeds the first piece without
+// being asked, and releases the stream when `gone` was called and it feeds no more. NULL without
+// memory; the request is then still to be answered.
+weir_http_stream *weir_http_respond_stream(
+    weir_http_request *request, unsigned status, const weir_http_pair *headers,
+    size_t header_count, weir_http_wants wants, weir_http_gone gone, void *context);
+
+// Copies a piece. Not 0: nobody takes it.
+int weir_http_stream_feed(weir_http_stream *stream, const void *bytes, size_t count);
+
+// Nothing more comes. With `failed` the connection is cut, so that the client sees that the answer
+// is not whole; else a trailer may follow.
+void weir_http_stream_finish(
+    weir_http_stream *stream, int failed, const char *trailer_name, const char *trailer_value);
+void weir_http_stream_release(weir_http_stream *stream);
+
+// Whether the client has closed the connection. For requests that were not answered yet, and for
+// streams before `gone`.
+int weir_http_is_gone(const weir_http_request *request);
+
 #endif

@@ -2,6 +2,7 @@
 
 import Base
 import Columns
+import SQL
 
 /// How a statement is to be run.
 package struct StatementOptions: Sendable {
@@ -9,6 +10,17 @@ package struct StatementOptions: Sendable {
     package var rowLimit: Int
     /// Asked between batches; true ends the statement with 57014.
     package var isCancelled: @Sendable () -> Bool
+    /// Asked at most every 50 ms while the statement runs: true ends it, nobody waits for it.
+    package var isAbandoned: @Sendable () -> Bool = { false }
+    /// What stands for `$1`, `$2` and so on.
+    package var parameters: [Expression] = []
+    /// The client's settings and prepared statements, if it has a session.
+    package var session: LakeSession?
+    /// How long all of the script may take.
+    package var timeout: Duration?
+    /// The client's own name for the request, by which it can be cancelled.
+    package var queryID: String?
+    package var user = "weir"
 
     package init(
         rowLimit: Int = Limits.queryRowsDefault,
@@ -49,9 +61,13 @@ package struct StatementAnswer: Sendable {
 
 /// What a query read.
 package struct ScanFigures: Hashable, Sendable {
+    /// Those that the queries' conditions leave, whether they have been read yet or not.
     package var filesRead = 0
     package var filesSkipped = 0
     package var bytesRead: Int64 = 0
+    /// How far reading is.
+    package var filesDone = 0
+    package var bytesDone: Int64 = 0
 
     package init() {}
 }

@@ -12,7 +12,7 @@ import Synchronization
 /// The relations of one query. Each table is read at one version, however often the query names
 /// it; figures of what was read are kept.
 final class LakeSource: TableSource {
-    private let lake: Lakehouse
+    fileprivate let lake: Lakehouse
     private let pinned = Mutex<OrderedMap<QualifiedName, TableSnapshot>>([:])
     private let seen = Mutex(ScanFigures())
     /// The table whose rows are about to change: scans can give their addresses.
@@ -46,6 +46,14 @@ final class LakeSource: TableSource {
     }
 
     var figures: ScanFigures { seen.withLock { $0 } }
+
+    /// Files of a scan were read to their ends.
+    func noteDone(files: Int, bytes: Int64) {
+        seen.withLock { figures in
+            figures.filesDone += files
+            figures.bytesDone += bytes
+        }
+    }
 
     func open(_ node: ScanNode, _ context: QueryContext) throws(Problem) -> any BatchSource {
         switch node.kind {
@@ -171,7 +179,9 @@ final class LakeSource: TableSource {
                 return AddressedBatches(
                     scan, place: addressPlace, keepsColumns: fields.count > 1, owner: part.owner)
             }
-            return DeltaBatches(scan, keepsColumns: !fields.isEmpty)
+            return DeltaBatches(
+                scan, keepsColumns: !fields.isEmpty,
+                filesSkipped: snapshot.fileCount - scan.files.count, self)
         } catch {
             throw error.problem
         }
@@ -347,28 +357,96 @@ final class LakeSource: TableSource {
         if let copied, node.relation == CopiedFile.relation {
             return try copied.batches(projection: node.projection, now: lake.clock())
         }
+        if let table = PostgresTable(node.relation) {
+            let rows = table.rows(lake.catalog.image, live: liveRows(of: table))
+            return BatchList([
+                ColumnBatch(
+                    columns: node.projection.map { rows.columns[$0] }, rowCount: rows.rowCount)
+            ])
+        }
         guard let table = SystemTable(node.relation) else {
             throw Problem("42P01", "relation \"\(node.relation)\" does not exist")
         }
-        let rows = table.rows(lake.catalog.image, now: lake.clock().timestamp)
+        let rows =
+            table == .queries
+            ? table.batch(lake.queries.rows(now: lake.clock()))
+            : table.rows(lake.catalog.image, now: lake.clock().timestamp)
         let columns = node.projection.map { rows.columns[$0] }
         return BatchList([ColumnBatch(columns: columns, rowCount: rows.rowCount)])
     }
 }
 
+extension LakeSource {
+    /// Rows of PostgreSQL's catalogs that are not the catalog's.
+    private func liveRows(of table: PostgresTable) -> [PostgresRow] {
+        switch table {
+        case .settings:
+            return SessionSettings.known.map { setting in
+                let canChange = SessionSettings.changeable.contains(setting.name)
+                return PostgresRow([
+                    "name": .text(setting.name), "setting": .text(setting.value),
+                    "category": .text("Client Connection Defaults"),
+                    "short_desc": .text(setting.words),
+                    "context": .text(canChange ? "user" : "internal"),
+                    "vartype": .text("string"), "source": .text("default"),
+                    "boot_val": .text(setting.value), "reset_val": .text(setting.value),
+                    "pending_restart": .boolean(false),
+                ])
+            }
+        case .activity:
+            return lake.queries.allRunning.enumerated().map { number, query in
+                let started = Value.timestampTZ(microseconds: query.started.wallMicroseconds)
+                return PostgresRow([
+                    "datid": .int(5), "datname": .text(SystemTable.database),
+                    "pid": .int(Int64(number + 1)), "usesysid": .int(10),
+                    "usename": .text(query.user), "application_name": .text(""),
+                    "backend_start": started, "query_start": started, "state_change": started,
+                    "state": .text("active"), "query_id": .text(query.id),
+                    "query": .text(query.text), "backend_type": .text("client backend"),
+                ])
+            }
+        default: return []
+        }
+    }
+}
+
 /// The rows of a Delta scan.
-private final class DeltaBatches: BatchSource {
+private final class DeltaBatches: MeasuredSource {
     private var scan: DeltaScan
     private let keepsColumns: Bool
+    private let filesSkipped: Int
+    private let owner: LakeSource
+    private var filesDone = 0
 
-    init(_ scan: DeltaScan, keepsColumns: Bool) {
+    init(_ scan: DeltaScan, keepsColumns: Bool, filesSkipped: Int, _ owner: LakeSource) {
         self.scan = scan
         self.keepsColumns = keepsColumns
+        self.filesSkipped = filesSkipped
+        self.owner = owner
+    }
+
+    var figures: SourceFigures {
+        var figures = SourceFigures()
+        figures.files = scan.files.count
+        figures.filesSkipped = filesSkipped
+        figures.rowGroups = scan.progress.rowGroupsRead
+        figures.rowGroupsSkipped = scan.progress.rowGroupsSkipped
+        figures.bytes = scan.progress.bytes
+        return figures
+    }
+
+    private func noteProgress() {
+        guard scan.progress.filesDone > filesDone else { return }
+        let done = scan.files[filesDone..<scan.progress.filesDone]
+        filesDone += done.count
+        owner.noteDone(files: done.count, bytes: done.reduce(0) { $0 + $1.size })
     }
 
     func next() throws(Problem) -> ColumnBatch? {
         do throws(DeltaFailure) {
-            guard let batch = try scan.next() else { return nil }
+            let next = try scan.next()
+            noteProgress()
+            guard let batch = next else { return nil }
             return keepsColumns ? batch : ColumnBatch(columns: [], rowCount: batch.rowCount)
         } catch {
             throw error.problem

@@ -47,6 +47,8 @@ package final class Lakehouse: Sendable {
     let store: any ObjectStore
     let paths: LakePaths
     package let uploads: LakeUploads
+    package let queries = QueryRegistry()
+    package let sessions = LakeSessions()
     let catalog: Catalog
     let diagnostics: any Diagnostics
     let clock: @Sendable () -> Now

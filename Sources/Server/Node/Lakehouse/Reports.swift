@@ -7,6 +7,17 @@ import Delta
 import SQL
 
 extension Lakehouse {
+    package func completion(of text: String) -> Completion {
+        let own = catalog.image.relations.map { object in
+            (name: object.name, columns: object.columns.map(\.name))
+        }
+        let system = SystemTable.allCases.map { table in
+            (name: table.name, columns: table.schema.fields.map(\.name))
+        }
+        return Completion(
+            of: text, relations: own + system, settings: SessionSettings.known.map(\.name))
+    }
+
     package func tables(layer: String?) throws(Problem) -> [TableReport] {
         let image = catalog.image
         if let layer, image.schema(layer) == nil {

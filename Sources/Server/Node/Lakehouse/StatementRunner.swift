@@ -7,27 +7,113 @@ import Delta
 import Engine
 import SQL
 import Streams
+import Synchronization
 
 extension Lakehouse: LakeService {
     package func run(
         script: String, options: StatementOptions
     ) throws(Problem) -> [StatementAnswer] {
         var answers: [StatementAnswer] = []
-        for statement in try Parser.script(script) {
+        for statement in try Parser.script(script, parameters: options.parameters) {
             do throws(Problem) {
                 answers.append(try run(statement, options))
             } catch {
-                // In a script of several statements, say which ones were carried out.
-                var problem = error
-                if !answers.isEmpty {
-                    let count = answers.count
-                    problem.notes.append(
-                        "\(count) statement\(count == 1 ? "" : "s") before it took effect")
-                }
-                throw problem
+                throw Self.counting(error, after: answers.count)
             }
         }
         return answers
+    }
+
+    /// In a script of several statements, says which ones were carried out.
+    private static func counting(_ problem: Problem, after count: Int) -> Problem {
+        guard count > 0 else { return problem }
+        var problem = problem
+        problem.notes.append(
+            "\(count) statement\(count == 1 ? "" : "s") before it took effect")
+        return problem
+    }
+
+    package func open(
+        script: String, options: StatementOptions
+    ) throws(Problem) -> StatementCursor {
+        let now = clock()
+        let query = try queries.start(
+            id: options.queryID, text: script, user: options.user, now: now,
+            newID: { withRandom { $0.uuid().description } })
+        do throws(Problem) {
+            return try open(script, query, options, from: now.monotonic)
+        } catch {
+            let explained = query.explained(error)
+            queries.finish(query, explained, now: clock().monotonic)
+            throw explained
+        }
+    }
+
+    private func open(
+        _ script: String, _ query: RunningQuery, _ options: StatementOptions, from start: Instant
+    ) throws(Problem) -> StatementCursor {
+        var options = options
+        let watch = QueryWatch(query, clock, isAbandoned: options.isAbandoned)
+        options.isCancelled = { watch.mustStop() }
+        let statements = try Parser.script(script, parameters: options.parameters)
+        guard !statements.isEmpty else {
+            throw Problem("42601", "there is no statement to run", hint: "send some SQL")
+        }
+        let end = options.timeout.map { start + $0 }
+        var answers: [StatementAnswer] = []
+        for (index, parsed) in statements.enumerated() {
+            let own = options.session?.statementTimeout.map { clock().monotonic + $0 }
+            query.limit(until: [end, own].compactMap { $0 }.min())
+            do throws(Problem) {
+                if watch.mustStop() { throw QueryExecutor.cancelled }
+                let isLast = index == statements.count - 1
+                let notices = answers.flatMap(\.notices)
+                if isLast, let inner = try self.query(of: parsed, options) {
+                    return try cursor(inner, query, options, notices)
+                }
+                var answer = try run(parsed, options)
+                if isLast {
+                    answer.notices = notices + answer.notices
+                    return StatementCursor(query, queries, clock, answer: answer)
+                }
+                answers.append(answer)
+            } catch {
+                throw Self.counting(error, after: answers.count)
+            }
+        }
+        throw Problem("XX000", "a script without a last statement")
+    }
+
+    /// The query that a statement is, behind EXECUTE if need be; nil when it is something else.
+    private func query(
+        of parsed: ParsedStatement, _ options: StatementOptions
+    ) throws(Problem) -> Query? {
+        switch parsed.statement {
+        case .query(let query): return query
+        case .execute(let execute):
+            let inner = try prepared(execute, options)
+            guard case .query(let query) = inner.statement else { return nil }
+            return query
+        default: return nil
+        }
+    }
+
+    private func cursor(
+        _ query: Query, _ running: RunningQuery, _ options: StatementOptions, _ notices: [String]
+    ) throws(Problem) -> StatementCursor {
+        let plan = try plan(query)
+        let source = LakeSource(self)
+        let context = queryContext(options)
+        let execution = try QueryExecutor.open(plan, source, context)
+        return StatementCursor(
+            running, queries, clock, columns: plan.schema.fields, notices: notices,
+            limit: options.rowLimit,
+            figures: {
+                var figures = RunningQuery.Figures()
+                figures.scan = source.figures
+                figures.memoryBytes = Int64(context.memory.peak)
+                return figures
+            }, source: { () throws(Problem) in try execution.next() })
     }
 
     private func run(
@@ -57,7 +143,7 @@ extension Lakehouse: LakeService {
         case .drop(let drop): return try self.drop(drop)
         case .comment(let kind, let name, let text): return try comment(kind, name, text)
         case .alter(let kind, let name, let action): return try alter(kind, name, action)
-        case .show(let show): return try self.show(show)
+        case .show(let show): return try self.show(show, options.session)
         case .describe(let name, let history): return try describe(name, history: history)
         case .describeDetail(let name): return try describeDetail(name)
         case .describeFiles(let name): return try describeFiles(name)
@@ -65,7 +151,35 @@ extension Lakehouse: LakeService {
         case .repairTable(let name, let isDryRun):
             return try repairTable(name, isDryRun: isDryRun)
         case .createTable(let table): return try createTable(table, parsed.text, options)
-        case .set, .reset: return StatementAnswer(tag: parsed.statement.tag)
+        case .set(let name, let values, _, let position):
+            return StatementAnswer(
+                tag: "SET",
+                notices: try SessionSettings.set(
+                    name, values, options.session, position: position))
+        case .reset(let name):
+            if let name {
+                _ = try? SessionSettings.set(name, [], options.session, position: 0)
+            } else {
+                options.session?.resetSettings()
+            }
+            return StatementAnswer(tag: "RESET")
+        case .cancelQuery(let id, let position):
+            do throws(Problem) { try queries.cancel(id) } catch {
+                var problem = error
+                problem.position = position
+                throw problem
+            }
+            return StatementAnswer(tag: "CANCEL QUERY")
+        case .prepare(let prepare):
+            try session(options, "PREPARE").prepare(prepare)
+            return StatementAnswer(tag: "PREPARE")
+        case .execute(let execute): return try run(prepared(execute, options), options)
+        case .deallocate(let name):
+            try session(options, "DEALLOCATE").deallocate(name)
+            return StatementAnswer(tag: parsed.statement.tag)
+        case .discardAll:
+            options.session?.reset()
+            return StatementAnswer(tag: "DISCARD ALL")
         case .transaction(let command):
             return StatementAnswer(
                 tag: command.tag,
@@ -76,6 +190,75 @@ extension Lakehouse: LakeService {
                 "0A000", "\(statement.words) is not supported yet", hint: statement.hint,
                 position: statement.position)
         }
+    }
+
+    // MARK: Sessions
+
+    private func session(
+        _ options: StatementOptions, _ statement: String
+    ) throws(Problem) -> LakeSession {
+        guard let session = options.session else {
+            throw Problem(
+                "0A000", "\(statement) needs a session",
+                hint: "POST /sessions begins one; send its id as \"session\" with each query")
+        }
+        return session
+    }
+
+    /// The statement behind EXECUTE, with its values in it.
+    private func prepared(
+        _ execute: Execute, _ options: StatementOptions
+    ) throws(Problem) -> ParsedStatement {
+        let found = try session(options, "EXECUTE").prepared(execute.name)
+        let (wanted, given) = (found.parameterCount, execute.values.count)
+        guard wanted == given else {
+            throw Problem(
+                "42601",
+                "wrong number of parameters for prepared statement"
+                    + " \"\(execute.name.name)\"",
+                notes: ["expected \(wanted) parameters but got \(given)"],
+                position: execute.name.position)
+        }
+        var values: [Expression] = []
+        for (index, expression) in execute.values.enumerated() {
+            let type = index < found.types.count ? found.types[index] : nil
+            values.append(try constant(expression, type, options))
+        }
+        do throws(Problem) {
+            return try Parser.script(found.text, parameters: values)[0]
+        } catch {
+            var problem = error
+            // The position is in the prepared text, not in this one.
+            problem.position = nil
+            throw problem
+        }
+    }
+
+    /// What an expression without columns gives, as a literal.
+    private func constant(
+        _ expression: Expression, _ type: TypeName?, _ options: StatementOptions
+    ) throws(Problem) -> Expression {
+        // A bare text takes its type from where the parameter stands.
+        if type == nil, case .string = expression.kind { return expression }
+        var item = expression
+        if let type {
+            item = Expression(.cast(item, type, orNull: false), at: expression.position)
+        }
+        var one = try Parser.query("VALUES (NULL)")
+        one.body = .values([[item]])
+        let row = try plan(one)
+        let answer = try QueryExecutor.execute(row, LakeSource(self), queryContext(options))
+        guard let value = answer.rows.first?.first, let field = row.schema.fields.first,
+            let text = textForm(value, field.type)
+        else { return Expression(.null, at: expression.position) }
+        guard field.type != .null else {
+            return Expression(.string(text), at: expression.position)
+        }
+        return Expression(
+            .cast(
+                Expression(.string(text), at: expression.position),
+                try Parser.typeName(field.type.sqlName), orNull: false),
+            at: expression.position)
     }
 
     // MARK: Queries
@@ -113,16 +296,21 @@ extension Lakehouse: LakeService {
                 "0A000", "EXPLAIN (INCREMENTAL) is not supported yet",
                 hint: "the incremental engine is not built yet; EXPLAIN shows the plan of one run")
         }
-        var lines = QueryExecutor.explain(try plan(explain.query))
+        let plan = try plan(explain.query)
+        let isJSON = explain.format == .json
+        var lines = isJSON ? [] : QueryExecutor.explain(plan)
+        var json = isJSON ? QueryExecutor.explainJSON(plan) : .null
         if explain.analyze {
-            let started = clock()
-            let answer = try select(explain.query, options)
-            let elapsed = clock().monotonic - started.monotonic
-            lines.append("rows: \(answer.rowCount)")
-            lines.append(
-                "files: \(answer.scan.filesRead) read, \(answer.scan.filesSkipped) skipped by statistics"
-            )
-            lines.append("time: \(elapsed.wholeNanoseconds / 1000) µs")
+            let clock = clock
+            let measured = try QueryExecutor.measure(
+                plan, LakeSource(self), queryContext(options), clock: { clock().monotonic })
+            lines = isJSON ? [] : measured.lines(timing: explain.timing)
+            json = isJSON ? measured.json(timing: explain.timing) : .null
+        }
+        if isJSON {
+            return rows(
+                tag: "EXPLAIN", [Field("QUERY PLAN", .json)],
+                [[.json(JSONValue.array([json]).text)]])
         }
         return rows(tag: "EXPLAIN", [Field("QUERY PLAN", .text)], lines.map { [.text($0)] })
     }
@@ -190,7 +378,9 @@ extension Lakehouse: LakeService {
 
     // MARK: SHOW and DESCRIBE
 
-    private func show(_ show: Show) throws(Problem) -> StatementAnswer {
+    private func show(
+        _ show: Show, _ session: LakeSession?
+    ) throws(Problem) -> StatementAnswer {
         let image = catalog.image
         switch show {
         case .schemas:
@@ -226,26 +416,19 @@ extension Lakehouse: LakeService {
                 })
         case .all:
             return rows(
-                tag: "SHOW", [Field("name", .text), Field("setting", .text)],
-                Self.settings.map { [.text($0), .text($1)] })
+                tag: "SHOW",
+                [Field("name", .text), Field("setting", .text), Field("description", .text)],
+                try SessionSettings.known.map { (known) throws(Problem) in
+                    [
+                        .text(known.name), .text(try SessionSettings.value(known.name, session)),
+                        .text(known.words),
+                    ]
+                })
         case .setting(let name):
-            guard let value = Self.settings.first(where: { $0.0 == name })?.1 else {
-                let near = nearestName(to: name, among: Self.settings.map(\.0))
-                throw Problem(
-                    "42704", "unrecognized configuration parameter \"\(name)\"",
-                    hint: near.map { "did you mean \($0)?" })
-            }
+            let value = try SessionSettings.value(name, session)
             return rows(tag: "SHOW", [Field(name, .text)], [[.text(value)]])
         }
     }
-
-    /// What PostgreSQL clients ask for; none of these can be changed.
-    private static let settings: [(String, String)] = [
-        ("client_encoding", "UTF8"), ("datestyle", "ISO, MDY"), ("integer_datetimes", "on"),
-        ("server_encoding", "UTF8"), ("server_version", "15.0"),
-        ("standard_conforming_strings", "on"), ("timezone", "UTC"),
-        ("transaction_isolation", "read committed"),
-    ]
 
     private func list(_ objects: [CatalogObject]) -> StatementAnswer {
         let image = catalog.image
@@ -322,5 +505,36 @@ extension Lakehouse: LakeService {
         return StatementAnswer(
             tag: tag, columns: fields,
             batches: [ColumnBatch(columns: columns, rowCount: values.count)])
+    }
+}
+
+/// Asks for a running query, at every batch, whether it has to end. Belongs to one query.
+private final class QueryWatch: Sendable {
+    private let query: RunningQuery
+    private let clock: @Sendable () -> Now
+    private let isAbandoned: @Sendable () -> Bool
+    /// When the client was last looked at, in monotonic nanoseconds.
+    private let lastLook: Atomic<Int64>
+    private static let lookEvery: Int64 = 50_000_000
+
+    init(
+        _ query: RunningQuery, _ clock: @escaping @Sendable () -> Now,
+        isAbandoned: @escaping @Sendable () -> Bool
+    ) {
+        self.query = query
+        self.clock = clock
+        self.isAbandoned = isAbandoned
+        lastLook = Atomic(clock().monotonic.nanoseconds)
+    }
+
+    func mustStop() -> Bool {
+        let now = clock().monotonic
+        if query.mustStop(at: now) { return true }
+        let last = lastLook.load(ordering: .relaxed)
+        guard now.nanoseconds - last >= Self.lookEvery else { return false }
+        lastLook.store(now.nanoseconds, ordering: .relaxed)
+        guard isAbandoned() else { return false }
+        query.end(because: .abandoned)
+        return true
     }
 }

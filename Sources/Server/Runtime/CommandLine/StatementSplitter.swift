@@ -21,6 +21,9 @@ package struct StatementSplitter {
         text.allSatisfy { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
     }
 
+    /// What has been added of the statement that has begun.
+    package var begun: String { trimmed(text[...]) }
+
     /// What the prompt shows: what would have to be closed first.
     package var waitsFor: String {
         switch place {

@@ -37,8 +37,13 @@ final class LocalLake: QueryService {
             clock: { SystemClock.now }, limits: limits,
             caresForTables: false)
         try lake.declare(tables)
+        let ids = Mutex(systemRandom())
         router = Router(
-            LakeRoutes(lake: lake, background: { $0() }, now: { SystemClock.now }).routes)
+            LakeRoutes(lake: lake, background: { $0() }, now: { SystemClock.now }).routes
+                + QueryRoutes(
+                    lake: lake, background: { $0() }, now: { SystemClock.now },
+                    newID: { ids.withLock { $0.uuid() } }
+                ).routes)
         if search.isCut {
             standardError(
                 "notice: \(text) has more than \(grouped(FolderSearch.tablesMax)) tables;"
@@ -82,7 +87,7 @@ final class LocalLake: QueryService {
             throw Problem("internal.answer", "\(method) \(path) was not answered")
         }
         let value: JSONValue
-        do { value = try JSONValue(parsing: response.body) } catch {
+        do { value = try JSONValue(parsing: response.completeBody()) } catch {
             throw Problem("internal.answer", "\(method) \(path) was not answered with JSON")
         }
         if response.status >= 400 {

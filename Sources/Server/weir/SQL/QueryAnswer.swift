@@ -79,6 +79,10 @@ struct QueryAnswer {
         case "md": return names.isEmpty ? "" : table.markdown()
         default:
             if names.isEmpty { return command.isEmpty ? "" : command + "\n" }
+            // A plan is a text of several lines, not a table.
+            if command == "EXPLAIN", names.count == 1 {
+                return rows.map { (Self.text(cells($0)[0]) ?? "") + "\n" }.joined()
+            }
             if expanded { return table.expanded() }
             let text = table.ruled(isComplete: !isTruncated)
             // A table that wraps at the edge of the terminal can't be read.
@@ -91,21 +95,50 @@ struct QueryAnswer {
         }
     }
 
-    /// The first text column against the last numeric one, as bars.
-    func bars(width: Int) throws(Problem) -> String {
+    /// What the statement read, in words; empty when it read no file.
+    var reading: String {
+        let scan = json["scan"]
+        guard let read = scan?["files_read"]?.intValue,
+            let skipped = scan?["files_skipped"]?.intValue, read + skipped > 0
+        else { return "" }
+        var text = " · \(grouped(read)) file\(read == 1 ? "" : "s") read"
+        if skipped > 0 { text += ", \(grouped(skipped)) skipped" }
+        return text + " · " + byteText(scan?["bytes_read"]?.intValue ?? 0)
+    }
+
+    /// The result as a drawing: `line`, `bar` or `hist`; nil = what suits it.
+    func plot(_ kind: String?, width: Int) throws(Problem) -> String {
         let numbers = names.indices.filter(isNumber)
-        guard let value = numbers.last, let label = names.indices.first(where: { $0 != value })
-        else {
+        guard let value = numbers.last else {
             throw Problem(
-                "shell.plot", "bars need a column with labels and one with numbers",
+                "shell.plot", "a drawing needs a column of numbers",
                 hint: "for example SELECT event_type, count(*) … GROUP BY 1")
         }
-        let points = rows.prefix(100).map { row -> (label: String, value: Double) in
-            let all = cells(row)
-            let number =
-                all[value].doubleValue ?? all[value].stringValue.flatMap { Double($0) } ?? 0
-            return (Self.text(all[label]) ?? "NULL", number)
+        func number(_ row: JSONValue) -> Double {
+            let cell = cells(row)[value]
+            return cell.doubleValue ?? cell.stringValue.flatMap { Double($0) } ?? .nan
         }
-        return renderBars(points, width: width)
+        let label = names.indices.first { $0 != value }
+        let isOrdered = label.map { label in
+            isNumber(label) || types[label].hasPrefix("timestamp") || types[label] == "date"
+        }
+        let suits = label == nil ? "hist" : isOrdered == true && rows.count > 7 ? "line" : "bar"
+        switch kind ?? suits {
+        case "hist": return renderHistogram(rows.map(number), width: width)
+        case "line":
+            let labels = rows.map { row in label.flatMap { Self.text(cells(row)[$0]) } ?? "" }
+            return renderLine(rows.map(number), labels: labels, width: width)
+        case "bar":
+            guard let label else {
+                throw Problem("shell.plot", "bars need a column with labels, too")
+            }
+            return renderBars(
+                rows.prefix(100).map { (Self.text(cells($0)[label]) ?? "NULL", number($0)) },
+                width: width)
+        default:
+            throw Problem(
+                "shell.plot", "there is no drawing \"\(kind ?? "")\"",
+                hint: "\\plot, \\plot line, \\plot bar, \\plot hist")
+        }
     }
 }

@@ -259,7 +259,7 @@ private func runExport(_ context: CommandContext) throws(Problem) -> ExitCode {
 }
 
 /// A file that has its name when it is whole.
-private final class NewFile {
+final class NewFile {
     private let path: String
     private let temporary: String
     private let descriptor: Int32

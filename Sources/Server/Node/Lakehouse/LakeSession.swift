@@ -1,0 +1,264 @@
+// What one client has set: how long statements may take, and its prepared statements.
+
+import Base
+import SQL
+import Synchronization
+
+/// One client's settings and prepared statements. Safe from any thread.
+package final class LakeSession: Sendable {
+    struct Prepared: Sendable {
+        var types: [TypeName]
+        var text: String
+        var parameterCount: Int
+    }
+
+    private struct State: Sendable {
+        var settings: OrderedMap<String, String> = [:]
+        var prepared: OrderedMap<String, Prepared> = [:]
+        var preparedBytes = 0
+    }
+
+    private let state = Mutex(State())
+    private static let preparedMax = 1000
+    private static let preparedBytesMax = 4 << 20
+
+    package init() {}
+
+    // MARK: Settings
+
+    func setting(_ name: String) -> String? { state.withLock { $0.settings[name] } }
+
+    /// Nil takes the standard value again.
+    func set(_ name: String, to value: String?) { state.withLock { $0.settings[name] = value } }
+
+    /// How long a statement may take; nil = no limit.
+    package var statementTimeout: Duration? {
+        guard let text = setting("statement_timeout"),
+            let limit = try? SessionSettings.milliseconds(text), limit > 0
+        else { return nil }
+        return .milliseconds(limit)
+    }
+
+    func reset() {
+        state.withLock { state in
+            state.settings = [:]
+            state.prepared = [:]
+            state.preparedBytes = 0
+        }
+    }
+
+    func resetSettings() { state.withLock { $0.settings = [:] } }
+
+    // MARK: Prepared statements
+
+    func prepare(_ statement: Prepare) throws(Problem) {
+        let name = statement.name
+        let problem: Problem? = state.withLock { state in
+            if state.prepared[name.name] != nil {
+                return Problem(
+                    "42P05", "prepared statement \"\(name.name)\" already exists",
+                    hint: "DEALLOCATE \(name.name), or choose another name",
+                    position: name.position)
+            }
+            let bytes = statement.text.utf8.count
+            guard state.prepared.count < Self.preparedMax,
+                bytes <= Self.preparedBytesMax - state.preparedBytes
+            else {
+                return Problem(
+                    "53400", "the session has too many prepared statements",
+                    hint: "DEALLOCATE those that are not needed any more")
+            }
+            state.preparedBytes += bytes
+            state.prepared[name.name] = Prepared(
+                types: statement.types, text: statement.text,
+                parameterCount: max(statement.parameterCount, statement.types.count))
+            return nil
+        }
+        if let problem { throw problem }
+    }
+
+    func prepared(_ name: Identifier) throws(Problem) -> Prepared {
+        let (found, names) = state.withLock { ($0.prepared[name.name], $0.prepared.keys) }
+        if let found { return found }
+        let near = nearestName(to: name.name, among: names)
+        throw Problem(
+            "26000", "prepared statement \"\(name.name)\" does not exist",
+            hint: near.map { "did you mean \"\($0)\"?" }, position: name.position)
+    }
+
+    func deallocate(_ name: Identifier?) throws(Problem) {
+        if let name {
+            let found = try prepared(name)
+            state.withLock { state in
+                state.prepared[name.name] = nil
+                state.preparedBytes -= found.text.utf8.count
+            }
+        } else {
+            state.withLock { state in
+                state.prepared = [:]
+                state.preparedBytes = 0
+            }
+        }
+    }
+}
+
+/// The sessions of clients that have no connection of their own: of HTTP. Safe from any thread.
+package final class LakeSessions: Sendable {
+    private struct Open: Sendable {
+        var session: LakeSession
+        var lastUsed: Instant
+    }
+
+    private let open = Mutex<OrderedMap<String, Open>>([:])
+    private static let openMax = 10_000
+    /// One that was not used for so long may go when there are too many.
+    private static let idle = Duration.seconds(3600)
+
+    package init() {}
+
+    /// A new session, under a name that nobody can guess.
+    package func begin(_ id: UUID128, now: Instant) throws(Problem) -> String {
+        let name = id.description
+        let isFull = open.withLock { open in
+            if open.count >= Self.openMax {
+                for (name, session) in open where now - session.lastUsed > Self.idle {
+                    open[name] = nil
+                }
+            }
+            guard open.count < Self.openMax else { return true }
+            open[name] = Open(session: LakeSession(), lastUsed: now)
+            return false
+        }
+        guard !isFull else {
+            throw Problem(
+                "53300", "too many sessions: \(Self.openMax) are open",
+                hint: "end those that are not needed: DELETE /sessions/{id}")
+        }
+        return name
+    }
+
+    package func session(_ id: String, now: Instant) throws(Problem) -> LakeSession {
+        let found = open.withLock { open in
+            open[id]?.lastUsed = now
+            return open[id]?.session
+        }
+        guard let found else {
+            throw Problem(
+                "session.unknown", "there is no session \"\(id.prefix(64))\"",
+                notes: ["the server was started again, or the session was ended"],
+                hint: "begin a new one: POST /sessions")
+        }
+        return found
+    }
+
+    package func end(_ id: String) { open.withLock { $0[id] = nil } }
+}
+
+/// The settings that SET, SHOW and RESET know.
+enum SessionSettings {
+    /// With their standard values; those with a type can be changed in a session.
+    static let known: [(name: String, value: String, words: String)] = [
+        ("application_name", "", "Sets the name that the client gives itself."),
+        ("client_encoding", "UTF8", "Sets the client's character set encoding."),
+        ("client_min_messages", "notice", "Sets the message levels that are sent to the client."),
+        ("datestyle", "ISO, MDY", "Sets the display format for date and time values."),
+        ("default_transaction_read_only", "off", "Whether new transactions only read."),
+        ("extra_float_digits", "1", "Sets the number of digits displayed for floats."),
+        ("integer_datetimes", "on", "Whether dates and times are whole numbers."),
+        ("intervalstyle", "postgres", "Sets the display format for interval values."),
+        ("max_identifier_length", "63", "Shows the maximum identifier length."),
+        ("max_index_keys", "32", "Shows the maximum number of index keys."),
+        ("search_path", "\"$user\", public", "Sets the schemas that names without one are in."),
+        ("server_encoding", "UTF8", "Shows the character set of the database."),
+        ("server_version", "15.0", "Shows the version of PostgreSQL that the dialect follows."),
+        ("server_version_num", "150000", "Shows that version as an integer."),
+        ("standard_conforming_strings", "on", "Whether '...' treats backslashes literally."),
+        ("statement_timeout", "0", "Sets the time that a statement may take; 0 = any."),
+        ("timezone", "UTC", "Sets the time zone of time stamps."),
+        ("transaction_isolation", "read committed", "Shows the current isolation level."),
+        ("transaction_read_only", "off", "Whether the current transaction only reads."),
+    ]
+
+    /// Those whose value does something, or is only shown again.
+    static let changeable = [
+        "application_name", "statement_timeout", "extra_float_digits", "client_min_messages",
+    ]
+
+    static func value(_ name: String, _ session: LakeSession?) throws(Problem) -> String {
+        guard let standard = known.first(where: { $0.name == name })?.value else {
+            // `SHOW tabels` means no setting.
+            let lists = ["tables", "views", "topics", "schemas", "all"]
+            let near = nearestName(to: name, among: lists + known.map(\.name))
+            throw Problem(
+                "42704", "unrecognized configuration parameter \"\(name)\"",
+                hint: near.map { "did you mean \($0)?" })
+        }
+        return session?.setting(name) ?? standard
+    }
+
+    /// `SET name = …`; what changes nothing gives a notice, if it asked for something else.
+    static func set(
+        _ name: String, _ values: [String], _ session: LakeSession?, position: Int
+    ) throws(Problem) -> [String] {
+        guard changeable.contains(name) else {
+            // Drivers set what we have not; PostgreSQL's own names of unknown use are let pass.
+            guard let standard = known.first(where: { $0.name == name })?.value,
+                let wanted = values.first,
+                wanted.lowercased()
+                    != standard.lowercased().split(separator: ",").first.map(
+                        String.init)
+            else { return [] }
+            return ["\(name) stays \(standard): Weir has no other value"]
+        }
+        guard let session else {
+            return ["\(name) is not kept: the request belongs to no session (POST /sessions)"]
+        }
+        guard let value = values.first else {
+            session.set(name, to: nil)
+            return []
+        }
+        if name == "statement_timeout" {
+            guard let limit = try? milliseconds(value) else {
+                throw Problem(
+                    "22023", "invalid value for parameter \"statement_timeout\": \"\(value)\"",
+                    hint: "milliseconds, or a number with us, ms, s, min, h or d: '30 s'",
+                    position: position)
+            }
+            session.set(name, to: text(milliseconds: limit))
+        } else {
+            session.set(name, to: String(value.prefix(200)))
+        }
+        return []
+    }
+
+    /// `5000`, `5s`, `10 min` in milliseconds.
+    static func milliseconds(_ text: String) throws(Problem) -> Int64 {
+        let trimmed = text.filter { $0 != " " }
+        let digits = trimmed.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let factor: Double? =
+            switch trimmed.dropFirst(digits.count) {
+            case "", "ms": 1
+            case "us": 0.001
+            case "s": 1000
+            case "min": 60_000
+            case "h": 3_600_000
+            case "d": 86_400_000
+            default: nil
+            }
+        guard let number = Double(String(digits)), let factor,
+            number * factor <= Double(Int32.max)
+        else { throw Problem("22023", "\"\(text)\" is no time") }
+        return Int64((number * factor).rounded(.up))
+    }
+
+    /// As PostgreSQL shows it: in the largest unit that leaves no rest.
+    private static func text(milliseconds: Int64) -> String {
+        if milliseconds == 0 { return "0" }
+        for (size, unit) in [
+            (86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"),
+        ] as [(Int64, String)] where milliseconds % size == 0 {
+            return "\(milliseconds / size)\(unit)"
+        }
+        return "\(milliseconds)ms"
+    }
+}
