@@ -244,7 +244,7 @@ import Testing
         shown("Month|Day|DY", "February |Friday   |FRI")
         shown("US MS FF3", "067890 067 067")
         shown("YY Q WW IW IYYY D ID DDD J", "24 1 06 06 2024 6 5 040 2460350")
-        shown("DDth FMDDth CC TZ OF", "09th 9th 21 UTC +00")
+        shown("DDth FMDDth CC TZ OF", "09th 9th 21  +00")
         shown("mm/dd/yy", "02/09/24")
         check(
             .toChar, [.interval("36 hours 5 minutes"), .text("HH24:MI:SS")], .text, "36:05:00")

@@ -71,7 +71,8 @@ package func parseValue(
 ) throws(Problem) -> Value {
     let argument = Vector(constant: .text(text), type: .text, count: 1)
     let column = try CastKernels.cast(
-        argument, to: type, nullOnFailure: false, count: 1, now: now.wallMicroseconds)
+        argument, to: type, nullOnFailure: false, count: 1,
+        now: DateTimeText.WallClock(microseconds: now.wallMicroseconds))
     return column.value(0)
 }
 
@@ -82,7 +83,7 @@ package func parseColumn(
 ) throws(Problem) -> Column {
     try CastKernels.cast(
         Vector(texts), to: type, nullOnFailure: nullOnFailure, count: texts.count,
-        now: now.wallMicroseconds)
+        now: DateTimeText.WallClock(microseconds: now.wallMicroseconds))
 }
 
 /// The values of a column as PostgreSQL writes them.

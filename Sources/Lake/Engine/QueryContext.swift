@@ -7,16 +7,24 @@ package final class QueryContext {
     package let now: Now
     package let memory: MemoryBudget
     package var random: Random
+    package let zones: TimeZoneTable
     private let isCancelled: () -> Bool
 
     package init(
-        now: Now, random: Random = Random(seed: 0), memoryBytes: Int = Limits.queryBytes,
+        now: Now, random: Random = Random(seed: 0),
+        zones: any TimeZoneSource = NoTimeZones(), memoryBytes: Int = Limits.queryBytes,
         isCancelled: @escaping () -> Bool = { false }
     ) {
         self.now = now
         self.random = random
+        self.zones = TimeZoneTable(zones)
         memory = MemoryBudget(limit: memoryBytes)
         self.isCancelled = isCancelled
+    }
+
+    /// What words and names of zones mean in dates.
+    var clock: DateTimeText.WallClock {
+        DateTimeText.WallClock(microseconds: now.wallMicroseconds, zones: zones)
     }
 
     /// Called by every operator for every batch.

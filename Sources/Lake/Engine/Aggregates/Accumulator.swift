@@ -45,6 +45,13 @@ enum AccumulatorFactory {
             return OrderedSetAccumulator(call)
         case .first: return EdgeAccumulator(call.type, keepsFirst: true)
         case .last: return EdgeAccumulator(call.type, keepsFirst: false)
+        case .anyValue:
+            return EdgeAccumulator(call.type, keepsFirst: true, skipsNulls: true)
+        case .argumentOfLeast, .argumentOfGreatest:
+            return ArgumentAccumulator(
+                call.type, wantsGreatest: call.function == .argumentOfGreatest)
+        case .approximateCountDistinct: return DistinctSketchAccumulator()
+        case .approximatePercentile: return PercentileSketchAccumulator()
         }
     }
 

@@ -8,7 +8,8 @@ enum CastKernels {
     /// `argument` as `type`. With `nullOnFailure` a value that does not fit becomes NULL instead of
     /// an error. `now` is what the words `now` and `today` mean in dates.
     static func cast(
-        _ argument: Vector, to type: ColumnType, nullOnFailure: Bool, count: Int, now: Int64
+        _ argument: Vector, to type: ColumnType, nullOnFailure: Bool, count: Int,
+        now: DateTimeText.WallClock
     ) throws(Problem) -> Column {
         if argument.type == type { return argument.column }
         if case .null = argument.type { return Column.nulls(type, count: count) }
@@ -25,10 +26,13 @@ private final class Caster {
     let type: ColumnType
     let nullOnFailure: Bool
     let count: Int
-    let now: Int64
+    let now: DateTimeText.WallClock
     var valid: Validity?
 
-    init(argument: Vector, type: ColumnType, nullOnFailure: Bool, count: Int, now: Int64) {
+    init(
+        argument: Vector, type: ColumnType, nullOnFailure: Bool, count: Int,
+        now: DateTimeText.WallClock
+    ) {
         self.argument = argument
         self.type = type
         self.nullOnFailure = nullOnFailure

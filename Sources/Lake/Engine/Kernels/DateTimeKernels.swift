@@ -443,7 +443,9 @@ enum DateTimeKernels {
                     DateTimeFields(
                         moment: Int64(values[argument.isConstant ? 0 : row])
                             * CalendarMath.microsecondsPerDay)
-                default: DateTimeFields(moment: argument.int64s.at(row))
+                default:
+                    DateTimeFields(
+                        moment: argument.int64s.at(row), hasZone: argument.type == .timestampTZ)
                 }
             sink.append(pattern?.format(fields) ?? "")
         }

@@ -2,21 +2,23 @@
 /// twelve-hour times, zones by name, eras, and the special words.
 struct DateTimeParser {
     private var cursor: ByteCursor
-    private let now: Int64
+    private let clock: DateTimeText.WallClock
+    private var now: Int64 { clock.microseconds }
     private var year: Int?
     private var month: Int?
     private var day: Int?
     private var time: Int64?
     private var zone: Int?
+    private var zoneName: String?
     private var isBC = false
     private var isAfternoon: Bool?
     private var special: DateTimeText.Parsed?
     /// Numbers whose meaning follows from those around them.
     private var numbers: [(value: Int, digits: Int)] = []
 
-    init(_ text: UnsafeRawBufferPointer, now: Int64) {
+    init(_ text: UnsafeRawBufferPointer, now: DateTimeText.WallClock) {
         cursor = ByteCursor(text)
-        self.now = now
+        clock = now
     }
 
     static let months = [
@@ -153,6 +155,7 @@ struct DateTimeParser {
     }
 
     private mutating func word() -> DateTimeText.Failure? {
+        let start = cursor.index
         let word = cursor.word()
         if let number = Self.month(named: word) {
             if month != nil { return .syntax }
@@ -186,9 +189,31 @@ struct DateTimeParser {
             guard isEmpty else { return .syntax }
             special = DateTimeText.Parsed(infinity: 1)
         case "allballs": return setTime(0)
-        default: return .syntax
+        default: return namedZone(from: start)
         }
         return nil
+    }
+
+    /// A zone of the database, or an abbreviation; its offset follows from the moment.
+    private mutating func namedZone(from start: Int) -> DateTimeText.Failure? {
+        guard zone == nil, zoneName == nil, !isEmpty || special != nil else { return .syntax }
+        cursor.index = start
+        var bytes: [UInt8] = []
+        while !cursor.isAtEnd, !NumberText.isSpace(cursor.next), cursor.next != 0x2C {
+            bytes.append(cursor.next)
+            cursor.index += 1
+        }
+        let name = String(decoding: bytes, as: UTF8.self)
+        guard clock.zones?.find(name) != nil else { return .syntax }
+        zoneName = name
+        return nil
+    }
+
+    /// The offset of the zone that was named, at a time of its clock.
+    private func zoneSeconds(_ days: Int, _ time: Int64) -> Int? {
+        guard let zoneName, let zones = clock.zones else { return zone }
+        let local = Int64(days) * CalendarMath.microsecondsPerDay + time
+        return DateTimeText.zoneSeconds(zoneName, local: local, zones)
     }
 
     private mutating func setSpecial(_ moment: Int64) -> DateTimeText.Failure? {
@@ -209,7 +234,7 @@ struct DateTimeParser {
         if var special {
             guard numbers.isEmpty else { return .failure(.syntax) }
             if let time { special.time = time }
-            special.zoneSeconds = zone
+            special.zoneSeconds = zoneSeconds(special.days, special.time)
             return .value(special)
         }
         if let failure = placeNumbers() { return .failure(failure) }
@@ -226,13 +251,13 @@ struct DateTimeParser {
         var parsed = DateTimeText.Parsed()
         parsed.days = CalendarMath.days(CivilDate(year: year, month: month, day: day))
         parsed.time = time ?? 0
-        parsed.zoneSeconds = zone
         if let isAfternoon {
             let hour = parsed.time / CalendarMath.microsecondsPerHour
             guard time != nil, hour >= 1, hour <= 12 else { return .failure(.range) }
             if hour == 12 { parsed.time -= 12 * CalendarMath.microsecondsPerHour }
             if isAfternoon { parsed.time += 12 * CalendarMath.microsecondsPerHour }
         }
+        parsed.zoneSeconds = zoneSeconds(parsed.days, parsed.time)
         return .value(parsed)
     }
 

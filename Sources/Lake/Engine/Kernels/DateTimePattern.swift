@@ -14,8 +14,11 @@ struct DateTimeFields {
     var micro: Int
     var isNegativeInfinity = false
     var isInfinite = false
+    /// Of timestamps without time zone there is none.
+    var hasZone = false
 
-    init(moment: Int64) {
+    init(moment: Int64, hasZone: Bool = false) {
+        self.hasZone = hasZone
         isInfinite = DateTimeKernels.isInfinite(moment)
         isNegativeInfinity = moment == CalendarMath.minusInfinity
         let (days, time) = isInfinite ? (0, 0) : CalendarMath.split(moment)
@@ -245,7 +248,8 @@ struct DateTimePattern {
         case .century:
             return number(DateTimeUnit.century.dateField(days) ?? 0, 2)
         case .julian: return number(days + 2_440_588, 1)
-        case .zoneName(let letters): return letters == .upper ? "UTC" : "utc"
+        case .zoneName(let letters):
+            return fields.hasZone ? (letters == .upper ? "UTC" : "utc") : ""
         case .zoneOffset: return "+00"
         case .zoneHours: return "+00"
         case .zoneMinutes: return "00"

@@ -91,8 +91,13 @@ package enum DateTimeText {
         var infinity: Int?
     }
 
-    /// What the words `now`, `today`, `tomorrow` and `yesterday` refer to.
-    typealias WallClock = Int64
+    /// What the words `now`, `today`, `tomorrow` and `yesterday` refer to, and names of zones.
+    struct WallClock {
+        /// Since 1970 UTC.
+        var microseconds: Int64
+        /// nil where names of zones other than UTC are refused.
+        var zones: TimeZoneTable?
+    }
 
     enum Outcome {
         case value(Parsed)

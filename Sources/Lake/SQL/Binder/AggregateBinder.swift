@@ -55,7 +55,13 @@ extension Binder {
         of call: FunctionCall, _ context: inout ExpressionContext
     ) throws(Problem) -> (arguments: [BoundExpression], filter: BoundExpression?) {
         var arguments: [BoundExpression] = []
-        for argument in call.arguments { arguments.append(try bind(argument, &context)) }
+        for argument in call.arguments {
+            if let row = try wholeRow(argument, of: call.name.last, &context) {
+                arguments.append(row)
+            } else {
+                arguments.append(try bind(argument, &context))
+            }
+        }
         guard let condition = call.filter else { return (arguments, nil) }
         let filter = try boolean(
             bind(condition, &context), of: "FILTER", at: condition.position)
@@ -189,9 +195,12 @@ extension Binder {
             guard type == .boolean else { throw missing(call, arguments) }
             return made(.boolean)
         case .stringAgg:
-            guard type == .text else { throw missing(call, arguments) }
-            let separator = try coerce(arguments[1], to: .text, at: call.arguments[1].position)
-            return AggregateCall(function, [first, separator], type: .text)
+            guard type == .text || type == .binary else { throw missing(call, arguments) }
+            guard arguments[1].type == type || arguments[1].isUnknownLiteral else {
+                throw missing(call, arguments)
+            }
+            let separator = try coerce(arguments[1], to: type, at: call.arguments[1].position)
+            return AggregateCall(function, [first, separator], type: type)
         case .jsonObjectAgg:
             let key = try coerce(first, to: .text, .explicit, at: place)
             return AggregateCall(
@@ -218,7 +227,21 @@ extension Binder {
                 hint: "compute it with GROUP BY and join", position: position)
         case .arrayAgg: return made(.list(type))
         case .jsonAgg: return made(.json)
-        case .first, .last: return made(type)
+        case .first, .last, .anyValue: return made(type)
+        case .argumentOfLeast, .argumentOfGreatest:
+            let key = try known(arguments[1], at: call.arguments[1].position)
+            switch key.type {
+            case .json, .variant, .structure, .map: throw missing(call, arguments)
+            default: return AggregateCall(function, [first, key], type: type)
+            }
+        case .approximateCountDistinct: return made(.int64)
+        case .approximatePercentile:
+            guard type.isNumber, arguments[1].type.isNumber || arguments[1].isUnknownLiteral else {
+                throw missing(call, arguments)
+            }
+            let share = try coerce(arguments[1], to: .float64, at: call.arguments[1].position)
+            return AggregateCall(
+                function, [try coerce(first, to: .float64, at: place), share], type: .float64)
         }
     }
 
@@ -243,7 +266,12 @@ extension AggregateFunction {
     }
 
     fileprivate var argumentCount: Int {
-        self == .stringAgg || self == .jsonObjectAgg || isOfPairs ? 2 : 1
+        switch self {
+        case .stringAgg, .jsonObjectAgg, .argumentOfLeast, .argumentOfGreatest,
+            .approximatePercentile:
+            2
+        default: isOfPairs ? 2 : 1
+        }
     }
 
     fileprivate var takesNumbers: Bool {

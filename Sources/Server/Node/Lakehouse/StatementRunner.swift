@@ -86,7 +86,8 @@ extension Lakehouse: LakeService {
         let plan = try plan(query)
         let source = LakeSource(self)
         let context = QueryContext(
-            now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
+            now: clock(), random: withRandom { $0.fork() }, zones: timeZones,
+            isCancelled: options.isCancelled)
         let execution = try QueryExecutor.open(plan, source, context)
         var batches: [ColumnBatch] = []
         var left = options.rowLimit
@@ -154,7 +155,8 @@ extension Lakehouse: LakeService {
         let bound = try binder.plan(insert)
         let plan = bound.plan
         let context = QueryContext(
-            now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
+            now: clock(), random: withRandom { $0.fork() }, zones: timeZones,
+            isCancelled: options.isCancelled)
         let batches = try QueryExecutor.execute(plan, LakeSource(self), context).batches
         var returned = ReturnedRows(options)
         returned.begin(bound.returning, context)

@@ -287,7 +287,8 @@ extension Lakehouse {
 
     func queryContext(_ options: StatementOptions) -> QueryContext {
         QueryContext(
-            now: clock(), random: withRandom { $0.fork() }, isCancelled: options.isCancelled)
+            now: clock(), random: withRandom { $0.fork() }, zones: timeZones,
+            isCancelled: options.isCancelled)
     }
 
     /// Shows in the catalog what a statement, or somebody else before it, has changed.
