@@ -73,7 +73,8 @@ def plain(value):
     if text == "NaN":
         return text
     try:
-        return float(f"{decimal.Decimal(text):.12g}")
+        number = decimal.Decimal(text)
+        return text if number.is_nan() else float(f"{number:.12g}")
     except decimal.InvalidOperation:
         return text
 

@@ -95,3 +95,11 @@ package func textForms(_ column: Column) -> Column {
 package func jsonForm(_ column: Column, _ row: Int) -> JSONValue {
     jsonForm(column.value(row), column.type)
 }
+
+/// Whether `text` is like a pattern of LIKE, whatever the case of its letters.
+package func matchesLike(_ text: String, pattern: String) throws(Problem) -> Bool {
+    let column = try TextKernels.like(
+        Vector(constant: .text(text), type: .text, count: 1),
+        Vector(constant: .text(pattern), type: .text, count: 1), nil, ignoringCase: true, count: 1)
+    return column.value(0) == .boolean(true)
+}

@@ -11,7 +11,7 @@ extension ScalarFunction {
         case .greatest, .least, .concat, .concatWithSeparator, .makeList, .jsonBuildObject,
             .jsonBuildArray, .textToList, .listConcat, .listPosition, .listRemove,
             .quoteNullable, .format, .overlaps, .jsonSetLax, .listReplace, .listPositions,
-            .listPositionFrom, .listFill, .quantified, .textToListWithNull,
+            .listPositionFrom, .listFill, .quantified, .makeStructure, .textToListWithNull,
             .listToTextWithNull:
             false
         default: true
@@ -382,6 +382,12 @@ enum FunctionKernels {
         case .textToList:
             return try ListKernels.fromText(
                 arguments[0], arguments[1], type: type, count: count)
+        case .makeStructure:
+            guard case .structure(let fields) = type else { break }
+            let members = zip(arguments, fields).map {
+                Vector.aligned($0, to: $1.type, count: count)
+            }
+            return Column(type: type, data: .structure(members))
         case .structureField:
             guard case .int(let index) = arguments[1].value(0) else {
                 throw SQLErrors.invalidParameter("the member of a structure is a number")
@@ -398,7 +404,8 @@ enum FunctionKernels {
                     Int128(truncatingIfNeeded: UInt128(uuid.high) << 64 | UInt128(uuid.low)))
             }
             return Column(type: type, data: .int128(values))
-        default: throw SQLErrors.unsupported("the function \(function.rawValue)")
+        default: break
         }
+        throw SQLErrors.unsupported("the function \(function.rawValue)")
     }
 }

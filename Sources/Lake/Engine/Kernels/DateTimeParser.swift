@@ -55,9 +55,11 @@ struct DateTimeParser {
     private mutating func field() -> DateTimeText.Failure? {
         if cursor.isDigit { return digits() }
         if cursor.isLetter { return word() }
-        if time != nil || special != nil, let offset = DateTimeText.offset(&cursor) {
+        if time != nil || special != nil || day != nil, let offset = DateTimeText.offset(&cursor) {
             return setZone(offset)
         }
+        let isSign = cursor.next == 0x2B || cursor.next == 0x2D
+        if time != nil, isSign, cursor.peek(1) &- 0x30 < 10 { return .zoneOffset }
         // "-infinity" is the only other thing that begins with a sign.
         if cursor.take(0x2D), cursor.isLetter, cursor.word() == "infinity", isEmpty {
             special = DateTimeText.Parsed(infinity: -1)
@@ -124,6 +126,12 @@ struct DateTimeParser {
         guard year == nil, day == nil, cursor.take(separator) else { return .syntax }
         var second = 0
         var named: Int?
+        if firstDigits >= 3, cursor.peek(2) &- 0x30 < 10, cursor.peek(3) &- 0x30 >= 10 {
+            // Three digits behind the year are a day of the year.
+            let (dayOfYear, digits) = cursor.number(limit: 4)
+            guard digits == 3 else { return .syntax }
+            return setDay(dayOfYear, ofYear: first)
+        }
         if cursor.isLetter {
             named = Self.month(named: cursor.word())
             if named == nil { return .syntax }
@@ -149,6 +157,27 @@ struct DateTimeParser {
         return nil
     }
 
+    private mutating func setDay(_ number: Int, ofYear wanted: Int) -> DateTimeText.Failure? {
+        guard wanted > 0, wanted < 300_000, number >= 1,
+            number <= (CalendarMath.isLeap(wanted) ? 366 : 365)
+        else { return .range }
+        let start = CalendarMath.days(CivilDate(year: wanted, month: 1, day: 1))
+        let date = CalendarMath.civil(start + number - 1)
+        (year, month, day) = (date.year, date.month, date.day)
+        return nil
+    }
+
+    /// `J2460370`: days of the Julian period.
+    private mutating func julianDay() -> DateTimeText.Failure? {
+        guard isEmpty else { return .syntax }
+        let (number, digits) = cursor.number(limit: 9)
+        guard digits > 0, cursor.isAtEnd || !cursor.isLetter else { return .syntax }
+        let date = CalendarMath.civil(number - 2_440_588)
+        guard date.year > 0 else { return .range }
+        (year, month, day) = (date.year, date.month, date.day)
+        return nil
+    }
+
     /// Two digits mean 1970 to 2069.
     static func fullYear(_ value: Int, _ digits: Int) -> Int {
         digits > 2 ? value : value < 70 ? value + 2000 : value + 1900
@@ -167,6 +196,7 @@ struct DateTimeParser {
             return nil
         }
         switch word {
+        case "j" where cursor.isDigit: return julianDay()
         case "z", "utc", "gmt", "zulu", "ut":
             if word != "z", let offset = DateTimeText.offset(&cursor) {
                 // "UTC+3" follows POSIX: positive is west.
@@ -204,7 +234,9 @@ struct DateTimeParser {
             cursor.index += 1
         }
         let name = String(decoding: bytes, as: UTF8.self)
-        guard clock.zones?.find(name) != nil else { return .syntax }
+        guard clock.zones?.find(name) != nil else {
+            return name.contains("/") ? .zoneName(name) : .syntax
+        }
         zoneName = name
         return nil
     }
@@ -264,6 +296,10 @@ struct DateTimeParser {
     /// Gives the loose numbers the places that are left: with a month by name, the longer one is
     /// the year.
     private mutating func placeNumbers() -> DateTimeText.Failure? {
+        if numbers.count == 3, year == nil, month == nil, day == nil, numbers[0].digits >= 3 {
+            (year, month, day) = (numbers[0].value, numbers[1].value, numbers[2].value)
+            return nil
+        }
         for (value, digits) in numbers {
             if year == nil, digits >= 3 || day != nil {
                 year = Self.fullYear(value, digits)

@@ -80,7 +80,12 @@ package enum DateTimeText {
 
     // MARK: Reading
 
-    enum Failure { case syntax, range }
+    enum Failure {
+        case syntax, range
+        /// No zone is that far from UTC.
+        case zoneOffset
+        case zoneName(String)
+    }
 
     /// What a text says: a moment in its own zone, and the zone if it names one.
     struct Parsed {
@@ -130,7 +135,8 @@ package enum DateTimeText {
             return nil
         }
         switch time(&cursor) {
-        case .failure(let failure): return failure == .range ? .failure(.range) : nil
+        case .failure(.range): return .failure(.range)
+        case .failure: return nil
         case .value(let time): parsed.time = time
         }
         if cursor.isAtEnd { return .value(parsed) }
@@ -235,6 +241,11 @@ package enum DateTimeText {
         case .value(let parsed): return parsed
         case .failure(.syntax): throw SQLErrors.invalidDateTime(type, message(text))
         case .failure(.range): throw SQLErrors.dateTimeOutOfRange(message(text))
+        case .failure(.zoneOffset):
+            throw Problem(
+                "22009", "time zone displacement out of range: \"\(message(text))\"")
+        case .failure(.zoneName(let name)):
+            throw Problem("22023", "time zone \"\(name)\" not recognized")
         }
     }
 

@@ -51,6 +51,23 @@ enum DateTimeUnit: Equatable {
         return unit
     }
 
+    /// Why moments can't be truncated to it: PostgreSQL knows some only as fields.
+    func notTruncatable(_ name: String, _ type: ColumnType) -> Problem {
+        switch self {
+        case .dayOfWeek, .isoDayOfWeek, .dayOfYear, .isoYear, .epoch, .julian:
+            Self.unrecognized(name, type)
+        default: Self.unsupported(name, type)
+        }
+    }
+
+    /// Without end in moments without end, rather than undefined.
+    var growsForEver: Bool {
+        switch self {
+        case .year, .decade, .century, .millennium, .isoYear, .epoch, .julian: true
+        default: false
+        }
+    }
+
     // MARK: Truncation
 
     /// The beginning of the unit in which `moment` lies; nil when the unit can't be truncated to.

@@ -217,11 +217,13 @@ struct NumberWriter {
         self.isNegative = isNegative
         let whole = pattern.whole + pattern.shift
         let length = text.firstIndex(of: 0x2E) ?? text.count
+        // Floats have fewer digits than the pattern when they are large.
+        let fraction = text.count - min(length + 1, text.count)
         if length > whole {
             // More digits than places: the number can't be shown.
             digits =
                 [UInt8](repeating: 0x23, count: whole) + [0x2E]
-                + [UInt8](repeating: 0x23, count: pattern.fraction)
+                + [UInt8](repeating: 0x23, count: fraction)
         } else {
             digits = text
         }
@@ -237,7 +239,7 @@ struct NumberWriter {
         }
         self.anchor = anchor
         placeCount =
-            pattern.fraction + whole - 1 + (needsSign && leading == 0 ? 1 : 0)
+            fraction + whole - 1 + (needsSign && leading == 0 ? 1 : 0)
         if !isFilled, pattern.hasPoint { lastRelevant = Self.lastRelevant(digits) }
         if let last = lastRelevant, pattern.zeroEnd > leading {
             lastRelevant = max(last, min(digits.count - 1, pattern.zeroEnd - leading))
@@ -258,6 +260,7 @@ struct NumberWriter {
     /// A zero before the point that a pattern of nines leaves out.
     private var isBareZero: Bool {
         !pattern.hasZero && next == 0 && digits.first == 0x30 && pattern.fraction != 0
+            && digits.contains(0x2E)
     }
 
     private var endsAtPoint: Bool { lastRelevant.map { digits[$0] == 0x2E } ?? false }

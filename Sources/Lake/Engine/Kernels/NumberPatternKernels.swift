@@ -17,7 +17,7 @@ enum NumberPatternKernels {
             guard let pattern = known else { return }
             let number = Number(argument, row)
             if pattern.isRoman {
-                appendRoman(number, pattern, to: &output)
+                try appendRoman(number, pattern, to: &output)
             } else if pattern.isExponential {
                 output += number.exponential(fraction: pattern.fraction).utf8
             } else {
@@ -31,9 +31,13 @@ enum NumberPatternKernels {
 
     private static func appendRoman(
         _ number: Number, _ pattern: NumberPattern, to output: inout [UInt8]
-    ) {
+    ) throws(Problem) {
         var text = String(repeating: "#", count: 15)
-        if let whole = number.whole, (1...3999).contains(whole) { text = roman(whole) }
+        if let whole = number.whole {
+            if (1...3999).contains(whole) { text = roman(Int(whole)) }
+        } else if case .decimal = number {
+            throw SQLErrors.outOfRange("integer")
+        }
         for element in pattern.elements {
             switch element {
             case .roman(let isLower):
@@ -118,11 +122,11 @@ private enum Number {
     }
 
     /// The nearest whole number, if an Int32 holds it.
-    var whole: Int? {
+    var whole: Int32? {
         switch self {
         case .decimal(let value, let scale):
-            Int(exactly: DecimalMath.divideByPower(value, scale))
-        case .float(let value, _): Int(exactly: value.rounded(.toNearestOrEven))
+            Int32(exactly: DecimalMath.divideByPower(value, scale))
+        case .float(let value, _): Int32(exactly: value.rounded(.toNearestOrEven))
         }
     }
 

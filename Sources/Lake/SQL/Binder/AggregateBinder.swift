@@ -115,10 +115,13 @@ extension Binder {
         }
         let place = call.orderBy[0].expression.position
         if function == .percentileContinuous {
-            guard order[0].expression.type.isNumber else {
+            let type = order[0].expression.type
+            guard type.isNumber || type == .interval else {
                 throw missing(call, direct + order.map(\.expression))
             }
-            order[0].expression = try coerce(order[0].expression, to: .float64, at: place)
+            if type != .interval {
+                order[0].expression = try coerce(order[0].expression, to: .float64, at: place)
+            }
         }
         let value = order[0].expression
         guard let fraction = direct.first else {

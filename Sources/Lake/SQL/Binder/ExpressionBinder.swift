@@ -105,10 +105,7 @@ extension Binder {
         case .scalarQuery(let query): return try scalarQuery(query, position, &context)
         case .exists(let query): return try exists(query, position, &context)
         case .arrayQuery(let query): return try arrayQuery(query, position, &context)
-        case .row:
-            throw Problem(
-                "0A000", "a row value is not supported yet here",
-                hint: "compare the members one by one", position: position)
+        case .row(let members): return try row(members, position, &context)
         default:
             preconditionFailure("every kind of expression is bound")
         }
@@ -209,9 +206,19 @@ extension Binder {
     private func interval(
         _ text: String, _ unit: String?, at position: Int
     ) throws(Problem) -> BoundExpression {
-        let whole = unit.map { "\(text) \($0)" } ?? text
-        if let value = plainInterval(whole) { return .literal(.interval(value), .interval) }
-        return .cast(.literal(.text(whole), .text), to: .interval, .strict)
+        guard let unit else {
+            if let value = plainInterval(text) { return .literal(.interval(value), .interval) }
+            return .cast(.literal(.text(text), .text), to: .interval, .strict)
+        }
+        // The unit is that of a bare number, and everything below it is cut off.
+        let isBare = DecimalLiteral(text) != nil
+        let whole = isBare ? "\(text) \(unit)" : text
+        if isBare, Int64(text) != nil, let value = plainInterval(whole) {
+            return .literal(.interval(value), .interval)
+        }
+        let value = BoundExpression.cast(.literal(.text(whole), .text), to: .interval, .strict)
+        if unit == "second" || unit == "week" { return value }
+        return .call(.dateTrunc, [.literal(.text(unit), .text), value], .interval)
     }
 
     // MARK: Tests
@@ -247,6 +254,15 @@ extension Binder {
         _ operand: Expression, _ test: Expression.TruthTest, _ isNegated: Bool,
         _ context: inout ExpressionContext
     ) throws(Problem) -> BoundExpression {
+        if test == .null, case .row(let members) = operand.kind, !members.isEmpty {
+            // A row is NULL when all of its members are, and not NULL when none is.
+            var tests: [BoundExpression] = []
+            for member in members {
+                let value = try known(bind(member, &context), at: member.position)
+                tests.append(isNegated ? .isNotNull(value) : .isNull(value))
+            }
+            return tests.count == 1 ? tests[0] : .and(tests)
+        }
         var value = try bind(operand, &context)
         if test == .null {
             if value.isUnknownLiteral { value = try coerce(value, to: .text, at: operand.position) }
@@ -525,6 +541,23 @@ extension Binder {
         for item in items { values.append(try bind(item, &context)) }
         let (all, type) = try unified(values, positions: items.map(\.position), what: "ARRAY")
         return .call(.makeList, all, .list(type))
+    }
+
+    /// A row as a value; its members have no names but f1, f2, ….
+    private mutating func row(
+        _ members: [Expression], _ position: Int, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        guard !members.isEmpty else {
+            throw Problem("0A000", "a row without members is not supported", position: position)
+        }
+        var values: [BoundExpression] = []
+        var fields: [Field] = []
+        for (index, member) in members.enumerated() {
+            let value = try known(bind(member, &context), at: member.position)
+            values.append(value)
+            fields.append(Field("f\(index + 1)", value.type))
+        }
+        return .call(.makeStructure, values, .structure(fields))
     }
 
     private mutating func element(

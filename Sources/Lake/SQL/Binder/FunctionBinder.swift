@@ -335,6 +335,14 @@ struct FunctionBinder {
                 .numberToText,
                 [arguments[0], try coerce(arguments[1], to: .text, at: positions[1])], .text)
         case ("overlaps", 4): return try overlaps(arguments, positions)
+        case ("date_part", 2) where arguments[1].type == .date:
+            // Dates have the fields of midnight here, unlike in extract.
+            return .call(
+                .datePart,
+                [
+                    try coerce(arguments[0], to: .text, at: positions[0]),
+                    try coerce(arguments[1], to: .timestamp, at: positions[1]),
+                ], .float64)
         default: return nil
         }
     }
@@ -380,6 +388,11 @@ struct FunctionBinder {
             "year", "month", "day", "hour", "minute", "second", "epoch", "dow", "isodow", "doy",
             "week", "quarter", "decade", "century", "millennium", "isoyear", "julian",
             "milliseconds", "microseconds", "timezone", "timezone_hour", "timezone_minute",
+            "years", "y", "yr", "yrs", "months", "mon", "mons", "days", "d", "hours", "h", "hr",
+            "hrs", "minutes", "m", "min", "mins", "seconds", "s", "sec", "secs", "weeks", "w",
+            "quarters", "qtr", "decades", "dec", "decs", "centuries", "c", "cent", "millennia",
+            "mil", "mils", "millisecond", "ms", "msec", "msecs", "microsecond", "us", "usec",
+            "usecs", "timezone_h", "timezone_m",
         ]
         guard fields.contains(field) else {
             let near = nearestName(to: field, among: fields)
@@ -390,8 +403,8 @@ struct FunctionBinder {
         }
         let scale =
             switch field {
-            case "epoch", "second", "julian": 6
-            case "milliseconds": 3
+            case "epoch", "second", "julian", "seconds", "s", "sec", "secs": 6
+            case "milliseconds", "millisecond", "ms", "msec", "msecs": 3
             default: 0
             }
         return .call(

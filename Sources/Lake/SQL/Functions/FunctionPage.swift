@@ -9,7 +9,8 @@ package enum FunctionPage {
             Names, types and results are those of PostgreSQL 15; where they differ, the entry says so. This page
             is written from the list of functions that the engine itself uses, and a test runs every example.
             Refresh it with `WEIR_REWRITE_PAGES=1 swift test --filter FunctionListTests`. In the shell, the tab key
-            completes names, and a misspelt name is answered with the nearest one.
+            completes names, `SHOW FUNCTIONS LIKE 'json%'` lists them, and a misspelt name is answered with the
+            nearest one.
 
             Regular expressions are those of RE2: without look-around and references back to groups. `numeric`
             has at most 38 digits, and its scale belongs to the expression, not to the value. There is no type

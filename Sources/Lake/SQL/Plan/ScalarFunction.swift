@@ -323,6 +323,8 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case textToList
     /// (text, text delimiter, text null) → list of text
     case textToListWithNull
+    /// (any, …) → structure; never NULL
+    case makeStructure
     /// (structure, int32 literal member index from 0) → the member's type
     case structureField
     /// (map, key) → value

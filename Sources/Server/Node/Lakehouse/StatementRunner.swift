@@ -228,6 +228,7 @@ extension Lakehouse: LakeService {
                         .int(topic.partitions.reduce(0) { $0 + $1.bytes }),
                     ]
                 })
+        case .functions(let pattern): return try functions(like: pattern)
         case .all:
             return rows(
                 tag: "SHOW", [Field("name", .text), Field("setting", .text)],
@@ -250,6 +251,25 @@ extension Lakehouse: LakeService {
         ("standard_conforming_strings", "on"), ("timezone", "UTC"),
         ("transaction_isolation", "read committed"),
     ]
+
+    /// A row for each way to call a function.
+    private func functions(like pattern: String?) throws(Problem) -> StatementAnswer {
+        var values: [[Value]] = []
+        for entry in FunctionCatalog.entries {
+            for name in [entry.name] + entry.aliases {
+                if let pattern, try !matchesLike(name, pattern: pattern) { continue }
+                for form in entry.forms {
+                    values.append([
+                        .text(name), .text(form), .text(entry.kind.rawValue),
+                        .text(entry.family.rawValue), .text(entry.summary), .text(entry.example),
+                        .text(entry.result),
+                    ])
+                }
+            }
+        }
+        let fields = ["function", "call", "kind", "chapter", "does", "example", "gives"]
+        return rows(tag: "SHOW", fields.map { Field($0, .text) }, values)
+    }
 
     private func list(_ objects: [CatalogObject]) -> StatementAnswer {
         let image = catalog.image

@@ -3,6 +3,7 @@ import CEdit
 import CPlatform
 import Glibc
 import Runtime
+import SQL
 
 /// The interactive shell: statements over several lines, history, completion, and psql's commands
 /// for what people do all day.
@@ -244,7 +245,8 @@ private func completeWord(
     guard !typed.isEmpty else { return }
     let wanted = typed.lowercased()
     var found: [String] = []
-    for candidate in completionWords.relations + completionWords.columns + keywords {
+    let functions = FunctionCatalog.names.map { $0 + "(" }
+    for candidate in completionWords.relations + completionWords.columns + keywords + functions {
         let plain = candidate.lowercased()
         let bare = plain.split(separator: ".").last.map(String.init) ?? plain
         if plain.hasPrefix(wanted) || bare.hasPrefix(wanted), !found.contains(candidate) {
