@@ -31,7 +31,7 @@ package func jsonForm(_ value: Value, _ type: ColumnType) -> JSONValue {
         return .string(DateTimeText.isoTimestamp(moment, withZone: false))
     case .timestampTZ(let moment):
         return .string(DateTimeText.isoTimestamp(moment, withZone: true))
-    case .binary, .date, .interval, .uuid: return .string(textForm(value, type) ?? "")
+    case .binary, .date, .time, .interval, .uuid: return .string(textForm(value, type) ?? "")
     case .list(let items):
         guard case .list(let element) = type else { return .null }
         return .array(items.map { jsonForm($0, element) })

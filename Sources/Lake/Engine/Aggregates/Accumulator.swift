@@ -92,7 +92,7 @@ enum AccumulatorFactory {
             ExtremeAccumulator<Int32>(
                 type, wantsGreatest, 0,
                 { if case .int32(let values) = $0 { values } else { nil } }, { .int32($0) })
-        case .int64, .timestamp, .timestampTZ:
+        case .int64, .time, .timestamp, .timestampTZ:
             ExtremeAccumulator<Int64>(
                 type, wantsGreatest, 0,
                 { if case .int64(let values) = $0 { values } else { nil } }, { .int64($0) })

@@ -329,6 +329,14 @@ enum DateTimeKernels {
                 guard let result = unit.dateField(Int(day)) else { throw units.unsupported(row) }
                 micros[row] = Int128(result) * 1_000_000
             }
+        case .time:
+            let source = argument.int64s
+            for row in ValidRows(valid, count) {
+                guard let result = try units.at(row).field(ofTime: source.at(row)) else {
+                    throw units.unsupported(row)
+                }
+                micros[row] = result
+            }
         default:
             let source = argument.int64s
             for row in ValidRows(valid, count) {

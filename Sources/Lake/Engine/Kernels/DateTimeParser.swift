@@ -13,6 +13,8 @@ struct DateTimeParser {
     private var isBC = false
     private var isAfternoon: Bool?
     private var special: DateTimeText.Parsed?
+    /// A date need not be there.
+    private var isTimeAlone = false
     /// Numbers whose meaning follows from those around them.
     private var numbers: [(value: Int, digits: Int)] = []
 
@@ -38,24 +40,57 @@ struct DateTimeParser {
     }
 
     mutating func parse() -> DateTimeText.Outcome {
-        guard !cursor.isAtEnd, cursor.bytes.count <= 128 else { return .failure(.syntax) }
+        if let failure = fields() { return .failure(failure) }
+        return finish()
+    }
+
+    private mutating func fields() -> DateTimeText.Failure? {
+        guard !cursor.isAtEnd, cursor.bytes.count <= 128 else { return .syntax }
         var fields = 0
         while !cursor.isAtEnd {
             fields += 1
-            if fields > 25 { return .failure(.syntax) }
+            if fields > 25 { return .syntax }
             if NumberText.isSpace(cursor.next) || cursor.next == 0x2C {
                 cursor.index += 1
                 continue
             }
-            if let failure = field() { return .failure(failure) }
+            if let failure = field() { return failure }
         }
-        return finish()
+        return nil
+    }
+
+    /// The time of a day, with a date or without one.
+    mutating func parseTime() -> DateTimeText.Outcome {
+        isTimeAlone = true
+        if let failure = fields() { return .failure(failure) }
+        if year != nil || day != nil || month != nil {
+            guard time != nil else { return .failure(.syntax) }
+            return finish()
+        }
+        if let special {
+            guard special.infinity == nil, numbers.isEmpty else { return .failure(.syntax) }
+            return .value(special)
+        }
+        // 131415 and 1314 without colons.
+        if time == nil, numbers.count == 1, [4, 6].contains(numbers[0].digits) {
+            let digits = numbers[0].digits == 4 ? numbers[0].value * 100 : numbers[0].value
+            let (hour, minute, second) = (digits / 10_000, digits / 100 % 100, digits % 100)
+            guard hour < 24, minute < 60, second <= 60 else { return .failure(.range) }
+            time = Int64((hour * 60 + minute) * 60 + second) * 1_000_000
+            numbers = []
+        }
+        guard let time, numbers.isEmpty else { return .failure(.syntax) }
+        var parsed = DateTimeText.Parsed()
+        parsed.time = time
+        return halved(parsed)
     }
 
     private mutating func field() -> DateTimeText.Failure? {
         if cursor.isDigit { return digits() }
         if cursor.isLetter { return word() }
-        if time != nil || special != nil || day != nil, let offset = DateTimeText.offset(&cursor) {
+        if time != nil || special != nil || day != nil || (isTimeAlone && numbers.count == 1),
+            let offset = DateTimeText.offset(&cursor)
+        {
             return setZone(offset)
         }
         let isSign = cursor.next == 0x2B || cursor.next == 0x2D
@@ -204,7 +239,8 @@ struct DateTimeParser {
             }
             return setZone(0)
         case "t":
-            return (year != nil || day != nil) && time == nil && cursor.isDigit ? nil : .syntax
+            let isExpected = year != nil || day != nil || (isTimeAlone && numbers.isEmpty)
+            return isExpected && time == nil && cursor.isDigit ? nil : .syntax
         case "am", "pm":
             if isAfternoon != nil { return .syntax }
             isAfternoon = word == "pm"
@@ -283,13 +319,19 @@ struct DateTimeParser {
         var parsed = DateTimeText.Parsed()
         parsed.days = CalendarMath.days(CivilDate(year: year, month: month, day: day))
         parsed.time = time ?? 0
-        if let isAfternoon {
-            let hour = parsed.time / CalendarMath.microsecondsPerHour
-            guard time != nil, hour >= 1, hour <= 12 else { return .failure(.range) }
-            if hour == 12 { parsed.time -= 12 * CalendarMath.microsecondsPerHour }
-            if isAfternoon { parsed.time += 12 * CalendarMath.microsecondsPerHour }
-        }
-        parsed.zoneSeconds = zoneSeconds(parsed.days, parsed.time)
+        guard case .value(var whole) = halved(parsed) else { return .failure(.range) }
+        whole.zoneSeconds = zoneSeconds(whole.days, whole.time)
+        return .value(whole)
+    }
+
+    /// The time as AM or PM means it.
+    private func halved(_ parsed: DateTimeText.Parsed) -> DateTimeText.Outcome {
+        guard let isAfternoon else { return .value(parsed) }
+        var parsed = parsed
+        let hour = parsed.time / CalendarMath.microsecondsPerHour
+        guard time != nil, hour <= 12 else { return .failure(.range) }
+        if hour == 12 { parsed.time -= 12 * CalendarMath.microsecondsPerHour }
+        if isAfternoon { parsed.time += 12 * CalendarMath.microsecondsPerHour }
         return .value(parsed)
     }
 

@@ -158,12 +158,12 @@ package enum DateTimeText {
         let (hour, hourDigits) = cursor.number(limit: 3)
         guard hourDigits > 0, hourDigits <= 2, cursor.take(0x3A) else { return .failure(.syntax) }
         let (minute, minuteDigits) = cursor.number(limit: 3)
-        guard minuteDigits == 2 else { return .failure(.syntax) }
+        guard (1...2).contains(minuteDigits) else { return .failure(.syntax) }
         var second = 0
         var micro = 0
         if cursor.take(0x3A) {
             let (value, digits) = cursor.number(limit: 3)
-            guard digits == 2 else { return .failure(.syntax) }
+            guard (1...2).contains(digits) else { return .failure(.syntax) }
             second = value
             micro = cursor.microseconds() ?? 0
         }
@@ -218,6 +218,17 @@ package enum DateTimeText {
         return Int32(parsed.days)
     }
 
+    /// A time of day, alone or in a moment; its zone does not count.
+    static func timeOfDay(
+        _ text: UnsafeRawBufferPointer, now: WallClock
+    ) throws(Problem) -> Int64 {
+        var parser = DateTimeParser(NumberText.trimmed(text), now: now)
+        switch parser.parseTime() {
+        case .value(let parsed): return parsed.time
+        case .failure(let failure): throw problem(failure, text, "time")
+        }
+    }
+
     /// The zone in the text does not count for timestamps without time zone.
     static func timestamp(
         _ text: UnsafeRawBufferPointer, withZone: Bool, now: WallClock
@@ -239,13 +250,19 @@ package enum DateTimeText {
     ) throws(Problem) -> Parsed {
         switch parse(text, now: now) {
         case .value(let parsed): return parsed
-        case .failure(.syntax): throw SQLErrors.invalidDateTime(type, message(text))
-        case .failure(.range): throw SQLErrors.dateTimeOutOfRange(message(text))
-        case .failure(.zoneOffset):
-            throw Problem(
-                "22009", "time zone displacement out of range: \"\(message(text))\"")
-        case .failure(.zoneName(let name)):
-            throw Problem("22023", "time zone \"\(name)\" not recognized")
+        case .failure(let failure): throw problem(failure, text, type)
+        }
+    }
+
+    private static func problem(
+        _ failure: Failure, _ text: UnsafeRawBufferPointer, _ type: String
+    ) -> Problem {
+        switch failure {
+        case .syntax: SQLErrors.invalidDateTime(type, message(text))
+        case .range: SQLErrors.dateTimeOutOfRange(message(text))
+        case .zoneOffset:
+            Problem("22009", "time zone displacement out of range: \"\(message(text))\"")
+        case .zoneName(let name): Problem("22023", "time zone \"\(name)\" not recognized")
         }
     }
 

@@ -183,6 +183,15 @@ enum DateTimeUnit: Equatable {
         }
     }
 
+    /// The field of a time of day.
+    func field(ofTime time: Int64) -> Int128? {
+        switch self {
+        case .microsecond, .millisecond, .second, .minute, .hour, .epoch:
+            field(of: Interval(microseconds: time))
+        default: nil
+        }
+    }
+
     func field(of interval: Interval) -> Int128? {
         let million: Int128 = 1_000_000
         let months = Int128(interval.months)

@@ -21,6 +21,20 @@ enum IntervalKernels {
                 guard let result else { throw SQLErrors.intervalOutOfRange }
                 return result
             }
+        case .addToTime, .subtractFromTime:
+            let (times, amounts) = (arguments[0].int64s, arguments[1].intervals)
+            return try RowKernels.int64s(arguments, type: .time, count: count) { row in
+                let amount = amounts.at(row).microseconds % day
+                let sum = times.at(row) + (function == .addToTime ? amount : -amount)
+                return CalendarMath.split(sum).time
+            }
+        case .makeTime:
+            let (hours, minutes) = (arguments[0].int32s, arguments[1].int32s)
+            let seconds = arguments[2].doubles
+            return try RowKernels.int64s(arguments, type: .time, count: count) {
+                (row) throws(Problem) in
+                try time(hours.at(row), minutes.at(row), seconds.at(row))
+            }
         case .makeInterval: return try make(arguments, count: count)
         case .isFinite:
             switch arguments[0].column.data {
@@ -104,6 +118,22 @@ enum IntervalKernels {
     }
 
     // MARK: Making
+
+    private static func time(
+        _ hour: Int32, _ minute: Int32, _ second: Double
+    ) throws(Problem) -> Int64 {
+        let micro = second.isFinite ? (second * 1_000_000).rounded(.toNearestOrEven) : -1
+        let isMidnight = hour == 24 && minute == 0 && micro == 0
+        guard hour >= 0, hour < 24 || isMidnight, minute >= 0, minute < 60, micro >= 0,
+            micro <= 60_000_000
+        else {
+            throw Problem(
+                "22008",
+                "time field value out of range: \(hour):\(minute):"
+                    + NumberText.float64(second))
+        }
+        return (Int64(hour) * 60 + Int64(minute)) * 60_000_000 + Int64(micro)
+    }
 
     private static func make(_ arguments: [Vector], count: Int) throws(Problem) -> Column {
         let fields = arguments.prefix(6).map(\.int32s)

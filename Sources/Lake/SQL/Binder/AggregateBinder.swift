@@ -161,6 +161,9 @@ extension Binder {
                 function.takesNumbers || function.isOfPairs ? .float64 : .text
             first = try coerce(first, to: type, at: place)
         }
+        if first.type == .time, function == .sum || function == .average {
+            first = try coerce(first, to: .interval, at: place)
+        }
         let type = first.type
         func made(_ result: ColumnType) -> AggregateCall {
             AggregateCall(function, [first], type: result)

@@ -311,6 +311,7 @@ struct FunctionBinder {
         let now = BoundExpression.call(.now, [], .timestampTZ)
         switch (name, arguments.count) {
         case ("current_date", 0): return .cast(now, to: .date, .strict)
+        case ("localtime", 0): return .cast(now, to: .time, .strict)
         case ("localtimestamp", 0): return .cast(now, to: .timestamp, .strict)
         case ("timeofday", 0):
             let pattern = BoundExpression.literal(
@@ -357,6 +358,18 @@ struct FunctionBinder {
                 "+", arguments[start], arguments[start + 1], at: positions[start])
         }
         var type = ColumnType.null
+        if bounds.contains(where: { $0.type == .time }) {
+            // Times of day are compared as moments of one day.
+            bounds = try bounds.enumerated().map { index, bound throws(Problem) in
+                let time = try coerce(bound, to: .time, at: positions[index])
+                return .call(
+                    .addInterval,
+                    [
+                        .literal(.timestamp(microseconds: 0), .timestamp),
+                        try coerce(time, to: .interval, at: positions[index]),
+                    ], .timestamp)
+            }
+        }
         for bound in bounds {
             guard let wider = commonType(type, bound.type) else { return nil }
             type = wider
@@ -377,7 +390,8 @@ struct FunctionBinder {
     ) throws(Problem) -> BoundExpression {
         var source = operand
         if source.isUnknownLiteral { source = try coerce(source, to: .timestampTZ, at: position) }
-        guard source.type.category == .time || source.type == .interval else {
+        guard source.type.category == .time || source.type == .interval || source.type == .time
+        else {
             throw Problem(
                 "42883",
                 "function pg_catalog.extract(unknown, \(source.type.plainName)) does not exist",

@@ -270,6 +270,7 @@ enum Operators {
         _ name: String, _ left: BoundExpression, _ right: BoundExpression, at position: Int
     ) throws(Problem) -> BoundExpression? {
         let (a, b) = (left.type, right.type)
+        if a == .time || b == .time { return try clocks(name, left, right, at: position) }
         let isTime = a.category == .time || b.category == .time
         guard isTime || a == .interval || b == .interval else { return nil }
         switch name {
@@ -304,6 +305,51 @@ enum Operators {
         default: break
         }
         return nil
+    }
+
+    /// `+` and `-` of times of day.
+    private static func clocks(
+        _ name: String, _ left: BoundExpression, _ right: BoundExpression, at position: Int
+    ) throws(Problem) -> BoundExpression? {
+        func moved(
+            _ time: BoundExpression, _ amount: BoundExpression, _ function: ScalarFunction
+        ) throws(Problem) -> BoundExpression? {
+            guard amount.type.isIntervalOrUnknown else { return nil }
+            return .call(
+                function, [time, try coerce(amount, to: .interval, at: position)], .time)
+        }
+        switch (name, left.type, right.type) {
+        case ("+", .date, .time), ("+", .time, .date):
+            let (date, time) = left.type == .date ? (left, right) : (right, left)
+            return .call(
+                .addInterval,
+                [
+                    try coerce(date, to: .timestamp, at: position),
+                    try coerce(time, to: .interval, at: position),
+                ], .timestamp)
+        case ("-", .time, .time):
+            return .call(
+                .subtractIntervals,
+                [
+                    try coerce(left, to: .interval, at: position),
+                    try coerce(right, to: .interval, at: position),
+                ], .interval)
+        case ("+", .timestamp, .time), ("-", .timestamp, .time), ("+", .timestampTZ, .time),
+            ("-", .timestampTZ, .time):
+            return .call(
+                name == "+" ? .addInterval : .subtractInterval,
+                [left, try coerce(right, to: .interval, at: position)], left.type)
+        case ("+", .time, _): return try moved(left, right, .addToTime)
+        case ("+", _, .time): return try moved(right, left, .addToTime)
+        case ("-", .time, _): return try moved(left, right, .subtractFromTime)
+        case ("*", .time, _):
+            return try scaled(
+                .multiplyInterval, coerce(left, to: .interval, at: position), right, at: position)
+        case ("/", .time, _):
+            return try scaled(
+                .divideInterval, coerce(left, to: .interval, at: position), right, at: position)
+        default: return nil
+        }
     }
 
     private static func looksLikeTime(_ literal: BoundExpression, _ type: ColumnType) -> Bool {

@@ -39,9 +39,7 @@ package enum FunctionCatalog {
     /// Functions of PostgreSQL that do not exist here, and what to do instead.
     static let refused: [String: String] = {
         var refused = [
-            "current_time": "there is no type time; use now() or to_char",
-            "localtime": "there is no type time; use now() or to_char",
-            "make_time": "there is no type time; use make_timestamp or make_interval",
+            "current_time": "there is no type time with time zone; use localtime or now()",
             "setseed": "random() is seeded by the server",
             "jsonb_populate_record": "name the members: j->>'name'",
             "jsonb_populate_recordset": "use jsonb_array_elements and name the members",

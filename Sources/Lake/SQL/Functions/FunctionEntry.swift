@@ -124,6 +124,7 @@ extension ColumnType {
     /// The name as people write it.
     fileprivate var shortName: String {
         switch self {
+        case .time: "time"
         case .timestamp: "timestamp"
         case .timestampTZ: "timestamptz"
         case .float64: "float8"

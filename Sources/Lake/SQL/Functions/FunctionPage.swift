@@ -13,8 +13,9 @@ package enum FunctionPage {
             nearest one.
 
             Regular expressions are those of RE2: without look-around and references back to groups. `numeric`
-            has at most 38 digits, and its scale belongs to the expression, not to the value. There is no type
-            `time`. Timestamps with time zone are shown in UTC.
+            has at most 38 digits, and its scale belongs to the expression, not to the value. `time` is a type of
+            expressions, but not of columns of tables; there is no `time with time zone`. Timestamps with time
+            zone are shown in UTC.
 
             """
         for family in FunctionEntry.Family.allCases {

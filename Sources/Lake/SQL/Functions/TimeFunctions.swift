@@ -29,6 +29,9 @@ private func addClocks(_ list: inout FunctionList) {
         "localtimestamp", form: "→ timestamp", "The time of the statement, in UTC.",
         "localtimestamp = now()::timestamp", "t")
     list.add(
+        "localtime", form: "→ time", "The time of day of the statement, in UTC.",
+        "localtime = now()::time", "t")
+    list.add(
         "timeofday", form: "() → text", "The time of the statement as text.",
         "timeofday() LIKE '%UTC'", "t")
 }
@@ -40,7 +43,7 @@ private func addFields(_ list: inout FunctionList) {
         "extract(isodow FROM TIMESTAMP '2001-02-16 20:38:40')", "5")
     list.add(
         "date_part",
-        (stamps + [.date, .interval]).map { Signature(.datePart, [.text, $0], .float64) },
+        (stamps + [.date, .interval, .time]).map { Signature(.datePart, [.text, $0], .float64) },
         "As extract.", "date_part('hour', TIMESTAMP '2001-02-16 20:38:40')", "20")
     list.add(
         "date_trunc",
@@ -101,6 +104,9 @@ private func addMaking(_ list: inout FunctionList) {
     list.add(
         "make_date", .makeDate, [.int32, .int32, .int32], .date,
         "The date of year, month and day.", "make_date(2013, 7, 15)", "2013-07-15")
+    list.add(
+        "make_time", .makeTime, [.int32, .int32, .float64], .time,
+        "The time of hour, minute and seconds.", "make_time(8, 15, 23.5)", "08:15:23.5")
     let parts: [ColumnType] = [.int32, .int32, .int32, .int32, .int32, .float64]
     list.add(
         "make_timestamp", .makeTimestamp, parts, .timestamp,

@@ -182,6 +182,10 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case addDays, subtractDays
     /// (date, date) → int32
     case dateDifference
+    /// (time, interval) → time, around midnight; days and months do not count
+    case addToTime, subtractFromTime
+    /// (int32 hour, int32 minute, float64 second) → time
+    case makeTime
     /// (T, interval) → T; T: timestamp, timestampTZ
     case addInterval, subtractInterval
     /// (T, T) → interval of days and microseconds; T: timestamp, timestampTZ
