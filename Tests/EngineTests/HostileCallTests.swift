@@ -78,7 +78,8 @@ import Testing
         var random = Random(seed: 20_261_130)
         var answered = 0
         var refused = 0
-        for entry in FunctionCatalog.entries where !entry.example.isEmpty {
+        // A series may have any number of rows, which its reader bounds.
+        for entry in FunctionCatalog.entries where entry.kind != .rows {
             for _ in 0..<20 {
                 let sql = mutated(entry.example, hostile, &random)
                 let lines = answer("SELECT " + sql)
