@@ -59,7 +59,7 @@ let lake: [Target] = [
     room("Parquet", in: "Lake/Parquet", uses: ["Base", "Compression", "Columns"]),
     room("Delta", in: "Lake/Delta", uses: ["Base", "Compression", "Columns", "Parquet"]),
     room("SQL", in: "Lake/SQL", uses: ["Base", "Columns"]),
-    room("Engine", in: "Lake/Engine", uses: ["Base", "Columns", "SQL"]),
+    room("Engine", in: "Lake/Engine", uses: ["Base", "Crypto", "Columns", "SQL"]),
     room("Catalog", in: "Lake/Catalog", uses: ["Base", "Columns", "SQL", "Delta"]),
     room(
         "Streams", in: "Lake/Streams",

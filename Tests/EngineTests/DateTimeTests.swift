@@ -81,7 +81,7 @@ import Testing
         reads("now", .timestamp, "2024-02-29 13:14:15.678901")
         reads("2024-02-29 25:00:00", .timestamp, "error 22008")
         reads("2024-02-29 13:60:00", .timestamp, "error 22008")
-        reads("2024-02-29 13:14:15 Mars/Olympus", .timestampTZ, "error 22007")
+        reads("2024-02-29 13:14:15 Mars/Olympus", .timestampTZ, "error 22023")
         reads("300000-01-01 00:00:00", .timestamp, "error 22008")
         reads("12:00:00", .timestamp, "error 22007")
     }
@@ -175,7 +175,7 @@ import Testing
         truncated("century", "2001-01-01 00:00:00")
         truncated("millennium", "2001-01-01 00:00:00")
         truncated("fortnight", "error 22023")
-        truncated("epoch", "error 0A000")
+        truncated("epoch", "error 22023")
         check(
             .dateTrunc, [.text("hour"), .timestamp("1969-12-31 23:30:00")], .timestamp,
             "1969-12-31 23:00:00")
@@ -227,7 +227,7 @@ import Testing
         check(.datePart, [.text("hour"), .date("2024-02-29")], .float64, "error 0A000")
         check(.datePart, [.text("week"), .date("2024-12-30")], .float64, "1")
         check(.datePart, [.text("isoyear"), .date("2024-12-30")], .float64, "2025")
-        check(.datePart, [.text("year"), .timestamp("infinity")], .float64, "NULL")
+        check(.datePart, [.text("year"), .timestamp("infinity")], .float64, "Infinity")
         check(.datePart, [.text("century"), .date("0001-01-01 BC")], .float64, "-1")
     }
 
@@ -244,7 +244,7 @@ import Testing
         shown("Month|Day|DY", "February |Friday   |FRI")
         shown("US MS FF3", "067890 067 067")
         shown("YY Q WW IW IYYY D ID DDD J", "24 1 06 06 2024 6 5 040 2460350")
-        shown("DDth FMDDth CC TZ OF", "09th 9th 21 UTC +00")
+        shown("DDth FMDDth CC TZ OF", "09th 9th 21  +00")
         shown("mm/dd/yy", "02/09/24")
         check(
             .toChar, [.interval("36 hours 5 minutes"), .text("HH24:MI:SS")], .text, "36:05:00")

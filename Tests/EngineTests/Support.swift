@@ -4,6 +4,7 @@
 import Base
 import Columns
 import Engine
+import Foundation
 import SQL
 import Testing
 
@@ -53,11 +54,18 @@ struct Argument: CustomStringConvertible {
 /// 2024-02-29 13:14:15.678901 UTC
 let testNow = Now(monotonic: .zero, wallMicroseconds: 1_709_212_455_678_901)
 
+/// The zones of this machine.
+struct InstalledZones: TimeZoneSource {
+    func zoneFile(named name: String) -> [UInt8]? {
+        FileManager.default.contents(atPath: "/usr/share/zoneinfo/\(name)").map { [UInt8]($0) }
+    }
+}
+
 func testContext(
     memoryBytes: Int = Limits.queryBytes, isCancelled: @escaping () -> Bool = { false }
 ) -> QueryContext {
     QueryContext(
-        now: testNow, random: Random(seed: 7), memoryBytes: memoryBytes,
+        now: testNow, random: Random(seed: 7), zones: InstalledZones(), memoryBytes: memoryBytes,
         isCancelled: isCancelled)
 }
 

@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import tempfile
 
+import function_calls
 import psycopg
 import pytest
 from conftest import ROOT, free_port, new_server, remove
@@ -60,6 +61,8 @@ def plain(value):
         return value
     if isinstance(value, (int, float, decimal.Decimal)):
         number = decimal.Decimal(str(value))
+        if number.is_nan():
+            return "NaN"
         # Floats differ in the last digit when sums are added in another order.
         return float(f"{number:.12g}")
     if isinstance(value, list):
@@ -67,8 +70,11 @@ def plain(value):
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     text = str(value)
+    if text == "NaN":
+        return text
     try:
-        return float(f"{decimal.Decimal(text):.12g}")
+        number = decimal.Decimal(text)
+        return text if number.is_nan() else float(f"{number:.12g}")
     except decimal.InvalidOperation:
         return text
 
@@ -159,3 +165,17 @@ def test_windows_of_any_shape(postgres, server):
             different.append(f"{statement}\n  PostgreSQL: {expected}\n  Weir:       {found}")
     assert answered > 200
     assert not different, f"{len(different)} differ:\n" + "\n".join(different[:20])
+
+
+@pytest.mark.skipif(not PROGRAMS, reason="PostgreSQL is not installed")
+def test_calls_of_every_function(postgres, server):
+    different, refused, ran = [], 0, 0
+    for template, statement in function_calls.statements():
+        expected, found = from_postgres(postgres, statement), from_weir(server, statement)
+        ran += 1
+        refused += isinstance(expected, str)
+        if expected != found:
+            different.append(f"{statement}\n  PostgreSQL: {expected}\n  Weir:       {found}")
+    # Most calls have a value, and many have an error.
+    assert ran > 7000 and 500 < refused < ran / 4
+    assert not different, f"{len(different)} of {ran}:\n" + "\n".join(different[:50])

@@ -23,7 +23,7 @@ func canonical(_ value: Value) -> JSONValue {
     case .text(let text), .json(let text): return .string(text)
     case .binary(let bytes): return .string(hexadecimal(bytes))
     case .date(let days): return .int(days)
-    case .timestamp(let moment), .timestampTZ(let moment): return .int(moment)
+    case .time(let moment), .timestamp(let moment), .timestampTZ(let moment): return .int(moment)
     case .variant(let metadata, let value):
         return [
             "metadata": .string(hexadecimal(metadata)), "value": .string(hexadecimal(value)),

@@ -178,6 +178,7 @@ private func written(_ value: Value, _ type: ColumnType) -> String {
     case .text(let text): "'\(text)'"
     case .json(let text): "'\(text)'::jsonb"
     case .date(let days): "date \(days)"
+    case .time(let time): "time \(time)"
     case .timestamp(let time): "timestamp \(time)"
     case .timestampTZ(let time): "timestamptz \(time)"
     case .interval(let interval):

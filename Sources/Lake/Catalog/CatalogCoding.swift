@@ -176,8 +176,8 @@ extension OrderedMap where Key == String, Value == String {
 
 extension ColumnType {
     private static let simple: [ColumnType] = [
-        .boolean, .int16, .int32, .int64, .float32, .float64, .text, .binary, .date, .timestamp,
-        .timestampTZ, .interval, .uuid, .json, .null,
+        .boolean, .int16, .int32, .int64, .float32, .float64, .text, .binary, .date, .time,
+        .timestamp, .timestampTZ, .interval, .uuid, .json, .null,
     ]
 
     var json: JSONValue {

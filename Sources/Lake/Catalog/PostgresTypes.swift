@@ -58,6 +58,7 @@ enum PostgresTypes {
             case .decimal: "numeric"
             case .binary: "bytea"
             case .date: "date"
+            case .time: "time"
             case .timestamp: "timestamp"
             case .timestampTZ: "timestamptz"
             case .interval: "interval"

@@ -281,6 +281,7 @@ extension ColumnType {
         case .text, .null: "text"
         case .binary: "bytea"
         case .date: "date"
+        case .time: "time"
         case .timestamp: "timestamp"
         case .timestampTZ: "timestamptz"
         case .interval: "interval"
@@ -307,7 +308,7 @@ extension ColumnType {
 
     fileprivate var secondsDigits: Int64? {
         switch self {
-        case .timestamp, .timestampTZ, .interval: 6
+        case .time, .timestamp, .timestampTZ, .interval: 6
         case .date: 0
         default: nil
         }

@@ -176,6 +176,7 @@ package struct Column: Sendable {
             return type == .date ? .date(days: values[row]) : .int(Int64(values[row]))
         case .int64(let values):
             switch type {
+            case .time: return .time(microseconds: values[row])
             case .timestamp: return .timestamp(microseconds: values[row])
             case .timestampTZ: return .timestampTZ(microseconds: values[row])
             default: return .int(values[row])

@@ -39,7 +39,7 @@ package struct ColumnBuilder: ~Copyable {
         switch type {
         case .boolean: layout = .boolean
         case .int16, .int32, .date: layout = .int32
-        case .int64, .timestamp, .timestampTZ: layout = .int64
+        case .int64, .time, .timestamp, .timestampTZ: layout = .int64
         case .float32, .float64: layout = .float64
         case .decimal, .uuid: layout = .int128
         case .text, .binary, .json: layout = .text
@@ -162,7 +162,8 @@ extension ColumnBuilder {
         case .int64:
             switch value {
             case .int(let number): return append(int64: number)
-            case .timestamp(let moment), .timestampTZ(let moment): return append(int64: moment)
+            case .timestamp(let moment), .timestampTZ(let moment), .time(let moment):
+                return append(int64: moment)
             default: break
             }
         case .float64:

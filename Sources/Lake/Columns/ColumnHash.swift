@@ -32,7 +32,7 @@ extension ColumnType {
     package var hasHashes: Bool {
         switch self {
         case .boolean, .int16, .int32, .int64, .decimal, .text, .date, .timestamp, .timestampTZ,
-            .uuid, .binary:
+            .time, .uuid, .binary:
             true
         default: false
         }

@@ -16,6 +16,8 @@ package indirect enum ColumnType: Hashable, Sendable {
     case binary
     /// Days since 1970-01-01.
     case date
+    /// `time` without time zone, microseconds since midnight; 24:00 is one, too.
+    case time
     /// `timestamp` without time zone, microseconds.
     case timestamp
     /// `timestamptz`, microseconds since 1970-01-01 UTC.
@@ -47,6 +49,7 @@ package indirect enum ColumnType: Hashable, Sendable {
         case .text: "text"
         case .binary: "bytea"
         case .date: "date"
+        case .time: "time without time zone"
         case .timestamp: "timestamp without time zone"
         case .timestampTZ: "timestamp with time zone"
         case .interval: "interval"

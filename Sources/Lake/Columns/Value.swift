@@ -24,6 +24,8 @@ package indirect enum Value: Hashable, Sendable {
     case text(String)
     case binary([UInt8])
     case date(days: Int32)
+    /// Microseconds since midnight.
+    case time(microseconds: Int64)
     case timestamp(microseconds: Int64)
     case timestampTZ(microseconds: Int64)
     case interval(Interval)

@@ -71,6 +71,9 @@ package struct VariantEncoding: Hashable, Sendable {
         case .date(let days):
             return .leaf(
                 VariantBuilder.primitive(.date, UInt128(UInt32(bitPattern: days))))
+        case .time(let time):
+            return .leaf(
+                VariantBuilder.primitive(.time, UInt128(UInt64(bitPattern: time))))
         case .timestamp(let moment):
             return .leaf(
                 VariantBuilder.primitive(.timestampNTZ, UInt128(UInt64(bitPattern: moment))))

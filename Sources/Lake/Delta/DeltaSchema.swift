@@ -142,6 +142,10 @@ extension DeltaType {
         case .date: self = .date
         case .timestamp: self = .timestampNTZ
         case .timestampTZ: self = .timestamp
+        case .time:
+            throw .unsupportedType(
+                column: column, type: type.sqlName,
+                hint: "store text, or seconds: EXTRACT(EPOCH FROM \(column))")
         case .interval:
             throw .unsupportedType(
                 column: column, type: type.sqlName,

@@ -81,7 +81,7 @@ extension PartitionValues {
         case .boolean, .int16, .int32, .int64, .float32, .float64, .decimal, .text, .date,
             .timestamp, .timestampTZ, .uuid:
             true
-        case .binary, .interval, .json, .variant, .list, .structure, .map, .null: false
+        case .binary, .time, .interval, .json, .variant, .list, .structure, .map, .null: false
         }
     }
 
@@ -100,7 +100,7 @@ extension PartitionValues {
         case .timestampTZ(let moment):
             CalendarText.timestamp(microseconds: moment, digits: 6, separator: "T") + "Z"
         case .uuid(let bits): uuidText(bits)
-        case .binary, .interval, .variant, .list, .structure, .map: nil
+        case .binary, .time, .interval, .variant, .list, .structure, .map: nil
         }
     }
 
@@ -138,7 +138,7 @@ extension PartitionValues {
             return CalendarText.parseTimestamp(text).map { .timestampTZ(microseconds: $0.0) }
         case .uuid:
             return UUID128(text: text).map { .uuid(UInt128($0.high) << 64 | UInt128($0.low)) }
-        case .interval, .variant, .list, .structure, .map, .null: return nil
+        case .time, .interval, .variant, .list, .structure, .map, .null: return nil
         }
     }
 }

@@ -31,7 +31,7 @@ package func jsonForm(_ value: Value, _ type: ColumnType) -> JSONValue {
         return .string(DateTimeText.isoTimestamp(moment, withZone: false))
     case .timestampTZ(let moment):
         return .string(DateTimeText.isoTimestamp(moment, withZone: true))
-    case .binary, .date, .interval, .uuid: return .string(textForm(value, type) ?? "")
+    case .binary, .date, .time, .interval, .uuid: return .string(textForm(value, type) ?? "")
     case .list(let items):
         guard case .list(let element) = type else { return .null }
         return .array(items.map { jsonForm($0, element) })
@@ -71,7 +71,8 @@ package func parseValue(
 ) throws(Problem) -> Value {
     let argument = Vector(constant: .text(text), type: .text, count: 1)
     let column = try CastKernels.cast(
-        argument, to: type, nullOnFailure: false, count: 1, now: now.wallMicroseconds)
+        argument, to: type, nullOnFailure: false, count: 1,
+        now: DateTimeText.WallClock(microseconds: now.wallMicroseconds))
     return column.value(0)
 }
 
@@ -82,7 +83,7 @@ package func parseColumn(
 ) throws(Problem) -> Column {
     try CastKernels.cast(
         Vector(texts), to: type, nullOnFailure: nullOnFailure, count: texts.count,
-        now: now.wallMicroseconds)
+        now: DateTimeText.WallClock(microseconds: now.wallMicroseconds))
 }
 
 /// The values of a column as PostgreSQL writes them.
@@ -93,4 +94,12 @@ package func textForms(_ column: Column) -> Column {
 /// Row `row` of a column as JSON, as `jsonForm` writes values.
 package func jsonForm(_ column: Column, _ row: Int) -> JSONValue {
     jsonForm(column.value(row), column.type)
+}
+
+/// Whether `text` is like a pattern of LIKE, whatever the case of its letters.
+package func matchesLike(_ text: String, pattern: String) throws(Problem) -> Bool {
+    let column = try TextKernels.like(
+        Vector(constant: .text(text), type: .text, count: 1),
+        Vector(constant: .text(pattern), type: .text, count: 1), nil, ignoringCase: true, count: 1)
+    return column.value(0) == .boolean(true)
 }

@@ -9,17 +9,25 @@ package final class QueryContext {
     /// Where rows wait that do not fit into the memory; nil when they have nowhere to go.
     package let scratch: ScratchSpace?
     package var random: Random
+    package let zones: TimeZoneTable
     private let isCancelled: () -> Bool
 
     package init(
-        now: Now, random: Random = Random(seed: 0), memoryBytes: Int = Limits.queryBytes,
+        now: Now, random: Random = Random(seed: 0),
+        zones: any TimeZoneSource = NoTimeZones(), memoryBytes: Int = Limits.queryBytes,
         scratch: ScratchSpace? = nil, isCancelled: @escaping () -> Bool = { false }
     ) {
         self.now = now
         self.random = random
+        self.zones = TimeZoneTable(zones)
         self.scratch = scratch
         memory = MemoryBudget(limit: memoryBytes)
         self.isCancelled = isCancelled
+    }
+
+    /// What words and names of zones mean in dates.
+    var clock: DateTimeText.WallClock {
+        DateTimeText.WallClock(microseconds: now.wallMicroseconds, zones: zones)
     }
 
     /// Called by every operator for every batch.

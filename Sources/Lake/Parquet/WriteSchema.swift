@@ -174,6 +174,10 @@ struct WriteSchema: Sendable {
             (element.type, element.annotation) = (.fixed, .uuid)
             element.typeLength = 16
         case .null: (element.type, element.annotation) = (.int32, .unknown)
+        case .time:
+            throw .unsupported(
+                "columns of type time (\"\(path.joined(separator: "."))\"): write text, or "
+                    + "seconds")
         case .interval:
             throw .unsupported(
                 "columns of type interval (\"\(path.joined(separator: "."))\"): the format has "

@@ -117,6 +117,11 @@ enum ArrowMessages {
                 $0.field(2, Int32(128))
             }
         case .date: return table(8) { $0.field(0, Int16(0)) }
+        case .time:
+            return table(9) {
+                $0.field(1, Int32(64))
+                $0.field(0, Int16(2))
+            }
         case .timestamp: return table(10) { $0.field(0, Int16(2)) }
         case .timestampTZ:
             let zone = builder.string("UTC")

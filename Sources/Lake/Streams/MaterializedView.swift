@@ -19,9 +19,11 @@ package struct MaterializedView: Sendable {
     /// version and its rows.
     package func refresh(
         _ plan: LogicalPlan, source: any TableSource, now: Now, random: inout Random,
+        zones: any TimeZoneSource = NoTimeZones(),
         isCancelled: @escaping @Sendable () -> Bool
     ) throws(Problem) -> (version: Int64, rows: Int) {
-        let context = QueryContext(now: now, random: random.fork(), isCancelled: isCancelled)
+        let context = QueryContext(
+            now: now, random: random.fork(), zones: zones, isCancelled: isCancelled)
         let batches = try execute(plan, source: source, context: context)
         let version = try attempting { () throws(DeltaFailure) in
             try table.overwrite(batches, random: &random, now: now)

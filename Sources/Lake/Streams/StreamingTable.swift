@@ -81,7 +81,8 @@ package final class StreamingTable: Sendable {
     /// storage; nothing is committed then. Rows go into files as they are computed, so that the
     /// memory of an epoch is that of its open files, whatever its size.
     package func runEpoch(
-        now: Now, random: inout Random, isCancelled: @escaping @Sendable () -> Bool
+        now: Now, random: inout Random, zones: any TimeZoneSource = NoTimeZones(),
+        isCancelled: @escaping @Sendable () -> Bool
     ) throws(Problem) -> EpochOutcome {
         let transaction = try attempting { () throws(DeltaFailure) in
             try table.begin(random: &random)
@@ -90,7 +91,8 @@ package final class StreamingTable: Sendable {
         // of this topic in between contradicts it.
         let run = try epochs.begin(
             from: try offsets(in: transaction.snapshot, reader.partitions(of: topic)))
-        let context = QueryContext(now: now, random: random.fork(), isCancelled: isCancelled)
+        let context = QueryContext(
+            now: now, random: random.fork(), zones: zones, isCancelled: isCancelled)
         let source = EpochTable(run, name: plan.source)
         let rows = try QueryExecutor.open(plan.plan, source, context)
         var outcome = EpochOutcome()

@@ -59,7 +59,7 @@ final class Platform: Sendable {
                     at: settings.lake, disk: broker.disk,
                     folder: absolutePath(broker.disk.rootPath), settings: settings.server.objects),
                 host: ScheduledJobs(scheduler), random: systemRandom(),
-                diagnostics: diagnostics, clock: { SystemClock.now },
+                timeZones: SystemTimeZones(), diagnostics: diagnostics, clock: { SystemClock.now },
                 limits: limits, observer: observer)
             self.lake = lake
             let router = Self.router(

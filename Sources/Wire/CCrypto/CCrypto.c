@@ -13,6 +13,8 @@
 
 static const EVP_MD *digest_of(int bits) {
     switch (bits) {
+    case 128: return EVP_md5();
+    case 224: return EVP_sha224();
     case 256: return EVP_sha256();
     case 384: return EVP_sha384();
     case 512: return EVP_sha512();

@@ -3,8 +3,10 @@
 import Base
 import CCrypto
 
-/// A digest of the SHA-2 family.
+/// A digest of the SHA-2 family; MD5 only names contents and protects nothing.
 package enum Digest: Int32, Sendable {
+    case md5 = 128
+    case sha224 = 224
     case sha256 = 256
     case sha384 = 384
     case sha512 = 512

@@ -45,6 +45,13 @@ enum AccumulatorFactory {
             return OrderedSetAccumulator(call)
         case .first: return EdgeAccumulator(call.type, keepsFirst: true)
         case .last: return EdgeAccumulator(call.type, keepsFirst: false)
+        case .anyValue:
+            return EdgeAccumulator(call.type, keepsFirst: true, skipsNulls: true)
+        case .argumentOfLeast, .argumentOfGreatest:
+            return ArgumentAccumulator(
+                call.type, wantsGreatest: call.function == .argumentOfGreatest)
+        case .approximateCountDistinct: return DistinctSketchAccumulator()
+        case .approximatePercentile: return PercentileSketchAccumulator()
         }
     }
 
@@ -85,7 +92,7 @@ enum AccumulatorFactory {
             ExtremeAccumulator<Int32>(
                 type, wantsGreatest, 0,
                 { if case .int32(let values) = $0 { values } else { nil } }, { .int32($0) })
-        case .int64, .timestamp, .timestampTZ:
+        case .int64, .time, .timestamp, .timestampTZ:
             ExtremeAccumulator<Int64>(
                 type, wantsGreatest, 0,
                 { if case .int64(let values) = $0 { values } else { nil } }, { .int64($0) })

@@ -42,7 +42,8 @@ final class AggregateState {
 
     private static func dependsOnOrder(_ function: AggregateFunction) -> Bool {
         switch function {
-        case .stringAgg, .arrayAgg, .jsonAgg, .jsonObjectAgg, .first, .last,
+        case .stringAgg, .arrayAgg, .jsonAgg, .jsonObjectAgg, .first, .last, .anyValue,
+            .argumentOfLeast, .argumentOfGreatest,
             .percentileContinuous, .percentileDiscrete, .mode:
             true
         default: false

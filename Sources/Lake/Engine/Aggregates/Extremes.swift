@@ -130,16 +130,18 @@ final class ExtremeValueAccumulator: Accumulator {
     var memoryBytes: Int { best.capacity * 96 }
 }
 
-/// The first or the last value that arrives, NULLs included.
+/// The first or the last value that arrives, NULLs included unless they are skipped.
 final class EdgeAccumulator: Accumulator {
     private let type: ColumnType
     private let keepsFirst: Bool
+    private let skipsNulls: Bool
     private var values: [Value] = []
     private var seen = SeenGroups()
 
-    init(_ type: ColumnType, keepsFirst: Bool) {
+    init(_ type: ColumnType, keepsFirst: Bool, skipsNulls: Bool = false) {
         self.type = type
         self.keepsFirst = keepsFirst
+        self.skipsNulls = skipsNulls
     }
 
     func grow(to groups: Int) {
@@ -151,6 +153,7 @@ final class EdgeAccumulator: Accumulator {
         // Of several rows of one group in this batch only one matters.
         for (row, group) in groups.enumerated() {
             if keepsFirst, seen[Int(group)] { continue }
+            if skipsNulls, arguments[0].isNull(row) { continue }
             seen.mark(Int(group))
             values[Int(group)] = arguments[0].value(row)
         }

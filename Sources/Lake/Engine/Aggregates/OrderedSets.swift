@@ -86,10 +86,26 @@ final class OrderedSetAccumulator: Accumulator {
         let place = share * Double(members.count - 1)
         let low = Int(place.rounded(.down))
         let high = Int(place.rounded(.up))
+        if case .interval(let from) = values.value(members[low]),
+            case .interval(let to) = values.value(members[high])
+        {
+            return try interpolated(from, to, place - Double(low))
+        }
         guard case .float(let from) = values.value(members[low]),
             case .float(let to) = values.value(members[high])
         else { return .null }
         return .float(low == high ? from : from + (place - Double(low)) * (to - from))
+    }
+
+    private func interpolated(
+        _ from: Interval, _ to: Interval, _ share: Double
+    ) throws(Problem) -> Value {
+        guard share > 0 else { return .interval(from) }
+        guard let distance = DateTimeKernels.subtract(to, from),
+            let part = DateTimeKernels.scale(distance, { $0 * share }),
+            let sum = DateTimeKernels.add(from, part)
+        else { throw SQLErrors.intervalOutOfRange }
+        return .interval(sum)
     }
 
     var memoryBytes: Int { rows.memoryBytes + groupOfRow.capacity * 4 }

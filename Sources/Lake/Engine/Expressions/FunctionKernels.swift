@@ -9,7 +9,10 @@ extension ScalarFunction {
     var isStrict: Bool {
         switch self {
         case .greatest, .least, .concat, .concatWithSeparator, .makeList, .jsonBuildObject,
-            .jsonBuildArray, .textToList, .listConcat, .listPosition, .listRemove:
+            .jsonBuildArray, .textToList, .listConcat, .listPosition, .listRemove,
+            .quoteNullable, .format, .overlaps, .jsonSetLax, .listReplace, .listPositions,
+            .listPositionFrom, .listFill, .quantified, .makeStructure, .textToListWithNull,
+            .listToTextWithNull:
             false
         default: true
         }
@@ -69,6 +72,13 @@ enum FunctionKernels {
         if let column = try text(function, arguments, count) { return column }
         if let column = try time(function, arguments, type, count, context) { return column }
         if let column = try json(function, arguments, count) { return column }
+        if let column = try JSONChanges.apply(function, arguments, count: count) { return column }
+        if let column = try JSONPathKernels.apply(function, arguments, type: type, count: count) {
+            return column
+        }
+        if let column = try ListChanges.apply(function, arguments, type: type, count: count) {
+            return column
+        }
         return try nested(function, arguments, type, count, context)
     }
 
@@ -125,6 +135,28 @@ enum FunctionKernels {
         case .hyperbolicSine: return try float(.hyperbolicSine, arguments[0], type, count)
         case .hyperbolicCosine: return try float(.hyperbolicCosine, arguments[0], type, count)
         case .hyperbolicTangent: return try float(.hyperbolicTangent, arguments[0], type, count)
+        case .cotangent: return try float(.cotangent, arguments[0], type, count)
+        case .areaSine: return try float(.areaSine, arguments[0], type, count)
+        case .areaCosine: return try float(.areaCosine, arguments[0], type, count)
+        case .areaTangent: return try float(.areaTangent, arguments[0], type, count)
+        case .sineDegrees: return try float(.sineDegrees, arguments[0], type, count)
+        case .cosineDegrees: return try float(.cosineDegrees, arguments[0], type, count)
+        case .tangentDegrees: return try float(.tangentDegrees, arguments[0], type, count)
+        case .cotangentDegrees: return try float(.cotangentDegrees, arguments[0], type, count)
+        case .arcSineDegrees: return try float(.arcSineDegrees, arguments[0], type, count)
+        case .arcCosineDegrees: return try float(.arcCosineDegrees, arguments[0], type, count)
+        case .arcTangentDegrees:
+            return try float(.arcTangentDegrees, arguments[0], type, count)
+        case .arcTangent2Degrees:
+            return FloatKernels.arcTangentDegrees(arguments[0], arguments[1], count: count)
+        case .logarithm:
+            return try FloatKernels.logarithm(arguments[0], arguments[1], count: count)
+        case .numberToText:
+            return try NumberPatternKernels.toText(arguments[0], arguments[1], count: count)
+        case .toNumber:
+            guard case .decimal(_, let scale) = type else { return nil }
+            return try NumberPatternKernels.toNumber(
+                arguments[0], arguments[1], scale: scale, type: type, count: count)
         case .arcTangent2:
             return FloatKernels.arcTangent(arguments[0], arguments[1], count: count)
         case .random:
@@ -137,7 +169,8 @@ enum FunctionKernels {
             return Column(type: type, data: .float64(values))
         case .greatest: return extreme(arguments, wantsGreatest: true, type, count)
         case .least: return extreme(arguments, wantsGreatest: false, type, count)
-        default: return nil
+        default:
+            return try WholeNumberKernels.apply(function, arguments, type: type, count: count)
         }
     }
 
@@ -227,11 +260,15 @@ enum FunctionKernels {
                 arguments[0], arguments[1], arguments.count > 2 ? arguments[2] : nil,
                 ignoringCase: function == .iLike, count: count)
         case .regexFound, .regexMatch, .regexMatches, .regexCount, .regexSubstring, .regexReplace,
-            .regexSplit, .similar:
+            .regexSplit, .similar, .regexReplaceFrom, .regexCountFrom, .regexPart, .regexPlace:
             return try RegexKernels.apply(function, arguments, count: count)
         case .ascii: return TextKernels.firstScalar(arguments[0], count: count)
         case .chr: return try TextKernels.character(arguments[0], count: count)
-        default: return nil
+        default:
+            if let column = try QuotingKernels.apply(function, arguments, count: count) {
+                return column
+            }
+            return try ByteKernels.apply(function, arguments, count: count)
         }
     }
 
@@ -279,7 +316,13 @@ enum FunctionKernels {
                 arguments[0], arguments[1], asDate: function == .parseDate, count: count)
         case .makeDate: return try DateTimeKernels.makeDate(arguments, count: count)
         case .makeTimestamp: return try DateTimeKernels.makeTimestamp(arguments, count: count)
-        default: return nil
+        default:
+            if let column = try ZoneKernels.apply(
+                function, arguments, type: type, count: count, context.zones)
+            {
+                return column
+            }
+            return try IntervalKernels.apply(function, arguments, type: type, count: count)
         }
     }
 
@@ -328,9 +371,23 @@ enum FunctionKernels {
         case .listContains:
             return ListKernels.contains(arguments[0], arguments[1], count: count)
         case .listToText: return ListKernels.toText(arguments[0], arguments[1], count: count)
+        case .listToTextWithNull:
+            return ListKernels.toText(
+                arguments[0], arguments[1], null: arguments[2], count: count)
+        case .textToListWithNull:
+            return try ListKernels.fromText(
+                arguments[0], arguments[1], null: arguments[2], type: type, count: count)
+        case .quantified:
+            return try QuantifiedKernels.apply(arguments, count: count, context)
         case .textToList:
             return try ListKernels.fromText(
                 arguments[0], arguments[1], type: type, count: count)
+        case .makeStructure:
+            guard case .structure(let fields) = type else { break }
+            let members = zip(arguments, fields).map {
+                Vector.aligned($0, to: $1.type, count: count)
+            }
+            return Column(type: type, data: .structure(members))
         case .structureField:
             guard case .int(let index) = arguments[1].value(0) else {
                 throw SQLErrors.invalidParameter("the member of a structure is a number")
@@ -347,7 +404,8 @@ enum FunctionKernels {
                     Int128(truncatingIfNeeded: UInt128(uuid.high) << 64 | UInt128(uuid.low)))
             }
             return Column(type: type, data: .int128(values))
-        default: throw SQLErrors.unsupported("the function \(function.rawValue)")
+        default: break
         }
+        throw SQLErrors.unsupported("the function \(function.rawValue)")
     }
 }

@@ -105,7 +105,7 @@ final class CastEvaluator: Evaluator {
         let once = argument.isConstant ? Vector(constant: argument.column, count: 1) : argument
         let column = try CastKernels.cast(
             once, to: type, nullOnFailure: mode == .nullOnFailure, count: once.count,
-            now: context.now.wallMicroseconds)
+            now: context.clock)
         return argument.isConstant
             ? Vector(constant: column, count: batch.rowCount) : Vector(column)
     }

@@ -30,7 +30,7 @@ package enum CalendarMath {
     static let firstDay = -2_440_588
     static let firstMicrosecond = Int64(firstDay) * microsecondsPerDay
     /// Years stay below 294247 in 64-bit microseconds and below 5874898 in dates.
-    static let lastDay = 2_145_042_541
+    static let lastDay = 2_145_042_905
 
     // The calendar repeats after 400 years of 146,097 days. Years that begin in March have the leap
     // day at their end, so that the day of the year follows from the month alone: the months from

@@ -8,7 +8,8 @@ enum CastKernels {
     /// `argument` as `type`. With `nullOnFailure` a value that does not fit becomes NULL instead of
     /// an error. `now` is what the words `now` and `today` mean in dates.
     static func cast(
-        _ argument: Vector, to type: ColumnType, nullOnFailure: Bool, count: Int, now: Int64
+        _ argument: Vector, to type: ColumnType, nullOnFailure: Bool, count: Int,
+        now: DateTimeText.WallClock
     ) throws(Problem) -> Column {
         if argument.type == type { return argument.column }
         if case .null = argument.type { return Column.nulls(type, count: count) }
@@ -25,10 +26,13 @@ private final class Caster {
     let type: ColumnType
     let nullOnFailure: Bool
     let count: Int
-    let now: Int64
+    let now: DateTimeText.WallClock
     var valid: Validity?
 
-    init(argument: Vector, type: ColumnType, nullOnFailure: Bool, count: Int, now: Int64) {
+    init(
+        argument: Vector, type: ColumnType, nullOnFailure: Bool, count: Int,
+        now: DateTimeText.WallClock
+    ) {
         self.argument = argument
         self.type = type
         self.nullOnFailure = nullOnFailure
@@ -97,6 +101,16 @@ private final class Caster {
         case (.float32, _), (.float64, _): return try fromFloat()
         case (.decimal, _): return try fromDecimal()
         case (.date, _), (.timestamp, _), (.timestampTZ, _): return try fromMoment()
+        case (.time, .interval):
+            let source = argument.int64s
+            return column(.interval(mapRows(source, count: count) { Interval(microseconds: $0) }))
+        case (.interval, .time):
+            let source = argument.intervals
+            return column(
+                .int64(
+                    mapRows(source, count: count) {
+                        CalendarMath.split($0.microseconds).time
+                    }))
         case (.list(let from), .list(let to)): return try elements(from, to)
         case (.structure(let from), .structure(let to)) where from.count == to.count:
             return try members(to)
@@ -296,6 +310,20 @@ private final class Caster {
                         }
                         return moment
                     }))
+        case (.timestamp, .time), (.timestampTZ, .time):
+            let source = argument.int64s
+            var values = [Int64](repeating: 0, count: count)
+            for row in 0..<count where valid?[row] ?? true {
+                let moment = source.at(row)
+                if DateTimeKernels.isInfinite(moment) {
+                    // An infinite moment has no time of day.
+                    if valid == nil { valid = Validity(repeating: true, count: count) }
+                    valid?.set(row, false)
+                } else {
+                    values[row] = CalendarMath.split(moment).time
+                }
+            }
+            return column(.int64(values))
         case (.timestamp, .date), (.timestampTZ, .date):
             let source = argument.int64s
             return column(
@@ -374,6 +402,12 @@ private final class Caster {
                 .int32(
                     try textRows(0) { (text) throws(Problem) in
                         try DateTimeText.date(text, now: now)
+                    }))
+        case .time:
+            return column(
+                .int64(
+                    try textRows(0) { (text) throws(Problem) in
+                        try DateTimeText.timeOfDay(text, now: now)
                     }))
         case .timestamp, .timestampTZ:
             let withZone = type == .timestampTZ

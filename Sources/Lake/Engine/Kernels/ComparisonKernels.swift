@@ -64,7 +64,7 @@ enum ComparisonKernels {
         switch left.type {
         case .boolean: ordered(op, left.booleans, right.booleans, count)
         case .int16, .int32, .date: ordered(op, left.int32s, right.int32s, count)
-        case .int64, .timestamp, .timestampTZ: ordered(op, left.int64s, right.int64s, count)
+        case .int64, .time, .timestamp, .timestampTZ: ordered(op, left.int64s, right.int64s, count)
         case .float32, .float64: floats(op, left.doubles, right.doubles, count)
         case .decimal: decimals(op, left, right, count)
         case .uuid:

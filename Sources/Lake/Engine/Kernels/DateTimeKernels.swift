@@ -31,6 +31,10 @@ enum DateTimeKernels {
         }
 
         func unsupported(_ row: Int) -> Problem { DateTimeUnit.unsupported(name(row), type) }
+
+        func notTruncatable(_ row: Int) throws(Problem) -> Problem {
+            try at(row).notTruncatable(name(row), type)
+        }
     }
 
     // MARK: Arithmetic
@@ -229,7 +233,7 @@ enum DateTimeKernels {
             var values = [Interval](repeating: Interval(), count: count)
             for row in ValidRows(valid, count) {
                 guard let result = try units.at(row).truncate(source.at(row)) else {
-                    throw units.unsupported(row)
+                    throw try units.notTruncatable(row)
                 }
                 values[row] = result
             }
@@ -239,7 +243,7 @@ enum DateTimeKernels {
         var values = [Int64](repeating: 0, count: count)
         for row in ValidRows(valid, count) {
             guard let result = try units.at(row).truncate(source.at(row)) else {
-                throw units.unsupported(row)
+                throw try units.notTruncatable(row)
             }
             values[row] = result
         }
@@ -290,7 +294,13 @@ enum DateTimeKernels {
         var valid = TextKernels.strictValidity([field, argument], count: count)
         let units = try UnitArgument(field, for: argument.type)
         var micros = [Int128](repeating: 0, count: count)
-        func setNull(_ row: Int) {
+        var endless: [(row: Int, value: Double)] = []
+        /// The field of an infinite moment.
+        func setInfinite(_ row: Int, isNegative: Bool) throws(Problem) {
+            if type == .float64, try units.at(row).growsForEver {
+                endless.append((row, isNegative ? -.infinity : .infinity))
+                return
+            }
             if valid == nil { valid = Validity(repeating: true, count: count) }
             valid?.set(row, false)
         }
@@ -308,7 +318,7 @@ enum DateTimeKernels {
             for row in ValidRows(valid, count) {
                 let day = source.at(row)
                 if day == CalendarMath.dateInfinity || day == CalendarMath.dateMinusInfinity {
-                    setNull(row)
+                    try setInfinite(row, isNegative: day < 0)
                     continue
                 }
                 let unit = try units.at(row)
@@ -319,17 +329,27 @@ enum DateTimeKernels {
                 guard let result = unit.dateField(Int(day)) else { throw units.unsupported(row) }
                 micros[row] = Int128(result) * 1_000_000
             }
+        case .time:
+            let source = argument.int64s
+            for row in ValidRows(valid, count) {
+                guard let result = try units.at(row).field(ofTime: source.at(row)) else {
+                    throw units.unsupported(row)
+                }
+                micros[row] = result
+            }
         default:
             let source = argument.int64s
             for row in ValidRows(valid, count) {
                 let moment = source.at(row)
                 if isInfinite(moment) {
-                    setNull(row)
+                    try setInfinite(row, isNegative: moment < 0)
                     continue
                 }
-                guard let result = try units.at(row).field(of: moment) else {
-                    throw units.unsupported(row)
-                }
+                let unit = try units.at(row)
+                let isOfZone =
+                    unit == .timezone || unit == .timezoneHour || unit == .timezoneMinute
+                if isOfZone, argument.type == .timestamp { throw units.unsupported(row) }
+                guard let result = unit.field(of: moment) else { throw units.unsupported(row) }
                 micros[row] = result
             }
         }
@@ -341,7 +361,8 @@ enum DateTimeKernels {
             }
             return Column(type: type, data: .int128(micros), validity: valid)
         }
-        let values = micros.map { DecimalMath.double($0, scale: 6) }
+        var values = micros.map { DecimalMath.double($0, scale: 6) }
+        for (row, value) in endless { values[row] = value }
         return Column(type: type, data: .float64(values), validity: valid)
     }
 
@@ -426,15 +447,25 @@ enum DateTimeKernels {
     // MARK: Patterns
 
     static func toChar(_ argument: Vector, _ format: Vector, count: Int) throws(Problem) -> Column {
-        let valid = TextKernels.strictValidity([argument, format], count: count)
+        var valid = TextKernels.strictValidity([argument, format], count: count)
         var sink = TextSink(capacity: count)
         var pattern: DateTimePattern?
         for row in 0..<count {
-            guard valid?[row] ?? true, case .text(let text) = format.value(row) else {
+            guard valid?[row] ?? true, case .text(let text) = format.value(row), !text.isEmpty
+            else {
+                // An empty pattern gives NULL, as in PostgreSQL.
                 sink.appendEmpty()
+                if valid?[row] ?? true {
+                    if valid == nil { valid = Validity(repeating: true, count: count) }
+                    valid?.set(row, false)
+                }
                 continue
             }
-            if pattern == nil || !format.isConstant { pattern = try DateTimePattern(text) }
+            if pattern == nil || !format.isConstant {
+                let read = try DateTimePattern(text)
+                if argument.type == .interval { try read.checkForIntervals() }
+                pattern = read
+            }
             let fields: DateTimeFields =
                 switch argument.column.data {
                 case .interval(let values):
@@ -443,7 +474,9 @@ enum DateTimeKernels {
                     DateTimeFields(
                         moment: Int64(values[argument.isConstant ? 0 : row])
                             * CalendarMath.microsecondsPerDay)
-                default: DateTimeFields(moment: argument.int64s.at(row))
+                default:
+                    DateTimeFields(
+                        moment: argument.int64s.at(row), hasZone: argument.type == .timestampTZ)
                 }
             sink.append(pattern?.format(fields) ?? "")
         }

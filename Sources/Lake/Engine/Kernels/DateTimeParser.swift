@@ -2,21 +2,25 @@
 /// twelve-hour times, zones by name, eras, and the special words.
 struct DateTimeParser {
     private var cursor: ByteCursor
-    private let now: Int64
+    private let clock: DateTimeText.WallClock
+    private var now: Int64 { clock.microseconds }
     private var year: Int?
     private var month: Int?
     private var day: Int?
     private var time: Int64?
     private var zone: Int?
+    private var zoneName: String?
     private var isBC = false
     private var isAfternoon: Bool?
     private var special: DateTimeText.Parsed?
+    /// A date need not be there.
+    private var isTimeAlone = false
     /// Numbers whose meaning follows from those around them.
     private var numbers: [(value: Int, digits: Int)] = []
 
-    init(_ text: UnsafeRawBufferPointer, now: Int64) {
+    init(_ text: UnsafeRawBufferPointer, now: DateTimeText.WallClock) {
         cursor = ByteCursor(text)
-        self.now = now
+        clock = now
     }
 
     static let months = [
@@ -36,26 +40,61 @@ struct DateTimeParser {
     }
 
     mutating func parse() -> DateTimeText.Outcome {
-        guard !cursor.isAtEnd, cursor.bytes.count <= 128 else { return .failure(.syntax) }
+        if let failure = fields() { return .failure(failure) }
+        return finish()
+    }
+
+    private mutating func fields() -> DateTimeText.Failure? {
+        guard !cursor.isAtEnd, cursor.bytes.count <= 128 else { return .syntax }
         var fields = 0
         while !cursor.isAtEnd {
             fields += 1
-            if fields > 25 { return .failure(.syntax) }
+            if fields > 25 { return .syntax }
             if NumberText.isSpace(cursor.next) || cursor.next == 0x2C {
                 cursor.index += 1
                 continue
             }
-            if let failure = field() { return .failure(failure) }
+            if let failure = field() { return failure }
         }
-        return finish()
+        return nil
+    }
+
+    /// The time of a day, with a date or without one.
+    mutating func parseTime() -> DateTimeText.Outcome {
+        isTimeAlone = true
+        if let failure = fields() { return .failure(failure) }
+        if year != nil || day != nil || month != nil {
+            guard time != nil else { return .failure(.syntax) }
+            return finish()
+        }
+        if let special {
+            guard special.infinity == nil, numbers.isEmpty else { return .failure(.syntax) }
+            return .value(special)
+        }
+        // 131415 and 1314 without colons.
+        if time == nil, numbers.count == 1, [4, 6].contains(numbers[0].digits) {
+            let digits = numbers[0].digits == 4 ? numbers[0].value * 100 : numbers[0].value
+            let (hour, minute, second) = (digits / 10_000, digits / 100 % 100, digits % 100)
+            guard hour < 24, minute < 60, second <= 60 else { return .failure(.range) }
+            time = Int64((hour * 60 + minute) * 60 + second) * 1_000_000
+            numbers = []
+        }
+        guard let time, numbers.isEmpty else { return .failure(.syntax) }
+        var parsed = DateTimeText.Parsed()
+        parsed.time = time
+        return halved(parsed)
     }
 
     private mutating func field() -> DateTimeText.Failure? {
         if cursor.isDigit { return digits() }
         if cursor.isLetter { return word() }
-        if time != nil || special != nil, let offset = DateTimeText.offset(&cursor) {
+        if time != nil || special != nil || day != nil || (isTimeAlone && numbers.count == 1),
+            let offset = DateTimeText.offset(&cursor)
+        {
             return setZone(offset)
         }
+        let isSign = cursor.next == 0x2B || cursor.next == 0x2D
+        if time != nil, isSign, cursor.peek(1) &- 0x30 < 10 { return .zoneOffset }
         // "-infinity" is the only other thing that begins with a sign.
         if cursor.take(0x2D), cursor.isLetter, cursor.word() == "infinity", isEmpty {
             special = DateTimeText.Parsed(infinity: -1)
@@ -122,6 +161,12 @@ struct DateTimeParser {
         guard year == nil, day == nil, cursor.take(separator) else { return .syntax }
         var second = 0
         var named: Int?
+        if firstDigits >= 3, cursor.peek(2) &- 0x30 < 10, cursor.peek(3) &- 0x30 >= 10 {
+            // Three digits behind the year are a day of the year.
+            let (dayOfYear, digits) = cursor.number(limit: 4)
+            guard digits == 3 else { return .syntax }
+            return setDay(dayOfYear, ofYear: first)
+        }
         if cursor.isLetter {
             named = Self.month(named: cursor.word())
             if named == nil { return .syntax }
@@ -147,12 +192,34 @@ struct DateTimeParser {
         return nil
     }
 
+    private mutating func setDay(_ number: Int, ofYear wanted: Int) -> DateTimeText.Failure? {
+        guard wanted > 0, wanted < 300_000, number >= 1,
+            number <= (CalendarMath.isLeap(wanted) ? 366 : 365)
+        else { return .range }
+        let start = CalendarMath.days(CivilDate(year: wanted, month: 1, day: 1))
+        let date = CalendarMath.civil(start + number - 1)
+        (year, month, day) = (date.year, date.month, date.day)
+        return nil
+    }
+
+    /// `J2460370`: days of the Julian period.
+    private mutating func julianDay() -> DateTimeText.Failure? {
+        guard isEmpty else { return .syntax }
+        let (number, digits) = cursor.number(limit: 9)
+        guard digits > 0, cursor.isAtEnd || !cursor.isLetter else { return .syntax }
+        let date = CalendarMath.civil(number - 2_440_588)
+        guard date.year > 0 else { return .range }
+        (year, month, day) = (date.year, date.month, date.day)
+        return nil
+    }
+
     /// Two digits mean 1970 to 2069.
     static func fullYear(_ value: Int, _ digits: Int) -> Int {
         digits > 2 ? value : value < 70 ? value + 2000 : value + 1900
     }
 
     private mutating func word() -> DateTimeText.Failure? {
+        let start = cursor.index
         let word = cursor.word()
         if let number = Self.month(named: word) {
             if month != nil { return .syntax }
@@ -164,6 +231,7 @@ struct DateTimeParser {
             return nil
         }
         switch word {
+        case "j" where cursor.isDigit: return julianDay()
         case "z", "utc", "gmt", "zulu", "ut":
             if word != "z", let offset = DateTimeText.offset(&cursor) {
                 // "UTC+3" follows POSIX: positive is west.
@@ -171,7 +239,8 @@ struct DateTimeParser {
             }
             return setZone(0)
         case "t":
-            return (year != nil || day != nil) && time == nil && cursor.isDigit ? nil : .syntax
+            let isExpected = year != nil || day != nil || (isTimeAlone && numbers.isEmpty)
+            return isExpected && time == nil && cursor.isDigit ? nil : .syntax
         case "am", "pm":
             if isAfternoon != nil { return .syntax }
             isAfternoon = word == "pm"
@@ -186,9 +255,33 @@ struct DateTimeParser {
             guard isEmpty else { return .syntax }
             special = DateTimeText.Parsed(infinity: 1)
         case "allballs": return setTime(0)
-        default: return .syntax
+        default: return namedZone(from: start)
         }
         return nil
+    }
+
+    /// A zone of the database, or an abbreviation; its offset follows from the moment.
+    private mutating func namedZone(from start: Int) -> DateTimeText.Failure? {
+        guard zone == nil, zoneName == nil, !isEmpty || special != nil else { return .syntax }
+        cursor.index = start
+        var bytes: [UInt8] = []
+        while !cursor.isAtEnd, !NumberText.isSpace(cursor.next), cursor.next != 0x2C {
+            bytes.append(cursor.next)
+            cursor.index += 1
+        }
+        let name = String(decoding: bytes, as: UTF8.self)
+        guard clock.zones?.find(name) != nil else {
+            return name.contains("/") ? .zoneName(name) : .syntax
+        }
+        zoneName = name
+        return nil
+    }
+
+    /// The offset of the zone that was named, at a time of its clock.
+    private func zoneSeconds(_ days: Int, _ time: Int64) -> Int? {
+        guard let zoneName, let zones = clock.zones else { return zone }
+        let local = Int64(days) * CalendarMath.microsecondsPerDay + time
+        return DateTimeText.zoneSeconds(zoneName, local: local, zones)
     }
 
     private mutating func setSpecial(_ moment: Int64) -> DateTimeText.Failure? {
@@ -209,7 +302,7 @@ struct DateTimeParser {
         if var special {
             guard numbers.isEmpty else { return .failure(.syntax) }
             if let time { special.time = time }
-            special.zoneSeconds = zone
+            special.zoneSeconds = zoneSeconds(special.days, special.time)
             return .value(special)
         }
         if let failure = placeNumbers() { return .failure(failure) }
@@ -226,19 +319,29 @@ struct DateTimeParser {
         var parsed = DateTimeText.Parsed()
         parsed.days = CalendarMath.days(CivilDate(year: year, month: month, day: day))
         parsed.time = time ?? 0
-        parsed.zoneSeconds = zone
-        if let isAfternoon {
-            let hour = parsed.time / CalendarMath.microsecondsPerHour
-            guard time != nil, hour >= 1, hour <= 12 else { return .failure(.range) }
-            if hour == 12 { parsed.time -= 12 * CalendarMath.microsecondsPerHour }
-            if isAfternoon { parsed.time += 12 * CalendarMath.microsecondsPerHour }
-        }
+        guard case .value(var whole) = halved(parsed) else { return .failure(.range) }
+        whole.zoneSeconds = zoneSeconds(whole.days, whole.time)
+        return .value(whole)
+    }
+
+    /// The time as AM or PM means it.
+    private func halved(_ parsed: DateTimeText.Parsed) -> DateTimeText.Outcome {
+        guard let isAfternoon else { return .value(parsed) }
+        var parsed = parsed
+        let hour = parsed.time / CalendarMath.microsecondsPerHour
+        guard time != nil, hour <= 12 else { return .failure(.range) }
+        if hour == 12 { parsed.time -= 12 * CalendarMath.microsecondsPerHour }
+        if isAfternoon { parsed.time += 12 * CalendarMath.microsecondsPerHour }
         return .value(parsed)
     }
 
     /// Gives the loose numbers the places that are left: with a month by name, the longer one is
     /// the year.
     private mutating func placeNumbers() -> DateTimeText.Failure? {
+        if numbers.count == 3, year == nil, month == nil, day == nil, numbers[0].digits >= 3 {
+            (year, month, day) = (numbers[0].value, numbers[1].value, numbers[2].value)
+            return nil
+        }
         for (value, digits) in numbers {
             if year == nil, digits >= 3 || day != nil {
                 year = Self.fullYear(value, digits)

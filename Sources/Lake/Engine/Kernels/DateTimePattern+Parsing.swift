@@ -17,6 +17,14 @@ extension DateTimePattern {
         var second = 0
         var micro = 0
         var secondOfDay: Int?
+        var century: Int?
+        var isoYear: Int?
+        var isoWeek: Int?
+        var isoDay: Int?
+        var isoDayOfYear: Int?
+        /// Of the year, and of the month.
+        var week: Int?
+        var weekOfMonth: Int?
         var zoneMinutes = 0
     }
 
@@ -88,7 +96,7 @@ extension DateTimePattern {
             let start = cursor.index
             let value = try number(digits)
             found.year =
-                digits == 4 && cursor.index - start > 2
+                digits == 4
                 ? value : Self.completed(value, digits: min(digits, cursor.index - start))
         case .yearWithComma:
             let thousands = try number(1)
@@ -107,7 +115,27 @@ extension DateTimePattern {
         case .day: found.day = try number(2)
         case .dayOfYear: found.dayOfYear = try number(3)
         case .julian: found.julian = try number(8)
-        case .dayOfWeek, .isoDayOfWeek, .week, .weekOfMonth, .quarter: _ = try number(2)
+        case .dayOfWeek, .quarter: _ = try number(1)
+        case .isoDayOfWeek: found.isoDay = try number(1)
+        case .week: found.week = try number(2)
+        case .weekOfMonth: found.weekOfMonth = try number(1)
+        case .isoWeek: found.isoWeek = try number(2)
+        case .isoDayOfYear: found.isoDayOfYear = try number(3)
+        case .century: found.century = try number(2)
+        case .isoYear(let digits):
+            skipSeparators()
+            let start = cursor.index
+            let value = try number(digits)
+            found.isoYear =
+                digits == 4
+                ? value : Self.completed(value, digits: min(digits, cursor.index - start))
+        case .romanMonth:
+            cursor.skipSpaces()
+            let letters = cursor.word()
+            guard let month = Self.romanMonths.firstIndex(of: letters) else {
+                throw invalid(cursor)
+            }
+            found.month = month + 1
         case .hour24: found.hour = try number(2)
         case .hour12:
             found.hour = try number(2)
@@ -138,7 +166,10 @@ extension DateTimePattern {
             cursor.skipSpaces()
             found.isBC = cursor.next | 0x20 == 0x62
             while cursor.isLetter || cursor.next == 0x2E { cursor.index += 1 }
-        case .zoneHours, .zoneOffset, .zoneName:
+        case .zoneName, .zoneOffset:
+            throw Problem(
+                "0A000", "formatting field \"\(item.name)\" is only supported in to_char")
+        case .zoneHours:
             cursor.skipSpaces()
             if let seconds = DateTimeText.offset(&cursor) {
                 found.zoneMinutes = seconds / 60
@@ -148,10 +179,15 @@ extension DateTimePattern {
         case .zoneMinutes:
             let minutes = try number(2)
             found.zoneMinutes += found.zoneMinutes < 0 ? -minutes : minutes
-        case .isoYear, .isoWeek, .isoDayOfYear, .century, .romanMonth:
-            throw SQLErrors.unsupported("reading \"\(item.name)\" from text")
+        }
+        if item.ordinal != nil {
+            for _ in 0..<2 where cursor.isLetter { cursor.index += 1 }
         }
     }
+
+    private static let romanMonths = [
+        "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii",
+    ]
 
     /// Years of fewer digits lie nearest to 2020.
     private static func completed(_ value: Int, digits: Int) -> Int {
@@ -183,7 +219,16 @@ extension DateTimePattern {
         let time =
             Int64(seconds - found.zoneMinutes * 60) * 1_000_000 + Int64(found.micro)
         if let julian = found.julian { return (julian - 2_440_588, time) }
-        var year = found.year ?? 0
+        if found.isoYear != nil || found.isoWeek != nil {
+            guard found.year == nil, found.dayOfYear == nil else {
+                throw Problem(
+                    "22007", "invalid combination of date conventions",
+                    hint: "Do not mix Gregorian and ISO week date conventions in a formatting "
+                        + "template.")
+            }
+            return (try isoDay(found), time)
+        }
+        var year = found.year ?? found.century.map { ($0 - 1) * 100 + 1 } ?? 0
         if found.isBC { year = 1 - year }
         guard abs(year) < 300_000 else { throw outOfRange() }
         // Without a year it is 1 BC, as in PostgreSQL.
@@ -194,11 +239,32 @@ extension DateTimePattern {
             let first = CalendarMath.days(CivilDate(year: year, month: 1, day: 1))
             return (first + dayOfYear - 1, time)
         }
-        guard found.month >= 1, found.month <= 12, found.day >= 1,
-            found.day <= CalendarMath.daysInMonth(year: year, month: found.month)
+        // Zero is what was not said.
+        let month = found.month == 0 ? 1 : found.month
+        var day = found.day == 0 ? 1 : found.day
+        if let week = found.week {
+            let first = CalendarMath.days(CivilDate(year: year, month: 1, day: 1))
+            return (first + (max(week, 1) - 1) * 7, time)
+        }
+        if let week = found.weekOfMonth { day = (max(week, 1) - 1) * 7 + 1 }
+        guard month >= 1, month <= 12, day >= 1,
+            day <= CalendarMath.daysInMonth(year: year, month: month)
         else { throw outOfRange() }
         return (
-            CalendarMath.days(CivilDate(year: year, month: found.month, day: found.day)), time
+            CalendarMath.days(CivilDate(year: year, month: month, day: day)), time
         )
+    }
+
+    /// The day of a year of weeks.
+    private func isoDay(_ found: Found) throws(Problem) -> Int {
+        let year = found.isoYear ?? 0
+        guard abs(year) < 300_000 else { throw SQLErrors.timestampOutOfRange }
+        // The 4th of January lies in the first week.
+        let fourth = CalendarMath.days(CivilDate(year: year, month: 1, day: 4))
+        let monday = fourth - (CalendarMath.dayOfWeek(fourth) + 6) % 7
+        if let day = found.isoDayOfYear { return monday + day - 1 }
+        let week = found.isoWeek ?? 1
+        guard (1...53).contains(week) else { throw SQLErrors.timestampOutOfRange }
+        return monday + (week - 1) * 7 + max(found.isoDay ?? 1, 1) - 1
     }
 }

@@ -14,8 +14,11 @@ struct DateTimeFields {
     var micro: Int
     var isNegativeInfinity = false
     var isInfinite = false
+    /// Of timestamps without time zone there is none.
+    var hasZone = false
 
-    init(moment: Int64) {
+    init(moment: Int64, hasZone: Bool = false) {
+        self.hasZone = hasZone
         isInfinite = DateTimeKernels.isInfinite(moment)
         isNegativeInfinity = moment == CalendarMath.minusInfinity
         let (days, time) = isInfinite ? (0, 0) : CalendarMath.split(moment)
@@ -124,7 +127,10 @@ struct DateTimePattern {
         }
         var fills = true
         while let first = rest.first {
-            if rest.hasPrefix("FM") || rest.hasPrefix("fm") {
+            // Names are in no language but English; `TM` leaves padding away, as `FM` does.
+            if rest.hasPrefix("FM") || rest.hasPrefix("fm") || rest.hasPrefix("TM")
+                || rest.hasPrefix("tm")
+            {
                 fills = false
                 rest.removeFirst(2)
                 continue
@@ -163,6 +169,20 @@ struct DateTimePattern {
         self.items = items
     }
 
+    /// Refuses what only calendar dates have.
+    func checkForIntervals() throws(Problem) {
+        for item in items {
+            switch item.element {
+            case .monthName, .monthShort, .dayName, .dayShort, .dayOfWeek, .isoDayOfWeek, .era,
+                .zoneName, .zoneOffset, .zoneHours, .zoneMinutes:
+                throw Problem(
+                    "22007", "invalid format specification for an interval value",
+                    hint: "Intervals are not tied to specific calendar dates.")
+            default: break
+            }
+        }
+    }
+
     // MARK: Writing
 
     func format(_ fields: DateTimeFields) -> String {
@@ -195,7 +215,8 @@ struct DateTimePattern {
         case .yearWithComma:
             return "\(year / 1000)," + String(String(1000 + year % 1000).dropFirst())
         case .isoYear(let digits):
-            let isoYear = CalendarMath.isoWeek(days).year
+            var isoYear = fields.days == nil ? year : CalendarMath.isoWeek(days).year
+            if isoYear <= 0, fields.days != nil { isoYear = 1 - isoYear }
             return number(digits == 4 ? isoYear : isoYear % Self.power(digits), digits)
         case .monthName(let letters):
             return month < 1 ? "" : name(DateTimeParser.months[month - 1], letters, width: 9)
@@ -239,13 +260,20 @@ struct DateTimePattern {
             let plain = dotted ? (isMorning ? "a.m." : "p.m.") : (isMorning ? "am" : "pm")
             return letters == .upper ? plain.uppercased() : plain
         case .quarter: return month < 1 ? "" : number((month - 1) / 3 + 1, 1)
-        case .week: return number((CalendarMath.dayOfYear(days) - 1) / 7 + 1, 2)
+        case .week:
+            let dayOfYear =
+                fields.days == nil
+                ? fields.date.year * 360 + month * 30 + fields.date.day
+                : CalendarMath.dayOfYear(days)
+            return number((dayOfYear - 1) / 7 + 1, 2)
         case .isoWeek: return number(CalendarMath.isoWeek(days).week, 2)
         case .weekOfMonth: return number((fields.date.day - 1) / 7 + 1, 1)
+        case .century where fields.days == nil: return number(year / 100, 2)
         case .century:
             return number(DateTimeUnit.century.dateField(days) ?? 0, 2)
         case .julian: return number(days + 2_440_588, 1)
-        case .zoneName(let letters): return letters == .upper ? "UTC" : "utc"
+        case .zoneName(let letters):
+            return fields.hasZone ? (letters == .upper ? "UTC" : "utc") : ""
         case .zoneOffset: return "+00"
         case .zoneHours: return "+00"
         case .zoneMinutes: return "00"

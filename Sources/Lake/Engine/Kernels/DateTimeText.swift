@@ -80,7 +80,12 @@ package enum DateTimeText {
 
     // MARK: Reading
 
-    enum Failure { case syntax, range }
+    enum Failure {
+        case syntax, range
+        /// No zone is that far from UTC.
+        case zoneOffset
+        case zoneName(String)
+    }
 
     /// What a text says: a moment in its own zone, and the zone if it names one.
     struct Parsed {
@@ -91,8 +96,13 @@ package enum DateTimeText {
         var infinity: Int?
     }
 
-    /// What the words `now`, `today`, `tomorrow` and `yesterday` refer to.
-    typealias WallClock = Int64
+    /// What the words `now`, `today`, `tomorrow` and `yesterday` refer to, and names of zones.
+    struct WallClock {
+        /// Since 1970 UTC.
+        var microseconds: Int64
+        /// nil where names of zones other than UTC are refused.
+        var zones: TimeZoneTable?
+    }
 
     enum Outcome {
         case value(Parsed)
@@ -125,7 +135,8 @@ package enum DateTimeText {
             return nil
         }
         switch time(&cursor) {
-        case .failure(let failure): return failure == .range ? .failure(.range) : nil
+        case .failure(.range): return .failure(.range)
+        case .failure: return nil
         case .value(let time): parsed.time = time
         }
         if cursor.isAtEnd { return .value(parsed) }
@@ -147,12 +158,12 @@ package enum DateTimeText {
         let (hour, hourDigits) = cursor.number(limit: 3)
         guard hourDigits > 0, hourDigits <= 2, cursor.take(0x3A) else { return .failure(.syntax) }
         let (minute, minuteDigits) = cursor.number(limit: 3)
-        guard minuteDigits == 2 else { return .failure(.syntax) }
+        guard (1...2).contains(minuteDigits) else { return .failure(.syntax) }
         var second = 0
         var micro = 0
         if cursor.take(0x3A) {
             let (value, digits) = cursor.number(limit: 3)
-            guard digits == 2 else { return .failure(.syntax) }
+            guard (1...2).contains(digits) else { return .failure(.syntax) }
             second = value
             micro = cursor.microseconds() ?? 0
         }
@@ -207,6 +218,17 @@ package enum DateTimeText {
         return Int32(parsed.days)
     }
 
+    /// A time of day, alone or in a moment; its zone does not count.
+    static func timeOfDay(
+        _ text: UnsafeRawBufferPointer, now: WallClock
+    ) throws(Problem) -> Int64 {
+        var parser = DateTimeParser(NumberText.trimmed(text), now: now)
+        switch parser.parseTime() {
+        case .value(let parsed): return parsed.time
+        case .failure(let failure): throw problem(failure, text, "time")
+        }
+    }
+
     /// The zone in the text does not count for timestamps without time zone.
     static func timestamp(
         _ text: UnsafeRawBufferPointer, withZone: Bool, now: WallClock
@@ -228,8 +250,19 @@ package enum DateTimeText {
     ) throws(Problem) -> Parsed {
         switch parse(text, now: now) {
         case .value(let parsed): return parsed
-        case .failure(.syntax): throw SQLErrors.invalidDateTime(type, message(text))
-        case .failure(.range): throw SQLErrors.dateTimeOutOfRange(message(text))
+        case .failure(let failure): throw problem(failure, text, type)
+        }
+    }
+
+    private static func problem(
+        _ failure: Failure, _ text: UnsafeRawBufferPointer, _ type: String
+    ) -> Problem {
+        switch failure {
+        case .syntax: SQLErrors.invalidDateTime(type, message(text))
+        case .range: SQLErrors.dateTimeOutOfRange(message(text))
+        case .zoneOffset:
+            Problem("22009", "time zone displacement out of range: \"\(message(text))\"")
+        case .zoneName(let name): Problem("22023", "time zone \"\(name)\" not recognized")
         }
     }
 

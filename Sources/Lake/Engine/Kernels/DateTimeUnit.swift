@@ -51,6 +51,23 @@ enum DateTimeUnit: Equatable {
         return unit
     }
 
+    /// Why moments can't be truncated to it: PostgreSQL knows some only as fields.
+    func notTruncatable(_ name: String, _ type: ColumnType) -> Problem {
+        switch self {
+        case .dayOfWeek, .isoDayOfWeek, .dayOfYear, .isoYear, .epoch, .julian:
+            Self.unrecognized(name, type)
+        default: Self.unsupported(name, type)
+        }
+    }
+
+    /// Without end in moments without end, rather than undefined.
+    var growsForEver: Bool {
+        switch self {
+        case .year, .decade, .century, .millennium, .isoYear, .epoch, .julian: true
+        default: false
+        }
+    }
+
     // MARK: Truncation
 
     /// The beginning of the unit in which `moment` lies; nil when the unit can't be truncated to.
@@ -163,6 +180,15 @@ enum DateTimeUnit: Equatable {
         case .dayOfYear: return CalendarMath.dayOfYear(days)
         case .julian: return days + 2_440_588
         default: return nil
+        }
+    }
+
+    /// The field of a time of day.
+    func field(ofTime time: Int64) -> Int128? {
+        switch self {
+        case .microsecond, .millisecond, .second, .minute, .hour, .epoch:
+            field(of: Interval(microseconds: time))
+        default: nil
         }
     }
 

@@ -10,6 +10,9 @@ package enum FloatFunction: Sendable {
     case exponential, naturalLogarithm, logarithm10
     case sine, cosine, tangent, arcSine, arcCosine, arcTangent, degrees, radians
     case hyperbolicSine, hyperbolicCosine, hyperbolicTangent
+    case cotangent, areaSine, areaCosine, areaTangent
+    case sineDegrees, cosineDegrees, tangentDegrees, cotangentDegrees
+    case arcSineDegrees, arcCosineDegrees, arcTangentDegrees
 }
 
 enum FloatKernels {
@@ -87,6 +90,37 @@ enum FloatKernels {
             validity: Validity.intersection(y.validityFor(count), x.validityFor(count)))
     }
 
+    static func arcTangentDegrees(_ y: Vector, _ x: Vector, count: Int) -> Column {
+        Column(
+            type: .float64,
+            data: .float64(
+                mapPairs(y.doubles, x.doubles, count: count) {
+                    atan2($0, $1) / DegreeMath.arcTangentOfOne * 45
+                }),
+            validity: Validity.intersection(y.validityFor(count), x.validityFor(count)))
+    }
+
+    /// The logarithm of `argument` to `base`.
+    static func logarithm(
+        _ base: Vector, _ argument: Vector, count: Int
+    ) throws(Problem) -> Column {
+        let (bases, values) = (base.doubles, argument.doubles)
+        let (results, valid) = try RowKernels.map([base, argument], count: count, zero: 0.0) {
+            (row) throws(Problem) in
+            let (base, value) = (bases.at(row), values.at(row))
+            if base == 0 || value == 0 { throw Problem("2201E", "cannot take logarithm of zero") }
+            if base < 0 || value < 0 {
+                throw Problem("2201E", "cannot take logarithm of a negative number")
+            }
+            if base == 1 { throw SQLErrors.divisionByZero }
+            // Base 2 and 10 are exact where the result is whole.
+            if base == 2 { return log2(value) }
+            if base == 10 { return log10(value) }
+            return log(value) / log(base)
+        }
+        return Column(type: .float64, data: .float64(results), validity: valid)
+    }
+
     static func unary(
         _ function: FloatFunction, _ argument: Vector, type: ColumnType, count: Int
     ) throws(Problem) -> Column {
@@ -100,7 +134,7 @@ enum FloatKernels {
         case .absolute: values = mapRows(a, count: count) { abs($0) }
         case .negate: values = mapRows(a, count: count) { -$0 }
         case .sign:
-            values = mapRows(a, count: count) { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }
+            values = mapRows(a, count: count) { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 }
         case .ceiling: values = mapRows(a, count: count) { $0.rounded(.up) }
         case .floor: values = mapRows(a, count: count) { $0.rounded(.down) }
         // Halves go to the even neighbour: PostgreSQL's round(double precision) is rint().
@@ -129,10 +163,15 @@ enum FloatKernels {
             values =
                 function == .naturalLogarithm
                 ? mapRows(a, count: count) { log($0) } : mapRows(a, count: count) { log10($0) }
-        case .sine, .cosine, .tangent:
+        case .sine, .cosine, .tangent, .cotangent:
             if faulty({ $0.isInfinite }) { throw Problem("22003", "input is out of range") }
             values = mapRows(a, count: count) {
-                function == .sine ? sin($0) : function == .cosine ? cos($0) : tan($0)
+                switch function {
+                case .sine: sin($0)
+                case .cosine: cos($0)
+                case .tangent: tan($0)
+                default: 1 / tan($0)
+                }
             }
         case .arcSine, .arcCosine:
             if faulty({ $0 < -1 || $0 > 1 }) { throw Problem("22003", "input is out of range") }
@@ -141,6 +180,30 @@ enum FloatKernels {
         case .hyperbolicSine: values = mapRows(a, count: count) { sinh($0) }
         case .hyperbolicCosine: values = mapRows(a, count: count) { cosh($0) }
         case .hyperbolicTangent: values = mapRows(a, count: count) { tanh($0) }
+        case .areaSine: values = mapRows(a, count: count) { asinh($0) }
+        case .areaCosine:
+            if faulty({ $0 < 1 }) { throw Problem("22003", "input is out of range") }
+            values = mapRows(a, count: count) { acosh($0) }
+        case .areaTangent:
+            if faulty({ $0 < -1 || $0 > 1 }) { throw Problem("22003", "input is out of range") }
+            values = mapRows(a, count: count) { atanh($0) }
+        case .sineDegrees, .cosineDegrees, .tangentDegrees, .cotangentDegrees:
+            if faulty({ $0.isInfinite }) { throw Problem("22003", "input is out of range") }
+            values = mapRows(a, count: count) {
+                switch function {
+                case .sineDegrees: DegreeMath.sine($0)
+                case .cosineDegrees: DegreeMath.cosine($0)
+                case .tangentDegrees: DegreeMath.tangent($0)
+                default: DegreeMath.cotangent($0)
+                }
+            }
+        case .arcSineDegrees, .arcCosineDegrees:
+            if faulty({ $0 < -1 || $0 > 1 }) { throw Problem("22003", "input is out of range") }
+            values = mapRows(a, count: count) {
+                function == .arcSineDegrees ? DegreeMath.arcSine($0) : DegreeMath.arcCosine($0)
+            }
+        case .arcTangentDegrees:
+            values = mapRows(a, count: count) { DegreeMath.arcTangent($0) }
         case .degrees: values = mapRows(a, count: count) { $0 * (180 / Double.pi) }
         case .radians: values = mapRows(a, count: count) { $0 * (Double.pi / 180) }
         }

@@ -46,7 +46,7 @@ package enum IntervalText {
         var parser = IntervalParser(trimmed)
         switch parser.parse() {
         case .value(let interval): return interval
-        case .failure(.syntax):
+        case .failure(.syntax), .failure(.zoneOffset), .failure(.zoneName):
             throw SQLErrors.invalidDateTime("interval", DateTimeText.message(text))
         case .failure(.range):
             throw Problem(
@@ -75,6 +75,8 @@ struct IntervalParser {
     private var days: Int64 = 0
     private var microseconds: Int64 = 0
     private var isOutOfRange = false
+    /// Units that were named: each at most once.
+    private var units: Set<String> = []
 
     init(_ text: UnsafeRawBufferPointer) { cursor = ByteCursor(text) }
 
@@ -150,7 +152,7 @@ struct IntervalParser {
             if cursor.next == 0x2D, cursor.peek(1) &- 0x30 < 10, amount.fraction == 0 {
                 cursor.index += 1
                 let (value, digits) = cursor.number()
-                guard digits > 0, value < 12 else { return false }
+                guard digits > 0, value < 12, cursor.next != 0x2D else { return false }
                 add(.months, amount.whole, times: 12)
                 add(.months, amount.isNegative ? -Int64(value) : Int64(value), times: 1)
                 continue
@@ -209,9 +211,29 @@ struct IntervalParser {
         while !cursor.isAtEnd {
             if cursor.take(0x54) {
                 inTime = true
+                seen = true
                 continue
             }
+            let start = cursor.index
             guard let amount = amount() else { return false }
+            // The alternative form: P0001-02-03T04:05:06.
+            if !inTime, !seen, cursor.next == 0x2D, amount.fraction == 0 {
+                cursor.index += 1
+                let (months, monthDigits) = cursor.number(limit: 2)
+                guard monthDigits > 0, cursor.take(0x2D) else { return false }
+                let (days, dayDigits) = cursor.number(limit: 2)
+                guard dayDigits > 0 else { return false }
+                add(.months, amount.whole, times: 12)
+                add(.months, Int64(months), times: 1)
+                add(.days, Int64(days), times: 1)
+                seen = true
+                continue
+            }
+            if inTime, cursor.next == 0x3A {
+                cursor.index = start
+                guard time() else { return false }
+                continue
+            }
             let unit = cursor.next
             cursor.index += 1
             seen = true
@@ -265,7 +287,20 @@ struct IntervalParser {
         addMicroseconds((value - whole) * Double(CalendarMath.microsecondsPerDay))
     }
 
+    /// `days` and `d` name the same unit.
+    private static func kind(_ unit: String) -> String {
+        switch unit {
+        case "month", "months", "mon", "mons": "mon"
+        case "millisecond", "milliseconds", "ms", "msec", "msecs", "mseconds", "msecond": "ms"
+        case "microsecond", "microseconds", "us", "usec", "usecs": "us"
+        case "millennium", "millennia", "mil", "mils": "mil"
+        case "decade", "decades", "dec", "decs": "dec"
+        default: String(unit.prefix(1))
+        }
+    }
+
     private mutating func add(_ amount: Amount, _ unit: String) -> Bool {
+        if !units.insert(Self.kind(unit)).inserted { return false }
         switch unit {
         case "microsecond", "microseconds", "us", "usec", "usecs", "usecond", "useconds",
             "microsecon":

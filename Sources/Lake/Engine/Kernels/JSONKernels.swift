@@ -23,7 +23,16 @@ enum JSONKernels {
         return try parts(
             document, [], further: [position], asText: asText, count: count
         ) { scanner, _, row in
-            scanner.element(Int(positions.at(row)))
+            let place = Int(positions.at(row))
+            if let found = scanner.element(place) { return found }
+            // A scalar counts as an array of itself.
+            let start = scanner.skipSpaces(0)
+            switch scanner.kind(at: start) {
+            case .object, .array, nil: return nil
+            default:
+                return place == 0 || place == -1
+                    ? scanner.valueEnd(start).map { start..<$0 } : nil
+            }
         }
     }
 

@@ -101,7 +101,9 @@ enum ListKernels {
     }
 
     /// `array_to_string(list, separator)`
-    static func toText(_ list: Vector, _ separator: Vector, count: Int) -> Column {
+    static func toText(
+        _ list: Vector, _ separator: Vector, null: Vector? = nil, count: Int
+    ) -> Column {
         let valid = TextKernels.strictValidity([list, separator], count: count)
         guard case .list(let offsets, let elements) = list.column.data else {
             return Column.nulls(.text, count: count)
@@ -115,10 +117,16 @@ enum ListKernels {
             let at = list.isConstant ? 0 : row
             var output: [UInt8] = []
             var isFirst = true
-            for index in Int(offsets[at])..<Int(offsets[at + 1]) where !elements.isNull(index) {
+            let absent = null?.text(row)
+            for index in Int(offsets[at])..<Int(offsets[at + 1]) {
+                if elements.isNull(index), absent == nil { continue }
                 if !isFirst { output += between.utf8 }
                 isFirst = false
-                TextForm.append(elements, index, to: &output)
+                if elements.isNull(index), let absent {
+                    output += absent.utf8
+                } else {
+                    TextForm.append(elements, index, to: &output)
+                }
             }
             sink.append(output)
         }
@@ -127,8 +135,12 @@ enum ListKernels {
 
     /// `string_to_array(text, delimiter)`: an empty delimiter gives the whole text.
     static func fromText(
-        _ text: Vector, _ delimiter: Vector, type: ColumnType, count: Int
+        _ text: Vector, _ delimiter: Vector, null: Vector? = nil, type: ColumnType, count: Int
     ) throws(Problem) -> Column {
+        if let null {
+            let plain = try fromText(text, delimiter, type: type, count: count)
+            return withNulls(plain, null, count: count)
+        }
         let valid = text.validityFor(count)
         let delimiterValid = delimiter.validityFor(count)
         var offsets: [Int32] = [0]
@@ -168,6 +180,30 @@ enum ListKernels {
             type: type,
             data: .list(offsets: offsets, element: Column(type: .text, data: .text(elements))),
             validity: valid)
+    }
+
+    /// The lists with the elements that are equal to a text of their row made NULL.
+    private static func withNulls(_ lists: Column, _ null: Vector, count: Int) -> Column {
+        guard case .list(let offsets, var element) = lists.data,
+            case .text(let texts) = element.data
+        else { return lists }
+        var valid = Validity(repeating: true, count: element.count)
+        let absent = null.texts
+        TextReader.with(texts) { reader in
+            TextReader.with(absent.values) { absentReader in
+                for row in 0..<count where !null.isNull(row) {
+                    let wanted = absentReader[absent.isConstant ? 0 : row]
+                    for index in Int(offsets[row])..<Int(offsets[row + 1])
+                    where compareBytes(reader[index], wanted) == 0 {
+                        valid.set(index, false)
+                    }
+                }
+            }
+        }
+        element.validity = valid
+        return Column(
+            type: lists.type, data: .list(offsets: offsets, element: element),
+            validity: lists.validity)
     }
 
     /// Member `index` of each structure.

@@ -25,6 +25,8 @@ enum RegexKernels {
             return Column(type: .int32, data: .int32(counts), validity: valid)
         case .regexSubstring: return try substring(arguments, valid, count)
         case .regexReplace: return try replace(arguments, valid, count)
+        case .regexReplaceFrom, .regexCountFrom, .regexPart, .regexPlace:
+            return try RegexPlaces(function, arguments, valid, count).column()
         default: return try lists(function, arguments, valid, count)
         }
     }
@@ -32,13 +34,18 @@ enum RegexKernels {
     // MARK: Rows and matches
 
     /// Calls `body` with each row that is not NULL: its text, its compiled pattern, and all texts.
-    private static func eachRow(
+    static func eachRow(
         _ function: ScalarFunction, _ arguments: [Vector], _ valid: Validity?, _ count: Int,
         _ body: (Int, UnsafeRawBufferPointer, RegexPattern, TextRows) throws(Problem) -> Void
     ) throws(Problem) {
-        let last = arguments.count - 1
+        // The flags are the last text.
+        let last = arguments.lastIndex { $0.type == .text } ?? arguments.count - 1
+        let texts = arguments.map { argument in
+            argument.type == .text
+                ? argument : Vector(constant: .text(""), type: .text, count: count)
+        }
         let isFixed = arguments[1].isConstant && arguments[last].isConstant
-        try TextRows.with(arguments) { (rows) throws(Problem) in
+        try TextRows.with(texts) { (rows) throws(Problem) in
             var known: [String: RegexPattern] = [:]
             var fixed: RegexPattern?
             for row in ValidRows(valid, count) {
@@ -69,11 +76,11 @@ enum RegexKernels {
 
     /// The first match, or all of them from left to right: an empty match right behind another match
     /// does not count.
-    private static func forEachMatch(
+    static func forEachMatch(
         _ pattern: RegexPattern, _ text: UnsafeRawBufferPointer, isGlobal: Bool,
-        _ body: ([Range<Int>?]) -> Void
+        from start: Int = 0, _ body: ([Range<Int>?]) -> Void
     ) {
-        var position = 0
+        var position = start
         while position <= text.count,
             let groups = pattern.expression.firstMatch(in: text, from: position),
             let whole = groups[0]
@@ -116,7 +123,10 @@ enum RegexKernels {
             var copied = 0
             let replacement = rows[2, row]
             forEachMatch(pattern, text, isGlobal: pattern.isGlobal) { groups in
-                guard let whole = groups[0] else { return }
+                // Too much is refused below; until then it is not gathered.
+                guard let whole = groups[0], result.count <= TextKernels.resultBytesMax else {
+                    return
+                }
                 result += text[copied..<whole.lowerBound]
                 append(replacement, groups, text, to: &result)
                 copied = whole.upperBound
@@ -132,7 +142,7 @@ enum RegexKernels {
     }
 
     /// `\1` to `\9` are groups, `\&` is the match.
-    private static func append(
+    static func append(
         _ replacement: UnsafeRawBufferPointer, _ groups: [Range<Int>?],
         _ text: UnsafeRawBufferPointer, to result: inout [UInt8]
     ) {
@@ -157,7 +167,7 @@ enum RegexKernels {
         }
     }
 
-    private static func column(_ texts: [[UInt8]?]) -> Column {
+    static func column(_ texts: [[UInt8]?]) -> Column {
         var sink = TextSink(capacity: texts.count)
         for text in texts { sink.append(text ?? []) }
         return Column(

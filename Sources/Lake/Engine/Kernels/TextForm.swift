@@ -16,6 +16,7 @@ enum TextForm {
             }
         case .int64(let values):
             switch column.type {
+            case .time: DateTimeText.append(time: values[row], to: &output)
             case .timestamp:
                 output += DateTimeText.timestampBytes(values[row], withZone: false)
             case .timestampTZ:
@@ -191,6 +192,10 @@ enum JSONForm {
             output +=
                 DateTimeText.isoTimestamp(values[row], withZone: column.type == .timestampTZ)
                 .utf8
+            output.append(0x22)
+        case .int64 where column.type == .time:
+            output.append(0x22)
+            TextForm.append(column, row, to: &output)
             output.append(0x22)
         case .int32, .int64: TextForm.append(column, row, to: &output)
         case .float64(let values):

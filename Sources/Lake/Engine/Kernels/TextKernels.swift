@@ -162,7 +162,7 @@ enum TextKernels {
             }
             let code = codes.at(row)
             if code == 0 { throw Problem("54000", "null character not permitted") }
-            if code < 0 { throw Problem("54000", "character number must be positive") }
+            if code < 0 { throw Problem("22023", "character number must be positive") }
             guard let scalar = UnicodeScalar(UInt32(code)) else {
                 throw Problem("54000", "requested character not valid for encoding: \(code)")
             }

@@ -26,7 +26,8 @@ package enum ValueOrder {
         case (.text(let a), .text(let b)): bytes(a, b)
         case (.binary(let a), .binary(let b)): lists(a, b) { order($0, $1) }
         case (.date(let a), .date(let b)): order(a, b)
-        case (.timestamp(let a), .timestamp(let b)), (.timestampTZ(let a), .timestampTZ(let b)):
+        case (.timestamp(let a), .timestamp(let b)), (.timestampTZ(let a), .timestampTZ(let b)),
+            (.time(let a), .time(let b)):
             order(a, b)
         case (.interval(let a), .interval(let b)):
             order(a.comparisonMicroseconds, b.comparisonMicroseconds)
@@ -83,7 +84,7 @@ package enum ValueOrder {
         case .text: 5
         case .binary: 6
         case .date: 7
-        case .timestamp: 8
+        case .timestamp, .time: 8
         case .timestampTZ: 9
         case .interval: 10
         case .uuid: 11

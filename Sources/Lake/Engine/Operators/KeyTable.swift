@@ -220,7 +220,7 @@ final class KeyTable {
         case .boolean: data = .boolean(groups.map { UInt8(truncatingIfNeeded: word($0)) })
         case .int16, .int32, .date:
             data = .int32(groups.map { Int32(truncatingIfNeeded: word($0)) })
-        case .int64, .timestamp, .timestampTZ:
+        case .int64, .time, .timestamp, .timestampTZ:
             data = .int64(groups.map { Int64(bitPattern: word($0)) })
         case .float32, .float64:
             data = .float64(groups.map { Double(bitPattern: word($0)) })

@@ -32,7 +32,7 @@ final class KeyEncoder {
 
     static func width(of type: ColumnType) -> Int {
         switch type {
-        case .boolean, .int16, .int32, .int64, .float32, .float64, .date, .timestamp,
+        case .boolean, .int16, .int32, .int64, .float32, .float64, .date, .time, .timestamp,
             .timestampTZ, .null:
             1
         default: 2
@@ -200,7 +200,7 @@ enum CanonicalKey {
         case .text(let text): frame(5, Array(text.utf8))
         case .binary(let bytes): frame(6, bytes)
         case .date(let days): number(7, UInt64(bitPattern: Int64(days)))
-        case .timestamp(let moment), .timestampTZ(let moment):
+        case .timestamp(let moment), .timestampTZ(let moment), .time(let moment):
             number(8, UInt64(bitPattern: moment))
         case .interval(let interval): frame(9, Array("\(interval.comparisonMicroseconds)".utf8))
         case .uuid(let bits): frame(10, Array("\(bits)".utf8))

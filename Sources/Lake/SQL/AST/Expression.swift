@@ -80,6 +80,8 @@ package struct Expression: Hashable, Sendable {
 package struct FunctionCall: Hashable, Sendable {
     package var name: ObjectName
     package var arguments: [Expression]
+    /// Of the last arguments, written as `name => value`.
+    package var argumentNames: [String] = []
     /// `count(*)`
     package var isStar = false
     package var isDistinct = false

@@ -400,6 +400,8 @@ package enum Show: Hashable, Sendable {
     case views(schema: String?)
     case topics
     case schemas
+    /// `SHOW FUNCTIONS [LIKE 'text']`: of all, or those whose names match.
+    case functions(like: String?)
     case all
     /// `SHOW server_version`, `SHOW transaction isolation level`
     case setting(String)

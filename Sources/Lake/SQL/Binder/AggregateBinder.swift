@@ -55,7 +55,13 @@ extension Binder {
         of call: FunctionCall, _ context: inout ExpressionContext
     ) throws(Problem) -> (arguments: [BoundExpression], filter: BoundExpression?) {
         var arguments: [BoundExpression] = []
-        for argument in call.arguments { arguments.append(try bind(argument, &context)) }
+        for argument in call.arguments {
+            if let row = try wholeRow(argument, of: call.name.last, &context) {
+                arguments.append(row)
+            } else {
+                arguments.append(try bind(argument, &context))
+            }
+        }
         guard let condition = call.filter else { return (arguments, nil) }
         let filter = try boolean(
             bind(condition, &context), of: "FILTER", at: condition.position)
@@ -109,10 +115,13 @@ extension Binder {
         }
         let place = call.orderBy[0].expression.position
         if function == .percentileContinuous {
-            guard order[0].expression.type.isNumber else {
+            let type = order[0].expression.type
+            guard type.isNumber || type == .interval else {
                 throw missing(call, direct + order.map(\.expression))
             }
-            order[0].expression = try coerce(order[0].expression, to: .float64, at: place)
+            if type != .interval {
+                order[0].expression = try coerce(order[0].expression, to: .float64, at: place)
+            }
         }
         let value = order[0].expression
         guard let fraction = direct.first else {
@@ -152,6 +161,9 @@ extension Binder {
                 function.takesNumbers || function.isOfPairs ? .float64 : .text
             first = try coerce(first, to: type, at: place)
         }
+        if first.type == .time, function == .sum || function == .average {
+            first = try coerce(first, to: .interval, at: place)
+        }
         let type = first.type
         func made(_ result: ColumnType) -> AggregateCall {
             AggregateCall(function, [first], type: result)
@@ -189,9 +201,12 @@ extension Binder {
             guard type == .boolean else { throw missing(call, arguments) }
             return made(.boolean)
         case .stringAgg:
-            guard type == .text else { throw missing(call, arguments) }
-            let separator = try coerce(arguments[1], to: .text, at: call.arguments[1].position)
-            return AggregateCall(function, [first, separator], type: .text)
+            guard type == .text || type == .binary else { throw missing(call, arguments) }
+            guard arguments[1].type == type || arguments[1].isUnknownLiteral else {
+                throw missing(call, arguments)
+            }
+            let separator = try coerce(arguments[1], to: type, at: call.arguments[1].position)
+            return AggregateCall(function, [first, separator], type: type)
         case .jsonObjectAgg:
             let key = try coerce(first, to: .text, .explicit, at: place)
             return AggregateCall(
@@ -218,7 +233,21 @@ extension Binder {
                 hint: "compute it with GROUP BY and join", position: position)
         case .arrayAgg: return made(.list(type))
         case .jsonAgg: return made(.json)
-        case .first, .last: return made(type)
+        case .first, .last, .anyValue: return made(type)
+        case .argumentOfLeast, .argumentOfGreatest:
+            let key = try known(arguments[1], at: call.arguments[1].position)
+            switch key.type {
+            case .json, .variant, .structure, .map: throw missing(call, arguments)
+            default: return AggregateCall(function, [first, key], type: type)
+            }
+        case .approximateCountDistinct: return made(.int64)
+        case .approximatePercentile:
+            guard type.isNumber, arguments[1].type.isNumber || arguments[1].isUnknownLiteral else {
+                throw missing(call, arguments)
+            }
+            let share = try coerce(arguments[1], to: .float64, at: call.arguments[1].position)
+            return AggregateCall(
+                function, [try coerce(first, to: .float64, at: place), share], type: .float64)
         }
     }
 
@@ -243,7 +272,12 @@ extension AggregateFunction {
     }
 
     fileprivate var argumentCount: Int {
-        self == .stringAgg || self == .jsonObjectAgg || isOfPairs ? 2 : 1
+        switch self {
+        case .stringAgg, .jsonObjectAgg, .argumentOfLeast, .argumentOfGreatest,
+            .approximatePercentile:
+            2
+        default: isOfPairs ? 2 : 1
+        }
     }
 
     fileprivate var takesNumbers: Bool {

@@ -38,6 +38,8 @@ func castContext(from: ColumnType, to: ColumnType) -> CastContext? {
     case (_, _) where (from.isDecimal || from.isFloat) && to.isInteger: return .assignment
     case (.date, .timestamp), (.date, .timestampTZ), (.timestamp, .timestampTZ): return .implicit
     case (.timestamp, .date), (.timestampTZ, .date), (.timestampTZ, .timestamp): return .assignment
+    case (.timestamp, .time), (.timestampTZ, .time), (.interval, .time): return .assignment
+    case (.time, .interval): return .implicit
     case (.boolean, .int32), (.int32, .boolean): return .explicit
     case (.variant, .json), (.json, .variant): return .assignment
     case (_, .variant): return .assignment

@@ -60,6 +60,10 @@ extension Binder {
         case .truthTest(let operand, let test, let isNegated):
             return try truthTest(operand, test, isNegated, &context)
         case .distinctTest(let left, let right, let isNegated):
+            if case .row = left.kind {
+                let test = try rows("IS DISTINCT FROM", left, right, &context)
+                return isNegated ? .not(test) : test
+            }
             let a = try bind(left, &context)
             let b = try bind(right, &context)
             guard let (x, y) = try Operators.comparable(a, b, at: position) else {
@@ -101,10 +105,7 @@ extension Binder {
         case .scalarQuery(let query): return try scalarQuery(query, position, &context)
         case .exists(let query): return try exists(query, position, &context)
         case .arrayQuery(let query): return try arrayQuery(query, position, &context)
-        case .row:
-            throw Problem(
-                "0A000", "a row value is not supported yet here",
-                hint: "compare the members one by one", position: position)
+        case .row(let members): return try row(members, position, &context)
         default:
             preconditionFailure("every kind of expression is bound")
         }
@@ -205,9 +206,19 @@ extension Binder {
     private func interval(
         _ text: String, _ unit: String?, at position: Int
     ) throws(Problem) -> BoundExpression {
-        let whole = unit.map { "\(text) \($0)" } ?? text
-        if let value = plainInterval(whole) { return .literal(.interval(value), .interval) }
-        return .cast(.literal(.text(whole), .text), to: .interval, .strict)
+        guard let unit else {
+            if let value = plainInterval(text) { return .literal(.interval(value), .interval) }
+            return .cast(.literal(.text(text), .text), to: .interval, .strict)
+        }
+        // The unit is that of a bare number, and everything below it is cut off.
+        let isBare = DecimalLiteral(text) != nil
+        let whole = isBare ? "\(text) \(unit)" : text
+        if isBare, Int64(text) != nil, let value = plainInterval(whole) {
+            return .literal(.interval(value), .interval)
+        }
+        let value = BoundExpression.cast(.literal(.text(whole), .text), to: .interval, .strict)
+        if unit == "second" || unit == "week" { return value }
+        return .call(.dateTrunc, [.literal(.text(unit), .text), value], .interval)
     }
 
     // MARK: Tests
@@ -243,6 +254,15 @@ extension Binder {
         _ operand: Expression, _ test: Expression.TruthTest, _ isNegated: Bool,
         _ context: inout ExpressionContext
     ) throws(Problem) -> BoundExpression {
+        if test == .null, case .row(let members) = operand.kind, !members.isEmpty {
+            // A row is NULL when all of its members are, and not NULL when none is.
+            var tests: [BoundExpression] = []
+            for member in members {
+                let value = try known(bind(member, &context), at: member.position)
+                tests.append(isNegated ? .isNotNull(value) : .isNull(value))
+            }
+            return tests.count == 1 ? tests[0] : .and(tests)
+        }
         var value = try bind(operand, &context)
         if test == .null {
             if value.isUnknownLiteral { value = try coerce(value, to: .text, at: operand.position) }
@@ -344,19 +364,87 @@ extension Binder {
             throw Problem(
                 "42601", "unequal number of entries in row expressions", position: right.position)
         }
-        guard name == "=" || name == "<>", !a.isEmpty else {
+        guard !a.isEmpty else {
             throw Problem(
-                "0A000", "comparing rows with \(name) is not supported yet",
-                hint: "compare the members one by one", position: left.position)
+                "0A000", "cannot compare rows of zero length", position: left.position)
+        }
+        var pairs: [(BoundExpression, BoundExpression, Int)] = []
+        for (x, y) in zip(a, b) {
+            pairs.append((try bind(x, &context), try bind(y, &context), y.position))
         }
         var parts: [BoundExpression] = []
-        for (x, y) in zip(a, b) {
-            let first = try bind(x, &context)
-            let second = try bind(y, &context)
-            parts.append(try Operators.bind(name, first, second, at: y.position))
+        switch name {
+        case "=", "<>":
+            for (x, y, place) in pairs { parts.append(try Operators.bind(name, x, y, at: place)) }
+        case "IS DISTINCT FROM":
+            for (x, y, place) in pairs {
+                guard let (first, second) = try Operators.comparable(x, y, at: place) else {
+                    throw Operators.missing("=", x, y, at: place)
+                }
+                parts.append(.isDistinct(first, second))
+            }
+        case "<", "<=", ">", ">=": return try ordered(name, pairs[...])
+        default:
+            throw Problem(
+                "0A000", "comparing rows with \(name) is not supported",
+                hint: "compare the members one by one", position: left.position)
         }
         if parts.count == 1 { return parts[0] }
         return name == "=" ? .and(parts) : .or(parts)
+    }
+
+    /// `(a, b) < (c, d)`: the first members that differ decide.
+    private func ordered(
+        _ name: String, _ pairs: ArraySlice<(BoundExpression, BoundExpression, Int)>
+    ) throws(Problem) -> BoundExpression {
+        guard let (x, y, place) = pairs.first else {
+            preconditionFailure("rows that are compared have members")
+        }
+        guard pairs.count > 1 else { return try Operators.bind(name, x, y, at: place) }
+        let strict = String(name.prefix(1))
+        return .or([
+            try Operators.bind(strict, x, y, at: place),
+            .and([
+                try Operators.bind("=", x, y, at: place), try ordered(name, pairs.dropFirst()),
+            ]),
+        ])
+    }
+
+    /// `value name ANY (array)` for any operator that gives a boolean.
+    private func overElements(
+        _ name: String, isAll: Bool, _ value: BoundExpression, _ array: BoundExpression,
+        at position: Int
+    ) throws(Problem) -> BoundExpression {
+        guard case .list(let element) = array.type else {
+            throw Problem(
+                "42809", "op ANY/ALL (array) requires array on right side", position: position)
+        }
+        let place = BoundExpression.column(.min, element)
+        var test = try Operators.bind(name, value, place, at: position)
+        var isNegated = false
+        if case .not(let inner) = test { (test, isNegated) = (inner, true) }
+        guard test.type == .boolean else {
+            throw Problem(
+                "42809", "op ANY/ALL (array) requires operator to yield boolean",
+                position: position)
+        }
+        var list = array
+        guard case .call(let function, let arguments, _) = test, arguments.count >= 2,
+            arguments[1] == place || arguments[1].isCast(of: place)
+        else {
+            throw Problem(
+                "0A000", "\(name) \(isAll ? "ALL" : "ANY") of an array is not supported",
+                hint: "use ANY over a query with unnest", position: position)
+        }
+        if case .cast(_, let type, _) = arguments[1] {
+            list = try coerce(array, to: .list(type), .explicit, at: position)
+        }
+        return .call(
+            .quantified,
+            [
+                .literal(.text(function.rawValue), .text), .literal(.boolean(isAll), .boolean),
+                .literal(.boolean(isNegated), .boolean), arguments[0], list,
+            ] + arguments.dropFirst(2), .boolean)
     }
 
     private mutating func quantified(
@@ -372,10 +460,14 @@ extension Binder {
             var operands = [operand]
             if case .row(let members) = operand.kind { operands = members }
             return try quantified(operands, query, name, isAll: isAll, position, &context)
-        case .list where !isMembership:
-            throw Problem(
-                "0A000", "\(name) \(isAll ? "ALL" : "ANY") of an array is not supported yet",
-                hint: "use = ANY, <> ALL, or ANY over a query with unnest", position: position)
+        case .list(let list) where !isMembership:
+            let value = try bind(operand, &context)
+            var array = try bind(list, &context)
+            if array.isUnknownLiteral {
+                let element = value.isUnknownLiteral ? ColumnType.text : value.type
+                array = try coerce(array, to: .list(element), at: list.position)
+            }
+            return try overElements(name, isAll: isAll, value, array, at: position)
         case .list(let list):
             if case .array(let items) = list.kind, !items.isEmpty {
                 return try inList(operand, items, isAll, position, &context)
@@ -449,6 +541,23 @@ extension Binder {
         for item in items { values.append(try bind(item, &context)) }
         let (all, type) = try unified(values, positions: items.map(\.position), what: "ARRAY")
         return .call(.makeList, all, .list(type))
+    }
+
+    /// A row as a value; its members have no names but f1, f2, ….
+    private mutating func row(
+        _ members: [Expression], _ position: Int, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression {
+        guard !members.isEmpty else {
+            throw Problem("0A000", "a row without members is not supported", position: position)
+        }
+        var values: [BoundExpression] = []
+        var fields: [Field] = []
+        for (index, member) in members.enumerated() {
+            let value = try known(bind(member, &context), at: member.position)
+            values.append(value)
+            fields.append(Field("f\(index + 1)", value.type))
+        }
+        return .call(.makeStructure, values, .structure(fields))
     }
 
     private mutating func element(
@@ -551,9 +660,83 @@ extension Binder {
                 hint: "write \(name)(…) OVER (PARTITION BY … ORDER BY …)",
                 position: call.name.position)
         }
+        let call = try positional(call)
         var arguments: [BoundExpression] = []
-        for argument in call.arguments { arguments.append(try bind(argument, &context)) }
+        for argument in call.arguments {
+            if let row = try wholeRow(argument, of: name, &context) {
+                arguments.append(row)
+            } else {
+                arguments.append(try bind(argument, &context))
+            }
+        }
         return try FunctionBinder(context: self.context)
             .bind(call.name, arguments, positions: call.arguments.map(\.position))
+    }
+
+    /// The call with its named arguments in their places.
+    private func positional(_ call: FunctionCall) throws(Problem) -> FunctionCall {
+        guard !call.argumentNames.isEmpty else { return call }
+        guard call.name.last == "make_interval" else {
+            throw Problem(
+                "0A000", "named arguments of \(call.name.last) are not supported",
+                hint: "pass them by their places", position: call.name.position)
+        }
+        let names = ["years", "months", "weeks", "days", "hours", "mins", "secs"]
+        let first = call.arguments.count - call.argumentNames.count
+        let zero = Expression(.number("0"), at: call.name.position)
+        var values = [Expression](repeating: zero, count: names.count)
+        for index in 0..<min(first, names.count) { values[index] = call.arguments[index] }
+        var used: [String] = []
+        for (offset, name) in call.argumentNames.enumerated() {
+            guard let place = names.firstIndex(of: name), place >= first, !used.contains(name)
+            else {
+                throw Problem(
+                    "42883", "function make_interval(\(name) => …) does not exist",
+                    hint: "its arguments are \(names.joined(separator: ", "))",
+                    position: call.arguments[first + offset].position)
+            }
+            used.append(name)
+            values[place] = call.arguments[first + offset]
+        }
+        var result = call
+        result.arguments = values
+        result.argumentNames = []
+        return result
+    }
+
+    /// A row, or the name of a table, as the JSON object that functions of JSON take it for.
+    mutating func wholeRow(
+        _ argument: Expression, of function: String, _ context: inout ExpressionContext
+    ) throws(Problem) -> BoundExpression? {
+        guard
+            ["row_to_json", "to_json", "to_jsonb", "json_agg", "jsonb_agg"].contains(function)
+        else { return nil }
+        var parts: [BoundExpression] = []
+        switch argument.kind {
+        case .row(let members):
+            for (index, member) in members.enumerated() {
+                parts.append(.literal(.text("f\(index + 1)"), .text))
+                parts.append(try known(bind(member, &context), at: member.position))
+            }
+        case .column(let name):
+            guard name.parts.count == 1, case .table = context.scope.find(name) else { return nil }
+            for entry in context.scope.star(table: name.last, schema: nil) {
+                if !context.isInsideAggregate {
+                    entry.expression.forEachColumn { index in
+                        context.uses.append((index, name.text, name.position))
+                    }
+                }
+                parts.append(.literal(.text(entry.name), .text))
+                parts.append(entry.expression)
+            }
+        default: return nil
+        }
+        return .call(.jsonBuildObject, parts, .json)
+    }
+}
+
+extension BoundExpression {
+    fileprivate func isCast(of other: BoundExpression) -> Bool {
+        if case .cast(other, _, _) = self { true } else { false }
     }
 }

@@ -8,26 +8,18 @@ import Columns
 struct FunctionBinder {
     var context: BinderContext
 
-    /// The names handled here rather than by signatures.
-    static let names = [
-        "coalesce", "nullif", "greatest", "least", "concat", "concat_ws", "abs", "ceil", "ceiling",
-        "floor", "round", "trunc", "sign", "mod", "current_date", "current_time", "localtime",
-        "localtimestamp", "current_user", "session_user", "user", "current_role", "current_catalog",
-        "current_database", "current_schema", "version", "pg_typeof", "pi", "extract",
-        "jsonb_build_object", "json_build_object", "jsonb_build_array", "json_build_array",
-        "parse_json", "try_parse_json", "variant_get", "try_variant_get",
-        "to_jsonb", "to_json", "jsonb_extract_path", "jsonb_extract_path_text", "json_extract",
-        "array_length", "cardinality", "array_to_string", "array_append", "array_prepend",
-        "array_cat",
-        "array_position", "array_remove", "array_upper", "array_lower", "array_slice", "overlay",
-        "bit_length", "num_nulls", "num_nonnulls", "div", "timezone", "date", "if", "ifnull",
-    ]
-
     func bind(
         _ name: ObjectName, _ arguments: [BoundExpression], positions: [Int]
     ) throws(Problem) -> BoundExpression {
         let position = name.position
-        if name.parts.count == 1 || name.parts[name.parts.count - 2].name == "pg_catalog" {
+        let isPlain =
+            name.parts.count == 1 || name.parts[name.parts.count - 2].name == "pg_catalog"
+        if isPlain, let hint = FunctionCatalog.refused[name.last] {
+            throw Problem(
+                "0A000", "the function \(name.last) is not supported", hint: hint,
+                position: position)
+        }
+        if isPlain, FunctionCatalog.isScalar(name.last) {
             if let result = try special(name.last, arguments, positions, at: position) {
                 return result
             }
@@ -60,24 +52,33 @@ struct FunctionBinder {
             best.signature.function, bound + best.signature.defaults, best.signature.result)
     }
 
-    /// `overlay(text PLACING new FROM start [FOR count])`
+    /// `overlay(text PLACING new FROM start [FOR count])`, of bytea, too
     private func overlay(
         _ arguments: [BoundExpression], _ positions: [Int]
     ) throws(Problem) -> BoundExpression {
-        let text = try coerce(arguments[0], to: .text, at: positions[0])
-        let new = try coerce(arguments[1], to: .text, at: positions[1])
+        let isBinary = arguments[0].type == .binary || arguments[1].type == .binary
+        let type: ColumnType = isBinary ? .binary : .text
+        let part: ScalarFunction = isBinary ? .binarySubstring : .substring
+        let join: ScalarFunction = isBinary ? .binaryConcat : .textConcat
+        let text = try coerce(arguments[0], to: type, at: positions[0])
+        let new = try coerce(arguments[1], to: type, at: positions[1])
         let start = try coerce(arguments[2], to: .int32, .assignment, at: positions[2])
         let count: BoundExpression =
             arguments.count > 3
             ? try coerce(arguments[3], to: .int32, .assignment, at: positions[3])
-            : .call(.length, [new], .int32)
+            : .call(isBinary ? .octetLength : .length, [new], .int32)
         let one = BoundExpression.literal(.int(1), .int32)
         let before = BoundExpression.call(
-            .substring, [text, one, .call(.subtract, [start, one], .int32)], .text)
-        let after = BoundExpression.call(
-            .substring, [text, .call(.add, [start, count], .int32)], .text)
-        return .call(
-            .textConcat, [.call(.textConcat, [before, new], .text), after], .text)
+            part, [text, one, .call(.subtract, [start, one], .int32)], type)
+        let after = BoundExpression.call(part, [text, .call(.add, [start, count], .int32)], type)
+        let whole = BoundExpression.call(
+            join, [.call(join, [before, new], type), after], type)
+        // Parts that can't be are errors only where there is something to put between them.
+        return .conditional(
+            [
+                .init(
+                    condition: .or([.isNull(text), .isNull(new)]), value: .literal(.null, type))
+            ], otherwise: whole, type)
     }
 
     private func missing(_ name: ObjectName, _ arguments: [BoundExpression]) -> Problem {
@@ -133,7 +134,8 @@ struct FunctionBinder {
             let quotient = try Operators.arithmetic("/", arguments[0], arguments[1], at: position)
             return try oneNumber("trunc", quotient, at: position)
         case ("bit_length", 1):
-            let text = try texts(arguments, positions)
+            let text =
+                arguments[0].type == .binary ? arguments : try texts(arguments, positions)
             return .call(
                 .multiply, [.call(.octetLength, text, .int32), .literal(.int(8), .int32)], .int32)
         case ("num_nulls", 1...), ("num_nonnulls", 1...):
@@ -153,9 +155,12 @@ struct FunctionBinder {
         case ("current_schema", 0): return .literal(.text(context.schema), .text)
         case ("current_user", 0), ("session_user", 0), ("user", 0), ("current_role", 0):
             return .literal(.text(context.user), .text)
+        case ("pg_client_encoding", 0): return .literal(.text("UTF8"), .text)
         case ("pg_typeof", 1): return .literal(.text(arguments[0].type.plainName), .text)
         default: break
         }
+        if let result = try quoting(name, arguments, positions) { return result }
+        if let result = try whole(name, arguments, positions, at: position) { return result }
         if let result = try time(name, arguments, positions, at: position) { return result }
         if let result = try json(name, arguments, positions, at: position) { return result }
         return try list(name, arguments, positions)
@@ -233,6 +238,71 @@ struct FunctionBinder {
             function, [operand, digits], .decimal(integerDigits: shape, scale: resultScale))
     }
 
+    /// Functions that keep the scale of numerics, and those of bits and buckets.
+    private func whole(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int], at position: Int
+    ) throws(Problem) -> BoundExpression? {
+        switch (name, arguments.count) {
+        case ("gcd", 2), ("lcm", 2):
+            guard arguments.contains(where: \.type.isDecimal),
+                let type = commonType(arguments[0].type, arguments[1].type), type.isDecimal
+            else { return nil }
+            let both = [
+                try coerce(arguments[0], to: type, at: positions[0]),
+                try coerce(arguments[1], to: type, at: positions[1]),
+            ]
+            guard name == "lcm", case .decimal(_, let scale) = type else {
+                return .call(.greatestDivisor, both, type)
+            }
+            return .call(.leastMultiple, both, .decimal(precision: 38, scale: scale))
+        case ("scale", 1), ("min_scale", 1), ("trim_scale", 1):
+            var number = arguments[0]
+            guard number.type.isInteger || number.type.isDecimal || number.isUnknownLiteral else {
+                return nil
+            }
+            if let text = number.literalText, number.isUnknownLiteral,
+                let written = DecimalLiteral(text), (0...37).contains(written.scale)
+            {
+                number = try coerce(
+                    number, to: .decimal(precision: 38, scale: written.scale), at: position)
+            }
+            number = try Operators.asDecimal(number, at: position)
+            guard case .decimal(_, let scale) = number.type else { return nil }
+            if name == "trim_scale" { return number }
+            if name == "min_scale" { return .call(.minimalScale, [number], .int32) }
+            return .conditional(
+                [.init(condition: .isNull(number), value: .literal(.null, .int32))],
+                otherwise: .literal(.int(Int64(scale)), .int32), .int32)
+        case ("width_bucket", 2):
+            guard case .list(let element) = arguments[1].type,
+                let type = commonType(arguments[0].type, element)
+            else { return nil }
+            return .call(
+                .widthBucketOfList,
+                [
+                    try coerce(arguments[0], to: type, at: positions[0]),
+                    try coerce(arguments[1], to: .list(type), at: positions[1]),
+                ], .int32)
+        default: return nil
+        }
+    }
+
+    /// Functions that take values of any type as text.
+    private func quoting(
+        _ name: String, _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression? {
+        switch (name, arguments.count) {
+        case ("format", 1...):
+            guard arguments[0].type == .text || arguments[0].isUnknownLiteral else { return nil }
+            return .call(.format, try texts(arguments, positions), .text)
+        case ("quote_literal", 1):
+            return .call(.quoteLiteral, try texts(arguments, positions), .text)
+        case ("quote_nullable", 1):
+            return .call(.quoteNullable, try texts(arguments, positions), .text)
+        default: return nil
+        }
+    }
+
     // MARK: Time
 
     private func time(
@@ -241,11 +311,12 @@ struct FunctionBinder {
         let now = BoundExpression.call(.now, [], .timestampTZ)
         switch (name, arguments.count) {
         case ("current_date", 0): return .cast(now, to: .date, .strict)
+        case ("localtime", 0): return .cast(now, to: .time, .strict)
         case ("localtimestamp", 0): return .cast(now, to: .timestamp, .strict)
-        case ("current_time", 0), ("localtime", 0):
-            throw Problem(
-                "0A000", "the type time is not supported yet", hint: "use now() or to_char",
-                position: position)
+        case ("timeofday", 0):
+            let pattern = BoundExpression.literal(
+                .text("Dy Mon DD HH24:MI:SS.US YYYY \"UTC\""), .text)
+            return .call(.toChar, [now, pattern], .text)
         case ("date", 1): return try converted(arguments[0], to: .date, .explicit, at: position)
         case ("age", 1):
             guard arguments[0].type.category == .time else { return nil }
@@ -259,12 +330,58 @@ struct FunctionBinder {
             return try FunctionBinder.extract(field, from: arguments[1], at: position)
         case ("timezone", 2):
             return try TimeZones.shift(arguments[1], to: arguments[0], at: position)
-        case ("to_char", 2) where arguments[0].type.isNumber:
-            throw Problem(
-                "0A000", "to_char of a number is not supported yet",
-                hint: "use round(x, n)::text", position: position)
+        case ("to_char", 2) where arguments[0].type.isDecimal:
+            // Any precision will do; the scale stays that of the argument.
+            return .call(
+                .numberToText,
+                [arguments[0], try coerce(arguments[1], to: .text, at: positions[1])], .text)
+        case ("overlaps", 4): return try overlaps(arguments, positions)
+        case ("date_part", 2) where arguments[1].type == .date:
+            // Dates have the fields of midnight here, unlike in extract.
+            return .call(
+                .datePart,
+                [
+                    try coerce(arguments[0], to: .text, at: positions[0]),
+                    try coerce(arguments[1], to: .timestamp, at: positions[1]),
+                ], .float64)
         default: return nil
         }
+    }
+
+    /// `(start, end) OVERLAPS (start, end)`, where an end may be a length.
+    private func overlaps(
+        _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression? {
+        var bounds = arguments
+        for start in [0, 2] where arguments[start + 1].type == .interval {
+            bounds[start + 1] = try Operators.bind(
+                "+", arguments[start], arguments[start + 1], at: positions[start])
+        }
+        var type = ColumnType.null
+        if bounds.contains(where: { $0.type == .time }) {
+            // Times of day are compared as moments of one day.
+            bounds = try bounds.enumerated().map { index, bound throws(Problem) in
+                let time = try coerce(bound, to: .time, at: positions[index])
+                return .call(
+                    .addInterval,
+                    [
+                        .literal(.timestamp(microseconds: 0), .timestamp),
+                        try coerce(time, to: .interval, at: positions[index]),
+                    ], .timestamp)
+            }
+        }
+        for bound in bounds {
+            guard let wider = commonType(type, bound.type) else { return nil }
+            type = wider
+        }
+        if type == .null { type = .timestampTZ }
+        guard type.category == .time else { return nil }
+        if type == .date { type = .timestamp }
+        var moments: [BoundExpression] = []
+        for (index, bound) in bounds.enumerated() {
+            moments.append(try coerce(bound, to: type, at: positions[index]))
+        }
+        return .call(.overlaps, moments, .boolean)
     }
 
     /// `extract(field FROM operand)`
@@ -273,7 +390,8 @@ struct FunctionBinder {
     ) throws(Problem) -> BoundExpression {
         var source = operand
         if source.isUnknownLiteral { source = try coerce(source, to: .timestampTZ, at: position) }
-        guard source.type.category == .time || source.type == .interval else {
+        guard source.type.category == .time || source.type == .interval || source.type == .time
+        else {
             throw Problem(
                 "42883",
                 "function pg_catalog.extract(unknown, \(source.type.plainName)) does not exist",
@@ -284,6 +402,11 @@ struct FunctionBinder {
             "year", "month", "day", "hour", "minute", "second", "epoch", "dow", "isodow", "doy",
             "week", "quarter", "decade", "century", "millennium", "isoyear", "julian",
             "milliseconds", "microseconds", "timezone", "timezone_hour", "timezone_minute",
+            "years", "y", "yr", "yrs", "months", "mon", "mons", "days", "d", "hours", "h", "hr",
+            "hrs", "minutes", "m", "min", "mins", "seconds", "s", "sec", "secs", "weeks", "w",
+            "quarters", "qtr", "decades", "dec", "decs", "centuries", "c", "cent", "millennia",
+            "mil", "mils", "millisecond", "ms", "msec", "msecs", "microsecond", "us", "usec",
+            "usecs", "timezone_h", "timezone_m",
         ]
         guard fields.contains(field) else {
             let near = nearestName(to: field, among: fields)
@@ -294,8 +417,8 @@ struct FunctionBinder {
         }
         let scale =
             switch field {
-            case "epoch", "second", "julian": 6
-            case "milliseconds": 3
+            case "epoch", "second", "julian", "seconds", "s", "sec", "secs": 6
+            case "milliseconds", "millisecond", "ms", "msec", "msecs": 3
             default: 0
             }
         return .call(
@@ -330,7 +453,21 @@ struct FunctionBinder {
         case "to_jsonb", "to_json":
             guard arguments.count == 1 else { return nil }
             return .call(.toJSON, try known(arguments, positions), .json)
-        case "jsonb_extract_path", "jsonb_extract_path_text":
+        case "array_to_json", "row_to_json":
+            guard (1...2).contains(arguments.count) else { return nil }
+            if arguments.count == 2 {
+                // How it is laid out is nothing that jsonb keeps.
+                _ = try coerce(arguments[1], to: .boolean, at: positions[1])
+            }
+            switch arguments[0].type {
+            case .list where name == "array_to_json",
+                .structure where name == "row_to_json":
+                return .call(.toJSON, [arguments[0]], .json)
+            case .json where name == "row_to_json": return arguments[0]
+            default: return nil
+            }
+        case "jsonb_extract_path", "jsonb_extract_path_text", "json_extract_path",
+            "json_extract_path_text":
             guard arguments.count > 1, isJSON(arguments[0]) else { return nil }
             let source = try coerce(arguments[0], to: .json, at: positions[0])
             let path = BoundExpression.call(
@@ -392,6 +529,25 @@ struct FunctionBinder {
         named.position = positions[2]
         return try explicitCast(
             found, to: named, orNull: name == "try_variant_get", at: positions[2])
+    }
+
+    /// A call of a function that takes (jsonb, path[, variables[, isSilent]]).
+    func path(
+        _ function: ScalarFunction, _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression? {
+        guard (2...4).contains(arguments.count), isJSON(arguments[0]) else { return nil }
+        let types: [ColumnType] = [.json, .text, .json, .boolean]
+        var all: [BoundExpression] = []
+        for (index, argument) in arguments.enumerated() {
+            guard
+                let part = try converted(
+                    argument, to: types[index], .implicit, at: positions[index])
+            else { return nil }
+            all.append(part)
+        }
+        if all.count < 3 { all.append(.literal(.json("{}"), .json)) }
+        if all.count < 4 { all.append(.literal(.boolean(false), .boolean)) }
+        return .call(function, all, .list(.json))
     }
 
     private func isJSON(_ argument: BoundExpression) -> Bool {
@@ -469,30 +625,50 @@ struct FunctionBinder {
         if ["array_append", "array_prepend", "array_cat"].contains(name), arguments.count == 2 {
             return try joined(name, arguments, positions)
         }
+        if name == "array_fill" { return try filled(arguments, positions) }
         guard let first = arguments.first, case .list(let element) = first.type else { return nil }
         switch (name, arguments.count) {
-        case ("cardinality", 1): return .call(.listLength, [first], .int32)
-        case ("array_length", 2), ("array_upper", 2):
-            guard case .literal(.int(1), _) = arguments[1] else { return nil }
-            // NULL rather than 0 for an empty array, as in PostgreSQL.
-            let length = BoundExpression.call(.listLength, [first], .int32)
-            let zero = BoundExpression.literal(.int(0), .int32)
-            return .conditional(
-                [
-                    .init(
-                        condition: .call(.equal, [length, zero], .boolean),
-                        value: .literal(.null, .int32))
-                ], otherwise: length, .int32)
-        case ("array_lower", 2):
-            guard case .literal(.int(1), _) = arguments[1] else { return nil }
+        case ("cardinality", 1):
+            if case .list = element { return .call(.cardinality, [first], .int32) }
+            return .call(.listLength, [first], .int32)
+        case ("array_ndims", 1):
             let isEmpty = BoundExpression.call(
-                .equal,
-                [.call(.listLength, [first], .int32), .literal(.int(0), .int32)], .boolean)
+                .equal, [.call(.listLength, [first], .int32), .literal(.int(0), .int32)],
+                .boolean)
             return .conditional(
                 [
                     .init(
                         condition: .or([isEmpty, .isNull(first)]), value: .literal(.null, .int32))
-                ], otherwise: .literal(.int(1), .int32), .int32)
+                ], otherwise: .literal(.int(Int64(first.type.dimensions)), .int32), .int32)
+        case ("array_dims", 1): return .call(.listDimensions, [first], .text)
+        case ("array_length", 2), ("array_upper", 2), ("array_lower", 2):
+            let dimension = try coerce(arguments[1], to: .int32, .assignment, at: positions[1])
+            // NULL rather than 0 for an empty array, as in PostgreSQL.
+            let length = BoundExpression.call(.listLengthOf, [first, dimension], .int32)
+            guard name == "array_lower" else { return length }
+            return .conditional(
+                [.init(condition: .isNull(length), value: .literal(.null, .int32))],
+                otherwise: .literal(.int(1), .int32), .int32)
+        case ("trim_array", 2):
+            return .call(
+                .listTrim,
+                [first, try coerce(arguments[1], to: .int32, .assignment, at: positions[1])],
+                first.type)
+        case ("array_positions", 2), ("array_position", 3), ("array_replace", 3):
+            let others = name == "array_replace" ? 1...2 : 1...1
+            var type = element
+            for index in others {
+                guard let wider = commonType(type, arguments[index].type) else { return nil }
+                type = wider
+            }
+            var all = [try coerce(first, to: .list(type), at: positions[0])]
+            for index in others {
+                all.append(try coerce(arguments[index], to: type, at: positions[index]))
+            }
+            if name == "array_replace" { return .call(.listReplace, all, .list(type)) }
+            if name == "array_positions" { return .call(.listPositions, all, .list(.int32)) }
+            all.append(try coerce(arguments[2], to: .int32, .assignment, at: positions[2]))
+            return .call(.listPositionFrom, all, .int32)
         case ("array_position", 2), ("array_remove", 2):
             guard let type = commonType(element, arguments[1].type) else { return nil }
             let list = try coerce(first, to: .list(type), at: positions[0])
@@ -507,12 +683,55 @@ struct FunctionBinder {
                     first, try coerce(arguments[1], to: .int32, .assignment, at: positions[1]),
                     try coerce(arguments[2], to: .int32, .assignment, at: positions[2]),
                 ], first.type)
-        case ("array_to_string", 2):
+        case ("array_to_string", 2...3):
             let separator = try coerce(arguments[1], to: .text, at: positions[1])
             let texts: BoundExpression =
                 element == .text ? first : .cast(first, to: .list(.text), .strict)
-            return .call(.listToText, [texts, separator], .text)
+            if arguments.count == 2 { return .call(.listToText, [texts, separator], .text) }
+            let null = try coerce(arguments[2], to: .text, at: positions[2])
+            return .call(.listToTextWithNull, [texts, separator, null], .text)
         default: return nil
         }
+    }
+
+    /// `array_fill(value, lengths)`: the lengths of the dimensions are written out.
+    private func filled(
+        _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression? {
+        guard (2...3).contains(arguments.count) else { return nil }
+        guard arguments.count == 2 else {
+            throw Problem(
+                "0A000", "array_fill with lower bounds is not supported",
+                hint: "arrays begin at 1", position: positions[2])
+        }
+        let lengths = try coerce(arguments[1], to: .list(.int32), at: positions[1])
+        let sizes: [BoundExpression]
+        switch lengths {
+        case .call(.makeList, let items, _): sizes = items
+        case .literal(.list(let values), _): sizes = values.map { .literal($0, .int32) }
+        default:
+            throw Problem(
+                "0A000", "array_fill needs its dimensions written out",
+                hint: "write array_fill(value, ARRAY[2, 3])", position: positions[1])
+        }
+        guard sizes.count <= 6 else {
+            throw Problem(
+                "54000", "number of array dimensions exceeds the maximum allowed (6)",
+                position: positions[1])
+        }
+        var value = arguments[0]
+        if value.isUnknownLiteral { value = try coerce(value, to: .text, at: positions[0]) }
+        if sizes.isEmpty { return .literal(.list([]), .list(value.type)) }
+        for size in sizes.reversed() {
+            value = .call(.listFill, [value, size], .list(value.type))
+        }
+        return value
+    }
+}
+
+extension ColumnType {
+    /// 2 for an array of arrays.
+    fileprivate var dimensions: Int {
+        if case .list(let element) = self { element.dimensions + 1 } else { 0 }
     }
 }

@@ -303,6 +303,7 @@ func plainInterval(_ text: String) -> Interval? {
     var microseconds: Int64 = 0
     let words = trimmed(text).lowercased().split { $0 == " " || $0 == "\t" }.map(String.init)
     guard !words.isEmpty else { return nil }
+    var seen: [PlainUnit] = []
     var index = 0
     while index < words.count {
         if words[index].contains(":") {
@@ -324,7 +325,9 @@ func plainInterval(_ text: String) -> Interval? {
             unitText = words[index + 1]
             index += 2
         }
-        guard let unit = intervalUnit(unitText) else { return nil }
+        // A unit that comes twice is an error that the engine words.
+        guard let unit = intervalUnit(unitText), !seen.contains(unit) else { return nil }
+        seen.append(unit)
         if unit == .second, amountText.contains(".") {
             guard var number = DecimalLiteral(amountText) else { return nil }
             number.round(toScale: 6)

@@ -26,12 +26,30 @@ enum Operators {
                     try coerce(right, to: .float64, at: position),
                 ], .float64)
         case "||": return try concatenation(left, right, at: position)
-        case "->", "->>", "#>", "#>>", "?", "@>", "<@", "&&":
+        case "->", "->>", "#>", "#>>", "?", "@>", "<@", "&&", "?|", "?&", "#-", "@?", "@@":
             if let result = try lists(name, left, right, at: position) { return result }
             if let result = try json(name, left, right, at: position) { return result }
+        case "&", "|", "#", "<<", ">>":
+            if let result = try bits(name, left, right, at: position) { return result }
+        case "^@":
+            guard isText(left), isText(right) else { break }
+            return .call(
+                .startsWith,
+                [
+                    try coerce(left, to: .text, at: position),
+                    try coerce(right, to: .text, at: position),
+                ], .boolean)
+        case "~~", "~~*", "!~~", "!~~*":
+            guard isText(left), isText(right) else { break }
+            let matches = BoundExpression.call(
+                name.hasSuffix("*") ? .iLike : .like,
+                [
+                    try coerce(left, to: .text, at: position),
+                    try coerce(right, to: .text, at: position),
+                ], .boolean)
+            return name.hasPrefix("!") ? .not(matches) : matches
         case "~", "~*", "!~", "!~*":
-            let isText = { (type: ColumnType) in type == .text || type == .null }
-            guard isText(left.type), isText(right.type) else {
+            guard isText(left), isText(right) else {
                 throw missing(name, left, right, at: position)
             }
             let found = BoundExpression.call(
@@ -47,11 +65,56 @@ enum Operators {
         throw missing(name, left, right, at: position)
     }
 
-    /// `-a`, `+a`
+    private static func isText(_ operand: BoundExpression) -> Bool {
+        operand.type == .text || operand.type == .null
+    }
+
+    /// `&`, `|`, `#`, `<<`, `>>` of integers.
+    private static func bits(
+        _ name: String, _ left: BoundExpression, _ right: BoundExpression, at position: Int
+    ) throws(Problem) -> BoundExpression? {
+        let isShift = name == "<<" || name == ">>"
+        var (a, b) = (left, right)
+        if isShift {
+            guard a.type.isInteger else { return nil }
+            b = try coerce(b, to: .int32, at: position)
+            return .call(name == "<<" ? .shiftLeft : .shiftRight, [a, b], a.type)
+        }
+        if a.isUnknownLiteral, b.type.isInteger { a = try coerce(a, to: b.type, at: position) }
+        if b.isUnknownLiteral, a.type.isInteger { b = try coerce(b, to: a.type, at: position) }
+        guard a.type.isInteger, b.type.isInteger else { return nil }
+        let type: ColumnType =
+            a.type == .int64 || b.type == .int64
+            ? .int64 : a.type == .int16 && b.type == .int16 ? .int16 : .int32
+        let function: ScalarFunction = name == "&" ? .bitAnd : name == "|" ? .bitOr : .bitXor
+        return .call(
+            function,
+            [try coerce(a, to: type, at: position), try coerce(b, to: type, at: position)], type)
+    }
+
+    /// `-a`, `+a`, `~a`, `@a`, `|/a`, `||/a`
     static func bind(
         unary name: String, _ operand: BoundExpression, at position: Int
     ) throws(Problem) -> BoundExpression {
         var operand = operand
+        switch name {
+        case "~" where operand.type.isInteger: return .call(.bitNot, [operand], operand.type)
+        case "|/" where isNumeric(operand), "||/" where isNumeric(operand):
+            return .call(
+                name == "|/" ? .sqrt : .cubeRoot, [try coerce(operand, to: .float64, at: position)],
+                .float64)
+        case "@" where isNumeric(operand):
+            if operand.isUnknownLiteral {
+                operand = try coerce(operand, to: .float64, at: position)
+            }
+            return .call(.abs, [operand], operand.type)
+        case "~", "|/", "||/", "@":
+            throw Problem(
+                "42883", "operator does not exist: \(name) \(operand.type.plainName)",
+                hint: "No operator matches the given name and argument type. "
+                    + "You might need to add an explicit type cast.", position: position)
+        default: break
+        }
         if operand.isUnknownLiteral { operand = try coerce(operand, to: .float64, at: position) }
         guard operand.type.isNumber || operand.type == .interval else {
             throw Problem(
@@ -207,6 +270,7 @@ enum Operators {
         _ name: String, _ left: BoundExpression, _ right: BoundExpression, at position: Int
     ) throws(Problem) -> BoundExpression? {
         let (a, b) = (left.type, right.type)
+        if a == .time || b == .time { return try clocks(name, left, right, at: position) }
         let isTime = a.category == .time || b.category == .time
         guard isTime || a == .interval || b == .interval else { return nil }
         switch name {
@@ -241,6 +305,51 @@ enum Operators {
         default: break
         }
         return nil
+    }
+
+    /// `+` and `-` of times of day.
+    private static func clocks(
+        _ name: String, _ left: BoundExpression, _ right: BoundExpression, at position: Int
+    ) throws(Problem) -> BoundExpression? {
+        func moved(
+            _ time: BoundExpression, _ amount: BoundExpression, _ function: ScalarFunction
+        ) throws(Problem) -> BoundExpression? {
+            guard amount.type.isIntervalOrUnknown else { return nil }
+            return .call(
+                function, [time, try coerce(amount, to: .interval, at: position)], .time)
+        }
+        switch (name, left.type, right.type) {
+        case ("+", .date, .time), ("+", .time, .date):
+            let (date, time) = left.type == .date ? (left, right) : (right, left)
+            return .call(
+                .addInterval,
+                [
+                    try coerce(date, to: .timestamp, at: position),
+                    try coerce(time, to: .interval, at: position),
+                ], .timestamp)
+        case ("-", .time, .time):
+            return .call(
+                .subtractIntervals,
+                [
+                    try coerce(left, to: .interval, at: position),
+                    try coerce(right, to: .interval, at: position),
+                ], .interval)
+        case ("+", .timestamp, .time), ("-", .timestamp, .time), ("+", .timestampTZ, .time),
+            ("-", .timestampTZ, .time):
+            return .call(
+                name == "+" ? .addInterval : .subtractInterval,
+                [left, try coerce(right, to: .interval, at: position)], left.type)
+        case ("+", .time, _): return try moved(left, right, .addToTime)
+        case ("+", _, .time): return try moved(right, left, .addToTime)
+        case ("-", .time, _): return try moved(left, right, .subtractFromTime)
+        case ("*", .time, _):
+            return try scaled(
+                .multiplyInterval, coerce(left, to: .interval, at: position), right, at: position)
+        case ("/", .time, _):
+            return try scaled(
+                .divideInterval, coerce(left, to: .interval, at: position), right, at: position)
+        default: return nil
+        }
     }
 
     private static func looksLikeTime(_ literal: BoundExpression, _ type: ColumnType) -> Bool {
@@ -303,8 +412,18 @@ enum Operators {
         if left.isList || right.isList {
             return try joinedLists(left, right, at: position)
         }
-        let isText = { (operand: BoundExpression) in
-            operand.type == .text || operand.isUnknownLiteral
+        if left.type == .binary || right.type == .binary {
+            let isBinary = { (operand: BoundExpression) in
+                operand.type == .binary || operand.isUnknownLiteral
+            }
+            if isBinary(left), isBinary(right) {
+                return .call(
+                    .binaryConcat,
+                    [
+                        try coerce(left, to: .binary, at: position),
+                        try coerce(right, to: .binary, at: position),
+                    ], .binary)
+            }
         }
         guard isText(left) || isText(right) else {
             throw missing("||", left, right, at: position)
@@ -402,10 +521,38 @@ enum Operators {
                     try coerce(left, to: .json, at: position),
                     try coerce(right, to: .json, at: position),
                 ], .json)
-        case "-":
+        case "?|", "?&":
+            guard left.type == .json,
+                let keys = try converted(right, to: .list(.text), .implicit, at: position)
+            else { return nil }
+            return .call(name == "?|" ? .jsonHasAny : .jsonHasAll, [left, keys], .boolean)
+        case "#-":
+            guard isJSON(left),
+                let path = try converted(right, to: .list(.text), .implicit, at: position)
+            else { return nil }
+            return .call(
+                .jsonDeletePath, [try coerce(left, to: .json, at: position), path], .json)
+        case "@?", "@@":
             guard left.type == .json, right.type == .text || right.isUnknownLiteral else {
                 return nil
             }
+            return .call(
+                name == "@?" ? .jsonPathExists : .jsonPathMatch,
+                [
+                    left, try coerce(right, to: .text, at: position), .literal(.json("{}"), .json),
+                    .literal(.boolean(true), .boolean),
+                ], .boolean)
+        case "-":
+            guard left.type == .json else { return nil }
+            if right.type.isInteger {
+                return .call(
+                    .jsonDeleteElement,
+                    [left, try coerce(right, to: .int32, .assignment, at: position)], .json)
+            }
+            if right.type == .list(.text) {
+                return .call(.jsonDeleteKeys, [left, right], .json)
+            }
+            guard right.type == .text || right.isUnknownLiteral else { return nil }
             return .call(
                 .jsonDeleteKey, [left, try coerce(right, to: .text, at: position)], .json)
         default: return nil

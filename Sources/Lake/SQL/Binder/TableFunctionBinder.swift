@@ -165,10 +165,17 @@ extension Binder {
             return try json(.jsonMemberTexts, [Field("key", .text), Field("value", .text)])
         case "jsonb_object_keys", "json_object_keys":
             return try json(.jsonKeys, [Field(name, .text)])
+        case "jsonb_path_query":
+            guard
+                let found = try FunctionBinder(context: self.context).path(
+                    .jsonPathQuery, arguments, call.arguments.map(\.position))
+            else { throw mismatch() }
+            return [TableCall(.unnest, [found], fields: [Field(name, .json)])]
+        case "generate_subscripts":
+            guard let places = try subscripts(call, arguments) else { throw mismatch() }
+            return [places]
         case "string_to_table", "regexp_split_to_table", "regexp_matches":
-            guard arguments.count == 2 || arguments.count == 3 && name != "string_to_table" else {
-                throw mismatch()
-            }
+            guard (2...3).contains(arguments.count) else { throw mismatch() }
             var texts: [BoundExpression] = []
             for (index, argument) in arguments.enumerated() {
                 texts.append(
@@ -181,11 +188,38 @@ extension Binder {
             let element: ColumnType = isMatches ? .list(.text) : .text
             let function: ScalarFunction =
                 isMatches
-                ? .regexMatches : name == "string_to_table" ? .textToList : .regexSplit
+                ? .regexMatches
+                : name != "string_to_table"
+                    ? .regexSplit : texts.count > 2 ? .textToListWithNull : .textToList
             let list = BoundExpression.call(function, texts, .list(element))
             return [TableCall(.unnest, [list], fields: [Field(name, element)])]
         default: throw mismatch()
         }
+    }
+
+    /// `generate_subscripts(array, dimension [, backwards])`
+    private func subscripts(
+        _ call: FunctionCall, _ arguments: [BoundExpression]
+    ) throws(Problem) -> TableCall? {
+        guard (2...3).contains(arguments.count), case .list = arguments[0].type else { return nil }
+        let dimension = try coerce(
+            arguments[1], to: .int32, .assignment, at: call.arguments[1].position)
+        let one = BoundExpression.literal(.int(1), .int32)
+        let length = BoundExpression.call(.listLengthOf, [arguments[0], dimension], .int32)
+        var isReversed = BoundExpression.literal(.boolean(false), .boolean)
+        if arguments.count > 2 {
+            isReversed = try coerce(
+                arguments[2], to: .boolean, at: call.arguments[2].position)
+        }
+        func either(_ forward: BoundExpression, _ backward: BoundExpression) -> BoundExpression {
+            .conditional(
+                [.init(condition: isReversed, value: backward)], otherwise: forward, .int32)
+        }
+        let start = either(one, length)
+        let stop = either(length, one)
+        let step = either(one, .literal(.int(-1), .int32))
+        return TableCall(
+            .series, [start, stop, step], fields: [Field("generate_subscripts", .int32)])
     }
 
     /// `generate_series(start, stop [, step])`
@@ -236,14 +270,9 @@ extension Binder {
     }
 }
 
-/// The names of functions that give rows.
+/// Functions that give rows.
 enum TableFunctions {
-    static let names = [
-        "generate_series", "unnest", "jsonb_array_elements", "json_array_elements",
-        "jsonb_array_elements_text", "json_array_elements_text", "jsonb_each", "json_each",
-        "jsonb_each_text", "json_each_text", "jsonb_object_keys", "json_object_keys",
-        "string_to_table", "regexp_split_to_table", "regexp_matches",
-    ]
+    static let names = FunctionCatalog.rowFunctionNames
 
     /// Functions whose only column keeps its own name under an alias.
     static func namesItsColumns(_ function: TableFunction) -> Bool {

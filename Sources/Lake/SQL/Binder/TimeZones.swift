@@ -1,5 +1,5 @@
-// AT TIME ZONE. Timestamps are kept in UTC, so a fixed offset is an addition of an interval; named
-// zones need the zone database and are refused until it is read.
+// AT TIME ZONE. Moments are kept in UTC, so an interval as zone is an addition; names of zones are
+// looked up when the statement runs.
 
 import Base
 import Columns
@@ -9,68 +9,54 @@ enum TimeZones {
     static func shift(
         _ operand: BoundExpression, to zone: BoundExpression, at position: Int
     ) throws(Problem) -> BoundExpression {
-        let east = try offset(zone, at: position)
         var source = operand
         if source.isUnknownLiteral || source.type == .date {
             source = try coerce(source, to: .timestampTZ, at: position)
         }
-        let amount = BoundExpression.literal(.interval(Interval(microseconds: east)), .interval)
-        switch source.type {
-        case .timestampTZ:
-            let local = BoundExpression.cast(source, to: .timestamp, .strict)
-            return east == 0 ? local : .call(.addInterval, [local, amount], .timestamp)
-        case .timestamp:
-            let utc: BoundExpression =
-                east == 0 ? source : .call(.subtractInterval, [source, amount], .timestamp)
-            return .cast(utc, to: .timestampTZ, .strict)
-        default:
+        guard source.type == .timestamp || source.type == .timestampTZ,
+            zone.type == .interval || zone.type == .text || zone.isUnknownLiteral
+        else {
             throw Problem(
                 "42883",
-                "function pg_catalog.timezone(unknown, \(source.type.plainName)) does not exist",
+                "function pg_catalog.timezone(\(zone.type.plainName), \(source.type.plainName)) "
+                    + "does not exist",
                 hint: "No function matches the given name and argument types. "
                     + "You might need to add explicit type casts.", position: position)
         }
+        if zone.type == .interval { return try shift(source, by: zone, at: position) }
+        let name = try coerce(zone, to: .text, at: position)
+        if let text = name.literalText, isUTC(text) {
+            let other: ColumnType = source.type == .timestamp ? .timestampTZ : .timestamp
+            return .cast(source, to: other, .strict)
+        }
+        return source.type == .timestampTZ
+            ? .call(.toZone, [source, name], .timestamp)
+            : .call(.fromZone, [source, name], .timestampTZ)
     }
 
-    /// Microseconds east of UTC.
-    private static func offset(
-        _ zone: BoundExpression, at position: Int
-    ) throws(Problem) -> Int64 {
-        if case .literal(.interval(let interval), _) = zone, interval.months == 0,
-            interval.days == 0
+    /// A zone given as hours to the east.
+    private static func shift(
+        _ source: BoundExpression, by zone: BoundExpression, at position: Int
+    ) throws(Problem) -> BoundExpression {
+        if case .literal(.interval(let interval), _) = zone,
+            interval.months != 0 || interval.days != 0
         {
-            return interval.microseconds
-        }
-        guard let name = zone.literalText else {
             throw Problem(
-                "0A000", "a computed time zone is not supported yet",
-                hint: "write the zone as a literal, for example 'UTC' or INTERVAL '7 hours'",
+                "22023", "interval time zone must not include months or days",
                 position: position)
         }
-        if let east = fixedOffset(name) { return east }
-        throw Problem(
-            "0A000", "time zone \"\(name)\" is not supported yet",
-            hint: "use 'UTC', or a fixed offset such as INTERVAL '7 hours'", position: position)
+        if source.type == .timestampTZ {
+            let local = BoundExpression.cast(source, to: .timestamp, .strict)
+            return .call(.addInterval, [local, zone], .timestamp)
+        }
+        return .cast(
+            .call(.subtractInterval, [source, zone], .timestamp), to: .timestampTZ, .strict)
     }
 
-    /// `UTC` and its names; POSIX offsets such as `UTC-7` and `-07:30`, which count to the west.
-    private static func fixedOffset(_ name: String) -> Int64? {
-        var text = name.lowercased()[...]
-        switch text {
-        case "utc", "gmt", "z", "zulu", "etc/utc", "etc/gmt", "universal", "uct": return 0
-        default: break
+    private static func isUTC(_ name: String) -> Bool {
+        switch name.lowercased() {
+        case "utc", "gmt", "z", "zulu", "etc/utc", "etc/gmt", "universal", "uct": true
+        default: false
         }
-        if text.hasPrefix("utc") || text.hasPrefix("gmt") { text = text.dropFirst(3) }
-        guard let sign = text.first, sign == "+" || sign == "-" else { return nil }
-        let parts = text.dropFirst().split(separator: ":", omittingEmptySubsequences: false)
-        guard (1...2).contains(parts.count), let hours = Int64(parts[0]), (0...15).contains(hours)
-        else { return nil }
-        var minutes: Int64 = 0
-        if parts.count == 2 {
-            guard let value = Int64(parts[1]), (0..<60).contains(value) else { return nil }
-            minutes = value
-        }
-        let total = (hours * 60 + minutes) * 60_000_000
-        return sign == "+" ? 0 - total : total
     }
 }

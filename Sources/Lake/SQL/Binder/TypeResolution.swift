@@ -80,6 +80,7 @@ func commonType(_ a: ColumnType, _ b: ColumnType) -> ColumnType? {
     case (.time, .time): return a == .timestampTZ || b == .timestampTZ ? .timestampTZ : .timestamp
     default: break
     }
+    if (a == .time && b == .interval) || (a == .interval && b == .time) { return .interval }
     if case .list(let left) = a, case .list(let right) = b {
         return commonType(left, right).map { .list($0) }
     }
@@ -109,6 +110,7 @@ private func scalarType(_ name: TypeName) throws(Problem) -> ColumnType {
         return .text
     case "bytea", "binary", "bytes": return .binary
     case "date": return .date
+    case "time", "time without time zone": return .time
     case "timestamp", "timestamp without time zone": return .timestamp
     case "timestamptz", "timestamp with time zone": return .timestampTZ
     case "interval": return .interval
@@ -125,11 +127,12 @@ private func scalarType(_ name: TypeName) throws(Problem) -> ColumnType {
             fields.append(Field(member.name, try columnType(member.type)))
         }
         return .structure(fields)
-    case "time", "time with time zone", "timetz", "money", "bit", "bit varying", "xml", "inet",
+    case "time with time zone", "timetz", "money", "bit", "bit varying", "xml", "inet",
         "serial", "bigserial", "point":
         throw Problem(
             "0A000", "type \"\(name.name)\" is not supported yet",
-            hint: "use text, or timestamp for times", position: name.position)
+            hint: name.name.hasPrefix("time")
+                ? "use time, or timestamptz" : "use text", position: name.position)
     default: break
     }
     let near = nearestName(to: name.name, among: knownTypes)
@@ -140,7 +143,7 @@ private func scalarType(_ name: TypeName) throws(Problem) -> ColumnType {
 
 private let knownTypes = [
     "text", "integer", "bigint", "boolean", "numeric", "timestamptz", "timestamp", "date", "jsonb",
-    "uuid", "interval", "varchar", "smallint", "real", "float8", "bytea", "decimal",
+    "time", "uuid", "interval", "varchar", "smallint", "real", "float8", "bytea", "decimal",
 ]
 
 private func numericType(_ name: TypeName) throws(Problem) -> ColumnType {

@@ -64,6 +64,11 @@ extension Parser {
             let operand = try expression(above: Binding.sign - 1)
             return Expression(.unary(sign, operand), at: position)
         }
+        for name in ["~", "@", "|/", "||/"] where isNext(name) {
+            advance()
+            let operand = try expression(above: Binding.other)
+            return Expression(.unary(name, operand), at: position)
+        }
         return try primary()
     }
 
@@ -102,7 +107,7 @@ extension Parser {
         case .or: Binding.or
         case .and: Binding.and
         case .is, .isnull, .notnull: Binding.is
-        case .between, .in, .like, .ilike, .similar: Binding.membership
+        case .between, .in, .like, .ilike, .similar, .overlaps: Binding.membership
         case .not:
             switch peek(1).keyword {
             case .between, .in, .like, .ilike, .similar: Binding.membership
@@ -213,9 +218,11 @@ extension Parser {
     private mutating func membership(
         _ left: Expression, at position: Int
     ) throws(Problem) -> Expression {
+        if accept(.overlaps) { return try overlaps(left, at: position) }
         let isNegated = accept(.not)
         if accept(.between) {
             let isSymmetric = accept(.symmetric)
+            if !isSymmetric { _ = acceptWord("asymmetric") }
             let low = try expression(above: Binding.membership)
             try expect(.and)
             let high = try expression(above: Binding.membership)
@@ -231,7 +238,8 @@ extension Parser {
         let ignoresCase = isNext(.ilike)
         advance()
         if isNext(.any) || isNext(.all) || isNext(.some), isNext("(", ahead: 1) {
-            throw notSupported("LIKE ANY", hint: "use several LIKE with OR")
+            let name = (isNegated ? "!" : "") + (ignoresCase ? "~~*" : "~~")
+            return try quantified(left, name, at: position)
         }
         let pattern = try expression(above: Binding.membership)
         let escape = accept(.escape) ? try expression(above: Binding.membership) : nil
@@ -241,6 +249,24 @@ extension Parser {
                     operand: left, pattern: pattern, escape: escape, ignoresCase: ignoresCase,
                     isNegated: isNegated)),
             at: position)
+    }
+
+    /// `(start, end) OVERLAPS (start, end)`
+    private mutating func overlaps(
+        _ left: Expression, at position: Int
+    ) throws(Problem) -> Expression {
+        let right = try expression(above: Binding.membership)
+        for (name, side) in [("left", left), ("right", right)] {
+            guard case .row(let members) = side.kind, members.count == 2 else {
+                throw Problem(
+                    "42601", "wrong number of parameters on \(name) side of OVERLAPS expression",
+                    position: side.position)
+            }
+        }
+        guard case .row(let first) = left.kind, case .row(let second) = right.kind else {
+            throw unexpected()
+        }
+        return made("overlaps", first + second, at: position)
     }
 
     /// `a SIMILAR TO pattern [ESCAPE e]`

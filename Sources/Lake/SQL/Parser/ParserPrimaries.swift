@@ -160,7 +160,17 @@ extension Parser {
             if acceptWord("variadic") {
                 throw notSupported("VARIADIC", hint: "pass the arguments one by one")
             }
-            repeat { call.arguments.append(try expression()) } while accept(",")
+            repeat {
+                if isNext("=>", ahead: 1) {
+                    call.argumentNames.append(try label().name)
+                    advance()
+                } else if !call.argumentNames.isEmpty {
+                    throw Problem(
+                        "42601", "positional argument cannot follow named argument",
+                        position: token.position)
+                }
+                call.arguments.append(try expression())
+            } while accept(",")
             if accept(.order, .by) { call.orderBy = try orderItems() }
         }
         try expect(")")
@@ -275,9 +285,11 @@ extension Parser {
             return Expression(.interval(value, unit: nil), at: position)
         }
         advance()
-        if isNext(.to) {
-            throw notSupported(
-                "an interval range (… TO …)", hint: "write INTERVAL '1 day 2 hours'")
+        if accept(.to) {
+            guard let last = IntervalUnit(token: token, in: text) else { throw unexpected() }
+            advance()
+            let whole = try IntervalUnit.ranged(value, from: unit, to: last, at: position)
+            return Expression(.interval(whole, unit: nil), at: position)
         }
         return Expression(.interval(value, unit: unit.rawValue), at: position)
     }

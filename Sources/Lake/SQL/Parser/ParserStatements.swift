@@ -175,6 +175,9 @@ extension Parser {
         if accept(.views) { return .show(.views(schema: try showSchema())) }
         if accept(.topics) { return .show(.topics) }
         if accept(.schemas) || acceptWord("databases") { return .show(.schemas) }
+        if acceptWord("functions") {
+            return .show(.functions(like: accept(.like) ? try string() : nil))
+        }
         if accept(.all) { return .show(.all) }
         if accept(.create) {
             skipStatement()

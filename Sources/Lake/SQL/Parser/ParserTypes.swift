@@ -102,4 +102,24 @@ enum IntervalUnit: String {
         if word.hasSuffix("s") { word.removeLast() }
         self.init(rawValue: word)
     }
+
+    /// `'1-2' YEAR TO MONTH` and its like as a text that says the same without the units.
+    static func ranged(
+        _ text: String, from first: IntervalUnit, to last: IntervalUnit, at position: Int
+    ) throws(Problem) -> String {
+        let hasClock = text.contains(":")
+        switch (first, last) {
+        case (.year, .month), (.day, .minute), (.day, .second), (.hour, .minute),
+            (.hour, .second):
+            return text
+        case (.day, .hour): return hasClock ? text : text + ":00"
+        case (.minute, .second):
+            guard hasClock, text.split(separator: ":").count == 2 else { return text }
+            let sign = text.hasPrefix("-") ? "-" : ""
+            return sign + "00:" + (sign.isEmpty ? text : String(text.dropFirst()))
+        default:
+            throw Problem(
+                "42601", "syntax error at or near \"\(last.rawValue)\"", position: position)
+        }
+    }
 }

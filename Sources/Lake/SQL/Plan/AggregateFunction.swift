@@ -42,6 +42,14 @@ package enum AggregateFunction: String, CaseIterable, Hashable, Sendable {
     case mode
     /// (T) → T, the first or last value in the order of `orderBy`, NULLs included
     case first, last
+    /// (T) → T, the first value that is not NULL
+    case anyValue
+    /// (T, U) → T: the value of the first row whose second argument is the least or the greatest
+    case argumentOfLeast, argumentOfGreatest
+    /// (any) → int64: a HyperLogLog sketch of 16 KiB a group, about 0.8 % off
+    case approximateCountDistinct
+    /// (float64, float64 fraction) → float64: a t-digest of at most a few KiB a group
+    case approximatePercentile
 }
 
 extension AggregateFunction {

@@ -32,8 +32,34 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     /// (float64) → float64; infinity, or a value without an arc, is error 22003.
     case cubeRoot, sine, cosine, tangent, arcSine, arcCosine, arcTangent, degrees, radians
     case hyperbolicSine, hyperbolicCosine, hyperbolicTangent
+    case cotangent, areaSine, areaCosine, areaTangent
+    /// (float64) → float64, angles in degrees; exact where the mathematical value is
+    case sineDegrees, cosineDegrees, tangentDegrees, cotangentDegrees
+    case arcSineDegrees, arcCosineDegrees, arcTangentDegrees
     /// (float64 y, float64 x) → float64
-    case arcTangent2
+    case arcTangent2, arcTangent2Degrees
+    /// (float64 base, float64) → float64
+    case logarithm
+    /// (T, T) → T; T: int32, int64, decimal. Never negative.
+    case greatestDivisor, leastMultiple
+    /// (int64) → decimal(38, 0); negative is error 22003, so is more than 33
+    case factorial
+    /// (float64 operand, float64 low, float64 high, int32 count) → int32
+    case widthBucket
+    /// (T, list of T) → int32
+    case widthBucketOfList
+    /// (decimal) → int32: digits behind the point without zeros at the end
+    case minimalScale
+    /// (T, T) → T; T: int16, int32, int64
+    case bitAnd, bitOr, bitXor
+    /// (T) → T
+    case bitNot
+    /// (T, int32) → T; the shift counts modulo the width of T
+    case shiftLeft, shiftRight
+    /// (number, text pattern) → text
+    case numberToText
+    /// (text, text pattern) → decimal(38, 16)
+    case toNumber
     /// () → float64 in [0, 1). Volatile.
     case random
 
@@ -99,6 +125,55 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case similar
     /// (text) → int32, the first scalar's code; (int32) → text
     case ascii, chr
+    /// (text, text form) → text: NFC or NFD
+    case normalize
+    /// (text) → text: `\\XXXX`, `\\+XXXXXX`, `\\uXXXX` and `\\UXXXXXXXX` become characters
+    case unistr
+    /// (int32 or int64) → text
+    case toHexadecimal
+    /// (text pattern, text, …) → text; a NULL value is empty for `%s`, NULL for `%L`, and an error
+    /// for `%I`
+    case format
+    /// (text) → text
+    case quoteName, quoteLiteral
+    /// (text) → text; NULL becomes the word
+    case quoteNullable
+    /// (text, boolean isStrict) → list of text
+    case parseName
+    /// (text, text pattern, text replacement, int32 start[, int32 n], text flags) → text
+    case regexReplaceFrom
+    /// (text, text pattern, int32 start, text flags) → int32
+    case regexCountFrom
+    /// (text, text pattern, int32 start, int32 n, text flags, int32 group) → text
+    case regexPart
+    /// (text, text pattern, int32 start, int32 n, int32 wantsEnd, text flags, int32 group) → int32
+    case regexPlace
+
+    // Bytes; positions count bytes.
+    /// (binary, binary) → binary: `||`
+    case binaryConcat
+    /// (binary, text encoding) → int32
+    case lengthInEncoding
+    /// (binary, int32 start[, int32 count]) → binary
+    case binarySubstring
+    /// (binary haystack, binary needle) → int32
+    case binaryPosition
+    /// (binary, binary set) → binary
+    case binaryTrimBoth, binaryTrimLeading, binaryTrimTrailing
+    /// (text or binary) → text
+    case md5
+    /// (binary) → binary
+    case sha224, sha256, sha384, sha512
+    /// (binary, text format) → text; (text, text format) → binary
+    case encode, decode
+    /// (binary, text encoding) → text; (text, text encoding) → binary
+    case convertFrom, convertTo
+    /// (binary) → int64
+    case bitCount
+    /// (binary, int64) → int32; (binary, int32) → int32
+    case getBit, getByte
+    /// (binary, int64, int32) → binary; (binary, int32, int32) → binary
+    case setBit, setByte
 
     // Time. Everything is in UTC; other zones are added as intervals by the binder.
     /// () → timestampTZ, the time of the statement (of the epoch in a pipeline)
@@ -107,6 +182,10 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case addDays, subtractDays
     /// (date, date) → int32
     case dateDifference
+    /// (time, interval) → time, around midnight; days and months do not count
+    case addToTime, subtractFromTime
+    /// (int32 hour, int32 minute, float64 second) → time
+    case makeTime
     /// (T, interval) → T; T: timestamp, timestampTZ
     case addInterval, subtractInterval
     /// (T, T) → interval of days and microseconds; T: timestamp, timestampTZ
@@ -139,6 +218,22 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case makeDate
     /// (int32, int32, int32, int32 hour, int32 minute, float64 second) → timestamp
     case makeTimestamp
+    /// the same and (text zone) → timestampTZ
+    case makeTimestampTZ
+    /// (int32 years, months, weeks, days, hours, minutes, float64 seconds) → interval
+    case makeInterval
+    /// (text unit, timestampTZ, text zone) → timestampTZ
+    case dateTruncInZone
+    /// (timestampTZ, text zone) → timestamp, the clock of the zone; (timestamp, text zone) →
+    /// timestampTZ, the moment at which a clock there shows it
+    case toZone, fromZone
+    /// (date, timestamp, timestampTZ or interval) → boolean
+    case isFinite
+    /// (interval) → interval
+    case justifyDays, justifyHours, justifyInterval
+    /// (T start, T end, T start, T end) → boolean; T: timestamp, timestampTZ. A NULL end or start
+    /// leaves a period of one moment.
+    case overlaps
 
     // JSON.
     /// (json, text) → json: `->`; (json, text) → text: `->>`
@@ -165,6 +260,24 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case jsonBuildArray
     /// (any) → json
     case toJSON
+    /// (json) → text, over lines; (json) → json
+    case jsonPretty, jsonStripNulls
+    /// (json, list of text path, json value, boolean isAdded) → json
+    case jsonSet
+    /// the same and (text what NULL does) → json; not strict
+    case jsonSetLax
+    /// (json, list of text path, json value, boolean isBehind) → json
+    case jsonInsert
+    /// (json, list of text) → json: `#-`; (json, int32) → json, (json, list of text) → json: `-`
+    case jsonDeletePath, jsonDeleteElement, jsonDeleteKeys
+    /// (json, list of text) → boolean: `?|`, `?&`
+    case jsonHasAny, jsonHasAll
+    /// (list of text[, list of text]) → json
+    case jsonObjectOfPairs
+    /// (json, text path, json variables, boolean isSilent) → boolean, boolean, json, json
+    case jsonPathExists, jsonPathMatch, jsonPathQueryArray, jsonPathQueryFirst
+    /// the same → list of json
+    case jsonPathQuery
     /// (variant, list of text) → variant; NULL where the path leads nowhere
     case variantPath
 
@@ -189,8 +302,33 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case listOverlaps, listContainsAll
     /// (list of text, text separator) → text; NULL elements are skipped
     case listToText
+    /// (list of text, text separator, text null) → text; NULL elements are the third
+    case listToTextWithNull
+    /// (list of T, T from, T to) → list; not strict
+    case listReplace
+    /// (list of T, T) → list of int32; not strict
+    case listPositions
+    /// (list of T, T, int32 start) → int32; not strict
+    case listPositionFrom
+    /// (T, int32 count) → list of T; not strict in the first
+    case listFill
+    /// (list of any) → text
+    case listDimensions
+    /// (list, int32) → list; more than there are, or a negative number, is error 2202E
+    case listTrim
+    /// (list, int32 dimension) → int32: how long it is; NULL when empty or not there
+    case listLengthOf
+    /// (list) → int32: the elements in all dimensions
+    case cardinality
+    /// (text function, boolean isAll, boolean isNegated, T, list of U, …) → boolean: the function
+    /// of the value, each element and the rest, joined by OR, or by AND; not strict
+    case quantified
     /// (text, text delimiter) → list of text
     case textToList
+    /// (text, text delimiter, text null) → list of text
+    case textToListWithNull
+    /// (any, …) → structure; never NULL
+    case makeStructure
     /// (structure, int32 literal member index from 0) → the member's type
     case structureField
     /// (map, key) → value

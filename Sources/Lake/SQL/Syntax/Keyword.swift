@@ -87,6 +87,20 @@ package enum Keyword: String, CaseIterable, Hashable, Sendable {
         .true, .unique, .user, .using, .when,
     ]
 
+    /// Whether `text` in lower case must be quoted as a name, here or in PostgreSQL.
+    package static func needsQuotes(_ text: String) -> Bool {
+        if let keyword = named(text) { return keyword.kind != .ordinary }
+        return furtherReserved.contains(text)
+    }
+
+    /// Words of PostgreSQL's grammar that mean nothing here.
+    private static let furtherReserved: Set<String> = [
+        "asymmetric", "authorization", "binary", "collation", "deferrable", "do", "except",
+        "freeze", "inout", "national", "nchar", "none", "normalize", "out", "overlay",
+        "variadic", "xmlattributes", "xmlconcat", "xmlelement", "xmlexists", "xmlforest",
+        "xmlnamespaces", "xmlparse", "xmlpi", "xmlroot", "xmlserialize", "xmltable",
+    ]
+
     /// The keyword spelled by folded `text`.
     static func named(_ text: String) -> Keyword? { bySpelling[text] }
 

@@ -52,6 +52,7 @@ package final class Lakehouse: Sendable {
     let catalog: Catalog
     let diagnostics: any Diagnostics
     let clock: @Sendable () -> Now
+    let timeZones: any TimeZoneSource
     let limits: LakeLimits
     /// Whether somebody calls `careForTables`, which writes the checkpoints that commits leave to it.
     private let caresForTables: Bool
@@ -74,7 +75,7 @@ package final class Lakehouse: Sendable {
     /// who never starts them says so with `caresForTables`.
     package init(
         port: any NodePort, store: any ObjectStore, paths: LakePaths = .ofServer,
-        host: any JobHost, random: Random,
+        host: any JobHost, random: Random, timeZones: any TimeZoneSource = NoTimeZones(),
         diagnostics: any Diagnostics, clock: @escaping @Sendable () -> Now,
         limits: LakeLimits = LakeLimits(), caresForTables: Bool = true,
         observer: (any LakeObserver)? = nil
@@ -88,6 +89,7 @@ package final class Lakehouse: Sendable {
         self.host = host
         self.diagnostics = diagnostics
         self.clock = clock
+        self.timeZones = timeZones
         self.observer = observer
         reader = NodeTopicReader(port: port)
         state = Mutex(State(random: random))
@@ -141,11 +143,11 @@ package final class Lakehouse: Sendable {
     func openTable(
         _ path: String, checkpoints: DeltaTable.CheckpointTiming = .withCommit
     ) -> DeltaTable {
-        let clock = clock
+        let (clock, timeZones) = (clock, timeZones)
         return DeltaTable(
             store: store, path: path, diagnostics: diagnostics,
             rules: { (metadata) throws(DeltaFailure) in
-                try RowConditions(metadata, clock: clock)
+                try RowConditions(metadata, clock: clock, zones: timeZones)
             }, checkpoints: checkpoints)
     }
 
@@ -230,7 +232,7 @@ package final class Lakehouse: Sendable {
             while catalog.image.object(name)?.oid == object.oid {
                 var random = withRandom { $0.fork() }
                 let outcome = try pipeline.runEpoch(
-                    now: clock(), random: &random, isCancelled: { false })
+                    now: clock(), random: &random, zones: timeZones, isCancelled: { false })
                 if outcome.version != nil {
                     note(outcome, of: object)
                 }
@@ -275,7 +277,8 @@ package final class Lakehouse: Sendable {
         var random = withRandom { $0.fork() }
         let view = MaterializedView(name: object.name, table: try table(of: object))
         let outcome = try view.refresh(
-            plan, source: source, now: clock(), random: &random, isCancelled: { false })
+            plan, source: source, now: clock(), random: &random, zones: timeZones,
+            isCancelled: { false })
         state.withLock { $0.refreshedFrom[object.name] = inputs }
         updateActivity(of: object)
         observer?.viewRefreshed(object.name, rows: outcome.rows, at: clock().timestamp)

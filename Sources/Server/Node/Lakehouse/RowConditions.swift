@@ -9,17 +9,20 @@ struct RowConditions: RowRules {
     private let columns: TableSchema
     private let conditions: [(condition: RowCondition, plan: LogicalPlan)]
     private let clock: @Sendable () -> Now
+    private let zones: any TimeZoneSource
 
     private static let relation = QualifiedName("$new_rows")
 
     /// Binds the conditions of `metadata` to its columns. One that we do not understand is refused:
     /// rows that nobody checked must not get into the table.
     init(
-        _ metadata: TableMetadata, clock: @escaping @Sendable () -> Now
+        _ metadata: TableMetadata, clock: @escaping @Sendable () -> Now,
+        zones: any TimeZoneSource
     ) throws(DeltaFailure) {
         let columns = try metadata.schema.tableSchema()
         self.columns = columns
         self.clock = clock
+        self.zones = zones
         let scan = LogicalPlan.scan(
             ScanNode(relation: Self.relation, kind: .system, tableSchema: columns))
         var bound: [(condition: RowCondition, plan: LogicalPlan)] = []
@@ -67,7 +70,7 @@ struct RowConditions: RowRules {
         for (condition, plan) in conditions {
             let result = try running { () throws(Problem) in
                 try QueryExecutor.execute(
-                    plan, OneBatch(batch), QueryContext(now: clock()))
+                    plan, OneBatch(batch), QueryContext(now: clock(), zones: zones))
             }
             guard let row = result.rows.first else { continue }
             let values = zip(columns.fields, row).prefix(8).map { field, value in

@@ -414,6 +414,7 @@ extension Lakehouse: LakeService {
                         .int(topic.partitions.reduce(0) { $0 + $1.bytes }),
                     ]
                 })
+        case .functions(let pattern): return try functions(like: pattern)
         case .all:
             return rows(
                 tag: "SHOW",
@@ -428,6 +429,25 @@ extension Lakehouse: LakeService {
             let value = try SessionSettings.value(name, session)
             return rows(tag: "SHOW", [Field(name, .text)], [[.text(value)]])
         }
+    }
+
+    /// A row for each way to call a function.
+    private func functions(like pattern: String?) throws(Problem) -> StatementAnswer {
+        var values: [[Value]] = []
+        for entry in FunctionCatalog.entries {
+            for name in [entry.name] + entry.aliases {
+                if let pattern, try !matchesLike(name, pattern: pattern) { continue }
+                for form in entry.forms {
+                    values.append([
+                        .text(name), .text(form), .text(entry.kind.rawValue),
+                        .text(entry.family.rawValue), .text(entry.summary), .text(entry.example),
+                        .text(entry.result),
+                    ])
+                }
+            }
+        }
+        let fields = ["function", "call", "kind", "chapter", "does", "example", "gives"]
+        return rows(tag: "SHOW", fields.map { Field($0, .text) }, values)
     }
 
     private func list(_ objects: [CatalogObject]) -> StatementAnswer {

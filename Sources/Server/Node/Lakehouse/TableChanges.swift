@@ -287,8 +287,9 @@ extension Lakehouse {
 
     func queryContext(_ options: StatementOptions) -> QueryContext {
         QueryContext(
-            now: clock(), random: withRandom { $0.fork() }, memoryBytes: limits.queryBytes,
-            scratch: limits.scratch, isCancelled: options.isCancelled)
+            now: clock(), random: withRandom { $0.fork() }, zones: timeZones,
+            memoryBytes: limits.queryBytes, scratch: limits.scratch,
+            isCancelled: options.isCancelled)
     }
 
     /// Shows in the catalog what a statement, or somebody else before it, has changed.

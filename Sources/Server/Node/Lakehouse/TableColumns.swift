@@ -167,7 +167,7 @@ extension Lakehouse {
         _ metadata: TableMetadata, _ column: Identifier, _ verb: String
     ) throws(Problem) {
         do throws(DeltaFailure) {
-            _ = try RowConditions(metadata, clock: clock)
+            _ = try RowConditions(metadata, clock: clock, zones: timeZones)
         } catch {
             let problem = error.problem
             throw Problem(

@@ -122,7 +122,7 @@ extension Lakehouse {
             }
             metadata.configuration[key] = condition
             do throws(DeltaFailure) {
-                let rules = try RowConditions(metadata, clock: clock)
+                let rules = try RowConditions(metadata, clock: clock, zones: timeZones)
                 var scan = try DeltaScan(changed.table, try changed.table.snapshot())
                 while let batch = try scan.next() { try rules.check(batch) }
             } catch {

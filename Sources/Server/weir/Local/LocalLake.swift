@@ -30,7 +30,7 @@ final class LocalLake: QueryService {
             port: AbsentNode(), store: place.store,
             paths: .anywhere(
                 root: place.root, home: isFile ? parentDirectory(of: place.path) : place.path),
-            host: NoJobs(), random: systemRandom(),
+            host: NoJobs(), random: systemRandom(), timeZones: SystemTimeZones(),
             diagnostics: StandardErrorDiagnostics(
                 style: StandardErrorDiagnostics.fitting(noColour: environment("NO_COLOR") != nil),
                 threshold: .warning),

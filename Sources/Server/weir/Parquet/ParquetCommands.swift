@@ -167,7 +167,7 @@ func exactJSON(_ value: Value) -> JSONValue {
     case .text(let text), .json(let text): return .string(text)
     case .binary(let bytes): return .string(Hexadecimal.text(bytes))
     case .date(let days): return .int(days)
-    case .timestamp(let moment), .timestampTZ(let moment): return .int(moment)
+    case .time(let moment), .timestamp(let moment), .timestampTZ(let moment): return .int(moment)
     case .interval(let span):
         return [.int(span.months), .int(span.days), .int(span.microseconds)]
     case .uuid(let bits):

@@ -3,6 +3,7 @@ import CEdit
 import CPlatform
 import Glibc
 import Runtime
+import SQL
 
 /// The interactive shell: statements over several lines, history, completion, and psql's commands
 /// for what people do all day.

@@ -1,7 +1,8 @@
 // Digests, message authentication, key derivation and signature checks of libcrypto, as plain
 // functions over memory that the caller owns. None keeps state, allocates for the caller or prints.
 //
-// `bits` is 256, 384 or 512 and chooses SHA-256, SHA-384 or SHA-512.
+// `bits` is 224, 256, 384 or 512 and chooses SHA-2 of that length, or 128 and chooses MD5, which is
+// for checksums that others expect and protects nothing.
 // Functions return 1 for success, 0 for "no" and -1 when the library fails or an argument is wrong.
 #ifndef WEIR_CCRYPTO_H
 #define WEIR_CCRYPTO_H
