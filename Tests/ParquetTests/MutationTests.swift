@@ -73,8 +73,10 @@ private func mutated(_ original: [UInt8], _ random: inout Random) -> [UInt8] {
         // All of it for some, the rest as a reader would that wants to know whether it can read.
         exerciseParquet(Bytes(bytes), isThorough: wish != nil || number % 32 == 0)
     }
-    // The options of the exercise allow 16 MiB for what one read returns.
-    #expect(peakBytes() - before < 256 << 20)
+    // The options of the exercise allow 16 MiB for what one read returns. Alone in its process
+    // (`make mutate-lake`) the test needs little more; beside the other suites it notices only a
+    // length that was believed.
+    #expect(peakBytes() - before < (wish != nil ? 256 << 20 : 1 << 30))
 }
 
 /// The most memory that this process has had.
