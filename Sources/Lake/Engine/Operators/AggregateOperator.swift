@@ -128,6 +128,8 @@ final class AggregateOperator: BatchOperator {
             if let batch = try current?.next() { return batch }
             current = nil
             if given > 0, let others = sets[given - 1].others {
+                // The groups in memory were given; the parts need the room.
+                try memory.resize(to: sets.reduce(0) { $0 + $1.memoryBytes })
                 if let next = try self.next(part: others) { current = next }
                 continue
             }
@@ -135,8 +137,6 @@ final class AggregateOperator: BatchOperator {
             cutter.put(try finish(sets[given]))
             given += 1
             part = 0
-            // Parts need the room.
-            try memory.resize(to: sets.reduce(0) { $0 + $1.memoryBytes })
         }
     }
 
