@@ -127,34 +127,61 @@ struct RowSorter {
         return entries.map(\.row)
     }
 
+    /// As `order` within one sorter: a step is looked at once, which halves the time of a comparison.
     private func precedes(_ a: Int32, _ b: Int32, from start: Int) -> Bool {
-        let order = order(Int(a), self, Int(b), from: start)
-        return order != 0 ? order < 0 : a < b
+        let (x, y) = (Int(a), Int(b))
+        for index in start..<max(start, steps.count) {
+            let order: Int
+            switch steps[index] {
+            case .words(let words):
+                if words[x] == words[y] { continue }
+                return words[x] < words[y]
+            case .texts(let texts, let valid, let isDescending):
+                order = Self.order(texts, x, texts, y, valid, isDescending)
+            case .values(let column, let isDescending):
+                order = Self.order(column, x, column, y, isDescending)
+            }
+            if order != 0 { return order < 0 }
+        }
+        return a < b
     }
 
     /// Negative when row `x` comes before row `y` of `other`, which sorts by the same keys; 0 when
     /// they are equal. Both were made to be comparable.
-    func order(_ x: Int, _ other: RowSorter, _ y: Int) -> Int { order(x, other, y, from: 0) }
-
-    @inline(__always)
-    private func order(_ x: Int, _ other: RowSorter, _ y: Int, from start: Int) -> Int {
-        for index in start..<max(start, steps.count) {
-            switch (steps[index], other.steps[index]) {
+    func order(_ x: Int, _ other: RowSorter, _ y: Int) -> Int {
+        for (step, its) in zip(steps, other.steps) {
+            let order: Int
+            switch (step, its) {
             case (.words(let mine), .words(let others)):
-                if mine[x] != others[y] { return mine[x] < others[y] ? -1 : 1 }
+                order = mine[x] == others[y] ? 0 : mine[x] < others[y] ? -1 : 1
             case (.texts(let texts, let valid, let isDescending), .texts(let others, _, _)):
-                // An earlier step has told NULLs from texts.
-                if !(valid?[x] ?? true) { continue }
-                let order = texts.withBytes(x) { left in
-                    others.withBytes(y) { right in compareBytes(left, right) }
-                }
-                if order != 0 { return isDescending ? -order : order }
+                order = Self.order(texts, x, others, y, valid, isDescending)
             case (.values(let column, let isDescending), .values(let others, _)):
-                let order = ValueOrder.compare(column.value(x), others.value(y))
-                if order != 0 { return isDescending ? -order : order }
+                order = Self.order(column, x, others, y, isDescending)
             default: preconditionFailure("sorters of the same keys have the same steps")
             }
+            if order != 0 { return order }
         }
         return 0
+    }
+
+    /// `valid` is that of `x`: an earlier step has told NULLs from texts.
+    @inline(__always)
+    private static func order(
+        _ texts: TextColumn, _ x: Int, _ others: TextColumn, _ y: Int, _ valid: Validity?,
+        _ isDescending: Bool
+    ) -> Int {
+        if !(valid?[x] ?? true) { return 0 }
+        let order = texts.withBytes(x) { left in
+            others.withBytes(y) { right in compareBytes(left, right) }
+        }
+        return isDescending ? -order : order
+    }
+
+    private static func order(
+        _ column: Column, _ x: Int, _ other: Column, _ y: Int, _ isDescending: Bool
+    ) -> Int {
+        let order = ValueOrder.compare(column.value(x), other.value(y))
+        return isDescending ? -order : order
     }
 }
