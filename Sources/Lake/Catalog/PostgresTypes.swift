@@ -11,6 +11,9 @@ enum PostgresTypes {
         var category: String
     }
 
+    private static let jsonb = Known(
+        oid: 3802, array: 3807, name: "jsonb", bytes: -1, category: "U")
+
     private static let known: [Known] = [
         Known(oid: 16, array: 1000, name: "bool", bytes: 1, category: "B"),
         Known(oid: 17, array: 1001, name: "bytea", bytes: -1, category: "U"),
@@ -32,7 +35,7 @@ enum PostgresTypes {
         Known(oid: 1186, array: 1187, name: "interval", bytes: 16, category: "T"),
         Known(oid: 1700, array: 1231, name: "numeric", bytes: -1, category: "N"),
         Known(oid: 2950, array: 2951, name: "uuid", bytes: 16, category: "U"),
-        Known(oid: 3802, array: 3807, name: "jsonb", bytes: -1, category: "U"),
+        jsonb,
     ]
 
     /// The type and, for lists, that of the array. What PostgreSQL has not is shown as jsonb.
@@ -47,26 +50,7 @@ enum PostgresTypes {
     }
 
     private static func plain(_ type: ColumnType) -> Known {
-        let name =
-            switch type {
-            case .boolean: "bool"
-            case .int16: "int2"
-            case .int32: "int4"
-            case .int64: "int8"
-            case .float32: "float4"
-            case .float64: "float8"
-            case .decimal: "numeric"
-            case .binary: "bytea"
-            case .date: "date"
-            case .time: "time"
-            case .timestamp: "timestamp"
-            case .timestampTZ: "timestamptz"
-            case .interval: "interval"
-            case .uuid: "uuid"
-            case .json, .variant, .structure, .map: "jsonb"
-            case .text, .list, .null: "text"
-            }
-        return known.first { $0.name == name } ?? known[7]
+        known.first { $0.name == type.internalName } ?? jsonb
     }
 
     static func dimensions(of type: ColumnType) -> Int64 {

@@ -269,7 +269,7 @@ extension ColumnType {
     }
 
     /// `udt_name`: PostgreSQL's internal name of the type.
-    fileprivate var internalName: String {
+    var internalName: String {
         switch self {
         case .boolean: "bool"
         case .int16: "int2"

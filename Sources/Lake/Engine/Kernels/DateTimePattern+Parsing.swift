@@ -80,6 +80,14 @@ extension DateTimePattern {
                 cursor.index += 1
             }
         }
+        /// A year of `digits` digits; fewer than four are completed.
+        func year(_ digits: Int) throws(Problem) -> Int {
+            skipSeparators()
+            let start = cursor.index
+            let value = try number(digits)
+            return digits == 4
+                ? value : Self.completed(value, digits: min(digits, cursor.index - start))
+        }
         switch item.element {
         case .literal(let text):
             for byte in text.utf8 {
@@ -91,13 +99,7 @@ extension DateTimePattern {
                     cursor.index += 1
                 }
             }
-        case .year(let digits):
-            skipSeparators()
-            let start = cursor.index
-            let value = try number(digits)
-            found.year =
-                digits == 4
-                ? value : Self.completed(value, digits: min(digits, cursor.index - start))
+        case .year(let digits): found.year = try year(digits)
         case .yearWithComma:
             let thousands = try number(1)
             _ = cursor.take(0x2C)
@@ -122,13 +124,7 @@ extension DateTimePattern {
         case .isoWeek: found.isoWeek = try number(2)
         case .isoDayOfYear: found.isoDayOfYear = try number(3)
         case .century: found.century = try number(2)
-        case .isoYear(let digits):
-            skipSeparators()
-            let start = cursor.index
-            let value = try number(digits)
-            found.isoYear =
-                digits == 4
-                ? value : Self.completed(value, digits: min(digits, cursor.index - start))
+        case .isoYear(let digits): found.isoYear = try year(digits)
         case .romanMonth:
             cursor.skipSpaces()
             let letters = cursor.word()

@@ -23,9 +23,8 @@ final class AggregateOperator: BatchOperator {
     private var cutter = BatchCutter()
     private var isDone = false
     private var given = 0
-    /// The part of the set given last that is at work, and its number.
-    private var current: AggregateOperator?
-    private var part = 0
+    /// What the parts of the set given last give.
+    private var rest: (any BatchOperator)?
 
     /// The groups of one grouping set.
     private final class GroupedSet {
@@ -125,18 +124,18 @@ final class AggregateOperator: BatchOperator {
         }
         while true {
             if let batch = cutter.next() { return batch }
-            if let batch = try current?.next() { return batch }
-            current = nil
+            if let batch = try rest?.next() { return batch }
+            rest = nil
             if given > 0, let others = sets[given - 1].others {
                 // The groups in memory were given; the parts need the room.
                 try memory.resize(to: sets.reduce(0) { $0 + $1.memoryBytes })
-                if let next = try self.next(part: others) { current = next }
+                rest = parts(of: sets[given - 1], others)
+                sets[given - 1].others = nil
                 continue
             }
             guard given < sets.count else { return nil }
             cutter.put(try finish(sets[given]))
             given += 1
-            part = 0
         }
     }
 
@@ -207,19 +206,13 @@ final class AggregateOperator: BatchOperator {
         return ColumnBatch(columns: groups.columns + [number], rowCount: groups.rowCount)
     }
 
-    /// What aggregates the next part of the set given last; nil when the part has no rows, and when
-    /// it was the last one, which ends the set.
-    private func next(part others: SpilledPartitions) throws(Problem) -> AggregateOperator? {
-        // Its own groups were given.
-        let set = sets[given - 1]
-        guard part < SpilledPartitions.count else {
-            set.others = nil
-            return nil
+    /// The groups of a set for which there was no room.
+    private func parts(of set: GroupedSet, _ others: SpilledPartitions) -> any BatchOperator {
+        let sets = set.number..<(set.number + 1)
+        return SpilledPartitions.inTurn { [node, context, level] (part) throws(Problem) in
+            guard others.rowCount(ofPart: part) > 0 else { return nil }
+            return try AggregateOperator(
+                others.reader(ofPart: part), node, sets: sets, context, level: level + 1)
         }
-        defer { part += 1 }
-        guard others.rowCount(ofPart: part) > 0 else { return nil }
-        return try AggregateOperator(
-            others.reader(ofPart: part), node, sets: set.number..<(set.number + 1), context,
-            level: level + 1)
     }
 }

@@ -12,8 +12,8 @@ final class DistinctOperator: BatchOperator {
     private let level: Int
     private var table: KeyTable?
     private var others: SpilledPartitions?
-    private var part = 0
-    private var current: DistinctOperator?
+    /// What the parts of `others` give.
+    private var rest: (any BatchOperator)?
 
     init(
         _ input: any BatchOperator, _ schema: TableSchema, _ context: QueryContext, level: Int = 0
@@ -55,8 +55,16 @@ final class DistinctOperator: BatchOperator {
             table = nil
             memory.end()
             try others?.finish()
+            rest = others.map { others in
+                SpilledPartitions.inTurn { [schema, context, level] (part) throws(Problem) in
+                    guard others.rowCount(ofPart: part) > 0 else { return nil }
+                    return try DistinctOperator(
+                        others.reader(ofPart: part), schema, context, level: level + 1)
+                }
+            }
+            others = nil
         }
-        return try nextOfParts()
+        return try rest?.next()
     }
 
     private func newRows(of batch: ColumnBatch, _ table: KeyTable) throws(Problem) -> ColumnBatch? {
@@ -65,22 +73,5 @@ final class DistinctOperator: BatchOperator {
         let rows = AggregateState.newRows(numbers, before)
         if rows.count == batch.rowCount { return batch }
         return rows.isEmpty ? nil : batch.gather(rows)
-    }
-
-    private func nextOfParts() throws(Problem) -> ColumnBatch? {
-        guard let others else { return nil }
-        while true {
-            if let batch = try current?.next() { return batch }
-            current = nil
-            guard part < SpilledPartitions.count else {
-                self.others = nil
-                return nil
-            }
-            if others.rowCount(ofPart: part) > 0 {
-                current = try DistinctOperator(
-                    others.reader(ofPart: part), schema, context, level: level + 1)
-            }
-            part += 1
-        }
     }
 }

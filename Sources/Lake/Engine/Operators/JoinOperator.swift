@@ -22,8 +22,8 @@ final class JoinOperator: BatchOperator {
     private let level: Int
 
     private var hasBegun = false
-    /// Both inputs divided, and the parts not joined yet.
-    private var parts: JoinParts?
+    /// What the parts of both inputs give, when they were divided.
+    private var parts: (any BatchOperator)?
     /// The right input, once read.
     private var build: Build?
     /// The left batch at work.
@@ -208,7 +208,23 @@ final class JoinOperator: BatchOperator {
             try lefts.append(batch, keys: try keyColumns(leftKeys, batch).0)
         }
         try lefts.finish()
-        parts = JoinParts(lefts, rights, node, context, level: level + 1)
+        parts = SpilledPartitions.inTurn { [node, context, level] (part) throws(Problem) in
+            let (left, right) = (lefts.rowCount(ofPart: part), rights.rowCount(ofPart: part))
+            guard Self.mayGiveRows(node.kind, left: left, right: right) else { return nil }
+            return try JoinOperator(
+                lefts.reader(ofPart: part), rights.reader(ofPart: part), node, context,
+                level: level + 1)
+        }
+    }
+
+    /// Whether joining so many rows of both sides may give any.
+    private static func mayGiveRows(_ kind: JoinKind, left: Int, right: Int) -> Bool {
+        switch kind {
+        case .inner, .cross, .semi: left > 0 && right > 0
+        case .left, .anti, .single: left > 0
+        case .right: right > 0
+        case .full: left > 0 || right > 0
+        }
     }
 
     private func chain(
@@ -389,52 +405,5 @@ final class JoinOperator: BatchOperator {
         let nulls = leftTypes.map { Column($0, repeating: .null, count: rows.count) }
         return ColumnBatch(
             columns: nulls + build.rows.gather(rows).columns, rowCount: rows.count)
-    }
-}
-
-/// The parts of two divided inputs, joined one after the other.
-private final class JoinParts {
-    private let lefts: SpilledPartitions
-    private let rights: SpilledPartitions
-    private let node: JoinNode
-    private let context: QueryContext
-    private let level: Int
-    private var part = 0
-    private var current: JoinOperator?
-
-    init(
-        _ lefts: SpilledPartitions, _ rights: SpilledPartitions, _ node: JoinNode,
-        _ context: QueryContext, level: Int
-    ) {
-        self.lefts = lefts
-        self.rights = rights
-        self.node = node
-        self.context = context
-        self.level = level
-    }
-
-    func next() throws(Problem) -> ColumnBatch? {
-        while true {
-            if let batch = try current?.next() { return batch }
-            current = nil
-            guard part < SpilledPartitions.count else { return nil }
-            defer { part += 1 }
-            if canMatch(part) {
-                current = try JoinOperator(
-                    lefts.reader(ofPart: part), rights.reader(ofPart: part), node, context,
-                    level: level)
-            }
-        }
-    }
-
-    /// Whether joining the part may give rows.
-    private func canMatch(_ part: Int) -> Bool {
-        let (left, right) = (lefts.rowCount(ofPart: part), rights.rowCount(ofPart: part))
-        switch node.kind {
-        case .inner, .cross, .semi: return left > 0 && right > 0
-        case .left, .anti, .single: return left > 0
-        case .right: return right > 0
-        case .full: return left > 0 || right > 0
-        }
     }
 }

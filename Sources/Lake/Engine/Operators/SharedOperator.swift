@@ -10,7 +10,7 @@ final class SharedRows {
     private let context: QueryContext
     private let types: [ColumnType]
     private var batches: [ColumnBatch] = []
-    private var spilled: SpilledRows?
+    private var spilled: SpillFile?
     private var isComplete = false
 
     init(_ input: any BatchOperator, _ schema: TableSchema, _ context: QueryContext) {
@@ -23,7 +23,7 @@ final class SharedRows {
 
     /// The batch of this number; nil behind the last one.
     func batch(_ number: Int) throws(Problem) -> ColumnBatch? {
-        while number >= batches.count + (spilled?.pieceCount(ofPart: 0) ?? 0), !isComplete {
+        while number >= batches.count + (spilled?.pieceCount() ?? 0), !isComplete {
             try context.checkCancellation()
             guard let next = try input.next() else {
                 isComplete = true
@@ -33,12 +33,8 @@ final class SharedRows {
         }
         if number < batches.count { return batches[number] }
         let piece = number - batches.count
-        guard let spilled, piece < spilled.pieceCount(ofPart: 0) else { return nil }
-        do throws(StorageFailure) {
-            return try spilled.piece(piece, ofPart: 0)
-        } catch {
-            throw SQLErrors.spillFailed(error)
-        }
+        guard let spilled, piece < spilled.pieceCount() else { return nil }
+        return try spilled.piece(piece)
     }
 
     private func keep(_ batch: ColumnBatch) throws(Problem) {
@@ -47,17 +43,9 @@ final class SharedRows {
             batches.append(batch)
             return
         }
-        guard let scratch = context.scratch else {
-            return try memory.grow(by: bytes)
-        }
-        do throws(StorageFailure) {
-            if spilled == nil { spilled = try SpilledRows(types, parts: 1, in: scratch) }
-            let before = spilled?.byteCount ?? 0
-            try spilled?.append(batch, to: 0)
-            context.memory.spilled((spilled?.byteCount ?? 0) - before)
-        } catch {
-            throw SQLErrors.spillFailed(error)
-        }
+        guard let scratch = context.scratch else { return try memory.grow(by: bytes) }
+        if spilled == nil { spilled = try SpillFile(types, in: scratch, context.memory) }
+        try spilled?.append(batch)
     }
 }
 

@@ -14,7 +14,7 @@ final class RowOrder {
     private let context: QueryContext
     private let operation: String
     private let rows: RowBuffer
-    private var runs: [SpilledRows] = []
+    private var runs: [SpillFile] = []
 
     /// Runs that are merged at once; more are merged into longer ones first.
     private static let runsMax = 32
@@ -88,14 +88,14 @@ final class RowOrder {
         let order = order(all, count)
         rows.removeAll()
         let pieceRows = max(1, Self.pieceBytes / rowBytes)
-        var run = try newRun(scratch)
+        let run = try SpillFile(types, in: scratch, context.memory)
         var start = 0
         while start < count {
             try context.checkCancellation()
             let end = min(start + pieceRows, count)
             let part = Array(order[start..<end])
-            try write(
-                ColumnBatch(columns: all.map { $0.gather(part) }, rowCount: part.count), to: &run)
+            try run.append(
+                ColumnBatch(columns: all.map { $0.gather(part) }, rowCount: part.count))
             start = end
         }
         runs.append(run)
@@ -106,25 +106,9 @@ final class RowOrder {
     /// Makes one run of all, so that the files of a large sort stay few.
     private func mergeRuns(_ scratch: ScratchSpace) throws(Problem) {
         let merged = MergedRuns(runs, types, width: width, directions, context)
-        var run = try newRun(scratch)
-        while let batch = try merged.next() { try write(batch, to: &run) }
+        let run = try SpillFile(types, in: scratch, context.memory)
+        while let batch = try merged.next() { try run.append(batch) }
         runs = [run]
-    }
-
-    private func newRun(_ scratch: ScratchSpace) throws(Problem) -> SpilledRows {
-        do throws(StorageFailure) {
-            return try SpilledRows(types, parts: 1, in: scratch)
-        } catch {
-            throw SQLErrors.spillFailed(error)
-        }
-    }
-
-    private func write(_ batch: ColumnBatch, to run: inout SpilledRows) throws(Problem) {
-        let before = run.byteCount
-        do throws(StorageFailure) { try run.append(batch, to: 0) } catch {
-            throw SQLErrors.spillFailed(error)
-        }
-        context.memory.spilled(run.byteCount - before)
     }
 }
 
@@ -168,14 +152,14 @@ final class MergedRuns: BatchOperator {
     private var hasBegun = false
 
     init(
-        _ runs: [SpilledRows], _ types: [ColumnType], width: Int, _ directions: [SortDirection],
+        _ runs: [SpillFile], _ types: [ColumnType], width: Int, _ directions: [SortDirection],
         _ context: QueryContext
     ) {
         self.types = types
         self.width = width
         self.directions = directions
         self.context = context
-        waiting = runs.map { SpilledReader($0, part: 0) }
+        waiting = runs.map { SpilledReader($0) }
     }
 
     func next() throws(Problem) -> ColumnBatch? {

@@ -40,12 +40,11 @@ final class SpilledPartitions {
     private static let pendingBytes = 1 << 20
     private static let pendingRows = 32 << 10
 
-    private let types: [ColumnType]
     private let level: Int
     private let context: QueryContext
     private let pending: RowBuffer
     private var pendingParts: [Int32] = []
-    private var rows: SpilledRows
+    private let rows: SpillFile
 
     /// Partitions of rows of `types`, at the depth `level` of divisions inside divisions.
     init(
@@ -56,15 +55,10 @@ final class SpilledPartitions {
             throw SQLErrors.outOfMemory(
                 "\(operation) (too many rows have equal keys)", limit: context.memory.limit)
         }
-        self.types = types
         self.level = level
         self.context = context
         pending = RowBuffer(types: types)
-        do throws(StorageFailure) {
-            rows = try SpilledRows(types, parts: Self.count, in: scratch)
-        } catch {
-            throw SQLErrors.spillFailed(error)
-        }
+        rows = try SpillFile(types, parts: Self.count, in: scratch, context.memory)
     }
 
     func append(_ batch: ColumnBatch, keys: [Column]) throws(Problem) {
@@ -84,13 +78,7 @@ final class SpilledPartitions {
 
     private func flush() throws(Problem) {
         guard pending.count > 0 else { return }
-        let before = rows.byteCount
-        do throws(StorageFailure) {
-            try rows.append(pending.batch(), dividedBy: pendingParts)
-        } catch {
-            throw SQLErrors.spillFailed(error)
-        }
-        context.memory.spilled(rows.byteCount - before)
+        try rows.append(pending.batch(), dividedBy: pendingParts)
         pending.removeAll()
         pendingParts.removeAll(keepingCapacity: true)
     }
@@ -99,16 +87,85 @@ final class SpilledPartitions {
 
     /// The rows of a part, in the order in which they were added.
     func reader(ofPart part: Int) -> SpilledReader { SpilledReader(rows, part: part) }
+
+    /// The results of one part behind the other; `make` gives what works on a part, nil where there is
+    /// nothing to do.
+    static func inTurn(
+        _ make: @escaping (Int) throws(Problem) -> (any BatchOperator)?
+    ) -> any BatchOperator { PartsInTurn(make) }
+}
+
+private final class PartsInTurn: BatchOperator {
+    private let make: (Int) throws(Problem) -> (any BatchOperator)?
+    private var part = 0
+    private var current: (any BatchOperator)?
+
+    init(_ make: @escaping (Int) throws(Problem) -> (any BatchOperator)?) { self.make = make }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        while true {
+            if let batch = try current?.next() { return batch }
+            current = nil
+            guard part < SpilledPartitions.count else { return nil }
+            current = try make(part)
+            part += 1
+        }
+    }
+}
+
+/// Rows that one query keeps on the scratch disk, in one or more parts. Counts what they take there;
+/// failures of the disk are errors 53100 and 58030.
+final class SpillFile {
+    private var rows: SpilledRows
+    private let memory: MemoryBudget
+
+    init(
+        _ types: [ColumnType], parts: Int = 1, in scratch: ScratchSpace, _ memory: MemoryBudget
+    ) throws(Problem) {
+        self.memory = memory
+        do throws(StorageFailure) {
+            rows = try SpilledRows(types, parts: parts, in: scratch)
+        } catch {
+            throw SQLErrors.spillFailed(error)
+        }
+    }
+
+    func append(_ batch: ColumnBatch) throws(Problem) {
+        try write { (rows) throws(StorageFailure) in try rows.append(batch, to: 0) }
+    }
+
+    func append(_ batch: ColumnBatch, dividedBy partOf: [Int32]) throws(Problem) {
+        try write { (rows) throws(StorageFailure) in try rows.append(batch, dividedBy: partOf) }
+    }
+
+    private func write(
+        _ body: (inout SpilledRows) throws(StorageFailure) -> Void
+    ) throws(Problem) {
+        let before = rows.byteCount
+        do throws(StorageFailure) { try body(&rows) } catch { throw SQLErrors.spillFailed(error) }
+        memory.spilled(rows.byteCount - before)
+    }
+
+    func rowCount(ofPart part: Int) -> Int { rows.rowCount(ofPart: part) }
+    func pieceCount(ofPart part: Int = 0) -> Int { rows.pieceCount(ofPart: part) }
+
+    func piece(_ number: Int, ofPart part: Int = 0) throws(Problem) -> ColumnBatch {
+        do throws(StorageFailure) {
+            return try rows.piece(number, ofPart: part)
+        } catch {
+            throw SQLErrors.spillFailed(error)
+        }
+    }
 }
 
 /// Gives the rows of one part of spilled rows.
 final class SpilledReader: BatchOperator {
-    private let rows: SpilledRows
+    private let rows: SpillFile
     private let part: Int
     private var piece = 0
     private var cutter = BatchCutter()
 
-    init(_ rows: SpilledRows, part: Int) {
+    init(_ rows: SpillFile, part: Int = 0) {
         self.rows = rows
         self.part = part
     }
@@ -117,11 +174,7 @@ final class SpilledReader: BatchOperator {
         while true {
             if let batch = cutter.next() { return batch }
             guard piece < rows.pieceCount(ofPart: part) else { return nil }
-            do throws(StorageFailure) {
-                cutter.put(try rows.piece(piece, ofPart: part))
-            } catch {
-                throw SQLErrors.spillFailed(error)
-            }
+            cutter.put(try rows.piece(piece, ofPart: part))
             piece += 1
         }
     }
