@@ -109,11 +109,14 @@ enum AccumulatorFactory {
 /// Which groups have seen a value: the others' result is NULL.
 struct SeenGroups {
     private var flags: [UInt8] = []
+    /// All groups have seen one, so that nothing is to be marked.
+    private var isComplete = false
 
     var count: Int { flags.count }
 
     mutating func grow(to groups: Int) {
         if groups > flags.count {
+            isComplete = false
             flags.append(contentsOf: repeatElement(0, count: groups - flags.count))
         }
     }
@@ -123,10 +126,13 @@ struct SeenGroups {
 
     /// Marks the groups of the rows that are not NULL.
     mutating func mark(_ column: Column, _ groups: [Int32]) {
+        if isComplete { return }
         let valid = column.fullValidity
         flags.withUnsafeMutableBufferPointer { flags in
             for row in ValidRows(valid, groups.count) { flags[Int(groups[row])] = 1 }
         }
+        // Few groups are looked through at once; many are not worth it.
+        isComplete = flags.count <= groups.count && !flags.contains(0)
     }
 
     @inline(__always)

@@ -125,6 +125,8 @@ struct WideSum: RunningSum {
                     totals[Int(groups[row])] &+= Int128(values[row])
                 }
             }
+        case .int128(let values) where valid == nil && totals.count <= Self.fewGroups:
+            overflows = addToFew(values, groups)
         case .int128(let values):
             totals.withUnsafeMutableBufferPointer { totals in
                 for row in ValidRows(valid, groups.count) {
@@ -137,6 +139,35 @@ struct WideSum: RunningSum {
         default: break
         }
         if overflows { throw SQLErrors.numericOverflow }
+    }
+
+    /// Up to so many groups have several running sums each.
+    private static let fewGroups = 64
+
+    /// Neighbouring rows of one group are added to different sums, so that none waits for the one
+    /// before. True when a sum overflows.
+    private mutating func addToFew(_ values: [Int128], _ groups: [Int32]) -> Bool {
+        let width = totals.count
+        var overflows = false
+        var sums = [Int128](repeating: 0, count: width * 4)
+        sums.withUnsafeMutableBufferPointer { sums in
+            values.withUnsafeBufferPointer { values in
+                groups.withUnsafeBufferPointer { groups in
+                    for row in 0..<groups.count {
+                        let place = Int(groups[row]) &+ (row & 3) &* width
+                        let (sum, overflow) = sums[place].addingReportingOverflow(values[row])
+                        sums[place] = sum
+                        overflows = overflows || overflow
+                    }
+                }
+            }
+            for place in 0..<(width * 4) {
+                let (sum, overflow) = totals[place % width].addingReportingOverflow(sums[place])
+                totals[place % width] = sum
+                overflows = overflows || overflow
+            }
+        }
+        return overflows
     }
 
     func sums(_ type: ColumnType) throws(Problem) -> ColumnData {

@@ -56,6 +56,16 @@ final class KeyTable {
             if let groups = direct?.insert(columns[0], count: rows) { return groups }
             leaveDirect()
         }
+        if let codes = CombinedCodes(columns, count: rows) {
+            // Each combination of codes is looked up once.
+            let groups = insertHashed(
+                columns.map { $0.gather(codes.firstRows) }, count: codes.firstRows.count)
+            return codes.numbers.map { groups[Int($0)] }
+        }
+        return insertHashed(columns, count: rows)
+    }
+
+    private func insertHashed(_ columns: [Column], count rows: Int) -> [Int32] {
         let words = encoder.encode(columns, count: rows, adding: true)
         let hashes = hash(words, rows)
         reserve(rows)
