@@ -551,6 +551,36 @@ struct TableStatementTests {
         }
     }
 
+    @Test func `a statement that fails leaves no files`() throws {
+        let lake = try lake()
+        try lake.run("CREATE TABLE p (x int, part int) PARTITIONED BY (part)")
+        let before = try lake.store.list("", recursive: true).map(\.path)
+        // The first rows are in so many partitions that their files are written before the last row.
+        let failing = "SELECT 1 / (5000 - i), i % 600 FROM generate_series(1, 6000) AS s (i)"
+        #expect(lake.problem("INSERT INTO p \(failing)")?.code == "22012")
+        #expect(try lake.store.list("", recursive: true).map(\.path) == before)
+        #expect(try lake.rows("SELECT count(*) FROM p") == ["0"])
+    }
+
+    @Test func `a materialized view that is larger than the memory of a query is computed`() throws
+    {
+        var limits = LakeLimits()
+        limits.queryBytes = 2 << 20
+        limits.scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        let lake = try LakeHarness(limits: limits)
+        try lake.run(
+            """
+            CREATE TABLE t AS SELECT i, repeat('x', 40) || i AS name
+            FROM generate_series(1, 60000) AS s (i);
+            CREATE MATERIALIZED VIEW v REFRESH POLICY FULL AS
+            SELECT DISTINCT name, max(i) OVER (PARTITION BY i) AS i FROM t;
+            REFRESH MATERIALIZED VIEW v
+            """)
+        #expect(
+            try lake.rows("SELECT count(*), sum(i), min(name) FROM v").first
+                == "60000|1800030000|\(String(repeating: "x", count: 40))1")
+    }
+
     @Test func `a table is made of a query`() throws {
         let lake = try lake()
         #expect(

@@ -152,6 +152,12 @@ package struct DeltaAppender: Sendable {
         try transaction.number(batch, columns: columns)
     }
 
+    /// Deletes the files that were written, for who will not commit. What stays is VACUUM's.
+    package consuming func discard() {
+        let table = transaction.table
+        for file in transaction.added { try? table.store.delete(table.fullPath(file.path)) }
+    }
+
     /// Writes what is open and commits. Returns the new version.
     package consuming func commit(
         _ operation: CommitOperation? = nil, now: Now

@@ -15,19 +15,36 @@ package struct MaterializedView: Sendable {
         self.table = table
     }
 
-    /// Runs `plan` over `source` and replaces the table's content in one commit. Returns the new
-    /// version and its rows.
+    /// Runs `plan` over `source` and replaces the table's content by its rows in one commit, batch by
+    /// batch. Returns the new version and its rows.
     package func refresh(
-        _ plan: LogicalPlan, source: any TableSource, now: Now, random: inout Random,
-        zones: any TimeZoneSource = NoTimeZones(),
-        isCancelled: @escaping @Sendable () -> Bool
+        _ plan: LogicalPlan, source: any TableSource, _ context: QueryContext,
+        random: inout Random
     ) throws(Problem) -> (version: Int64, rows: Int) {
-        let context = QueryContext(
-            now: now, random: random.fork(), zones: zones, isCancelled: isCancelled)
-        let batches = try execute(plan, source: source, context: context)
-        let version = try attempting { () throws(DeltaFailure) in
-            try table.overwrite(batches, random: &random, now: now)
+        let now = context.now
+        let execution = try QueryExecutor.open(plan, source, context)
+        let transaction = try attempting { () throws(DeltaFailure) in
+            var transaction = try table.begin(random: &random)
+            try transaction.removeAll(now: now)
+            return transaction
         }
-        return (version, batches.reduce(0) { $0 + $1.rowCount })
+        let partitionColumns = transaction.snapshot.metadata.partitionColumns
+        var appender = try attempting { () throws(DeltaFailure) in
+            try DeltaAppender(transaction)
+        }
+        do throws(Problem) {
+            while let batch = try execution.next() {
+                try attempting { () throws(DeltaFailure) in try appender.append(batch, now: now) }
+            }
+        } catch {
+            // A view that fails is tried again and again: nothing may pile up.
+            appender.discard()
+            throw error
+        }
+        let rows = Int(appender.rowCount)
+        let version = try attempting { () throws(DeltaFailure) in
+            try appender.commit(.overwrite(partitionBy: partitionColumns), now: now)
+        }
+        return (version, rows)
     }
 }

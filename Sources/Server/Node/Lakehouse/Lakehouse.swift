@@ -276,9 +276,10 @@ package final class Lakehouse: Sendable {
         if !isForced, last == inputs, !plan.readsTime { return nil }
         var random = withRandom { $0.fork() }
         let view = MaterializedView(name: object.name, table: try table(of: object))
-        let outcome = try view.refresh(
-            plan, source: source, now: clock(), random: &random, zones: timeZones,
-            isCancelled: { false })
+        let context = QueryContext(
+            now: clock(), random: random.fork(), zones: timeZones,
+            memoryBytes: limits.queryBytes, scratch: limits.scratch)
+        let outcome = try view.refresh(plan, source: source, context, random: &random)
         state.withLock { $0.refreshedFrom[object.name] = inputs }
         updateActivity(of: object)
         observer?.viewRefreshed(object.name, rows: outcome.rows, at: clock().timestamp)

@@ -326,9 +326,14 @@ extension Lakehouse {
             let execution = try running { () throws(Problem) in
                 try QueryExecutor.open(plan, LakeSource(self), context)
             }
-            while let batch = try running({ () throws(Problem) in try execution.next() }) {
-                try appender.append(
-                    try appender.number(batch, columns: numbered), now: context.now)
+            do throws(DeltaFailure) {
+                while let batch = try running({ () throws(Problem) in try execution.next() }) {
+                    try appender.append(
+                        try appender.number(batch, columns: numbered), now: context.now)
+                }
+            } catch {
+                appender.discard()
+                throw error
             }
         }
         let count = appender.rowCount
