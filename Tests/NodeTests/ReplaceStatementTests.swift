@@ -469,9 +469,9 @@ struct ReplaceStatementTests {
         #expect(try next.tag(statement) == "SELECT 5")
         #expect(try next.rows("SELECT sum(n) FROM t") == ["15"])
         // A query that fails leaves no files behind.
-        let before = try next.store.list("", recursive: true).count
+        let before = try next.store.list("public", recursive: true).count
         #expect(next.problem("CREATE TABLE u AS SELECT 1 / (n - 3) AS x FROM t") != nil)
-        #expect(try next.store.list("", recursive: true).count == before)
+        #expect(try next.store.list("public", recursive: true).count == before)
         #expect(next.problem("SELECT * FROM u")?.code == "42P01")
     }
 

@@ -553,12 +553,18 @@ struct TableStatementTests {
 
     @Test func `a statement that fails leaves no files`() throws {
         let lake = try lake()
-        try lake.run("CREATE TABLE p (x int, part int) PARTITIONED BY (part)")
-        let before = try lake.store.list("", recursive: true).map(\.path)
+        try lake.run(
+            """
+            CREATE TABLE p (x int, part int) PARTITIONED BY (part);
+            CREATE TABLE many AS SELECT i FROM generate_series(1, 6000) AS s (i)
+            """)
+        let before = try lake.store.list("public", recursive: true).map(\.path)
         // The first rows are in so many partitions that their files are written before the last row.
-        let failing = "SELECT 1 / (5000 - i), i % 600 FROM generate_series(1, 6000) AS s (i)"
+        let failing = "SELECT 1 / (5000 - i) AS x, i % 600 AS part FROM many"
         #expect(lake.problem("INSERT INTO p \(failing)")?.code == "22012")
-        #expect(try lake.store.list("", recursive: true).map(\.path) == before)
+        #expect(
+            lake.problem("CREATE TABLE q PARTITIONED BY (part) AS \(failing)")?.code == "22012")
+        #expect(try lake.store.list("public", recursive: true).map(\.path) == before)
         #expect(try lake.rows("SELECT count(*) FROM p") == ["0"])
     }
 

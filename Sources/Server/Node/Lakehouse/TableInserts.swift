@@ -165,10 +165,15 @@ extension Lakehouse {
             operation = .overwrite(partitionBy: transaction.snapshot.metadata.partitionColumns)
         }
         var appender = try DeltaAppender(transaction)
-        while let batch = try rows.next() {
-            let numbered = try appender.number(batch, columns: rows.numberedColumns)
-            try appender.append(numbered, now: rows.now)
-            try returned.add(numbered)
+        do throws(DeltaFailure) {
+            while let batch = try rows.next() {
+                let numbered = try appender.number(batch, columns: rows.numberedColumns)
+                try appender.append(numbered, now: rows.now)
+                try returned.add(numbered)
+            }
+        } catch {
+            appender.discard()
+            throw error
         }
         let count = appender.rowCount
         if case .touchedPartitions = replacement {
