@@ -173,6 +173,9 @@ private struct PlanBuilder {
         case .join(let node):
             let left = try input(node.left)
             return try JoinOperator(left, try input(node.right, 1), node, context)
+        case .asof(let node):
+            let left = try input(node.left)
+            return AsofOperator(left, try input(node.right, 1), node, context)
         case .union(let inputs):
             var operators: [any BatchOperator] = []
             for (place, below) in inputs.enumerated() {

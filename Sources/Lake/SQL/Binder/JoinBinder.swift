@@ -68,7 +68,7 @@ extension Binder {
     }
 
     /// USING: keys of the join, and one column in place of two.
-    private func merged(
+    func merged(
         _ names: [Identifier], _ left: Scope, _ right: Scope, _ both: Scope,
         _ node: inout JoinNode
     ) throws(Problem) -> Scope {
