@@ -12,7 +12,7 @@ extension ScalarFunction {
             .jsonBuildArray, .textToList, .listConcat, .listPosition, .listRemove,
             .quoteNullable, .format, .overlaps, .jsonSetLax, .listReplace, .listPositions,
             .listPositionFrom, .listFill, .quantified, .makeStructure, .textToListWithNull,
-            .listToTextWithNull:
+            .listToTextWithNull, .castInZone, .jsonInZone:
             false
         default: true
         }
@@ -318,7 +318,7 @@ enum FunctionKernels {
         case .makeTimestamp: return try DateTimeKernels.makeTimestamp(arguments, count: count)
         default:
             if let column = try ZoneKernels.apply(
-                function, arguments, type: type, count: count, context.zones)
+                function, arguments, type: type, count: count, context)
             {
                 return column
             }

@@ -57,6 +57,10 @@ let systemFunctions: FunctionList = {
         "current_user", form: "→ text", also: ["session_user", "user", "current_role"],
         "Who asks.", "length(current_user) > 0", "t")
     list.add(
+        "current_setting", form: "(text[, boolean]) → text",
+        "The value of a setting; with true, NULL when there is none of that name.",
+        "current_setting('no.such', true) IS NULL", "t")
+    list.add(
         "pg_client_encoding", form: "() → text", "The encoding of texts.",
         "pg_client_encoding()", "UTF8")
     return list

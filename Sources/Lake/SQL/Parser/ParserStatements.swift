@@ -245,7 +245,17 @@ extension Parser {
         }
         let position = token.position
         if accept(.time, .zone) {
-            let values = accept(.local) || accept(.default) ? [] : [try settingValue()]
+            var values: [String] = []
+            if accept(.interval) {
+                values = ["interval", try string()]
+                // What it is from and to the text says.
+                for word in ["hour", "minute", "second"] {
+                    guard acceptWord(word) else { continue }
+                    _ = accept(.to)
+                }
+            } else if !accept(.local), !accept(.default) {
+                values = [try settingValue()]
+            }
             return .set(name: "timezone", values: values, isLocal: isLocal, position: position)
         }
         if isNext(.transaction) {
@@ -269,7 +279,6 @@ extension Parser {
 
     private mutating func settingValue() throws(Problem) -> String {
         if isString() { return try string() }
-        if accept(.interval) { return try string() }
         let sign = accept("-") ? "-" : ""
         if !sign.isEmpty || token.kind == .number {
             guard token.kind == .number else { throw unexpected(expected: "a number") }

@@ -227,6 +227,13 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     /// (timestampTZ, text zone) → timestamp, the clock of the zone; (timestamp, text zone) →
     /// timestampTZ, the moment at which a clock there shows it
     case toZone, fromZone
+    /// The same in the time zone of a session, which is one more argument, a text.
+    case extractInZone, datePartInZone, toCharInZone, parseTimestampInZone
+    case addIntervalInZone, subtractIntervalInZone
+    /// (T, text zone, boolean nullOnFailure) → U: a cast from or to what has a timestampTZ in it
+    case castInZone
+    /// (T, text zone) → T with text in the place of timestampTZ, as JSON has it
+    case jsonInZone
     /// (date, timestamp, timestampTZ or interval) → boolean
     case isFinite
     /// (interval) → interval

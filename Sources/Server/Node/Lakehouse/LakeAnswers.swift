@@ -31,6 +31,16 @@ package struct StatementOptions: Sendable {
     }
 }
 
+extension StatementOptions {
+    /// With a session that ends with the request, when it belongs to none: a script's statements are
+    /// carried out one behind the other in any case.
+    var withSession: StatementOptions {
+        var options = self
+        if options.session == nil { options.session = LakeSession(isOfRequest: true) }
+        return options
+    }
+}
+
 /// The outcome of one statement.
 package struct StatementAnswer: Sendable {
     /// The command tag: `SELECT 5`, `CREATE TOPIC`.

@@ -1,6 +1,8 @@
-// What one client has set: how long statements may take, and its prepared statements.
+// What one client has set: how long statements may take, its time zone, and its prepared statements.
 
 import Base
+import Columns
+import Engine
 import SQL
 import Synchronization
 
@@ -14,6 +16,8 @@ package final class LakeSession: Sendable {
 
     private struct State: Sendable {
         var settings: OrderedMap<String, String> = [:]
+        /// nil for UTC.
+        var zone: SessionZone?
         var prepared: OrderedMap<String, Prepared> = [:]
         var preparedBytes = 0
     }
@@ -22,7 +26,10 @@ package final class LakeSession: Sendable {
     private static let preparedMax = 1000
     private static let preparedBytesMax = 4 << 20
 
-    package init() {}
+    /// Of a request that belongs to no session: it ends with the request.
+    let isOfRequest: Bool
+
+    package init(isOfRequest: Bool = false) { self.isOfRequest = isOfRequest }
 
     // MARK: Settings
 
@@ -30,6 +37,16 @@ package final class LakeSession: Sendable {
 
     /// Nil takes the standard value again.
     func set(_ name: String, to value: String?) { state.withLock { $0.settings[name] = value } }
+
+    /// In which moments are shown and read; nil for UTC.
+    package var zone: SessionZone? { state.withLock { $0.zone } }
+
+    func set(zone: SessionZone?) {
+        state.withLock { state in
+            state.zone = zone
+            state.settings["timezone"] = zone?.name
+        }
+    }
 
     /// How long a statement may take; nil = no limit.
     package var statementTimeout: Duration? {
@@ -42,12 +59,18 @@ package final class LakeSession: Sendable {
     func reset() {
         state.withLock { state in
             state.settings = [:]
+            state.zone = nil
             state.prepared = [:]
             state.preparedBytes = 0
         }
     }
 
-    func resetSettings() { state.withLock { $0.settings = [:] } }
+    func resetSettings() {
+        state.withLock { state in
+            state.settings = [:]
+            state.zone = nil
+        }
+    }
 
     // MARK: Prepared statements
 
@@ -182,6 +205,7 @@ enum SessionSettings {
     /// Those whose value does something, or is only shown again.
     static let changeable = [
         "application_name", "statement_timeout", "extra_float_digits", "client_min_messages",
+        "timezone",
     ]
 
     static func value(_ name: String, _ session: LakeSession?) throws(Problem) -> String {
@@ -198,7 +222,8 @@ enum SessionSettings {
 
     /// `SET name = …`; what changes nothing gives a notice, if it asked for something else.
     static func set(
-        _ name: String, _ values: [String], _ session: LakeSession?, position: Int
+        _ name: String, _ values: [String], _ session: LakeSession?,
+        _ zones: any TimeZoneSource, position: Int
     ) throws(Problem) -> [String] {
         guard changeable.contains(name) else {
             // Drivers set what we have not; PostgreSQL's own names of unknown use are let pass.
@@ -210,12 +235,18 @@ enum SessionSettings {
             else { return [] }
             return ["\(name) stays \(standard): Weir has no other value"]
         }
-        guard let session else {
-            return ["\(name) is not kept: the request belongs to no session (POST /sessions)"]
+        guard let session else { return [] }
+        let notices =
+            session.isOfRequest
+            ? ["\(name) is kept for this request only: it belongs to no session (POST /sessions)"]
+            : []
+        if name == "timezone" {
+            session.set(zone: try zone(values, zones, position: position))
+            return notices
         }
         guard let value = values.first else {
             session.set(name, to: nil)
-            return []
+            return notices
         }
         if name == "statement_timeout" {
             guard let limit = try? milliseconds(value) else {
@@ -228,7 +259,33 @@ enum SessionSettings {
         } else {
             session.set(name, to: String(value.prefix(200)))
         }
-        return []
+        return notices
+    }
+
+    /// `'Europe/Berlin'`, `-7`, or the word interval and a text; nil for the standard.
+    private static func zone(
+        _ values: [String], _ zones: any TimeZoneSource, position: Int
+    ) throws(Problem) -> SessionZone? {
+        guard let text = values.first else { return nil }
+        let found: SessionZone?
+        if text == "interval", values.count == 2 {
+            let value = try parseValue(
+                values[1], as: .interval, now: Now(monotonic: .zero, wallMicroseconds: 0))
+            if case .interval(let interval) = value {
+                found = SessionZone(east: interval)
+            } else {
+                found = nil
+            }
+        } else {
+            found = try SessionZone(text, zones)
+        }
+        guard let found else {
+            throw Problem(
+                "22023", "invalid value for parameter \"TimeZone\": \"\(values.last ?? "")\"",
+                hint: "a name such as Europe/Berlin, hours to the east, or an interval of hours",
+                position: position)
+        }
+        return found.name == "UTC" ? nil : found
     }
 
     /// `5000`, `5s`, `10 min` in milliseconds.

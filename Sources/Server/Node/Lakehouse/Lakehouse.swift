@@ -377,6 +377,24 @@ package final class Lakehouse: Sendable {
         var binder = Binder(provider: LakeRelations(lake: self))
         return try binder.plan(query)
     }
+
+    /// The same for a statement of a client: with the settings of its session.
+    func plan(_ query: Query, _ options: StatementOptions) throws(Problem) -> LogicalPlan {
+        var binder = binder(options, LakeRelations(lake: self))
+        return try binder.plan(query)
+    }
+
+    func binder(_ options: StatementOptions, _ relations: LakeRelations) -> Binder {
+        Binder(provider: relations, context: binderContext(options))
+    }
+
+    func binderContext(_ options: StatementOptions) -> BinderContext {
+        var context = BinderContext()
+        let session = options.session
+        context.clock = session?.zone
+        context.setting = { try? SessionSettings.value($0, session) }
+        return context
+    }
 }
 
 extension CatalogExpectation.Action {

@@ -14,6 +14,7 @@ extension Lakehouse: LakeService {
         script: String, options: StatementOptions
     ) throws(Problem) -> [StatementAnswer] {
         var answers: [StatementAnswer] = []
+        let options = options.withSession
         for statement in try Parser.script(script, parameters: options.parameters) {
             do throws(Problem) {
                 answers.append(try run(statement, options))
@@ -52,7 +53,7 @@ extension Lakehouse: LakeService {
     private func open(
         _ script: String, _ query: RunningQuery, _ options: StatementOptions, from start: Instant
     ) throws(Problem) -> StatementCursor {
-        var options = options
+        var options = options.withSession
         let watch = QueryWatch(query, clock, isAbandoned: options.isAbandoned)
         options.isCancelled = { watch.mustStop() }
         let statements = try Parser.script(script, parameters: options.parameters)
@@ -74,7 +75,8 @@ extension Lakehouse: LakeService {
                 var answer = try run(parsed, options)
                 if isLast {
                     answer.notices = notices + answer.notices
-                    return StatementCursor(query, queries, clock, answer: answer)
+                    return StatementCursor(
+                        query, queries, clock, answer: answer, zone: options.session?.zone)
                 }
                 answers.append(answer)
             } catch {
@@ -101,13 +103,13 @@ extension Lakehouse: LakeService {
     private func cursor(
         _ query: Query, _ running: RunningQuery, _ options: StatementOptions, _ notices: [String]
     ) throws(Problem) -> StatementCursor {
-        let plan = try plan(query)
+        let plan = try plan(query, options)
         let source = LakeSource(self)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         return StatementCursor(
             running, queries, clock, columns: plan.schema.fields, notices: notices,
-            limit: options.rowLimit,
+            limit: options.rowLimit, zone: options.session?.zone,
             figures: {
                 var figures = RunningQuery.Figures()
                 figures.scan = source.figures
@@ -130,7 +132,7 @@ extension Lakehouse: LakeService {
         case .copy(let copy): return try self.copy(copy, options)
         case .optimize(let optimize): return try self.optimize(optimize)
         case .vacuum(let vacuum): return try self.vacuum(vacuum)
-        case .restore(let restore): return try self.restore(restore)
+        case .restore(let restore): return try self.restore(restore, options)
         case .convert(let convert): return try self.convert(convert)
         case .createSchema(let name, let ifNotExists):
             return try createSchema(name, ifNotExists: ifNotExists, parsed.text)
@@ -155,10 +157,11 @@ extension Lakehouse: LakeService {
             return StatementAnswer(
                 tag: "SET",
                 notices: try SessionSettings.set(
-                    name, values, options.session, position: position))
+                    name, values, options.session, timeZones, position: position))
         case .reset(let name):
             if let name {
-                _ = try? SessionSettings.set(name, [], options.session, position: 0)
+                _ = try? SessionSettings.set(
+                    name, [], options.session, timeZones, position: 0)
             } else {
                 options.session?.resetSettings()
             }
@@ -197,7 +200,7 @@ extension Lakehouse: LakeService {
     private func session(
         _ options: StatementOptions, _ statement: String
     ) throws(Problem) -> LakeSession {
-        guard let session = options.session else {
+        guard let session = options.session, !session.isOfRequest else {
             throw Problem(
                 "0A000", "\(statement) needs a session",
                 hint: "POST /sessions begins one; send its id as \"session\" with each query")
@@ -246,7 +249,7 @@ extension Lakehouse: LakeService {
         }
         var one = try Parser.query("VALUES (NULL)")
         one.body = .values([[item]])
-        let row = try plan(one)
+        let row = try plan(one, options)
         let answer = try QueryExecutor.execute(row, LakeSource(self), queryContext(options))
         guard let value = answer.rows.first?.first, let field = row.schema.fields.first,
             let text = textForm(value, field.type)
@@ -266,7 +269,7 @@ extension Lakehouse: LakeService {
     private func select(
         _ query: Query, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
-        let plan = try plan(query)
+        let plan = try plan(query, options)
         let source = LakeSource(self)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
@@ -296,7 +299,7 @@ extension Lakehouse: LakeService {
                 "0A000", "EXPLAIN (INCREMENTAL) is not supported yet",
                 hint: "the incremental engine is not built yet; EXPLAIN shows the plan of one run")
         }
-        let plan = try plan(explain.query)
+        let plan = try plan(explain.query, options)
         let isJSON = explain.format == .json
         var lines = isJSON ? [] : QueryExecutor.explain(plan)
         var json = isJSON ? QueryExecutor.explainJSON(plan) : .null
@@ -337,7 +340,7 @@ extension Lakehouse: LakeService {
                 "42809", "records of topic \"\(object.name)\" cannot be replaced",
                 hint: "write INSERT INTO without PARTITION", position: insert.target.position)
         }
-        var binder = Binder(provider: LakeRelations(lake: self))
+        var binder = binder(options, LakeRelations(lake: self))
         let bound = try binder.plan(insert)
         let plan = bound.plan
         let context = queryContext(options)

@@ -126,7 +126,8 @@ extension Lakehouse {
         var random = withRandom { $0.fork() }
         var transaction = try changed.table.begin(random: &random)
         var change = try running { () throws(Problem) in
-            try makePlan(Binder(provider: LakeRelations(lake: self, describesDefaults: true)))
+            try makePlan(
+                binder(options, LakeRelations(lake: self, describesDefaults: true)))
         }
         let context = queryContext(options)
         returned.begin(change.returning, context)

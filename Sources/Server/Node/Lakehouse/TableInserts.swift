@@ -30,8 +30,8 @@ extension Lakehouse {
         var random = withRandom { $0.fork() }
         var transaction = try changed.table.begin(random: &random)
         let bound = try running { () throws(Problem) in
-            var binder = Binder(
-                provider: LakeRelations(lake: self, describesDefaults: true, copied: copied))
+            var binder = binder(
+                options, LakeRelations(lake: self, describesDefaults: true, copied: copied))
             return try binder.plan(insert)
         }
         let context = queryContext(options)
@@ -64,14 +64,15 @@ extension Lakehouse {
             let delete = Delete(
                 target: ChangeTarget(name: insert.target, alias: insert.alias), filter: condition)
             let change = try running { () throws(Problem) in
-                let binder = Binder(provider: LakeRelations(lake: self, describesDefaults: true))
-                return try binder.plan(delete)
+                try binder(options, LakeRelations(lake: self, describesDefaults: true))
+                    .plan(delete)
             }
             transaction.markAsReading(source.readRanges(of: change.plan, []))
             let check = try running { () throws(Problem) in
                 try ReplacedRows(
                     condition, of: bound.target,
-                    named: insert.alias?.name ?? insert.target.last, context)
+                    named: insert.alias?.name ?? insert.target.last, binderContext(options),
+                    context)
             }
             let mutation = try self.deleting(change, transaction, source, context)
             return try replace(mutation, rows, check, &returned)
@@ -378,12 +379,12 @@ private struct ReplacedRows {
 
     init(
         _ condition: SQL.Expression, of target: RelationDescription, named name: String,
-        _ context: QueryContext
+        _ binding: BinderContext, _ context: QueryContext
     ) throws(Problem) {
         columns = target.columns
         self.context = context
         let schema = TableSchema(target.columns)
-        var binder = Binder(provider: NoRelations())
+        var binder = Binder(provider: NoRelations(), context: binding)
         let bound = try binder.condition(condition, over: schema, table: name)
         let scan = ScanNode(
             relation: ReturningPlan.relation, kind: .system, tableSchema: schema)
