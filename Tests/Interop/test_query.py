@@ -265,6 +265,11 @@ SLOW = {
     "distinct": "SELECT count(*) FROM (SELECT DISTINCT i % 1000 FROM generate_series(1, 4000000000) AS g(i)) t",
     "window": "SELECT sum(s) FROM (SELECT sum(i) OVER (ORDER BY i ROWS BETWEEN 100000 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 4000000) AS g(i)) t",
     "filter": "SELECT i FROM generate_series(1, 100000000000) AS g(i) WHERE i < 0",
+    # One sort of four million rows in memory, and values that grow from row to row.
+    "long-sort": "SELECT count(*) FROM (SELECT i * 7919 % 4000037 AS x, i::text || 'a long text' AS t FROM "
+                 "generate_series(1, 2000000) i ORDER BY 2, 1 OFFSET 1) s",
+    "growing-window": "SELECT count(x) FROM (SELECT array_agg(i) OVER (ORDER BY i) AS x FROM "
+                      "generate_series(1, 200000) i) s",
 }
 
 
@@ -274,7 +279,7 @@ def running(server, name):
 
 
 @pytest.mark.parametrize("kind", SLOW)
-@pytest.mark.parametrize("way", ["DELETE", "SQL", "disconnect"])
+@pytest.mark.parametrize("way", ["DELETE", "SQL", "function", "disconnect"])
 def test_a_query_of_minutes_ends_when_it_is_cancelled(server, kind, way):
     name = f"{kind}-{way}"
     answers = []
@@ -294,6 +299,8 @@ def test_a_query_of_minutes_ends_when_it_is_cancelled(server, kind, way):
         assert (status, answer) == (200, {"cancelled": name})
     elif way == "SQL":
         server.sql(f"CANCEL QUERY '{name}'")
+    elif way == "function":
+        assert server.sql(f"SELECT weir.cancel('{name}')") == [[True]]
     else:
         connection.close()
         eventually(lambda: not running(server, name), what="the query is gone")

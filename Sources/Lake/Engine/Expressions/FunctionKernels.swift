@@ -395,6 +395,10 @@ enum FunctionKernels {
             return ListKernels.member(arguments[0], Int(index), type: type, count: count)
         case .mapElement:
             return ListKernels.mapElement(arguments[0], arguments[1], type: type, count: count)
+        case .cancelQuery:
+            return try RowKernels.booleans(arguments, count: count) { (row) throws(Problem) in
+                context.cancel(query: arguments[0].text(row) ?? "")
+            }
         case .generateUUID:
             var values: [Int128] = []
             values.reserveCapacity(count)

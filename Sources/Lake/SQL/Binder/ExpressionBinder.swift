@@ -84,7 +84,10 @@ extension Binder {
             return try explicitCast(value, to: type, orNull: orNull, at: position)
         case .function(let call): return try function(call, &context)
         case .conditional(let operand, let whens, let otherwise):
-            return try conditional(operand, whens, otherwise, &context)
+            let count = context.seriesCalls.count
+            let value = try conditional(operand, whens, otherwise, &context)
+            try refuseSeries(in: "CASE", since: count, context, at: expression.position)
+            return value
         default: return try bindConstruct(expression, &context)
         }
     }
@@ -661,6 +664,7 @@ extension Binder {
                 position: call.name.position)
         }
         let call = try positional(call)
+        let seriesCount = context.seriesCalls.count
         var arguments: [BoundExpression] = []
         for argument in call.arguments {
             if let row = try wholeRow(argument, of: name, &context) {
@@ -668,6 +672,9 @@ extension Binder {
             } else {
                 arguments.append(try bind(argument, &context))
             }
+        }
+        if isPlain, name == "coalesce" {
+            try refuseSeries(in: "COALESCE", since: seriesCount, context, at: call.name.position)
         }
         return try FunctionBinder(context: self.context)
             .bind(call.name, arguments, positions: call.arguments.map(\.position))

@@ -19,6 +19,11 @@ struct FunctionBinder {
                 "0A000", "the function \(name.last) is not supported", hint: hint,
                 position: position)
         }
+        // Of the schema `weir`, which has few.
+        let full = name.parts.map(\.name).joined(separator: ".")
+        if !isPlain, FunctionCatalog.isScalar(full) {
+            if let result = try signature(full, arguments, positions) { return result }
+        }
         if isPlain, FunctionCatalog.isScalar(name.last) {
             if let result = try special(name.last, arguments, positions, at: position) {
                 return result

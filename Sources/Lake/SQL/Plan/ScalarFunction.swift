@@ -344,8 +344,13 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     /// () → uuid, version 4. Volatile.
     case generateUUID
 
+    /// (text id) → boolean: ends another query; whether there was one. Volatile.
+    case cancelQuery
+
     /// May give another value for every row, so it must not be folded, moved or evaluated twice.
-    package var isVolatile: Bool { self == .random || self == .generateUUID }
+    package var isVolatile: Bool {
+        self == .random || self == .generateUUID || self == .cancelQuery
+    }
 
     /// Gives one value in a statement, but another in the next one.
     package var isStable: Bool { self == .now }

@@ -290,7 +290,8 @@ extension Lakehouse {
         QueryContext(
             now: clock(), random: withRandom { $0.fork() }, zones: timeZones,
             memoryBytes: limits.queryBytes, scratch: limits.scratch,
-            isCancelled: options.isCancelled)
+            isCancelled: options.isCancelled,
+            cancelQuery: { [queries] id in (try? queries.cancel(id)) != nil })
     }
 
     /// Shows in the catalog what a statement, or somebody else before it, has changed.
