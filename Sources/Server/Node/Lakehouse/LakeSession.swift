@@ -18,6 +18,7 @@ package final class LakeSession: Sendable {
         var settings: OrderedMap<String, String> = [:]
         /// nil for UTC.
         var zone: SessionZone?
+        var transaction: LakeTransaction?
         var prepared: OrderedMap<String, Prepared> = [:]
         var preparedBytes = 0
     }
@@ -46,6 +47,30 @@ package final class LakeSession: Sendable {
             state.zone = zone
             state.settings["timezone"] = zone?.name
         }
+    }
+
+    /// The transaction that is open.
+    var transaction: LakeTransaction? { state.withLock { $0.transaction } }
+
+    func set(transaction: LakeTransaction?) { state.withLock { $0.transaction = transaction } }
+
+    /// Undoes what was not committed.
+    func end() {
+        let open = state.withLock { state in
+            defer { state.transaction = nil }
+            return state.transaction
+        }
+        open?.rollBack()
+    }
+
+    /// How long a transaction may wait for its next statement; nil = no limit.
+    var idleTransactionTimeout: Duration? {
+        let name = "idle_in_transaction_session_timeout"
+        let text = setting(name) ?? SessionSettings.known.first { $0.name == name }?.value
+        guard let text, let limit = try? SessionSettings.milliseconds(text), limit > 0 else {
+            return nil
+        }
+        return .milliseconds(limit)
     }
 
     /// How long a statement may take; nil = no limit.
@@ -142,9 +167,12 @@ package final class LakeSessions: Sendable {
     /// A new session, under a name that nobody can guess.
     package func begin(_ id: UUID128, now: Instant) throws(Problem) -> String {
         let name = id.description
+        var gone: [LakeSession] = []
+        defer { for session in gone { session.end() } }
         let isFull = open.withLock { open in
             if open.count >= Self.openMax {
                 for (name, session) in open where now - session.lastUsed > Self.idle {
+                    gone.append(session.session)
                     open[name] = nil
                 }
             }
@@ -174,7 +202,25 @@ package final class LakeSessions: Sendable {
         return found
     }
 
-    package func end(_ id: String) { open.withLock { $0[id] = nil } }
+    package func end(_ id: String) {
+        let session = open.withLock { open in
+            defer { open[id] = nil }
+            return open[id]?.session
+        }
+        session?.end()
+    }
+
+    /// Rolls transactions back that have waited for too long.
+    func endIdleTransactions(now: Instant) {
+        for open in open.withLock({ $0.values }) {
+            guard let transaction = open.session.transaction,
+                let limit = open.session.idleTransactionTimeout,
+                transaction.isIdle(for: limit, now: now)
+            else { continue }
+            // The session hears of it at its next statement.
+            transaction.rollBack()
+        }
+    }
 }
 
 /// The settings that SET, SHOW and RESET know.
@@ -187,6 +233,10 @@ enum SessionSettings {
         ("datestyle", "ISO, MDY", "Sets the display format for date and time values."),
         ("default_transaction_read_only", "off", "Whether new transactions only read."),
         ("extra_float_digits", "1", "Sets the number of digits displayed for floats."),
+        (
+            "idle_in_transaction_session_timeout", "10min",
+            "Sets the time that a transaction waits for its next statement; 0 = any."
+        ),
         ("integer_datetimes", "on", "Whether dates and times are whole numbers."),
         ("intervalstyle", "postgres", "Sets the display format for interval values."),
         ("max_identifier_length", "63", "Shows the maximum identifier length."),
@@ -205,7 +255,7 @@ enum SessionSettings {
     /// Those whose value does something, or is only shown again.
     static let changeable = [
         "application_name", "statement_timeout", "extra_float_digits", "client_min_messages",
-        "timezone",
+        "timezone", "idle_in_transaction_session_timeout",
     ]
 
     static func value(_ name: String, _ session: LakeSession?) throws(Problem) -> String {
@@ -248,10 +298,10 @@ enum SessionSettings {
             session.set(name, to: nil)
             return notices
         }
-        if name == "statement_timeout" {
+        if name == "statement_timeout" || name == "idle_in_transaction_session_timeout" {
             guard let limit = try? milliseconds(value) else {
                 throw Problem(
-                    "22023", "invalid value for parameter \"statement_timeout\": \"\(value)\"",
+                    "22023", "invalid value for parameter \"\(name)\": \"\(value)\"",
                     hint: "milliseconds, or a number with us, ms, s, min, h or d: '30 s'",
                     position: position)
             }

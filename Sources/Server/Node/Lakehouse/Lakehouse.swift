@@ -137,6 +137,14 @@ package final class Lakehouse: Sendable {
         }
     }
 
+    /// Of the tables that are open the versions that are known here, by their folders.
+    var knownVersions: OrderedMap<String, Int64> {
+        let tables = state.withLock { $0.tables.values }
+        var versions: OrderedMap<String, Int64> = [:]
+        for table in tables { versions[table.path] = table.cachedSnapshot?.version }
+        return versions
+    }
+
     /// The Delta table in a folder that has no catalog entry, opened anew for each statement.
     func table(inFolder path: String) -> DeltaTable { openTable(path) }
 
@@ -385,7 +393,9 @@ package final class Lakehouse: Sendable {
     }
 
     func binder(_ options: StatementOptions, _ relations: LakeRelations) -> Binder {
-        Binder(provider: relations, context: binderContext(options))
+        var relations = relations
+        relations.transaction = options.session?.transaction
+        return Binder(provider: relations, context: binderContext(options))
     }
 
     func binderContext(_ options: StatementOptions) -> BinderContext {

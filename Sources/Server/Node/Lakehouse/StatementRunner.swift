@@ -17,12 +17,29 @@ extension Lakehouse: LakeService {
         let options = options.withSession
         for statement in try Parser.script(script, parameters: options.parameters) {
             do throws(Problem) {
-                answers.append(try run(statement, options))
+                answers.append(
+                    try guarded(statement.statement, options) { () throws(Problem) in
+                        try run(statement, options)
+                    })
             } catch {
+                endRequest(options)
                 throw Self.counting(error, after: answers.count)
             }
         }
+        endRequest(options)
         return answers
+    }
+
+    /// What a request has begun that belongs to no session goes with it.
+    private func endRequest(_ options: StatementOptions) {
+        if let session = options.session, session.isOfRequest { session.end() }
+    }
+
+    /// The notice that a request ends before its transaction.
+    private func lostTransaction(_ options: StatementOptions) -> [String] {
+        guard let session = options.session, session.isOfRequest, session.transaction != nil
+        else { return [] }
+        return ["the transaction is rolled back: the request ends before COMMIT"]
     }
 
     /// In a script of several statements, says which ones were carried out.
@@ -69,17 +86,27 @@ extension Lakehouse: LakeService {
                 if watch.mustStop() { throw QueryExecutor.cancelled }
                 let isLast = index == statements.count - 1
                 let notices = answers.flatMap(\.notices)
-                if isLast, let inner = try self.query(of: parsed, options) {
-                    return try cursor(inner, query, options, notices)
-                }
-                var answer = try run(parsed, options)
                 if isLast {
-                    answer.notices = notices + answer.notices
+                    let rows = try guarded(parsed.statement, options) {
+                        () throws(Problem) -> StatementCursor? in
+                        guard let inner = try self.query(of: parsed, options) else { return nil }
+                        return try cursor(
+                            inner, query, options, notices + lostTransaction(options))
+                    }
+                    if let rows { return rows }
+                }
+                var answer = try guarded(parsed.statement, options) { () throws(Problem) in
+                    try run(parsed, options)
+                }
+                if isLast {
+                    answer.notices = notices + answer.notices + lostTransaction(options)
+                    endRequest(options)
                     return StatementCursor(
                         query, queries, clock, answer: answer, zone: options.session?.zone)
                 }
                 answers.append(answer)
             } catch {
+                endRequest(options)
                 throw Self.counting(error, after: answers.count)
             }
         }
@@ -104,7 +131,8 @@ extension Lakehouse: LakeService {
         _ query: Query, _ running: RunningQuery, _ options: StatementOptions, _ notices: [String]
     ) throws(Problem) -> StatementCursor {
         let plan = try plan(query, options)
-        let source = LakeSource(self)
+        let transaction = options.session?.transaction
+        let source = LakeSource(self, in: transaction)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         return StatementCursor(
@@ -115,12 +143,24 @@ extension Lakehouse: LakeService {
                 figures.scan = source.figures
                 figures.memoryBytes = Int64(context.memory.peak)
                 return figures
-            }, source: { () throws(Problem) in try execution.next() })
+            },
+            source: { () throws(Problem) in
+                do throws(Problem) {
+                    let rows = try execution.next()
+                    if rows == nil { self.endRequest(options) }
+                    return rows
+                } catch {
+                    transaction?.fail()
+                    self.endRequest(options)
+                    throw error
+                }
+            })
     }
 
     private func run(
         _ parsed: ParsedStatement, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
+        try requireAllowed(parsed.statement, options)
         switch parsed.statement {
         case .query(let query): return try select(query, options)
         case .explain(let explain): return try self.explain(explain, options)
@@ -128,7 +168,7 @@ extension Lakehouse: LakeService {
         case .delete(let delete): return try self.delete(delete, options)
         case .update(let update): return try self.update(update, options)
         case .merge(let merge): return try self.merge(merge, options)
-        case .truncate(let truncate): return try self.truncate(truncate)
+        case .truncate(let truncate): return try self.truncate(truncate, options)
         case .copy(let copy): return try self.copy(copy, options)
         case .optimize(let optimize): return try self.optimize(optimize)
         case .vacuum(let vacuum): return try self.vacuum(vacuum)
@@ -184,10 +224,7 @@ extension Lakehouse: LakeService {
             options.session?.reset()
             return StatementAnswer(tag: "DISCARD ALL")
         case .transaction(let command):
-            return StatementAnswer(
-                tag: command.tag,
-                notices: command == .begin
-                    ? ["each statement is a transaction of its own: BEGIN groups nothing"] : [])
+            return try transact(command, options)
         case .notSupported(let statement):
             throw Problem(
                 "0A000", "\(statement.words) is not supported yet", hint: statement.hint,
@@ -250,7 +287,8 @@ extension Lakehouse: LakeService {
         var one = try Parser.query("VALUES (NULL)")
         one.body = .values([[item]])
         let row = try plan(one, options)
-        let answer = try QueryExecutor.execute(row, LakeSource(self), queryContext(options))
+        let answer = try QueryExecutor.execute(
+            row, LakeSource(self, in: options.session?.transaction), queryContext(options))
         guard let value = answer.rows.first?.first, let field = row.schema.fields.first,
             let text = textForm(value, field.type)
         else { return Expression(.null, at: expression.position) }
@@ -270,7 +308,7 @@ extension Lakehouse: LakeService {
         _ query: Query, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
         let plan = try plan(query, options)
-        let source = LakeSource(self)
+        let source = LakeSource(self, in: options.session?.transaction)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         var batches: [ColumnBatch] = []
@@ -306,7 +344,8 @@ extension Lakehouse: LakeService {
         if explain.analyze {
             let clock = clock
             let measured = try QueryExecutor.measure(
-                plan, LakeSource(self), queryContext(options), clock: { clock().monotonic })
+                plan, LakeSource(self, in: options.session?.transaction), queryContext(options),
+                clock: { clock().monotonic })
             lines = isJSON ? [] : measured.lines(timing: explain.timing)
             json = isJSON ? measured.json(timing: explain.timing) : .null
         }
@@ -334,6 +373,12 @@ extension Lakehouse: LakeService {
                 "42809", "cannot insert into \(object.kind.words) \"\(object.name)\"",
                 notes: ["its rows come from elsewhere"],
                 hint: "insert into its topic", position: insert.target.position)
+        }
+        guard options.session?.transaction == nil else {
+            throw Problem(
+                "0A000", "records of topic \"\(object.name)\" cannot be part of a transaction",
+                notes: ["they are there at once, for everybody"], hint: "COMMIT first",
+                position: insert.target.position)
         }
         guard insert.mode == .into, insert.partition.isEmpty else {
             throw Problem(

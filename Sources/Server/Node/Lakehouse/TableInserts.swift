@@ -13,13 +13,14 @@ extension Lakehouse {
     func insertRows(
         _ insert: Insert, copying copied: CopiedFile? = nil, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
-        let changed = try changedTable(insert.target, "insert into")
-        try requireOwnRows(changed, "insert into", at: insert.target.position)
+        let found = try changedTable(insert.target, "insert into")
+        try requireOwnRows(found, "insert into", at: insert.target.position)
+        let changed = try changing(found, "WRITE", options, at: insert.target.position)
         var returned = ReturnedRows(options)
         let count = try repeating { () throws(DeltaFailure) in
             try insertOnce(insert, copied, changed, options, &returned)
         }
-        noteChange(changed)
+        noteChange(changed, options)
         return returned.answer("INSERT 0 \(count)")
     }
 
@@ -37,7 +38,8 @@ extension Lakehouse {
         let context = queryContext(options)
         returned.begin(bound.returning, context)
         let source = LakeSource(
-            self, changing: bound.target.name, at: transaction.snapshot, copying: copied)
+            self, changing: bound.target.name, at: transaction.snapshot,
+            in: options.session?.transaction, copying: copied)
         // What was computed from the table's own rows must not miss any of them.
         if bound.plan.scans.contains(where: {
             $0.relation == bound.target.name && $0.travel == nil
@@ -341,19 +343,21 @@ extension Lakehouse {
 
     // MARK: TRUNCATE
 
-    func truncate(_ truncate: Truncate) throws(Problem) -> StatementAnswer {
+    func truncate(
+        _ truncate: Truncate, _ options: StatementOptions
+    ) throws(Problem) -> StatementAnswer {
         var tables: [ChangedTable] = []
         for name in truncate.names {
             let changed = try changedTable(name, "truncate")
             try requireOwnRows(changed, "truncate", at: name.position)
-            tables.append(changed)
+            tables.append(try changing(changed, "TRUNCATE", options, at: name.position))
         }
         for changed in tables {
             let rows = try repeating { () throws(DeltaFailure) in
                 var random = withRandom { $0.fork() }
                 return try changed.table.truncate(random: &random, now: clock())
             }
-            if rows != nil { noteChange(changed) }
+            if rows != nil { noteChange(changed, options) }
         }
         return StatementAnswer(tag: "TRUNCATE TABLE")
     }
