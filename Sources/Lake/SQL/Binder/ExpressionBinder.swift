@@ -81,6 +81,11 @@ extension Binder {
             return try quantified(operand, name, isAll, over, position, &context)
         case .cast(let operand, let type, let orNull):
             let value = try bind(operand, &context)
+            if type.dimensions == 0,
+                let name = try registeredName(operand, value, as: type.name, at: position)
+            {
+                return try bind(name, &context)
+            }
             return try explicitCast(value, to: type, orNull: orNull, at: position)
         case .function(let call): return try function(call, &context)
         case .conditional(let operand, let whens, let otherwise):
@@ -634,6 +639,10 @@ extension Binder {
         if let over = call.over {
             return try windowFunction(call, over: over, &context)
         }
+        if isPlain, call.isWithinGroup, Self.hypotheticalNames.contains(name) {
+            return try bind(hypothetical(call), &context)
+        }
+        if let known = try catalogCall(call) { return try bind(known, &context) }
         if isPlain, let aggregate = FunctionCatalog.aggregates[name] {
             return try self.aggregate(call, aggregate, &context)
         }
