@@ -5,6 +5,7 @@ import decimal
 import http.client
 import io
 import json
+import pathlib
 import socket
 import threading
 import time
@@ -482,3 +483,27 @@ def test_options_of_explain(server):
         assert status == 400 and answer["code"] == code, answer
         assert hint is None or hint in answer["hint"], answer
     assert server.sql("EXPLAIN (ANALYZE off, VERBOSE, COSTS off) SELECT 1") == server.sql("EXPLAIN SELECT 1")
+
+
+def test_rows_that_come_with_a_copy(server):
+    server.sql("CREATE TABLE from_request (id int, v text)")
+    def copy(sql, data=None):
+        body = {"sql": sql} if data is None else {"sql": sql, "data": data}
+        return server.request("POST", "/query", body)
+    status, answer = copy("COPY from_request FROM STDIN WITH (FORMAT csv)", '1,a\n2,"b ""c"""\n3,\n')
+    assert status == 200 and answer["command"] == "COPY 3", answer
+    status, answer = copy("COPY from_request (v, id) FROM STDIN WITH (FORMAT json)", '{"id": 4, "v": "ü"}\n')
+    assert status == 200 and answer["command"] == "COPY 1", answer
+    assert server.sql("SELECT * FROM from_request ORDER BY id") == [[1, "a"], [2, 'b "c"'], [3, None], [4, "ü"]]
+    for sql, data, code in [
+        ("COPY from_request FROM STDIN WITH (FORMAT csv)", None, "08P01"),
+        ("COPY from_request FROM STDIN WITH (FORMAT csv)", "x,1\n", "22P02"),
+        ("COPY from_request FROM STDIN WITH (FORMAT csv)", 1, "http.body"),
+        ("COPY (SELECT 1) TO STDOUT", None, "0A000"),
+        ("COPY from_request FROM PROGRAM 'rm'", None, "0A000"),
+    ]:
+        status, answer = copy(sql, data)
+        assert answer["code"] == code and (answer.get("hint") or code in ("22P02", "http.body")), answer
+    assert server.sql("SELECT count(*) FROM from_request") == [[4]]
+    # Nothing is left of them.
+    assert not list(pathlib.Path(server.data, "lake").rglob("_uploads/*/*"))

@@ -158,7 +158,7 @@ package struct QueryRoutes: Sendable {
     }
 
     private static let members = [
-        "sql", "query", "params", "limit", "timeout", "id", "session",
+        "sql", "query", "params", "limit", "timeout", "id", "session", "data",
     ]
 
     private func call(_ request: HTTPRequest) throws(Problem) -> Call {
@@ -202,6 +202,12 @@ package struct QueryRoutes: Sendable {
                 throw Problem("http.body", "\"id\" must be a string")
             }
             options.queryID = text
+        }
+        if let data = body["data"], !data.isNull {
+            guard let text = data.stringValue else {
+                throw Problem("http.body", "\"data\" must be a string: the rows of COPY FROM STDIN")
+            }
+            options.data = Bytes(utf8: text)
         }
         if let session = body["session"], !session.isNull {
             options.session = try lake.sessions.session(

@@ -14,6 +14,8 @@ package struct StatementOptions: Sendable {
     package var isAbandoned: @Sendable () -> Bool = { false }
     /// What stands for `$1`, `$2` and so on.
     package var parameters: [Expression] = []
+    /// What `COPY … FROM STDIN` reads.
+    package var data: Bytes?
     /// The client's settings and prepared statements, if it has a session.
     package var session: LakeSession?
     /// How long all of the script may take.
