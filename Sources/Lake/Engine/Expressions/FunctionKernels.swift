@@ -260,7 +260,8 @@ enum FunctionKernels {
                 arguments[0], arguments[1], arguments.count > 2 ? arguments[2] : nil,
                 ignoringCase: function == .iLike, count: count)
         case .regexFound, .regexMatch, .regexMatches, .regexCount, .regexSubstring, .regexReplace,
-            .regexSplit, .similar, .regexReplaceFrom, .regexCountFrom, .regexPart, .regexPlace:
+            .regexSplit, .similar, .similarSubstring, .regexReplaceFrom, .regexCountFrom,
+            .regexPart, .regexPlace:
             return try RegexKernels.apply(function, arguments, count: count)
         case .ascii: return TextKernels.firstScalar(arguments[0], count: count)
         case .chr: return try TextKernels.character(arguments[0], count: count)

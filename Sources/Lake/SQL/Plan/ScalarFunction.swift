@@ -123,6 +123,8 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case regexSplit
     /// (text, text pattern, text escape) → boolean: SQL's own regular expressions
     case similar
+    /// (text, text pattern, text escape) → text: what such a pattern describes between its marks
+    case similarSubstring
     /// (text) → int32, the first scalar's code; (int32) → text
     case ascii, chr
     /// (text, text form) → text: NFC or NFD
