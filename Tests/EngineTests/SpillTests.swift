@@ -59,6 +59,9 @@ private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
         "SELECT s FROM t UNION SELECT s FROM u",
         "SELECT s, k FROM t INTERSECT SELECT s, k FROM u",
         "SELECT i, row_number() OVER (PARTITION BY s ORDER BY i DESC), sum(x) OVER (PARTITION BY k) FROM t",
+        "SELECT t.i, u.s, u.j FROM t ASOF JOIN u ON t.k = u.k AND t.i >= u.j",
+        "SELECT t.i, u.s, u.j FROM t ASOF LEFT JOIN u ON t.s = u.s AND t.i < u.j",
+        "SELECT t.s, u.s FROM t ASOF LEFT JOIN u ON t.s > u.s",
         "SELECT i, lag(s) OVER (PARTITION BY x ORDER BY i) FROM t",
     ]
 

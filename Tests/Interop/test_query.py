@@ -5,6 +5,7 @@ import decimal
 import http.client
 import io
 import json
+import pathlib
 import socket
 import threading
 import time
@@ -265,6 +266,11 @@ SLOW = {
     "distinct": "SELECT count(*) FROM (SELECT DISTINCT i % 1000 FROM generate_series(1, 4000000000) AS g(i)) t",
     "window": "SELECT sum(s) FROM (SELECT sum(i) OVER (ORDER BY i ROWS BETWEEN 100000 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 4000000) AS g(i)) t",
     "filter": "SELECT i FROM generate_series(1, 100000000000) AS g(i) WHERE i < 0",
+    # One sort of four million rows in memory, and values that grow from row to row.
+    "long-sort": "SELECT count(*) FROM (SELECT i * 7919 % 4000037 AS x, i::text || 'a long text' AS t FROM "
+                 "generate_series(1, 2000000) i ORDER BY 2, 1 OFFSET 1) s",
+    "growing-window": "SELECT count(x) FROM (SELECT array_agg(i) OVER (ORDER BY i) AS x FROM "
+                      "generate_series(1, 200000) i) s",
 }
 
 
@@ -274,7 +280,7 @@ def running(server, name):
 
 
 @pytest.mark.parametrize("kind", SLOW)
-@pytest.mark.parametrize("way", ["DELETE", "SQL", "disconnect"])
+@pytest.mark.parametrize("way", ["DELETE", "SQL", "function", "disconnect"])
 def test_a_query_of_minutes_ends_when_it_is_cancelled(server, kind, way):
     name = f"{kind}-{way}"
     answers = []
@@ -294,6 +300,8 @@ def test_a_query_of_minutes_ends_when_it_is_cancelled(server, kind, way):
         assert (status, answer) == (200, {"cancelled": name})
     elif way == "SQL":
         server.sql(f"CANCEL QUERY '{name}'")
+    elif way == "function":
+        assert server.sql(f"SELECT weir.cancel('{name}')") == [[True]]
     else:
         connection.close()
         eventually(lambda: not running(server, name), what="the query is gone")
@@ -475,3 +483,27 @@ def test_options_of_explain(server):
         assert status == 400 and answer["code"] == code, answer
         assert hint is None or hint in answer["hint"], answer
     assert server.sql("EXPLAIN (ANALYZE off, VERBOSE, COSTS off) SELECT 1") == server.sql("EXPLAIN SELECT 1")
+
+
+def test_rows_that_come_with_a_copy(server):
+    server.sql("CREATE TABLE from_request (id int, v text)")
+    def copy(sql, data=None):
+        body = {"sql": sql} if data is None else {"sql": sql, "data": data}
+        return server.request("POST", "/query", body)
+    status, answer = copy("COPY from_request FROM STDIN WITH (FORMAT csv)", '1,a\n2,"b ""c"""\n3,\n')
+    assert status == 200 and answer["command"] == "COPY 3", answer
+    status, answer = copy("COPY from_request (v, id) FROM STDIN WITH (FORMAT json)", '{"id": 4, "v": "ü"}\n')
+    assert status == 200 and answer["command"] == "COPY 1", answer
+    assert server.sql("SELECT * FROM from_request ORDER BY id") == [[1, "a"], [2, 'b "c"'], [3, None], [4, "ü"]]
+    for sql, data, code in [
+        ("COPY from_request FROM STDIN WITH (FORMAT csv)", None, "08P01"),
+        ("COPY from_request FROM STDIN WITH (FORMAT csv)", "x,1\n", "22P02"),
+        ("COPY from_request FROM STDIN WITH (FORMAT csv)", 1, "http.body"),
+        ("COPY (SELECT 1) TO STDOUT", None, "0A000"),
+        ("COPY from_request FROM PROGRAM 'rm'", None, "0A000"),
+    ]:
+        status, answer = copy(sql, data)
+        assert answer["code"] == code and (answer.get("hint") or code in ("22P02", "http.body")), answer
+    assert server.sql("SELECT count(*) FROM from_request") == [[4]]
+    # Nothing is left of them.
+    assert not list(pathlib.Path(server.data, "lake").rglob("_uploads/*/*"))

@@ -23,6 +23,12 @@ let planCases: [(String, String)] = [
             + ">>>>Scan table gold.event_metrics [event_type, total_events]"
     ),
     (
+        "SELECT t.b, u.e FROM t ASOF LEFT JOIN u ON t.big = u.a AND t.b > u.b WHERE t.big = 3",
+        "Project: b, e\n>Asof left ON big = a AND b > b\n"
+            + ">>Scan table public.t [b, big] WHERE (big = 3)\n"
+            + ">>Scan table public.u [a, b, e] WHERE (a = 3)"
+    ),
+    (
         "SELECT upper(b) FROM t GROUP BY upper(b) ORDER BY upper(b)",
         "Sort: upper\n>Aggregate:  BY upper(b)\n>>Scan table public.t [b]"
     ),

@@ -49,6 +49,15 @@ extension LogicalPlan {
             return "Distinct on: \(list(node.keys))"
                 + (node.order.isEmpty ? "" : " ORDER BY \(order(node.order))")
         case .join(let node): return node.headline(names)
+        case .asof(let node):
+            let width = node.left.schema.fields.count
+            let (left, right) = (Array(names.prefix(width)), Array(names.dropFirst(width)))
+            let texts = (node.keys + [node.moment]).enumerated().map { place, key in
+                let sign = place == node.keys.count ? node.comparison.rawValue : "="
+                return "\(key.left.text(left)) \(sign) \(key.right.text(right))"
+            }
+            return "Asof \(node.keepsLeft ? "left" : "inner") ON "
+                + texts.joined(separator: " AND ")
         case .union: return "Union all"
         case .over(let node):
             return "Over " + node.calls.map(\.function.name).joined(separator: ", ")

@@ -132,7 +132,7 @@ import Testing
         "SELECT a FROM t FOR UPDATE",
         "SELECT a FROM t TABLESAMPLE SYSTEM (1) REPEATABLE (2)",
         "SELECT a INTO b FROM t",
-        "SELECT a FROM t ASOF JOIN u ON true",
+        "SELECT a FROM t ASOF FULL JOIN u ON a.t >= u.t",
         "SELECT a FROM t EMIT CHANGES",
     ])
     func `what is planned is refused by name and with a way out`(text: String) {

@@ -14,6 +14,8 @@ package final class DeltaTable: Sendable {
     let gate = CommitGate()
     private let checkpoints: CheckpointTiming
     private let unfinished = Mutex(UnfinishedCommits())
+    /// Where a branch keeps what its commits read; nil for tables that are none.
+    let branchReads: BranchReads?
 
     /// When the checkpoints that this table owes are written.
     package enum CheckpointTiming: Sendable {
@@ -39,6 +41,20 @@ package final class DeltaTable: Sendable {
         log = CommitLog(store: store, path: path)
         self.diagnostics = diagnostics
         rulesMaker = rules
+        branchReads = nil
+    }
+
+    /// The table of a branch of `trunk`, whose newest version is `snapshot`.
+    init(
+        branching trunk: DeltaTable, _ store: BranchStore, _ snapshot: TableSnapshot,
+        _ reads: BranchReads
+    ) {
+        checkpoints = .later
+        log = CommitLog(store: store, path: trunk.path)
+        diagnostics = trunk.diagnostics
+        rulesMaker = trunk.rulesMaker
+        branchReads = reads
+        remember(snapshot)
     }
 
     package var store: any ObjectStore { log.store }
@@ -373,6 +389,7 @@ package final class DeltaTable: Sendable {
 
     /// Notes what is left to be done for a version that was just committed.
     func noteCommit(_ snapshot: TableSnapshot, transactionID: String?) {
+        if branchReads != nil { return }
         unfinished.withLock { unfinished in
             unfinished.checksums.append((snapshot, transactionID))
             if snapshot.version % snapshot.checkpointInterval == 0 {

@@ -259,6 +259,28 @@ package struct TableTransaction: Sendable {
         try setMetadata(metadata)
     }
 
+    /// Takes all that `branch`, a version that began with the snapshot, has more and less than it.
+    /// `reads` is what led to it.
+    mutating func take(_ branch: TableSnapshot, reads: ReadScope, now: Now) {
+        self.reads = reads
+        let before = Set(snapshot.files.map(\.key))
+        for var file in branch.files where !before.contains(file.key) {
+            file.dataChange = true
+            added.append(file)
+            addedRows &+= file.recordedRowCount ?? 0
+        }
+        for file in snapshot.files where !branch.contains(file.key) {
+            removed.append(RemoveFile(file, at: now.timestamp, dataChange: true))
+        }
+        if branch.metadata != snapshot.metadata {
+            newMetadata = branch.metadata
+            self.reads.everything = true
+        }
+        if branch.tableProtocol != snapshot.tableProtocol {
+            newProtocol = branch.tableProtocol
+        }
+    }
+
     package var isEmpty: Bool {
         added.isEmpty && removed.isEmpty && transactions.isEmpty && domains.isEmpty
             && newMetadata == nil && newProtocol == nil
@@ -504,6 +526,7 @@ package struct TableTransaction: Sendable {
         var builder = TableSnapshot.Builder(base)
         try builder.apply(actions, version: version, timestamp: timestamp, path: table.path)
         let fresh = try builder.finish(path: table.path)
+        table.branchReads?.add(reads)
         table.remember(fresh)
         table.noteCommit(fresh, transactionID: CommitInfo(actions).transactionID)
     }

@@ -162,6 +162,9 @@ struct PlanBuilder {
         case .distinctOn(let node):
             return BuiltPlan(try DistinctOnOperator(try input(node.input), node, context))
         case .join(let node): return try join(node, depth, wanted)
+        case .asof(let node):
+            let left = try input(node.left)
+            return BuiltPlan(AsofOperator(left, try input(node.right, 1), node, context))
         case .union(let inputs):
             var operators: [any BatchOperator] = []
             for (place, below) in inputs.enumerated() {

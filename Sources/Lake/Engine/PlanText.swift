@@ -95,6 +95,18 @@ enum PlanText {
             }
             let on = conditions.isEmpty ? "" : " on " + conditions.joined(separator: " and ")
             return "Join " + node.kind.rawValue + on + (node.keepsLeft ? ", left kept" : "")
+        case .asof(let node):
+            let left = node.left.schema.fields.map(\.name)
+            let right = node.right.schema.fields.map(\.name)
+            func compared(_ key: JoinKey, _ how: String) -> String {
+                ExpressionText.text(key.left, left) + " \(how) "
+                    + ExpressionText.text(key.right, right)
+            }
+            let conditions =
+                node.keys.map { compared($0, "=") }
+                + [compared(node.moment, node.comparison.rawValue)]
+            return "Asof join " + (node.keepsLeft ? "left" : "inner") + " on "
+                + conditions.joined(separator: " and ")
         case .union(let inputs): return "Union of \(inputs.count)"
         case .over(let node):
             var window: [String] = []

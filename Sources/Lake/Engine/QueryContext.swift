@@ -11,12 +11,16 @@ package final class QueryContext {
     package var random: Random
     package let zones: TimeZoneTable
     private let isCancelled: () -> Bool
+    /// Ends another query by its id; whether there was one.
+    private let cancelQuery: (String) -> Bool
 
     package init(
         now: Now, random: Random = Random(seed: 0),
         zones: any TimeZoneSource = NoTimeZones(), memoryBytes: Int = Limits.queryBytes,
-        scratch: ScratchSpace? = nil, isCancelled: @escaping () -> Bool = { false }
+        scratch: ScratchSpace? = nil, isCancelled: @escaping () -> Bool = { false },
+        cancelQuery: @escaping (String) -> Bool = { _ in false }
     ) {
+        self.cancelQuery = cancelQuery
         self.now = now
         self.random = random
         self.zones = TimeZoneTable(zones)
@@ -30,8 +34,16 @@ package final class QueryContext {
         DateTimeText.WallClock(microseconds: now.wallMicroseconds, zones: zones)
     }
 
+    func cancel(query id: String) -> Bool { cancelQuery(id) }
+
     /// Called by every operator for every batch.
     package func checkCancellation() throws(Problem) {
         if isCancelled() { throw SQLErrors.cancelled }
+    }
+
+    /// Called in loops over many rows: looks every 65,536 of them, which are some milliseconds.
+    @inline(__always)
+    func checkCancellation(inLoopAt row: Int) throws(Problem) {
+        if row & 0xFFFF == 0xFFFF { try checkCancellation() }
     }
 }

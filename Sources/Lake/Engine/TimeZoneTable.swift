@@ -29,6 +29,8 @@ package final class TimeZoneTable {
     }
 
     private func resolve(_ name: String) throws(Problem) -> TimeZoneRules? {
+        // Of a session, where no abbreviations count.
+        if name.utf8.first == 0x3A { return try zone(String(name.dropFirst()))?.rules }
         let lower = name.lowercased()
         if let hours = Self.abbreviations[lower] {
             return TimeZoneRules(
@@ -36,6 +38,13 @@ package final class TimeZoneTable {
                 lower == "z" || lower == "zulu" ? "UTC" : name.uppercased())
         }
         if let offset = Self.bareOffset(lower) { return offset }
+        return try zone(name)?.rules
+    }
+
+    /// A zone of the database or an offset as POSIX writes it, and its name as the database has it.
+    func zone(_ name: String) throws(Problem) -> (name: String, rules: TimeZoneRules)? {
+        let lower = name.lowercased()
+        if lower == "utc" { return ("UTC", TimeZoneRules(fixed: 0, "UTC")) }
         if Self.isPlain(name) {
             for spelling in [name, Self.capitalized(lower)] {
                 guard let file = source.zoneFile(named: spelling) else { continue }
@@ -44,7 +53,7 @@ package final class TimeZoneTable {
                         "58030", "the file of time zone \"\(spelling)\" is damaged",
                         hint: "install the package tzdata anew")
                 }
-                return rules
+                return (spelling, rules)
             }
             if name.contains("/"), source.zoneFile(named: "Europe/London") == nil {
                 throw Problem(
@@ -53,7 +62,11 @@ package final class TimeZoneTable {
                         + "such as INTERVAL '7 hours'")
             }
         }
-        return PosixZone(name).map { TimeZoneRules($0) }
+        if let rules = Self.bareOffset(lower) {
+            // Its clock has no name.
+            return (name, TimeZoneRules(fixed: rules.offset(at: 0).seconds, ""))
+        }
+        return PosixZone(name).map { (name.uppercased(), TimeZoneRules($0)) }
     }
 
     /// `-07:30` and `+2`: as POSIX has them, west is positive.

@@ -110,8 +110,8 @@ package struct Completion: Hashable, Sendable {
 
     /// What often follows a name.
     private static let continuations = [
-        "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "JOIN", "LEFT JOIN", "ON", "AS", "AND", "OR",
-        "HAVING", "UNION ALL",
+        "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "JOIN", "LEFT JOIN", "ASOF JOIN", "ON", "AS",
+        "AND", "OR", "HAVING", "UNION ALL",
     ]
 
     /// Words that a statement begins with.

@@ -77,7 +77,7 @@ package struct StreamingPlan: Sendable {
                 + [inner.partition, inner.offset]
             return (expanded.columns(order), fields.count - 2, fields.count - 1)
         case .aggregate: throw stateful("GROUP BY and aggregates")
-        case .join: throw stateful("joins")
+        case .join, .asof: throw stateful("joins")
         case .distinct, .distinctOn: throw stateful("DISTINCT")
         case .sort, .limit: throw stateful("ORDER BY and LIMIT")
         case .union: throw stateful("UNION")

@@ -89,12 +89,17 @@ final class QueryAnswer: @unchecked Sendable {
                 return
             }
             switch writer {
-            case .json: writeJSON(batch, &output)
-            case .rows(let writer): output.bytes(writer.rows(batch))
+            case .json: writeJSON(shown(batch), &output)
+            case .rows(let writer): output.bytes(writer.rows(shown(batch)))
             case .arrow(let writer): output.bytes(try writer.rows(batch))
             }
             if output.count > 0, now().monotonic - begun >= wait { return }
         }
+    }
+
+    /// The rows with their moments as the session's clock shows them. Arrow has moments, not texts.
+    private func shown(_ batch: ColumnBatch) -> ColumnBatch {
+        cursor.shown(batch, asISO: form != .csv)
     }
 
     private func writeHead(_ output: inout ByteWriter) {

@@ -133,10 +133,23 @@ package struct QueryRoutes: Sendable {
     }
 
     private static func isCancel(_ sql: String) -> Bool {
-        guard sql.utf8.count < 200, let parsed = try? Parser.script(sql), parsed.count == 1,
-            case .cancelQuery = parsed[0].statement
-        else { return false }
-        return true
+        guard sql.utf8.count < 200, let parsed = try? Parser.script(sql), parsed.count == 1 else {
+            return false
+        }
+        switch parsed[0].statement {
+        case .cancelQuery: return true
+        case .query(let query):
+            // SELECT weir.cancel('id'), and nothing that takes longer.
+            guard query.commonTables.isEmpty, case .select(let select) = query.body,
+                select.from.isEmpty, select.filter == nil, select.items.count == 1,
+                case .expression(let item, _) = select.items[0],
+                case .function(let call) = item.kind, call.arguments.count == 1,
+                call.name.parts.map(\.name) == ["weir", "cancel"],
+                case .string = call.arguments[0].kind
+            else { return false }
+            return true
+        default: return false
+        }
     }
 
     private struct Call: Sendable {
@@ -145,7 +158,7 @@ package struct QueryRoutes: Sendable {
     }
 
     private static let members = [
-        "sql", "query", "params", "limit", "timeout", "id", "session",
+        "sql", "query", "params", "limit", "timeout", "id", "session", "data",
     ]
 
     private func call(_ request: HTTPRequest) throws(Problem) -> Call {
@@ -189,6 +202,12 @@ package struct QueryRoutes: Sendable {
                 throw Problem("http.body", "\"id\" must be a string")
             }
             options.queryID = text
+        }
+        if let data = body["data"], !data.isNull {
+            guard let text = data.stringValue else {
+                throw Problem("http.body", "\"data\" must be a string: the rows of COPY FROM STDIN")
+            }
+            options.data = Bytes(utf8: text)
         }
         if let session = body["session"], !session.isNull {
             options.session = try lake.sessions.session(

@@ -157,7 +157,7 @@ final class OrderedAccumulator: Accumulator {
     func finish() throws(Problem) -> Column {
         let columns = rows.columns()
         let groups = Column(type: .int32, data: .int32(groupOfRow))
-        let order = RowSorter(
+        let order = try RowSorter(
             [groups] + columns[argumentCount...],
             [SortDirection(isDescending: false, nullsFirst: false)] + directions,
             count: groupOfRow.count

@@ -12,7 +12,7 @@ extension ScalarFunction {
             .jsonBuildArray, .textToList, .listConcat, .listPosition, .listRemove,
             .quoteNullable, .format, .overlaps, .jsonSetLax, .listReplace, .listPositions,
             .listPositionFrom, .listFill, .quantified, .makeStructure, .textToListWithNull,
-            .listToTextWithNull:
+            .listToTextWithNull, .castInZone, .jsonInZone:
             false
         default: true
         }
@@ -260,7 +260,8 @@ enum FunctionKernels {
                 arguments[0], arguments[1], arguments.count > 2 ? arguments[2] : nil,
                 ignoringCase: function == .iLike, count: count)
         case .regexFound, .regexMatch, .regexMatches, .regexCount, .regexSubstring, .regexReplace,
-            .regexSplit, .similar, .regexReplaceFrom, .regexCountFrom, .regexPart, .regexPlace:
+            .regexSplit, .similar, .similarSubstring, .regexReplaceFrom, .regexCountFrom,
+            .regexPart, .regexPlace:
             return try RegexKernels.apply(function, arguments, count: count)
         case .ascii: return TextKernels.firstScalar(arguments[0], count: count)
         case .chr: return try TextKernels.character(arguments[0], count: count)
@@ -318,7 +319,7 @@ enum FunctionKernels {
         case .makeTimestamp: return try DateTimeKernels.makeTimestamp(arguments, count: count)
         default:
             if let column = try ZoneKernels.apply(
-                function, arguments, type: type, count: count, context.zones)
+                function, arguments, type: type, count: count, context)
             {
                 return column
             }
@@ -395,6 +396,10 @@ enum FunctionKernels {
             return ListKernels.member(arguments[0], Int(index), type: type, count: count)
         case .mapElement:
             return ListKernels.mapElement(arguments[0], arguments[1], type: type, count: count)
+        case .cancelQuery:
+            return try RowKernels.booleans(arguments, count: count) { (row) throws(Problem) in
+                context.cancel(query: arguments[0].text(row) ?? "")
+            }
         case .generateUUID:
             var values: [Int128] = []
             values.reserveCapacity(count)

@@ -289,7 +289,8 @@ enum DateTimeKernels {
     /// `extract(field FROM x)` as numeric, `date_part` as double precision. Infinite moments have
     /// no fields but epochs without end, which only floats can hold.
     static func extract(
-        _ field: Vector, _ argument: Vector, type: ColumnType, count: Int
+        _ field: Vector, _ argument: Vector, type: ColumnType, count: Int,
+        in zone: TimeZoneRules? = nil
     ) throws(Problem) -> Column {
         var valid = TextKernels.strictValidity([field, argument], count: count)
         let units = try UnitArgument(field, for: argument.type)
@@ -349,7 +350,12 @@ enum DateTimeKernels {
                 let isOfZone =
                     unit == .timezone || unit == .timezoneHour || unit == .timezoneMinute
                 if isOfZone, argument.type == .timestamp { throw units.unsupported(row) }
-                guard let result = unit.field(of: moment) else { throw units.unsupported(row) }
+                let shown = try zone.map { (rules) throws(Problem) in
+                    try ZoneKernels.field(unit, of: moment, rules)
+                }
+                guard let result = shown ?? unit.field(of: moment) else {
+                    throw units.unsupported(row)
+                }
                 micros[row] = result
             }
         }
@@ -446,7 +452,9 @@ enum DateTimeKernels {
 
     // MARK: Patterns
 
-    static func toChar(_ argument: Vector, _ format: Vector, count: Int) throws(Problem) -> Column {
+    static func toChar(
+        _ argument: Vector, _ format: Vector, count: Int, in zone: TimeZoneRules? = nil
+    ) throws(Problem) -> Column {
         var valid = TextKernels.strictValidity([argument, format], count: count)
         var sink = TextSink(capacity: count)
         var pattern: DateTimePattern?
@@ -475,9 +483,21 @@ enum DateTimeKernels {
                         moment: Int64(values[argument.isConstant ? 0 : row])
                             * CalendarMath.microsecondsPerDay)
                 default:
-                    DateTimeFields(
-                        moment: argument.int64s.at(row), hasZone: argument.type == .timestampTZ)
+                    if let zone {
+                        try ZoneKernels.fields(argument.int64s.at(row), zone)
+                    } else {
+                        DateTimeFields(
+                            moment: argument.int64s.at(row),
+                            hasZone: argument.type == .timestampTZ)
+                    }
                 }
+            if fields.isInfinite {
+                // There is nothing to write of a moment without end; PostgreSQL gives NULL.
+                sink.appendEmpty()
+                if valid == nil { valid = Validity(repeating: true, count: count) }
+                valid?.set(row, false)
+                continue
+            }
             sink.append(pattern?.format(fields) ?? "")
         }
         return Column(type: .text, data: .text(sink.finish()), validity: valid)
@@ -485,7 +505,8 @@ enum DateTimeKernels {
 
     /// `to_timestamp(text, format)` and `to_date(text, format)`
     static func parse(
-        _ argument: Vector, _ format: Vector, asDate: Bool, count: Int
+        _ argument: Vector, _ format: Vector, asDate: Bool, count: Int,
+        in zone: TimeZoneRules? = nil
     ) throws(Problem) -> Column {
         let valid = TextKernels.strictValidity([argument, format], count: count)
         var days = [Int32](repeating: 0, count: asDate ? count : 0)
@@ -505,7 +526,9 @@ enum DateTimeKernels {
             guard let moment = CalendarMath.moment(days: day, time: time) else {
                 throw Problem("22008", "timestamp out of range: \"\(text)\"")
             }
-            moments[row] = moment
+            moments[row] =
+                zone != nil && !pattern.namesZone
+                ? try ZoneKernels.moment(moment, zone ?? TimeZoneRules(fixed: 0, "UTC")) : moment
         }
         return asDate
             ? Column(type: .date, data: .int32(days), validity: valid)

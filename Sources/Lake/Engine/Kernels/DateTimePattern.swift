@@ -12,15 +12,15 @@ struct DateTimeFields {
     var minute: Int
     var second: Int
     var micro: Int
-    var isNegativeInfinity = false
     var isInfinite = false
     /// Of timestamps without time zone there is none.
     var hasZone = false
+    var zone = ZoneOffset(seconds: 0, abbreviation: "UTC")
 
+    /// `moment` is what the clock of the zone shows.
     init(moment: Int64, hasZone: Bool = false) {
         self.hasZone = hasZone
         isInfinite = DateTimeKernels.isInfinite(moment)
-        isNegativeInfinity = moment == CalendarMath.minusInfinity
         let (days, time) = isInfinite ? (0, 0) : CalendarMath.split(moment)
         self.days = days
         date = CalendarMath.civil(days)
@@ -73,6 +73,16 @@ struct DateTimePattern {
     }
 
     let items: [Item]
+
+    /// Whether a text says how far its zone is from UTC.
+    var namesZone: Bool {
+        items.contains {
+            switch $0.element {
+            case .zoneHours, .zoneMinutes: true
+            default: false
+            }
+        }
+    }
 
     /// Keywords, longer ones before those that they begin with.
     private static let keywords: [(String, Element)] = [
@@ -186,7 +196,6 @@ struct DateTimePattern {
     // MARK: Writing
 
     func format(_ fields: DateTimeFields) -> String {
-        if fields.isInfinite { return fields.isNegativeInfinity ? "-infinity" : "infinity" }
         var output = ""
         for item in items { output += text(item, fields) }
         return output
@@ -273,10 +282,19 @@ struct DateTimePattern {
             return number(DateTimeUnit.century.dateField(days) ?? 0, 2)
         case .julian: return number(days + 2_440_588, 1)
         case .zoneName(let letters):
-            return fields.hasZone ? (letters == .upper ? "UTC" : "utc") : ""
-        case .zoneOffset: return "+00"
-        case .zoneHours: return "+00"
-        case .zoneMinutes: return "00"
+            guard fields.hasZone else { return "" }
+            return letters == .upper
+                ? fields.zone.abbreviation.uppercased() : fields.zone.abbreviation.lowercased()
+        case .zoneOffset:
+            var output: [UInt8] = []
+            DateTimeText.append(
+                zoneSeconds: fields.zone.seconds / 60 * 60, hasMinutes: false, to: &output)
+            return String(decoding: output, as: UTF8.self)
+        case .zoneHours:
+            let hours = Int(fields.zone.seconds.magnitude) / 3600
+            return (fields.zone.seconds < 0 ? "-" : "+") + Self.leadingZeros(hours, 2)
+        case .zoneMinutes:
+            return Self.leadingZeros(Int(fields.zone.seconds.magnitude) / 60 % 60, 2)
         case .era(let letters, let dotted):
             let isBefore = fields.days != nil && fields.date.year <= 0
             let plain = dotted ? (isBefore ? "b.c." : "a.d.") : (isBefore ? "bc" : "ad")

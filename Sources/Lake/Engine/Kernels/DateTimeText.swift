@@ -20,11 +20,14 @@ package enum DateTimeText {
         String(decoding: timestampBytes(microseconds, withZone: withZone), as: UTF8.self)
     }
 
+    /// `zoneSeconds` is how far the zone is to the east of UTC at that moment.
     static func timestampBytes(
-        _ microseconds: Int64, withZone: Bool, separator: UInt8 = 0x20
+        _ moment: Int64, withZone: Bool, zoneSeconds: Int64 = 0, separator: UInt8 = 0x20
     ) -> [UInt8] {
-        if microseconds == CalendarMath.infinity { return Array("infinity".utf8) }
-        if microseconds == CalendarMath.minusInfinity { return Array("-infinity".utf8) }
+        if moment == CalendarMath.infinity { return Array("infinity".utf8) }
+        if moment == CalendarMath.minusInfinity { return Array("-infinity".utf8) }
+        // No zone is so far off that a moment in range leaves the numbers.
+        let microseconds = moment &+ zoneSeconds * 1_000_000
         let (days, time) = CalendarMath.split(microseconds)
         let date = CalendarMath.civil(days)
         var output: [UInt8] = []
@@ -32,16 +35,29 @@ package enum DateTimeText {
         append(date: date, to: &output)
         output.append(separator)
         append(time: time, to: &output)
-        if withZone { output += "+00".utf8 }
+        if withZone { append(zoneSeconds: zoneSeconds, hasMinutes: separator == 0x54, to: &output) }
         if date.year <= 0 { output += " BC".utf8 }
         return output
     }
 
     /// The form of JSON: `2024-02-29T13:14:15.5+00:00`.
     static func isoTimestamp(_ microseconds: Int64, withZone: Bool) -> String {
-        var output = timestampBytes(microseconds, withZone: withZone, separator: 0x54)
-        if withZone, output.count > 10 { output += ":00".utf8 }
-        return String(decoding: output, as: UTF8.self)
+        String(
+            decoding: timestampBytes(microseconds, withZone: withZone, separator: 0x54),
+            as: UTF8.self)
+    }
+
+    /// `+01`, `-03:30`, `+00:53:28`: minutes and seconds only when there are some, or are wanted.
+    static func append(zoneSeconds: Int64, hasMinutes: Bool, to output: inout [UInt8]) {
+        output.append(zoneSeconds < 0 ? 0x2D : 0x2B)
+        let seconds = Int(zoneSeconds.magnitude)
+        appendPadded(seconds / 3600, 2, to: &output)
+        guard hasMinutes || seconds % 3600 != 0 else { return }
+        output.append(0x3A)
+        appendPadded(seconds / 60 % 60, 2, to: &output)
+        guard seconds % 60 != 0 else { return }
+        output.append(0x3A)
+        appendPadded(seconds % 60, 2, to: &output)
     }
 
     static func append(date: CivilDate, to output: inout [UInt8]) {
@@ -102,6 +118,8 @@ package enum DateTimeText {
         var microseconds: Int64
         /// nil where names of zones other than UTC are refused.
         var zones: TimeZoneTable?
+        /// Of texts that name no zone; nil for UTC.
+        var local: TimeZoneRules?
     }
 
     enum Outcome {
@@ -237,6 +255,12 @@ package enum DateTimeText {
             text, withZone ? "timestamp with time zone" : "timestamp", now)
         if let infinity = parsed.infinity {
             return infinity > 0 ? CalendarMath.infinity : CalendarMath.minusInfinity
+        }
+        if withZone, parsed.zoneSeconds == nil, let rules = now.local {
+            guard let local = CalendarMath.moment(days: parsed.days, time: parsed.time) else {
+                throw Problem("22008", "timestamp out of range: \"\(message(text))\"")
+            }
+            return try ZoneKernels.moment(local, rules)
         }
         let shift = withZone ? Int64(parsed.zoneSeconds ?? 0) * 1_000_000 : 0
         guard let moment = CalendarMath.moment(days: parsed.days, time: parsed.time - shift) else {

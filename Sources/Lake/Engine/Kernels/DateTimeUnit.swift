@@ -70,6 +70,14 @@ enum DateTimeUnit: Equatable {
 
     // MARK: Truncation
 
+    /// Whether it is shorter than a day.
+    var isWithinDay: Bool {
+        switch self {
+        case .microsecond, .millisecond, .second, .minute, .hour: true
+        default: false
+        }
+    }
+
     /// The beginning of the unit in which `moment` lies; nil when the unit can't be truncated to.
     func truncate(_ moment: Int64) -> Int64? {
         if moment == CalendarMath.infinity || moment == CalendarMath.minusInfinity {

@@ -23,7 +23,8 @@ enum RegexKernels {
                 forEachMatch(pattern, text, isGlobal: true) { _ in counts[row] += 1 }
             }
             return Column(type: .int32, data: .int32(counts), validity: valid)
-        case .regexSubstring: return try substring(arguments, valid, count)
+        case .regexSubstring, .similarSubstring:
+            return try substring(function, arguments, valid, count)
         case .regexReplace: return try replace(arguments, valid, count)
         case .regexReplaceFrom, .regexCountFrom, .regexPart, .regexPlace:
             return try RegexPlaces(function, arguments, valid, count).column()
@@ -60,10 +61,13 @@ enum RegexKernels {
                 if let compiled = known[key] {
                     pattern = compiled
                 } else {
-                    pattern =
-                        function == .similar
-                        ? try RegexPattern(similar: rows[1, row], escape: rows[2, row])
-                        : try RegexPattern(rows[1, row], flags: rows[last, row])
+                    switch function {
+                    case .similar, .similarSubstring:
+                        pattern = try RegexPattern(
+                            similar: rows[1, row], escape: rows[2, row],
+                            wantsPart: function == .similarSubstring)
+                    default: pattern = try RegexPattern(rows[1, row], flags: rows[last, row])
+                    }
                     // Patterns come with the rows: only so many are kept.
                     if known.count >= 256 { known = [:] }
                     known[key] = pattern
@@ -101,10 +105,10 @@ enum RegexKernels {
     // MARK: Texts
 
     private static func substring(
-        _ arguments: [Vector], _ valid: Validity?, _ count: Int
+        _ function: ScalarFunction, _ arguments: [Vector], _ valid: Validity?, _ count: Int
     ) throws(Problem) -> Column {
         var found = [[UInt8]?](repeating: nil, count: count)
-        try eachRow(.regexSubstring, arguments, valid, count) { row, text, pattern, _ in
+        try eachRow(function, arguments, valid, count) { row, text, pattern, _ in
             guard let groups = pattern.expression.firstMatch(in: text) else { return }
             let wanted = pattern.wantsGroup && groups.count > 1 ? groups[1] : groups[0]
             found[row] = wanted.map { Array(text[$0]) }

@@ -46,23 +46,38 @@ struct RegexPattern {
     }
 
     /// SQL's SIMILAR TO: `%` and `_` as in LIKE, alternatives and repetitions of regular expressions;
-    /// the whole text must match.
+    /// the whole text must match. With `wantsPart` what stands between two escaped quotes is the
+    /// first group, and what is before it is as short as can be.
     init(
-        similar pattern: UnsafeRawBufferPointer, escape: UnsafeRawBufferPointer
+        similar pattern: UnsafeRawBufferPointer, escape: UnsafeRawBufferPointer,
+        wantsPart: Bool = false
     ) throws(Problem) {
         guard escape.count <= 1 || TextKernels.scalarCount(escape) == 1 else {
             throw Problem(
-                "22019", "invalid escape string",
+                "22025", "invalid escape string",
                 hint: "Escape string must be empty or one character.")
         }
         let escapeScalar = String(decoding: escape, as: UTF8.self).unicodeScalars.first
-        var text = "^(?:"
+        var text = ""
         var isEscaped = false
         var isInBrackets = false
+        var parts: [String] = []
+        // Repetitions of the part before the marks are lazy.
+        let marks =
+            wantsPart ? Self.marks(String(decoding: pattern, as: UTF8.self), escapeScalar) : 0
+        var lazy: String { marks > 0 && parts.isEmpty ? "?" : "" }
         for scalar in String(decoding: pattern, as: UTF8.self).unicodeScalars {
             if isEscaped {
-                text += Self.quoted(String(scalar))
                 isEscaped = false
+                if scalar == "\"" {
+                    // Where only a match is wanted its parts do not matter.
+                    if wantsPart {
+                        parts.append(text)
+                        text = ""
+                    }
+                } else {
+                    text += Self.quoted(String(scalar))
+                }
                 continue
             }
             if let escapeScalar, scalar == escapeScalar {
@@ -75,7 +90,8 @@ struct RegexPattern {
                 continue
             }
             switch scalar {
-            case "%": text += ".*"
+            case "%": text += ".*" + lazy
+            case "*", "+", "?", "}": text += String(scalar) + lazy
             case "_": text += "."
             case "(": text += "(?:"
             case "[":
@@ -85,8 +101,39 @@ struct RegexPattern {
             default: text.unicodeScalars.append(scalar)
             }
         }
+        parts.append(text)
+        guard wantsPart else {
+            try self.init(
+                "^(?:\(text))$", [.dotMatchesNewline, .longest], isGlobal: false,
+                wantsGroup: false)
+            return
+        }
+        guard parts.count <= 3 else {
+            throw Problem(
+                "2200C",
+                "SQL regular expression may not contain more than two escape-double-quote "
+                    + "separators")
+        }
+        let before = parts.count > 1 ? parts.removeFirst() : ""
+        let behind = parts.count > 1 ? parts[1] : ""
         try self.init(
-            text + ")$", [.dotMatchesNewline, .longest], isGlobal: false, wantsGroup: false)
+            "^(?:\(before))(\(parts[0]))(?:\(behind))$", [.dotMatchesNewline], isGlobal: false,
+            wantsGroup: true)
+    }
+
+    /// How many escaped quotes there are.
+    private static func marks(_ pattern: String, _ escape: Unicode.Scalar?) -> Int {
+        var count = 0
+        var isEscaped = false
+        for scalar in pattern.unicodeScalars {
+            if isEscaped {
+                if scalar == "\"" { count += 1 }
+                isEscaped = false
+            } else {
+                isEscaped = scalar == escape
+            }
+        }
+        return count
     }
 
     private init(

@@ -43,7 +43,7 @@ final class ExpandOperator: BatchOperator {
         for (index, call) in node.calls.enumerated() {
             var columns: [Column] = []
             for argument in arguments[index] { columns.append(try argument.column(more, context)) }
-            cursors.append(TableCursors.make(call, columns))
+            cursors.append(TableCursors.make(call, columns, context.zones))
         }
         batch = more
         row = 0

@@ -111,20 +111,66 @@ struct RowSorter {
         var row: Int32
     }
 
-    /// The row numbers in order; equal rows stay in theirs.
-    func sortedRows() -> [Int32] {
+    /// Rows that are sorted between two calls of `check`: some tens of milliseconds.
+    private static let rowsAtOnce = 1 << 17
+
+    /// The row numbers in order; equal rows stay in theirs. `check` is called now and then, and may
+    /// end the sorting.
+    func sortedRows(_ check: () throws(Problem) -> Void = {}) throws(Problem) -> [Int32] {
         guard case .words(let first)? = steps.first else {
-            return (0..<Int32(count)).sorted { precedes($0, $1, from: 0) }
+            return try Self.sorted(Array(0..<Int32(count)), check) { precedes($0, $1, from: 0) }
         }
-        var entries = (0..<count).map { Entry(first: first[$0], row: Int32($0)) }
-        if steps.count == 1 {
-            entries.sort { $0.first != $1.first ? $0.first < $1.first : $0.row < $1.row }
-        } else {
-            entries.sort {
+        let entries = (0..<count).map { Entry(first: first[$0], row: Int32($0)) }
+        let sorted =
+            steps.count == 1
+            ? try Self.sorted(entries, check) {
+                $0.first != $1.first ? $0.first < $1.first : $0.row < $1.row
+            }
+            : try Self.sorted(entries, check) {
                 $0.first != $1.first ? $0.first < $1.first : precedes($0.row, $1.row, from: 1)
             }
+        return sorted.map(\.row)
+    }
+
+    /// Sorts pieces, and merges them pair by pair.
+    @inline(__always)
+    private static func sorted<T>(
+        _ given: [T], _ check: () throws(Problem) -> Void, _ precedes: (T, T) -> Bool
+    ) throws(Problem) -> [T] {
+        var items = given
+        let count = items.count
+        if count <= rowsAtOnce {
+            items.sort(by: precedes)
+            return items
         }
-        return entries.map(\.row)
+        for start in stride(from: 0, to: count, by: rowsAtOnce) {
+            try check()
+            items[start..<min(start + rowsAtOnce, count)].sort(by: precedes)
+        }
+        var length = rowsAtOnce
+        while length < count {
+            var merged: [T] = []
+            merged.reserveCapacity(count)
+            for start in stride(from: 0, to: count, by: 2 * length) {
+                let (middle, end) = (min(start + length, count), min(start + 2 * length, count))
+                var (a, b) = (start, middle)
+                while a < middle, b < end {
+                    if merged.count % rowsAtOnce == 0 { try check() }
+                    if precedes(items[b], items[a]) {
+                        merged.append(items[b])
+                        b += 1
+                    } else {
+                        merged.append(items[a])
+                        a += 1
+                    }
+                }
+                merged.append(contentsOf: items[a..<middle])
+                merged.append(contentsOf: items[b..<end])
+            }
+            items = merged
+            length *= 2
+        }
+        return items
     }
 
     /// As `order` within one sorter: a step is looked at once, which halves the time of a comparison.

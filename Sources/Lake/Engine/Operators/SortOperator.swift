@@ -52,7 +52,7 @@ final class SortOperator: BatchOperator {
             if let limit, limit < 1 << 20,
                 rows.bufferedCount > limit * 2 + 4 * Limits.batchRows
             {
-                rows.prune(to: limit)
+                try rows.prune(to: limit)
             }
         }
     }

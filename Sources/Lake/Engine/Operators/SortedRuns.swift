@@ -51,17 +51,19 @@ final class RowOrder {
 
     /// Keeps the first `limit` rows of those in memory. Those kept come before all later ones, so
     /// equal rows stay in order.
-    func prune(to limit: Int) {
+    func prune(to limit: Int) throws(Problem) {
         let all = rows.columns()
-        let order = order(all, rows.count)
+        let order = try order(all, rows.count)
         rows.removeAll()
         let best = Array(order.prefix(limit))
         rows.append(all.map { $0.gather(best).compacted }, count: best.count)
     }
 
-    private func order(_ columns: [Column], _ count: Int) -> [Int32] {
+    private func order(_ columns: [Column], _ count: Int) throws(Problem) -> [Int32] {
         let keys = Array(columns[width..<(width + directions.count)])
-        return RowSorter(keys, directions, count: count).sortedRows()
+        return try RowSorter(keys, directions, count: count).sortedRows {
+            [context] () throws(Problem) in try context.checkCancellation()
+        }
     }
 
     /// The rows in order, at most `limit` of them where that saves work, with their first `columns`
@@ -73,11 +75,15 @@ final class RowOrder {
             return MergedRuns(runs, types, width: width, directions, context)
         }
         let all = rows.columns()
-        var order = order(all, rows.count)
+        var order = try order(all, rows.count)
         if let limit { order = Array(order.prefix(limit)) }
         rows.removeAll()
-        let batch = ColumnBatch(
-            columns: all.prefix(columns).map { $0.gather(order) }, rowCount: order.count)
+        var sorted: [Column] = []
+        for column in all.prefix(columns) {
+            try context.checkCancellation()
+            sorted.append(column.gather(order))
+        }
+        let batch = ColumnBatch(columns: sorted, rowCount: order.count)
         return HeldRows(batch, memory)
     }
 
@@ -85,7 +91,7 @@ final class RowOrder {
         let rowBytes = max(1, rows.memoryBytes / rows.count)
         let count = rows.count
         let all = rows.columns()
-        let order = order(all, count)
+        let order = try order(all, count)
         rows.removeAll()
         let pieceRows = max(1, Self.pieceBytes / rowBytes)
         let run = try SpillFile(types, in: scratch, context.memory)

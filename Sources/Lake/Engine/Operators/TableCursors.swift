@@ -16,10 +16,12 @@ protocol TableCursor: AnyObject {
 }
 
 enum TableCursors {
-    static func make(_ call: TableCall, _ arguments: [Column]) -> any TableCursor {
+    static func make(
+        _ call: TableCall, _ arguments: [Column], _ zones: TimeZoneTable
+    ) -> any TableCursor {
         switch call.function {
         case .unnest: ListCursor(arguments[0])
-        case .series: SeriesCursor(arguments, call.fields[0].type)
+        case .series: SeriesCursor(arguments, call.fields[0].type, zones)
         case .jsonElements, .jsonElementTexts, .jsonMembers, .jsonMemberTexts, .jsonKeys:
             JSONCursor(arguments[0], call.function)
         }
@@ -64,16 +66,23 @@ private final class SeriesCursor: TableCursor {
     private var stop: Int128 = 0
     private var step = Step.number(1)
     private var isDescending = false
+    private let zones: TimeZoneTable
+    /// In whose calendar days and months are counted; nil for UTC.
+    private var rules: TimeZoneRules?
 
-    init(_ arguments: [Column], _ type: ColumnType) {
+    init(_ arguments: [Column], _ type: ColumnType, _ zones: TimeZoneTable) {
         self.arguments = arguments
         self.type = type
+        self.zones = zones
     }
 
     func open(_ row: Int) throws(Problem) {
         next = nil
         guard let from = number(arguments[0], row), let to = number(arguments[1], row) else {
             return
+        }
+        if rules == nil, arguments.count > 3, case .text(let name) = arguments[3].value(row) {
+            rules = try zones.rules(named: name)
         }
         switch arguments[2].value(row) {
         case .interval(let interval):
@@ -128,7 +137,15 @@ private final class SeriesCursor: TableCursor {
     private func following(_ value: Int128) -> Int128? {
         switch step {
         case .interval(let interval):
-            return CalendarMath.add(Int64(truncatingIfNeeded: value), interval).map { Int128($0) }
+            let moment = Int64(truncatingIfNeeded: value)
+            if let rules {
+                do throws(Problem) {
+                    return Int128(try ZoneKernels.add(moment, interval, rules))
+                } catch {
+                    return nil
+                }
+            }
+            return CalendarMath.add(moment, interval).map { Int128($0) }
         case .number(let amount):
             let (sum, overflow) = value.addingReportingOverflow(amount)
             if overflow { return nil }

@@ -24,12 +24,17 @@ struct WindowEvaluation {
         var rest = columns.dropFirst(call.arguments.count)
         if call.filter != nil {
             let condition = rest.removeFirst().flattened
-            isIncluded = (0..<partitions.count).map { condition.value($0) == .boolean(true) }
+            var included = [Bool](repeating: false, count: partitions.count)
+            for row in included.indices {
+                try context.checkCancellation(inLoopAt: row)
+                included[row] = condition.value(row) == .boolean(true)
+            }
+            isIncluded = included
         } else {
             isIncluded = nil
         }
         frames = try WindowFrames(
-            call.frame, Array(rest), partitions, isDescending: isDescending)
+            call.frame, Array(rest), partitions, isDescending: isDescending, context)
     }
 
     private var count: Int { partitions.count }
@@ -60,9 +65,9 @@ struct WindowEvaluation {
                 return Double(upTo) / Double(partition.count)
             }
         case .ntile: return try ntile()
-        case .lag, .lead: return shifted()
-        case .firstValue: return picked { frames.parts(of: $0).first?.lowerBound }
-        case .lastValue: return picked { frames.parts(of: $0).last.map { $0.upperBound - 1 } }
+        case .lag, .lead: return try shifted()
+        case .firstValue: return try picked { frames.parts(of: $0).first?.lowerBound }
+        case .lastValue: return try picked { frames.parts(of: $0).last.map { $0.upperBound - 1 } }
         case .nthValue: return try nthValue()
         case .aggregate(let aggregate): return try aggregated(aggregate)
         }
@@ -106,11 +111,12 @@ struct WindowEvaluation {
     // MARK: Values of other rows
 
     /// The argument's value at the row that `place` names; NULL when it names none.
-    private func picked(_ place: (Int) -> Int?) -> Column {
+    private func picked(_ place: (Int) -> Int?) throws(Problem) -> Column {
         var rows = [Int32](repeating: 0, count: count)
         var valid = Validity(repeating: true, count: count)
         var hasMissing = false
         for row in 0..<count {
+            try context.checkCancellation(inLoopAt: row)
             if let found = place(row) {
                 rows[row] = Int32(found)
             } else {
@@ -125,7 +131,7 @@ struct WindowEvaluation {
         return Column(type: column.type, data: column.data, validity: valid)
     }
 
-    private func shifted() -> Column {
+    private func shifted() throws(Problem) -> Column {
         let offsets = arguments[1]
         // The fallbacks stand behind the values.
         let both = Column.concatenation(
@@ -135,6 +141,7 @@ struct WindowEvaluation {
         var rows = [Int32](repeating: 0, count: count)
         var missing: [Int] = []
         for row in 0..<count {
+            try context.checkCancellation(inLoopAt: row)
             guard case .int(let offset) = offsets.value(row) else {
                 missing.append(row)
                 continue
@@ -156,6 +163,7 @@ struct WindowEvaluation {
     private func nthValue() throws(Problem) -> Column {
         var places = [Int?](repeating: nil, count: count)
         for row in 0..<count {
+            try context.checkCancellation(inLoopAt: row)
             guard case .int(let which) = arguments[1].value(row) else { continue }
             guard which > 0 else {
                 throw Problem("22016", "argument of nth_value must be greater than zero")
@@ -169,7 +177,7 @@ struct WindowEvaluation {
                 left -= part.count
             }
         }
-        return picked { places[$0] }
+        return try picked { places[$0] }
     }
 
     // MARK: Aggregates
@@ -189,6 +197,7 @@ struct WindowEvaluation {
                 continue
             }
             for row in partition {
+                try context.checkCancellation(inLoopAt: row)
                 for part in frames.parts(of: row) { batches.add(part) }
                 batches.endFrame(of: row)
                 if batches.pendingRows >= Self.rowsTogether {
@@ -234,8 +243,9 @@ struct WindowEvaluation {
                         arguments.map { $0.gather(rows) }, [Int32](repeating: 0, count: rows.count))
                 }
                 added = end
+                // Of a list that grows from row to row a value is work for all of it.
                 value = try accumulator.finish().value(0)
-                if row % 4096 == 0 { try context.checkCancellation() }
+                if row % 64 == 0 { try context.checkCancellation() }
             }
             batches.set(row, value ?? .null)
         }

@@ -17,15 +17,16 @@ struct WindowFrames {
 
     /// `columns` are those of the frame's expressions, in their order.
     init(
-        _ frame: BoundFrame, _ columns: [Column], _ partitions: RowPartitions, isDescending: Bool
+        _ frame: BoundFrame, _ columns: [Column], _ partitions: RowPartitions, isDescending: Bool,
+        _ context: QueryContext
     ) throws(Problem) {
         self.partitions = partitions
         exclusion = frame.exclusion
         var rest = columns[...]
         starts = try Self.bounds(
-            frame.start, frame.unit, &rest, partitions, isStart: true, isDescending)
+            frame.start, frame.unit, &rest, partitions, isStart: true, isDescending, context)
         ends = try Self.bounds(
-            frame.end, frame.unit, &rest, partitions, isStart: false, isDescending)
+            frame.end, frame.unit, &rest, partitions, isStart: false, isDescending, context)
         let toEnd =
             frame.end == .unboundedFollowing
             || (!partitions.isOrdered && frame.unit != .rows && frame.end == .currentRow)
@@ -59,7 +60,7 @@ struct WindowFrames {
 
     private static func bounds(
         _ bound: BoundFrame.Bound, _ unit: FrameUnit, _ columns: inout ArraySlice<Column>,
-        _ partitions: RowPartitions, isStart: Bool, _ isDescending: Bool
+        _ partitions: RowPartitions, isStart: Bool, _ isDescending: Bool, _ context: QueryContext
     ) throws(Problem) -> [Int32] {
         var result = [Int32](repeating: 0, count: partitions.count)
         func fill(_ value: (Int) -> Int) {
@@ -94,8 +95,9 @@ struct WindowFrames {
             try checkSign(columns.removeFirst())
             _ = isPreceding
             for partition in partitions.ranges {
-                search(
-                    key, limit, partition, partitions, isStart: isStart, isDescending, &result)
+                try search(
+                    key, limit, partition, partitions, isStart: isStart, isDescending, context,
+                    &result)
             }
         }
         return result
@@ -126,8 +128,8 @@ struct WindowFrames {
     /// fall) together, so that one walk finds all.
     private static func search(
         _ key: Column, _ limit: Column, _ partition: Range<Int>, _ partitions: RowPartitions,
-        isStart: Bool, _ isDescending: Bool, _ result: inout [Int32]
-    ) {
+        isStart: Bool, _ isDescending: Bool, _ context: QueryContext, _ result: inout [Int32]
+    ) throws(Problem) {
         // NULLs stand together at one end, and see each other.
         var from = partition.lowerBound
         var to = partition.upperBound
@@ -139,6 +141,7 @@ struct WindowFrames {
         }
         var at = from
         for row in from..<to {
+            try context.checkCancellation(inLoopAt: row)
             let wanted = limit.value(row)
             while at < to {
                 var order = ValueOrder.compare(key.value(at), wanted)

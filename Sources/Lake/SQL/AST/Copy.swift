@@ -11,6 +11,8 @@ package struct Copy: Hashable, Sendable {
     package var subject: Subject
     package var direction: Direction
     package var path: String
+    /// `FROM STDIN`: the rows come with the request.
+    package var isFromRequest = false
     package var pathPosition: Int
     /// `(FORMAT csv, HEADER, DELIMITER ';')`: names in lower case, a bare name is `true`.
     package var options: [StatementOption]

@@ -157,6 +157,8 @@ package struct Join: Hashable, Sendable {
     }
 
     package var kind: JoinKind
+    /// `ASOF JOIN`: only the nearest right row.
+    package var isAsof = false
     package var left: FromItem
     package var right: FromItem
     package var condition: Condition

@@ -407,8 +407,30 @@ package enum Show: Hashable, Sendable {
     case setting(String)
 }
 
-package enum TransactionCommand: String, Hashable, Sendable {
-    case begin, commit, rollback
+package enum TransactionCommand: Hashable, Sendable {
+    case begin(isReadOnly: Bool)
+    case commit
+    case rollback
+    case savepoint(Identifier)
+    case rollbackTo(Identifier)
+    case release(Identifier)
 
-    package var tag: String { rawValue.uppercased() }
+    package var tag: String {
+        switch self {
+        case .begin: "BEGIN"
+        case .commit: "COMMIT"
+        case .rollback, .rollbackTo: "ROLLBACK"
+        case .savepoint: "SAVEPOINT"
+        case .release: "RELEASE"
+        }
+    }
+
+    /// As messages name it.
+    package var words: String {
+        switch self {
+        case .rollbackTo: "ROLLBACK TO SAVEPOINT"
+        case .release: "RELEASE SAVEPOINT"
+        default: tag
+        }
+    }
 }

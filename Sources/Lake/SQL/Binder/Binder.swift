@@ -14,10 +14,21 @@ package struct BinderContext: Sendable {
     package var user = "weir"
     /// What `version()` says.
     package var versionText = "PostgreSQL 15.0 (Weir)"
+    /// The clock of the session's time zone; nil for UTC.
+    package var clock: (any SessionClock)?
+    /// The value of a setting, for `current_setting`; nil when there is no such setting.
+    package var setting: @Sendable (String) -> String? = { _ in nil }
     /// The values of `$1`, `$2`, … as text; nil is NULL.
     package var parameters: [String?] = []
 
     package init() {}
+
+    /// The same for what a table says of its rows, which must mean the same in every session.
+    var ofTable: BinderContext {
+        var context = self
+        if clock != nil { context.clock = UTCClock() }
+        return context
+    }
 }
 
 /// An INSERT whose rows have the columns and types of its target.
@@ -57,13 +68,23 @@ package struct Binder {
 
     /// The optimized plan of a query.
     package mutating func plan(_ query: Query) throws(Problem) -> LogicalPlan {
-        Optimizer.optimized(try bindQuery(query), statistics: provider)
+        finished(try bindQuery(query))
+    }
+
+    /// A whole plan with the session's time zone in it, optimized.
+    func finished(_ plan: LogicalPlan, ordersJoins: Bool = true) -> LogicalPlan {
+        Optimizer.optimized(
+            ZonedExpressions(context.clock).plan(plan), statistics: ordersJoins ? provider : nil)
+    }
+
+    private func finished(_ expression: BoundExpression) -> BoundExpression {
+        ZonedExpressions(context.clock).expression(expression)
     }
 
     /// The optimized plan of the rows to insert.
     package mutating func plan(_ insert: Insert) throws(Problem) -> BoundInsert {
         var bound = try bindInsert(insert)
-        bound.plan = Optimizer.optimized(bound.plan, statistics: provider)
+        bound.plan = finished(bound.plan)
         return bound
     }
 
@@ -72,7 +93,7 @@ package struct Binder {
         _ expression: Expression, over schema: TableSchema, table: String
     ) throws(Problem) -> BoundExpression {
         let bound = try self.expression(expression, over: schema, table: table, clause: "EXPECT")
-        return try boolean(bound, of: "EXPECT", at: expression.position)
+        return finished(try boolean(bound, of: "EXPECT", at: expression.position))
     }
 
     /// An expression over the rows of a table: a watermark, a default.
@@ -84,8 +105,9 @@ package struct Binder {
         var context = ExpressionContext(scope: scope, clause: clause)
         context.allowsSubqueries = false
         let bound = try bind(expression, &context)
-        return bound.isUnknownLiteral
-            ? try coerce(bound, to: .text, at: expression.position) : bound
+        return finished(
+            bound.isUnknownLiteral
+                ? try coerce(bound, to: .text, at: expression.position) : bound)
     }
 
     /// An expression over the rows of a table as a value of a column of type `type`.
@@ -96,7 +118,7 @@ package struct Binder {
         var context = ExpressionContext(scope: scope, clause: "this clause")
         context.allowsSubqueries = false
         let bound = try bind(expression, &context)
-        return try coerce(bound, to: type, .assignment, at: expression.position)
+        return finished(try coerce(bound, to: type, .assignment, at: expression.position))
     }
 
     // MARK: Bounds

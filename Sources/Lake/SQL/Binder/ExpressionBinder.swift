@@ -81,10 +81,18 @@ extension Binder {
             return try quantified(operand, name, isAll, over, position, &context)
         case .cast(let operand, let type, let orNull):
             let value = try bind(operand, &context)
+            if type.dimensions == 0,
+                let name = try registeredName(operand, value, as: type.name, at: position)
+            {
+                return try bind(name, &context)
+            }
             return try explicitCast(value, to: type, orNull: orNull, at: position)
         case .function(let call): return try function(call, &context)
         case .conditional(let operand, let whens, let otherwise):
-            return try conditional(operand, whens, otherwise, &context)
+            let count = context.seriesCalls.count
+            let value = try conditional(operand, whens, otherwise, &context)
+            try refuseSeries(in: "CASE", since: count, context, at: expression.position)
+            return value
         default: return try bindConstruct(expression, &context)
         }
     }
@@ -631,6 +639,10 @@ extension Binder {
         if let over = call.over {
             return try windowFunction(call, over: over, &context)
         }
+        if isPlain, call.isWithinGroup, Self.hypotheticalNames.contains(name) {
+            return try bind(hypothetical(call), &context)
+        }
+        if let known = try catalogCall(call) { return try bind(known, &context) }
         if isPlain, let aggregate = FunctionCatalog.aggregates[name] {
             return try self.aggregate(call, aggregate, &context)
         }
@@ -661,6 +673,7 @@ extension Binder {
                 position: call.name.position)
         }
         let call = try positional(call)
+        let seriesCount = context.seriesCalls.count
         var arguments: [BoundExpression] = []
         for argument in call.arguments {
             if let row = try wholeRow(argument, of: name, &context) {
@@ -668,6 +681,9 @@ extension Binder {
             } else {
                 arguments.append(try bind(argument, &context))
             }
+        }
+        if isPlain, name == "coalesce" {
+            try refuseSeries(in: "COALESCE", since: seriesCount, context, at: call.name.position)
         }
         return try FunctionBinder(context: self.context)
             .bind(call.name, arguments, positions: call.arguments.map(\.position))

@@ -44,7 +44,10 @@ extension Binder {
             return try aliased(plan, alias, defaultName: "")
         case .function(let function): return try bindFunction(function, outer + [beside.scope])
         case .window(let window): return try bindWindow(window, outer: outer)
-        case .join(let join): return try bindJoin(join, outer: outer, beside: beside)
+        case .join(let join):
+            return join.isAsof
+                ? try bindAsof(join, outer: outer, beside: beside)
+                : try bindJoin(join, outer: outer, beside: beside)
         }
     }
 

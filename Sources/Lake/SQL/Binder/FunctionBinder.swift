@@ -19,6 +19,11 @@ struct FunctionBinder {
                 "0A000", "the function \(name.last) is not supported", hint: hint,
                 position: position)
         }
+        // Of the schema `weir`, which has few.
+        let full = name.parts.map(\.name).joined(separator: ".")
+        if !isPlain, FunctionCatalog.isScalar(full) {
+            if let result = try signature(full, arguments, positions) { return result }
+        }
         if isPlain, FunctionCatalog.isScalar(name.last) {
             if let result = try special(name.last, arguments, positions, at: position) {
                 return result
@@ -79,6 +84,27 @@ struct FunctionBinder {
                 .init(
                     condition: .or([.isNull(text), .isNull(new)]), value: .literal(.null, type))
             ], otherwise: whole, type)
+    }
+
+    /// `current_setting(name [, missing_ok])`, which is known when the statement is bound.
+    private func setting(
+        _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> BoundExpression {
+        guard let name = arguments[0].literalText else {
+            throw Problem(
+                "0A000", "current_setting of a computed name is not supported",
+                hint: "SELECT name, setting FROM pg_settings", position: positions[0])
+        }
+        if let value = context.setting(name.lowercased()) { return .literal(.text(value), .text) }
+        if arguments.count > 1,
+            try coerce(arguments[1], to: .boolean, at: positions[1])
+                == .literal(.boolean(true), .boolean)
+        {
+            return .literal(.null, .text)
+        }
+        throw Problem(
+            "42704", "unrecognized configuration parameter \"\(name)\"",
+            hint: "SHOW ALL lists them", position: positions[0])
     }
 
     private func missing(_ name: ObjectName, _ arguments: [BoundExpression]) -> Problem {
@@ -155,6 +181,7 @@ struct FunctionBinder {
         case ("current_schema", 0): return .literal(.text(context.schema), .text)
         case ("current_user", 0), ("session_user", 0), ("user", 0), ("current_role", 0):
             return .literal(.text(context.user), .text)
+        case ("current_setting", 1...2): return try setting(arguments, positions)
         case ("pg_client_encoding", 0): return .literal(.text("UTF8"), .text)
         case ("pg_typeof", 1): return .literal(.text(arguments[0].type.plainName), .text)
         default: break
@@ -315,8 +342,17 @@ struct FunctionBinder {
         case ("localtimestamp", 0): return .cast(now, to: .timestamp, .strict)
         case ("timeofday", 0):
             let pattern = BoundExpression.literal(
-                .text("Dy Mon DD HH24:MI:SS.US YYYY \"UTC\""), .text)
+                .text("Dy Mon DD HH24:MI:SS.US YYYY TZ"), .text)
             return .call(.toChar, [now, pattern], .text)
+        case ("make_timestamptz", 6):
+            guard let clock = context.clock else { return nil }
+            let types: [ColumnType] = [.int32, .int32, .int32, .int32, .int32, .float64]
+            var parts: [BoundExpression] = []
+            for (index, type) in types.enumerated() {
+                parts.append(try coerce(arguments[index], to: type, at: positions[index]))
+            }
+            let zone = BoundExpression.literal(.text(clock.zoneName), .text)
+            return .call(.makeTimestampTZ, parts + [zone], .timestampTZ)
         case ("date", 1): return try converted(arguments[0], to: .date, .explicit, at: position)
         case ("age", 1):
             guard arguments[0].type.category == .time else { return nil }

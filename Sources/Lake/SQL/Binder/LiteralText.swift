@@ -5,8 +5,11 @@
 import Base
 import Columns
 
-/// The value of `text` as `type`; nil when the engine must read it.
-func literalValue(_ text: String, as type: ColumnType, at position: Int) throws(Problem) -> Value? {
+/// The value of `text` as `type`; nil when the engine must read it. Without a clock that are moments
+/// whose zone is not written, too.
+func literalValue(
+    _ text: String, as type: ColumnType, at position: Int, _ clock: (any SessionClock)? = nil
+) throws(Problem) -> Value? {
     switch type {
     case .text: return .text(text)
     case .boolean:
@@ -33,6 +36,10 @@ func literalValue(_ text: String, as type: ColumnType, at position: Int) throws(
         return .timestamp(microseconds: moment.microseconds)
     case .timestampTZ:
         guard let moment = plainMoment(text) else { return nil }
+        if moment.offsetSeconds == nil {
+            guard let known = clock?.moment(ofLocal: moment.microseconds) else { return nil }
+            return .timestampTZ(microseconds: known)
+        }
         return .timestampTZ(microseconds: moment.microseconds)
     case .interval: return plainInterval(text).map { .interval($0) }
     case .uuid:
@@ -48,7 +55,9 @@ func literalValue(_ text: String, as type: ColumnType, at position: Int) throws(
                 values.append(.null)
                 continue
             }
-            guard let value = try literalValue(item, as: element, at: position) else { return nil }
+            guard let value = try literalValue(item, as: element, at: position, clock) else {
+                return nil
+            }
             values.append(value)
         }
         return .list(values)

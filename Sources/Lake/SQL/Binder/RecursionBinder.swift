@@ -154,6 +154,9 @@ extension Binder {
                 case .full: throw refused("an outer join")
                 case .semi, .anti: if !isLeft { throw refused("a subquery") }
                 }
+            case .asof(let node):
+                // Which right row is the nearest depends on all of them.
+                if node.right.workingCount(number) > 0 { throw refused("an ASOF JOIN") }
             default: break
             }
             try checkPlace(of: number, in: input, name, position)

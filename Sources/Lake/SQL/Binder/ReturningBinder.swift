@@ -46,6 +46,6 @@ extension Binder {
         let scan = ScanNode(
             relation: ReturningPlan.relation, kind: .system, tableSchema: rows)
         return ReturningPlan(
-            rows: rows, plan: Optimizer.optimized(.project(.scan(scan), outputs)))
+            rows: rows, plan: finished(.project(.scan(scan), outputs), ordersJoins: false))
     }
 }

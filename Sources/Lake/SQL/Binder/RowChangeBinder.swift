@@ -75,7 +75,7 @@ extension Binder {
             of: delete.target, beside: delete.others, where: delete.filter, values: [], [],
             keepsRows: keepsRows)
         var result = RowChangePlan(
-            target: target, plan: Optimizer.optimized(plan), operations: [.delete])
+            target: target, plan: finished(plan, ordersJoins: false), operations: [.delete])
         if keepsRows {
             result.returning = try binder.returning(
                 delete.returning, binder.changedScope(delete.target, delete.others),
@@ -105,7 +105,7 @@ extension Binder {
         plan = try computed(
             plan, target, target.columns, behind: 1, at: update.target.name.position)
         var result = RowChangePlan(
-            target: target, plan: Optimizer.optimized(plan), operations: [.update])
+            target: target, plan: finished(plan, ordersJoins: false), operations: [.update])
         if keepsRows {
             result.returning = try binder.returning(
                 update.returning,
@@ -120,7 +120,7 @@ extension Binder {
         let target = try changeTarget(merge.target, "merge into")
         var binder = addressing(target)
         var result = try binder.bindMerge(merge, target)
-        result.plan = Optimizer.optimized(result.plan)
+        result.plan = finished(result.plan, ordersJoins: false)
         return result
     }
 
@@ -228,15 +228,17 @@ extension Binder {
         var outputs = inputs.enumerated().map {
             NamedExpression($1.name, .column($0, $1.type))
         }
-        var binder = Binder(provider: provider, context: context)
+        var binder = Binder(provider: provider, context: context.ofTable)
         for (index, column) in columns.enumerated() where names.contains(column.name) {
             let expression = try RelationDescription.stored(
                 target.generatedTexts[column.name] ?? "", "the generated column", at: position)
             do throws(Problem) {
                 let bound = try binder.expression(
                     expression, over: TableSchema(columns), table: target.name.name)
-                outputs[index + offset].expression = try assigned(
+                let value = try assigned(
                     bound.mapColumns { $0 + offset }, to: column, at: position)
+                outputs[index + offset].expression =
+                    ZonedExpressions(context.ofTable.clock).expression(value)
             } catch {
                 var problem = error
                 problem.position = position

@@ -85,17 +85,50 @@ extension Binder {
     }
 
     /// `plan` with the rows that functions of the select list give; the outputs read them from then
-    /// on.
+    /// on. Functions whose arguments are such rows come behind those that give them.
     mutating func expanded(
         _ plan: LogicalPlan, _ work: inout SelectWork
     ) throws(Problem) -> LogicalPlan {
-        var calls = work.context.seriesCalls
+        let calls = work.context.seriesCalls
+        var levels = [Int](repeating: 0, count: calls.count)
+        for index in calls.indices {
+            for argument in calls[index].arguments {
+                argument.forEachColumn { column in
+                    // What stands inside was bound before.
+                    guard let inner = Placeholder.seriesIndex(column) else { return }
+                    levels[index] = max(levels[index], levels[inner] + 1)
+                }
+            }
+        }
+        var plan = plan
+        var places: [Int: Int] = [:]
+        for level in 0...(levels.max() ?? 0) {
+            let numbers = calls.indices.filter { levels[$0] == level }
+            plan = try expanded(plan, numbers, &places, work)
+        }
+        work.mapOutputs { expression in
+            expression.mapColumns { column in
+                Placeholder.seriesIndex(column).flatMap { places[$0] } ?? column
+            }
+        }
+        return plan
+    }
+
+    /// The rows of the calls of these numbers; `places` tells where their columns are.
+    private mutating func expanded(
+        _ plan: LogicalPlan, _ numbers: [Int], _ places: inout [Int: Int], _ work: SelectWork
+    ) throws(Problem) -> LogicalPlan {
+        var calls = numbers.map { work.context.seriesCalls[$0] }
         var inputs: [BoundExpression] = []
         for call in calls {
             for argument in call.arguments {
                 var read = argument
                 if work.isGrouped { read = try work.afterGrouping(read) }
-                inputs.append(read.mapColumns { work.windowColumns[$0] ?? $0 })
+                inputs.append(
+                    read.mapColumns { column in
+                        Placeholder.seriesIndex(column).flatMap { places[$0] }
+                            ?? work.windowColumns[column] ?? column
+                    })
             }
         }
         let placed = try place(inputs, over: plan, at: work.position)
@@ -104,13 +137,20 @@ extension Binder {
             calls[index].arguments = calls[index].arguments.map { _ in next.removeFirst() }
         }
         let width = placed.plan.schema.fields.count
-        func read(_ expression: BoundExpression) -> BoundExpression {
-            expression.mapColumns { column in
-                Placeholder.seriesIndex(column).map { width + $0 } ?? column
-            }
-        }
-        work.mapOutputs(read)
+        for (place, number) in numbers.enumerated() { places[number] = width + place }
         return .expand(ExpandNode(input: placed.plan, calls: calls))
+    }
+
+    /// Error 0A000 when functions that give rows were called inside of `what` since there were
+    /// `count` of them: it decides whether its parts are evaluated at all.
+    func refuseSeries(
+        in what: String, since count: Int, _ context: ExpressionContext, at position: Int
+    ) throws(Problem) {
+        guard context.seriesCalls.count > count else { return }
+        throw Problem(
+            "0A000", "set-returning functions are not allowed in \(what)",
+            hint: "You might be able to move the set-returning function into a LATERAL FROM item.",
+            position: position)
     }
 
     // MARK: Calls

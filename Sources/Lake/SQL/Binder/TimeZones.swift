@@ -25,10 +25,6 @@ enum TimeZones {
         }
         if zone.type == .interval { return try shift(source, by: zone, at: position) }
         let name = try coerce(zone, to: .text, at: position)
-        if let text = name.literalText, isUTC(text) {
-            let other: ColumnType = source.type == .timestamp ? .timestampTZ : .timestamp
-            return .cast(source, to: other, .strict)
-        }
         return source.type == .timestampTZ
             ? .call(.toZone, [source, name], .timestamp)
             : .call(.fromZone, [source, name], .timestampTZ)
@@ -46,14 +42,17 @@ enum TimeZones {
                 position: position)
         }
         if source.type == .timestampTZ {
-            let local = BoundExpression.cast(source, to: .timestamp, .strict)
+            let local = BoundExpression.call(.toZone, [source, utc], .timestamp)
             return .call(.addInterval, [local, zone], .timestamp)
         }
-        return .cast(
-            .call(.subtractInterval, [source, zone], .timestamp), to: .timestampTZ, .strict)
+        return .call(
+            .fromZone, [.call(.subtractInterval, [source, zone], .timestamp), utc], .timestampTZ)
     }
 
-    private static func isUTC(_ name: String) -> Bool {
+    private static let utc = BoundExpression.literal(.text("UTC"), .text)
+
+    /// What needs no look at a clock.
+    static func isUTC(_ name: String) -> Bool {
         switch name.lowercased() {
         case "utc", "gmt", "z", "zulu", "etc/utc", "etc/gmt", "universal", "uct": true
         default: false

@@ -62,6 +62,7 @@ struct DependentQuery {
             let below = try applied(to: input)
             return try besideDomain(kind: .single, below)
         case .join(let node): return try join(node)
+        case .asof(let node): return try asof(node)
         case .shared(let number, let input):
             let below = try applied(to: input)
             return sharedNumbers[number].map { .shared($0, below) } ?? below
@@ -246,6 +247,19 @@ struct DependentQuery {
     }
 
     // MARK: Joins
+
+    /// Both sides for each row of the domain, which is one more key.
+    private func asof(_ node: AsofNode) throws(Problem) -> LogicalPlan {
+        var inner = node.mapSides(left: moved, right: moved)
+        inner.left = try applied(to: node.left)
+        inner.right = try applied(to: node.right)
+        inner.keys = sameRows(0, 0) + inner.keys
+        let left = node.left.schema.fields.count
+        let right = node.right.schema.fields.count
+        let second = width + left
+        return LogicalPlan.asof(inner).columns(
+            Array(0..<second) + Array((second + width)..<(second + width + right)))
+    }
 
     private func join(_ node: JoinNode) throws(Problem) -> LogicalPlan {
         let node = node.withoutKeys { $0.left.reads(correlation) || $0.right.reads(correlation) }

@@ -36,6 +36,26 @@ let aggregateFunctions: FunctionList = {
         ),
         ("sum", "(number or interval) → wider", [], "The sum.", "sum(x)", "7"),
         (
+            "rank", "(any, …) WITHIN GROUP (ORDER BY any, …) → bigint", [],
+            "The rank that a row with these values would have.",
+            "rank(3) WITHIN GROUP (ORDER BY x)", "3"
+        ),
+        (
+            "dense_rank", "(any, …) WITHIN GROUP (ORDER BY any, …) → bigint", [],
+            "The number that its group of peers would have.",
+            "dense_rank(3) WITHIN GROUP (ORDER BY x)", "3"
+        ),
+        (
+            "percent_rank", "(any, …) WITHIN GROUP (ORDER BY any, …) → float8", [],
+            "The rank that it would have as a share of the rows.",
+            "round((percent_rank(3) WITHIN GROUP (ORDER BY x))::numeric, 4)", "0.6667"
+        ),
+        (
+            "cume_dist", "(any, …) WITHIN GROUP (ORDER BY any, …) → float8", [],
+            "The share of rows up to its peers, with itself.",
+            "cume_dist(3) WITHIN GROUP (ORDER BY x)", "0.75"
+        ),
+        (
             "avg", "(number or interval) → numeric, float8 or interval", [], "The average.",
             "round(avg(x), 2)", "2.33"
         ),

@@ -47,6 +47,7 @@ package enum FunctionCatalog {
             "jsonb_to_recordset": "use jsonb_array_elements and name the members",
             "regexp_quote": "use the flag q of regexp functions",
             "pg_sleep": "the engine does not wait",
+            "set_config": "write SET name = value",
         ]
         for name in [
             "json_populate_record", "json_populate_recordset", "json_to_record",

@@ -15,7 +15,7 @@ package enum FunctionPage {
             Regular expressions are those of RE2: without look-around and references back to groups. `numeric`
             has at most 38 digits, and its scale belongs to the expression, not to the value. `time` is a type of
             expressions, but not of columns of tables; there is no `time with time zone`. Timestamps with time
-            zone are shown in UTC.
+            zone are shown in the session's time zone, here UTC.
 
             """
         for family in FunctionEntry.Family.allCases {

@@ -57,6 +57,14 @@ let systemFunctions: FunctionList = {
         "current_user", form: "→ text", also: ["session_user", "user", "current_role"],
         "Who asks.", "length(current_user) > 0", "t")
     list.add(
+        "weir.cancel", .cancelQuery, [.text], .boolean,
+        "Ends the running query of an id of weir.queries; false when there is none.",
+        "weir.cancel('no such query')", "f")
+    list.add(
+        "current_setting", form: "(text[, boolean]) → text",
+        "The value of a setting; with true, NULL when there is none of that name.",
+        "current_setting('no.such', true) IS NULL", "t")
+    list.add(
         "pg_client_encoding", form: "() → text", "The encoding of texts.",
         "pg_client_encoding()", "UTF8")
     return list

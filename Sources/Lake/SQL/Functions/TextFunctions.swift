@@ -68,9 +68,11 @@ private func addParts(_ list: inout FunctionList) {
     list.add(
         "substring",
         numbers + [
-            Signature(.regexSubstring, [.text, .text], .text, defaults: [group])
+            Signature(.regexSubstring, [.text, .text], .text, defaults: [group]),
+            Signature(.similarSubstring, [.text, .text, .text], .text),
         ],
-        "The part from a place on, with so many characters; or what a pattern finds.",
+        "The part from a place on, with so many characters; or what a pattern finds, of SQL's own "
+            + "kind what stands between two #\" when # is the third.",
         "substring('Thomas', 2, 3)", "hom")
     list.add(
         "substr", numbers, "The part from a place on, with so many characters.",

@@ -24,12 +24,15 @@ private func addClocks(_ list: inout FunctionList) {
         "The time of the statement; the same for all of its rows.", "now() = current_timestamp",
         "t")
     list.add(
-        "current_date", form: "→ date", "Today, in UTC.", "current_date = now()::date", "t")
+        "current_date", form: "→ date", "Today, in the session's time zone.",
+        "current_date = now()::date", "t")
     list.add(
-        "localtimestamp", form: "→ timestamp", "The time of the statement, in UTC.",
+        "localtimestamp", form: "→ timestamp",
+        "The time of the statement, in the session's time zone.",
         "localtimestamp = now()::timestamp", "t")
     list.add(
-        "localtime", form: "→ time", "The time of day of the statement, in UTC.",
+        "localtime", form: "→ time",
+        "The time of day of the statement, in the session's time zone.",
         "localtime = now()::time", "t")
     list.add(
         "timeofday", form: "() → text", "The time of the statement as text.",
@@ -119,7 +122,7 @@ private func addMaking(_ list: inout FunctionList) {
                 .makeTimestampTZ, parts, .timestampTZ, defaults: [.literal(.text("UTC"), .text)]),
             Signature(.makeTimestampTZ, parts + [.text], .timestampTZ),
         ],
-        "The same in a time zone, UTC when none is named.",
+        "The same in a time zone, the session's when none is named.",
         "make_timestamptz(2013, 7, 15, 8, 15, 23.5, 'Europe/Berlin')",
         "2013-07-15 06:15:23.5+00")
     let zero = BoundExpression.literal(.int(0), .int32)

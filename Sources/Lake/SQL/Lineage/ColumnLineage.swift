@@ -35,6 +35,7 @@ extension LogicalPlan {
             let left = node.left.columnSources
             if node.kind == .semi || node.kind == .anti { return left }
             return left + node.right.columnSources
+        case .asof(let node): return node.left.columnSources + node.right.columnSources
         case .union(let inputs):
             var result = inputs.first?.columnSources ?? []
             for input in inputs.dropFirst() {

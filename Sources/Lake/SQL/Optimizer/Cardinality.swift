@@ -20,6 +20,7 @@ final class Cardinality {
         case .project(let input, _), .sort(let input, _, nil), .shared(_, let input):
             return rows(input)
         case .over(let node): return rows(node.input)
+        case .asof(let node): return rows(node.left)
         case .sort(let input, _, let limit?): return min(rows(input), Double(max(1, limit)))
         case .limit(let input, let count, _):
             guard case .literal(.int(let most), _)? = count else { return rows(input) }

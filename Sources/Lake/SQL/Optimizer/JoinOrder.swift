@@ -66,14 +66,11 @@ enum JoinOrder {
             let middle = width
             guard add(node.right, cardinality) else { return false }
             for key in node.keys {
-                guard !key.nullsMatch else { return false }
+                let left = key.left.mapColumns { $0 + start }
+                let right = key.right.mapColumns { $0 + middle }
                 conditions.append(
-                    .call(
-                        .equal,
-                        [
-                            key.left.mapColumns { $0 + start },
-                            key.right.mapColumns { $0 + middle },
-                        ], .boolean))
+                    key.nullsMatch
+                        ? .not(.isDistinct(left, right)) : .call(.equal, [left, right], .boolean))
             }
             for conjunct in node.residual?.conjuncts ?? [] {
                 guard !conjunct.isVolatile else { return false }
@@ -140,7 +137,12 @@ enum JoinOrder {
         let rows = parts.inputs.map(cardinality.rows)
         let bases = parts.inputs.map(cardinality.baseRows)
         let equalities = parts.conditions.compactMap { condition -> (Set<Int>, Set<Int>)? in
-            guard case .call(.equal, let sides, _) = condition, sides.count == 2 else { return nil }
+            let sides: [BoundExpression]
+            switch condition {
+            case .call(.equal, let operands, _) where operands.count == 2: sides = operands
+            case .not(.isDistinct(let left, let right)): sides = [left, right]
+            default: return nil
+            }
             let both = (parts.inputs(of: sides[0]), parts.inputs(of: sides[1]))
             return both.0.isEmpty || both.1.isEmpty || !both.0.isDisjoint(with: both.1) ? nil : both
         }

@@ -24,6 +24,7 @@ enum PredicatePushdown {
             return throughProjection(conditions, input, columns)
         case .aggregate(let node): return throughAggregation(conditions, node)
         case .join(let node): return throughJoin(conditions, node)
+        case .asof(let node): return throughAsof(conditions, node)
         case .sort(let input, let keys, nil):
             return .sort(push(conditions, into: input), keys, limit: nil)
         case .distinct(let input):
@@ -171,6 +172,39 @@ enum PredicatePushdown {
         node.left = push(left, into: node.left)
         node.right = push(right, into: node.right)
         return filtered(.join(node), above)
+    }
+
+    /// Only rows of the left side may be left out: among the right ones any may be the nearest. But
+    /// what is said of keys holds for both sides.
+    private static func throughAsof(
+        _ conditions: [BoundExpression], _ node: AsofNode
+    ) -> LogicalPlan {
+        var node = node
+        let width = node.left.schema.fields.count
+        var left: [BoundExpression] = []
+        var right: [BoundExpression] = []
+        var above: [BoundExpression] = []
+        // Equal floats may differ (0 and -0), and so may what is computed of them.
+        let keys = node.keys.filter { !$0.left.type.isFloat }
+        for condition in conditions {
+            guard !condition.isVolatile, condition.side(leftWidth: width) == .left else {
+                above.append(condition)
+                continue
+            }
+            left.append(condition)
+            if condition.readsOnly(keys.map(\.left)) {
+                right.append(
+                    condition.replacingColumns { column in
+                        keys.first { key in
+                            if case .column(column, _) = key.left { return true }
+                            return false
+                        }?.right ?? .literal(.null, .null)
+                    })
+            }
+        }
+        node.left = push(left, into: node.left)
+        node.right = push(right, into: node.right)
+        return filtered(.asof(node), above)
     }
 
     /// Conditions of an outer or semi join that read one side only decide which rows of the side

@@ -69,6 +69,7 @@ final class ProjectionPruning {
             return Pruned(plan: .distinctOn(node), places: below.places)
         case .aggregate(let node): return aggregate(node, wanted)
         case .join(let node): return join(node, wanted)
+        case .asof(let node): return asof(node, wanted)
         case .window(let node): return window(node, wanted)
         case .over(let node): return over(node, wanted)
         case .union(let inputs): return unionAll(inputs, plan.schema, wanted)
@@ -230,6 +231,24 @@ final class ProjectionPruning {
         }
         result.residual = node.residual?.mapColumns { residualPlaces[$0] ?? 0 }
         return Pruned(plan: .join(result), places: places)
+    }
+
+    private func asof(_ node: AsofNode, _ wanted: [Int]) -> Pruned {
+        let width = node.left.schema.fields.count
+        let all = node.keys + [node.moment]
+        let left = prune(
+            node.left, wanted: union(wanted.filter { $0 < width }, all.map(\.left)))
+        let right = prune(
+            node.right,
+            wanted: union(
+                wanted.filter { $0 >= width }.map { $0 - width }, all.map(\.right)))
+        var result = node.mapSides(left: left.moved, right: right.moved)
+        result.left = left.plan
+        result.right = right.plan
+        let newWidth = left.plan.schema.fields.count
+        return Pruned(
+            plan: .asof(result),
+            places: left.places + right.places.map { place in place.map { $0 + newWidth } })
     }
 
     private func over(_ node: OverNode, _ wanted: [Int]) -> Pruned {

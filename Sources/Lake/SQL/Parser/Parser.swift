@@ -74,8 +74,11 @@ package struct Parser {
     }
 
     /// An expression on its own, for stored conditions.
-    package static func expression(_ text: String) throws(Problem) -> Expression {
+    package static func expression(
+        _ text: String, parameters: [Expression] = []
+    ) throws(Problem) -> Expression {
         var parser = try Parser(Array(text.utf8))
+        parser.parameters = parameters
         let expression = try parser.expression()
         guard parser.isAtEnd else { throw parser.unexpected() }
         return expression

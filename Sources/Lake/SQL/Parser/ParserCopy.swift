@@ -27,16 +27,24 @@ extension Parser {
             throw unexpected(expected: "FROM or TO")
         }
         let position = token.position
-        if isNextWord("stdin") || isNextWord("stdout") || isNextWord("program") {
+        if isNextWord("stdout") {
+            throw notSupported(
+                "COPY \(direction.rawValue.uppercased()) STDOUT",
+                hint: "send the query itself and Accept: text/csv, or ?format=csv: the answer is"
+                    + " the file; weir table export writes files of yours")
+        }
+        let isFromRequest = direction == .from && acceptWord("stdin")
+        if !isFromRequest, isNextWord("stdin") || isNextWord("program") {
             throw notSupported(
                 "COPY \(direction.rawValue.uppercased()) \(spelling(token).uppercased())",
                 hint: "weir table import and weir table export read and write files of yours")
         }
-        let path = try string("the path of a file")
+        let path = isFromRequest ? "STDIN" : try string("the path of a file")
         _ = accept(.with)
         return .copy(
             Copy(
-                subject: subject, direction: direction, path: path, pathPosition: position,
+                subject: subject, direction: direction, path: path, isFromRequest: isFromRequest,
+                pathPosition: position,
                 options: try copyOptions()))
     }
 

@@ -12,7 +12,7 @@ extension Parser {
         var left = first
         while let kind = try joinKind() {
             let position = tokens[index - 1].position
-            let isNatural = kind.isNatural
+            let (isNatural, isAsof) = (kind.isNatural, kind.isAsof)
             let right = try tableItem()
             let condition: Join.Condition
             if isNatural {
@@ -40,15 +40,15 @@ extension Parser {
                 try grow()
                 left = .join(
                     Join(
-                        kind: kind.kind, left: left, right: nestedRight, condition: condition,
-                        position: position))
+                        kind: kind.kind, isAsof: isAsof, left: left, right: nestedRight,
+                        condition: condition, position: position))
                 continue
             }
             try grow()
             left = .join(
                 Join(
-                    kind: kind.kind, left: left, right: right, condition: condition,
-                    position: position))
+                    kind: kind.kind, isAsof: isAsof, left: left, right: right,
+                    condition: condition, position: position))
         }
         return left
     }
@@ -60,10 +60,10 @@ extension Parser {
         return index > start ? item : nil
     }
 
-    private mutating func joinKind() throws(Problem) -> (kind: JoinKind, isNatural: Bool)? {
-        if isNext(.asof), [.join, .left, .inner].contains(peek(1).keyword) {
-            throw notSupported("ASOF JOIN", hint: "join on a range and use DISTINCT ON")
-        }
+    private mutating func joinKind() throws(Problem)
+        -> (kind: JoinKind, isNatural: Bool, isAsof: Bool)?
+    {
+        if let kind = try asofKind() { return (kind, false, true) }
         let isNatural = accept(.natural)
         let kind: JoinKind
         switch token.keyword {
@@ -82,7 +82,29 @@ extension Parser {
             if kind != .inner, kind != .cross { _ = accept(.outer) }
         }
         try expect(.join)
-        return (kind, isNatural)
+        return (kind, isNatural, false)
+    }
+
+    /// `ASOF [LEFT [OUTER] | INNER] JOIN`; nil when it is no such join.
+    private mutating func asofKind() throws(Problem) -> JoinKind? {
+        guard isNext(.asof) else { return nil }
+        let kind: JoinKind
+        switch peek(1).keyword {
+        case .join, .inner: kind = .inner
+        case .left: kind = .left
+        case .right, .full:
+            throw notSupported(
+                "ASOF \(peek(1).keyword?.rawValue.uppercased() ?? "") JOIN",
+                hint: "exchange the sides and write ASOF LEFT JOIN")
+        default: return nil
+        }
+        advance()
+        if !isNext(.join) {
+            advance()
+            if kind == .left { _ = accept(.outer) }
+        }
+        try expect(.join)
+        return kind
     }
 
     // MARK: One table
@@ -174,7 +196,7 @@ extension Parser {
         switch token.keyword {
         case .version, .timestamp: isNext(.as, ahead: 1) && isNext(.of, ahead: 2)
         case .emit: true
-        case .asof: isNext(.join, ahead: 1) || isNext(.left, ahead: 1)
+        case .asof: [.join, .inner, .left, .right, .full].contains(peek(1).keyword)
         case nil: isNextWord("qualify")
         default: false
         }

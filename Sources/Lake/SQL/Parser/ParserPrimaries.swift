@@ -319,15 +319,18 @@ extension Parser {
     private mutating func substringCall() throws(Problem) -> Expression {
         let position = token.position
         index += 2
-        var arguments = [try expression()]
+        // SIMILAR belongs to the call, and not to its first argument.
+        var arguments = [try expression(above: Binding.membership)]
         if accept(.from) {
             arguments.append(try expression())
             if accept(.for) { arguments.append(try expression()) }
         } else if accept(.for) {
             arguments.append(Expression(.number("1"), at: position))
             arguments.append(try expression())
-        } else if isNext(.similar) {
-            throw notSupported("SUBSTRING … SIMILAR", hint: "use split_part or strpos")
+        } else if accept(.similar) {
+            arguments.append(try expression())
+            guard acceptWord("escape") else { throw unexpected(expected: "ESCAPE") }
+            arguments.append(try expression())
         } else {
             while accept(",") { arguments.append(try expression()) }
         }

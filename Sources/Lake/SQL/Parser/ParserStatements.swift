@@ -38,6 +38,13 @@ extension Parser {
             advance()
             return .reset(name: accept(.all) ? nil : try settingName())
         case .begin, .start, .commit, .end, .rollback: return try transaction()
+        case .savepoint:
+            advance()
+            return .transaction(.savepoint(try identifier("the name of a savepoint")))
+        case .release:
+            advance()
+            _ = accept(.savepoint)
+            return .transaction(.release(try identifier("the name of a savepoint")))
         case .prepare: return try prepare()
         case .execute: return try execute()
         case .deallocate: return try deallocate()
@@ -79,9 +86,7 @@ extension Parser {
         case .subscribe: ("SUBSCRIBE", "run the query again, or consume the topic")
         case .declare: ("DECLARE CURSOR", "use LIMIT and OFFSET")
         case .fetch: ("FETCH", "use LIMIT and OFFSET")
-        case .savepoint: ("SAVEPOINT", "each statement is a transaction of its own")
-        case .release: ("RELEASE SAVEPOINT", "each statement is a transaction of its own")
-        case .lock: ("LOCK", "each statement is a transaction of its own")
+        case .lock: ("LOCK", "a transaction that others contradict fails with 40001: run it again")
         case nil where isNextWord("call"): ("CALL", "there are no procedures")
         case nil where isNextWord("listen"): ("LISTEN", "consume a topic instead")
         case nil where isNextWord("use"): ("USE", "write the schema in front of the name")
@@ -245,7 +250,17 @@ extension Parser {
         }
         let position = token.position
         if accept(.time, .zone) {
-            let values = accept(.local) || accept(.default) ? [] : [try settingValue()]
+            var values: [String] = []
+            if accept(.interval) {
+                values = ["interval", try string()]
+                // What it is from and to the text says.
+                for word in ["hour", "minute", "second"] {
+                    guard acceptWord(word) else { continue }
+                    _ = accept(.to)
+                }
+            } else if !accept(.local), !accept(.default) {
+                values = [try settingValue()]
+            }
             return .set(name: "timezone", values: values, isLocal: isLocal, position: position)
         }
         if isNext(.transaction) {
@@ -269,7 +284,6 @@ extension Parser {
 
     private mutating func settingValue() throws(Problem) -> String {
         if isString() { return try string() }
-        if accept(.interval) { return try string() }
         let sign = accept("-") ? "-" : ""
         if !sign.isEmpty || token.kind == .number {
             guard token.kind == .number else { throw unexpected(expected: "a number") }
@@ -284,9 +298,9 @@ extension Parser {
     }
 
     private mutating func transaction() throws(Problem) -> Statement {
-        let command: TransactionCommand
+        var command: TransactionCommand
         switch token.keyword {
-        case .begin, .start: command = .begin
+        case .begin, .start: command = .begin(isReadOnly: false)
         case .commit, .end: command = .commit
         default: command = .rollback
         }
@@ -294,21 +308,55 @@ extension Parser {
             advance()
             throw unexpected(expected: "TRANSACTION")
         }
-        if isNext(.rollback), isNext(.to, ahead: 1) {
-            let position = token.position
-            skipStatement()
-            return .notSupported(
-                NotSupported(
-                    words: "ROLLBACK TO SAVEPOINT",
-                    hint: "each statement is a transaction of its own", position: position))
-        }
         advance()
         if !accept(.work) { _ = accept(.transaction) }
-        // Modes (isolation level, read only) change nothing: queries read one snapshot.
-        while !isAtEnd, !isNext(";") {
-            guard token.kind == .word || isNext(",") else { throw unexpected() }
-            advance()
+        switch command {
+        case .begin: command = .begin(isReadOnly: try transactionModes())
+        case .rollback where accept(.to):
+            _ = accept(.savepoint)
+            return .transaction(.rollbackTo(try identifier("the name of a savepoint")))
+        default:
+            if accept(.and) {
+                let isNegated = acceptWord("no")
+                guard acceptWord("chain") else { throw unexpected(expected: "CHAIN") }
+                if !isNegated { throw notSupported("AND CHAIN", hint: "BEGIN the next one") }
+            }
         }
         return .transaction(command)
+    }
+
+    /// `ISOLATION LEVEL …, READ ONLY | READ WRITE, [NOT] DEFERRABLE`; whether it is READ ONLY. All
+    /// levels are the same: a transaction sees one state of the tables.
+    private mutating func transactionModes() throws(Problem) -> Bool {
+        var isReadOnly = false
+        while !isAtEnd, !isNext(";") {
+            if acceptWord("isolation") {
+                guard acceptWord("level") else { throw unexpected(expected: "LEVEL") }
+                if acceptWord("read") {
+                    guard acceptWord("committed") || acceptWord("uncommitted") else {
+                        throw unexpected(expected: "COMMITTED")
+                    }
+                } else if acceptWord("repeatable") {
+                    guard acceptWord("read") else { throw unexpected(expected: "READ") }
+                } else if isNextWord("serializable") {
+                    throw notSupported(
+                        "ISOLATION LEVEL SERIALIZABLE",
+                        hint: "REPEATABLE READ sees one state of the tables, and fails when others"
+                            + " have changed what it changes")
+                } else {
+                    throw unexpected(expected: "an isolation level")
+                }
+            } else if acceptWord("read") {
+                isReadOnly = acceptWord("only")
+                guard isReadOnly || acceptWord("write") else {
+                    throw unexpected(expected: "ONLY or WRITE")
+                }
+            } else {
+                _ = accept(.not)
+                guard acceptWord("deferrable") else { throw unexpected() }
+            }
+            _ = accept(",")
+        }
+        return isReadOnly
     }
 }

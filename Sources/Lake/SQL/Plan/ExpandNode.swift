@@ -5,7 +5,8 @@ package enum TableFunction: String, Hashable, Sendable {
     /// (list of T) → T
     case unnest
     /// (int64 start, int64 stop, int64 step) → int64; the same with decimals; with timestamps the
-    /// step is an interval
+    /// step is an interval, and with timestampTZ the text of a zone may follow, in whose calendar
+    /// days and months are counted
     case series
     /// (json) → json, the elements of an array
     case jsonElements

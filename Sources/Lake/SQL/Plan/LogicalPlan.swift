@@ -18,6 +18,7 @@ package indirect enum LogicalPlan: Hashable, Sendable {
     case distinct(LogicalPlan)
     case distinctOn(DistinctOnNode)
     case join(JoinNode)
+    case asof(AsofNode)
     /// All rows of the inputs, which have the same column types; names from the first.
     case union([LogicalPlan])
     case window(WindowNode)
@@ -54,6 +55,8 @@ package indirect enum LogicalPlan: Hashable, Sendable {
             let left = node.left.schema.fields
             if node.kind == .semi || node.kind == .anti { return TableSchema(left) }
             return TableSchema(left + node.right.schema.fields)
+        case .asof(let node):
+            return TableSchema(node.left.schema.fields + node.right.schema.fields)
         case .union(let inputs): return inputs.first?.schema ?? TableSchema([])
         case .over(let node):
             return TableSchema(
@@ -82,6 +85,7 @@ package indirect enum LogicalPlan: Hashable, Sendable {
         case .over(let node): [node.input]
         case .expand(let node): [node.input]
         case .join(let node): [node.left, node.right]
+        case .asof(let node): [node.left, node.right]
         case .union(let inputs): inputs
         }
     }
@@ -122,6 +126,10 @@ package indirect enum LogicalPlan: Hashable, Sendable {
             node.left = transform(node.left)
             node.right = transform(node.right)
             return .join(node)
+        case .asof(var node):
+            node.left = transform(node.left)
+            node.right = transform(node.right)
+            return .asof(node)
         case .union(let inputs): return .union(inputs.map(transform))
         }
     }

@@ -16,6 +16,7 @@ extension LogicalPlan {
         case .distinctOn(let node): return node.keys + node.order.map(\.expression)
         case .join(let node):
             return node.keys.flatMap { [$0.left, $0.right] } + (node.residual.map { [$0] } ?? [])
+        case .asof(let node): return node.expressions
         case .over(let node): return node.expressions
         case .expand(let node): return node.calls.flatMap(\.arguments)
         case .distinct, .union, .window, .singleRow, .shared, .recursion, .working: return []
@@ -56,6 +57,7 @@ extension LogicalPlan {
             }
             node.residual = node.residual.map(transform)
             return .join(node)
+        case .asof(let node): return .asof(node.mapSides(left: transform, right: transform))
         case .over(let node): return .over(node.mapExpressions(transform))
         case .expand(var node):
             for index in node.calls.indices {

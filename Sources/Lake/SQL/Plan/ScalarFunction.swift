@@ -123,6 +123,8 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case regexSplit
     /// (text, text pattern, text escape) → boolean: SQL's own regular expressions
     case similar
+    /// (text, text pattern, text escape) → text: what such a pattern describes between its marks
+    case similarSubstring
     /// (text) → int32, the first scalar's code; (int32) → text
     case ascii, chr
     /// (text, text form) → text: NFC or NFD
@@ -227,6 +229,13 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     /// (timestampTZ, text zone) → timestamp, the clock of the zone; (timestamp, text zone) →
     /// timestampTZ, the moment at which a clock there shows it
     case toZone, fromZone
+    /// The same in the time zone of a session, which is one more argument, a text.
+    case extractInZone, datePartInZone, toCharInZone, parseTimestampInZone
+    case addIntervalInZone, subtractIntervalInZone
+    /// (T, text zone, boolean nullOnFailure) → U: a cast from or to what has a timestampTZ in it
+    case castInZone
+    /// (T, text zone) → T with text in the place of timestampTZ, as JSON has it
+    case jsonInZone
     /// (date, timestamp, timestampTZ or interval) → boolean
     case isFinite
     /// (interval) → interval
@@ -337,8 +346,13 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     /// () → uuid, version 4. Volatile.
     case generateUUID
 
+    /// (text id) → boolean: ends another query; whether there was one. Volatile.
+    case cancelQuery
+
     /// May give another value for every row, so it must not be folded, moved or evaluated twice.
-    package var isVolatile: Bool { self == .random || self == .generateUUID }
+    package var isVolatile: Bool {
+        self == .random || self == .generateUUID || self == .cancelQuery
+    }
 
     /// Gives one value in a statement, but another in the next one.
     package var isStable: Bool { self == .now }

@@ -39,6 +39,7 @@ extension Lakehouse {
     /// One round: the checkpoints that are due, and at most one other piece of work.
     package func careForTables(_ settings: CareSettings = CareSettings()) {
         let began = clock().monotonic
+        sessions.endIdleTransactions(now: began)
         let owned = openTables()
         for (name, table) in owned where table.writeDueCheckpoint() != nil {
             catalog.recordActivity(of: name) { $0.care.checkpoints += 1 }

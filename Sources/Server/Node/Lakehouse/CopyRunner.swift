@@ -187,6 +187,7 @@ private enum CopyFile {
 
 extension Lakehouse {
     func copy(_ copy: Copy, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
+        if copy.isFromRequest { return try copyFromRequest(copy, options) }
         let settings = try CopyOptions(copy)
         do throws(Problem) {
             let count =
@@ -203,6 +204,26 @@ extension Lakehouse {
     }
 
     // MARK: FROM
+
+    /// `COPY t FROM STDIN`: the rows that came with the request go the way of an upload.
+    private func copyFromRequest(
+        _ copy: Copy, _ options: StatementOptions
+    ) throws(Problem) -> StatementAnswer {
+        guard let data = options.data else {
+            throw Problem(
+                "08P01", "the rows of COPY FROM STDIN did not come with the request",
+                hint: "send them as \"data\" beside \"sql\", what is larger as an upload: POST"
+                    + " /uploads, COPY … FROM 'upload:ID'; or use weir table import",
+                position: copy.pathPosition)
+        }
+        let id = try uploads.create(withRandom { $0.uuid() })
+        defer { try? uploads.delete(id) }
+        try uploads.put(id, part: 0, data)
+        var stored = copy
+        stored.isFromRequest = false
+        stored.path = "upload:" + id
+        return try self.copy(stored, options)
+    }
 
     private func copyIn(
         _ copy: Copy, _ settings: CopyOptions, _ options: StatementOptions

@@ -14,6 +14,8 @@ package struct StatementOptions: Sendable {
     package var isAbandoned: @Sendable () -> Bool = { false }
     /// What stands for `$1`, `$2` and so on.
     package var parameters: [Expression] = []
+    /// What `COPY … FROM STDIN` reads.
+    package var data: Bytes?
     /// The client's settings and prepared statements, if it has a session.
     package var session: LakeSession?
     /// How long all of the script may take.
@@ -28,6 +30,16 @@ package struct StatementOptions: Sendable {
     ) {
         self.rowLimit = rowLimit
         self.isCancelled = isCancelled
+    }
+}
+
+extension StatementOptions {
+    /// With a session that ends with the request, when it belongs to none: a script's statements are
+    /// carried out one behind the other in any case.
+    var withSession: StatementOptions {
+        var options = self
+        if options.session == nil { options.session = LakeSession(isOfRequest: true) }
+        return options
     }
 }
 

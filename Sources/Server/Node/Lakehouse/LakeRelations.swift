@@ -32,6 +32,8 @@ struct FolderName: Hashable, Sendable {
 /// The catalog, with folders beside it. Belongs to one statement.
 struct LakeRelations: SchemaProvider {
     let lake: Lakehouse
+    /// Whose state of the tables is meant; nil for the newest.
+    var transaction: LakeTransaction?
     /// Also says what columns default to, which takes a look into the table.
     var describesDefaults = false
     /// What COPY reads, if the statement is one.
@@ -52,12 +54,12 @@ struct LakeRelations: SchemaProvider {
         guard var found = try lake.catalog.image.relation(name) else { return nil }
         guard found.kind == .table else { return found }
         let object = try lake.catalog.image.require(found.name)
-        let table = try lake.table(of: object)
+        let table = try seen(lake.table(of: object))
         // Others may have changed the columns of a table that is not made by a query of ours.
         if object.kind == .table || object.kind == .externalTable,
             let snapshot = try? table.snapshot()
         {
-            lake.takeColumnsInPassing(of: object, from: snapshot)
+            if transaction == nil { lake.takeColumnsInPassing(of: object, from: snapshot) }
             found.columns = snapshot.schema.fields
             found.hiddenColumns = Self.hiddenColumns(snapshot)
         }
@@ -115,10 +117,15 @@ struct LakeRelations: SchemaProvider {
     /// The Delta table behind a name; nil when it is something else.
     private func table(_ name: QualifiedName) throws(Problem) -> DeltaTable? {
         if let folder = try FolderName(name, of: lake) {
-            return folder.format == .delta ? lake.table(inFolder: folder.path) : nil
+            return folder.format == .delta ? try seen(lake.table(inFolder: folder.path)) : nil
         }
         let object = try lake.catalog.image.require(name)
-        return object.kind.isStored ? try lake.table(of: object) : nil
+        return object.kind.isStored ? try seen(lake.table(of: object)) : nil
+    }
+
+    /// The table as the transaction sees it.
+    private func seen(_ table: DeltaTable) throws(Problem) -> DeltaTable {
+        try transaction?.table(table) ?? table
     }
 
     private func describe(
@@ -126,7 +133,7 @@ struct LakeRelations: SchemaProvider {
     ) throws(Problem) -> RelationDescription {
         switch folder.format {
         case .delta:
-            let table = lake.table(inFolder: folder.path)
+            let table = try seen(lake.table(inFolder: folder.path))
             do throws(DeltaFailure) {
                 let snapshot = try table.snapshot()
                 var found = RelationDescription(

@@ -1,6 +1,8 @@
-// What one client has set: how long statements may take, and its prepared statements.
+// What one client has set: how long statements may take, its time zone, and its prepared statements.
 
 import Base
+import Columns
+import Engine
 import SQL
 import Synchronization
 
@@ -14,6 +16,9 @@ package final class LakeSession: Sendable {
 
     private struct State: Sendable {
         var settings: OrderedMap<String, String> = [:]
+        /// nil for UTC.
+        var zone: SessionZone?
+        var transaction: LakeTransaction?
         var prepared: OrderedMap<String, Prepared> = [:]
         var preparedBytes = 0
     }
@@ -22,7 +27,10 @@ package final class LakeSession: Sendable {
     private static let preparedMax = 1000
     private static let preparedBytesMax = 4 << 20
 
-    package init() {}
+    /// Of a request that belongs to no session: it ends with the request.
+    let isOfRequest: Bool
+
+    package init(isOfRequest: Bool = false) { self.isOfRequest = isOfRequest }
 
     // MARK: Settings
 
@@ -30,6 +38,40 @@ package final class LakeSession: Sendable {
 
     /// Nil takes the standard value again.
     func set(_ name: String, to value: String?) { state.withLock { $0.settings[name] = value } }
+
+    /// In which moments are shown and read; nil for UTC.
+    package var zone: SessionZone? { state.withLock { $0.zone } }
+
+    func set(zone: SessionZone?) {
+        state.withLock { state in
+            state.zone = zone
+            state.settings["timezone"] = zone?.name
+        }
+    }
+
+    /// The transaction that is open.
+    var transaction: LakeTransaction? { state.withLock { $0.transaction } }
+
+    func set(transaction: LakeTransaction?) { state.withLock { $0.transaction = transaction } }
+
+    /// Undoes what was not committed.
+    func end() {
+        let open = state.withLock { state in
+            defer { state.transaction = nil }
+            return state.transaction
+        }
+        open?.rollBack()
+    }
+
+    /// How long a transaction may wait for its next statement; nil = no limit.
+    var idleTransactionTimeout: Duration? {
+        let name = "idle_in_transaction_session_timeout"
+        let text = setting(name) ?? SessionSettings.known.first { $0.name == name }?.value
+        guard let text, let limit = try? SessionSettings.milliseconds(text), limit > 0 else {
+            return nil
+        }
+        return .milliseconds(limit)
+    }
 
     /// How long a statement may take; nil = no limit.
     package var statementTimeout: Duration? {
@@ -42,12 +84,18 @@ package final class LakeSession: Sendable {
     func reset() {
         state.withLock { state in
             state.settings = [:]
+            state.zone = nil
             state.prepared = [:]
             state.preparedBytes = 0
         }
     }
 
-    func resetSettings() { state.withLock { $0.settings = [:] } }
+    func resetSettings() {
+        state.withLock { state in
+            state.settings = [:]
+            state.zone = nil
+        }
+    }
 
     // MARK: Prepared statements
 
@@ -119,9 +167,12 @@ package final class LakeSessions: Sendable {
     /// A new session, under a name that nobody can guess.
     package func begin(_ id: UUID128, now: Instant) throws(Problem) -> String {
         let name = id.description
+        var gone: [LakeSession] = []
+        defer { for session in gone { session.end() } }
         let isFull = open.withLock { open in
             if open.count >= Self.openMax {
                 for (name, session) in open where now - session.lastUsed > Self.idle {
+                    gone.append(session.session)
                     open[name] = nil
                 }
             }
@@ -151,7 +202,25 @@ package final class LakeSessions: Sendable {
         return found
     }
 
-    package func end(_ id: String) { open.withLock { $0[id] = nil } }
+    package func end(_ id: String) {
+        let session = open.withLock { open in
+            defer { open[id] = nil }
+            return open[id]?.session
+        }
+        session?.end()
+    }
+
+    /// Rolls transactions back that have waited for too long.
+    func endIdleTransactions(now: Instant) {
+        for open in open.withLock({ $0.values }) {
+            guard let transaction = open.session.transaction,
+                let limit = open.session.idleTransactionTimeout,
+                transaction.isIdle(for: limit, now: now)
+            else { continue }
+            // The session hears of it at its next statement.
+            transaction.rollBack()
+        }
+    }
 }
 
 /// The settings that SET, SHOW and RESET know.
@@ -164,6 +233,10 @@ enum SessionSettings {
         ("datestyle", "ISO, MDY", "Sets the display format for date and time values."),
         ("default_transaction_read_only", "off", "Whether new transactions only read."),
         ("extra_float_digits", "1", "Sets the number of digits displayed for floats."),
+        (
+            "idle_in_transaction_session_timeout", "10min",
+            "Sets the time that a transaction waits for its next statement; 0 = any."
+        ),
         ("integer_datetimes", "on", "Whether dates and times are whole numbers."),
         ("intervalstyle", "postgres", "Sets the display format for interval values."),
         ("max_identifier_length", "63", "Shows the maximum identifier length."),
@@ -182,6 +255,7 @@ enum SessionSettings {
     /// Those whose value does something, or is only shown again.
     static let changeable = [
         "application_name", "statement_timeout", "extra_float_digits", "client_min_messages",
+        "timezone", "idle_in_transaction_session_timeout",
     ]
 
     static func value(_ name: String, _ session: LakeSession?) throws(Problem) -> String {
@@ -198,7 +272,8 @@ enum SessionSettings {
 
     /// `SET name = …`; what changes nothing gives a notice, if it asked for something else.
     static func set(
-        _ name: String, _ values: [String], _ session: LakeSession?, position: Int
+        _ name: String, _ values: [String], _ session: LakeSession?,
+        _ zones: any TimeZoneSource, position: Int
     ) throws(Problem) -> [String] {
         guard changeable.contains(name) else {
             // Drivers set what we have not; PostgreSQL's own names of unknown use are let pass.
@@ -210,17 +285,23 @@ enum SessionSettings {
             else { return [] }
             return ["\(name) stays \(standard): Weir has no other value"]
         }
-        guard let session else {
-            return ["\(name) is not kept: the request belongs to no session (POST /sessions)"]
+        guard let session else { return [] }
+        let notices =
+            session.isOfRequest
+            ? ["\(name) is kept for this request only: it belongs to no session (POST /sessions)"]
+            : []
+        if name == "timezone" {
+            session.set(zone: try zone(values, zones, position: position))
+            return notices
         }
         guard let value = values.first else {
             session.set(name, to: nil)
-            return []
+            return notices
         }
-        if name == "statement_timeout" {
+        if name == "statement_timeout" || name == "idle_in_transaction_session_timeout" {
             guard let limit = try? milliseconds(value) else {
                 throw Problem(
-                    "22023", "invalid value for parameter \"statement_timeout\": \"\(value)\"",
+                    "22023", "invalid value for parameter \"\(name)\": \"\(value)\"",
                     hint: "milliseconds, or a number with us, ms, s, min, h or d: '30 s'",
                     position: position)
             }
@@ -228,7 +309,33 @@ enum SessionSettings {
         } else {
             session.set(name, to: String(value.prefix(200)))
         }
-        return []
+        return notices
+    }
+
+    /// `'Europe/Berlin'`, `-7`, or the word interval and a text; nil for the standard.
+    private static func zone(
+        _ values: [String], _ zones: any TimeZoneSource, position: Int
+    ) throws(Problem) -> SessionZone? {
+        guard let text = values.first else { return nil }
+        let found: SessionZone?
+        if text == "interval", values.count == 2 {
+            let value = try parseValue(
+                values[1], as: .interval, now: Now(monotonic: .zero, wallMicroseconds: 0))
+            if case .interval(let interval) = value {
+                found = SessionZone(east: interval)
+            } else {
+                found = nil
+            }
+        } else {
+            found = try SessionZone(text, zones)
+        }
+        guard let found else {
+            throw Problem(
+                "22023", "invalid value for parameter \"TimeZone\": \"\(values.last ?? "")\"",
+                hint: "a name such as Europe/Berlin, hours to the east, or an interval of hours",
+                position: position)
+        }
+        return found.name == "UTC" ? nil : found
     }
 
     /// `5000`, `5s`, `10 min` in milliseconds.

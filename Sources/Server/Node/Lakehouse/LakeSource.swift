@@ -13,6 +13,8 @@ import Synchronization
 /// it; figures of what was read are kept.
 final class LakeSource: TableSource {
     fileprivate let lake: Lakehouse
+    /// Whose state of the tables is read; nil for the newest.
+    private let transaction: LakeTransaction?
     private let pinned = Mutex<OrderedMap<QualifiedName, TableSnapshot>>([:])
     private let seen = Mutex(ScanFigures())
     /// The table whose rows are about to change: scans can give their addresses.
@@ -25,8 +27,9 @@ final class LakeSource: TableSource {
     /// The name under which a plan reads the rows that `take` was given.
     static let sourceRelation = QualifiedName("$source")
 
-    init(_ lake: Lakehouse) {
+    init(_ lake: Lakehouse, in transaction: LakeTransaction? = nil) {
         self.lake = lake
+        self.transaction = transaction
         copied = nil
         changing = nil
     }
@@ -37,9 +40,10 @@ final class LakeSource: TableSource {
     /// For a statement that changes `table`, of which `snapshot` is read.
     init(
         _ lake: Lakehouse, changing table: QualifiedName, at snapshot: TableSnapshot,
-        copying copied: CopiedFile? = nil
+        in transaction: LakeTransaction? = nil, copying copied: CopiedFile? = nil
     ) {
         self.lake = lake
+        self.transaction = transaction
         self.copied = copied
         changing = table
         pinned.withLock { $0[table] = snapshot }
@@ -129,7 +133,7 @@ final class LakeSource: TableSource {
     private func tableRows(
         _ node: ScanNode, _ tests: [NamedTest], _ context: QueryContext
     ) throws(Problem) -> any BatchSource {
-        let table: DeltaTable
+        var table: DeltaTable
         let name: QualifiedName
         if let folder = try FolderName(node.relation, of: lake) {
             if folder.format != .delta { return try fileRows(folder, node, tests, context) }
@@ -140,6 +144,7 @@ final class LakeSource: TableSource {
             table = try lake.table(of: object)
             name = object.name
         }
+        if let transaction { table = try transaction.table(table) }
         let fields = node.schema.fields
         do throws(DeltaFailure) {
             let snapshot: TableSnapshot

@@ -137,6 +137,14 @@ package final class Lakehouse: Sendable {
         }
     }
 
+    /// Of the tables that are open the versions that are known here, by their folders.
+    var knownVersions: OrderedMap<String, Int64> {
+        let tables = state.withLock { $0.tables.values }
+        var versions: OrderedMap<String, Int64> = [:]
+        for table in tables { versions[table.path] = table.cachedSnapshot?.version }
+        return versions
+    }
+
     /// The Delta table in a folder that has no catalog entry, opened anew for each statement.
     func table(inFolder path: String) -> DeltaTable { openTable(path) }
 
@@ -377,6 +385,26 @@ package final class Lakehouse: Sendable {
     func plan(_ query: Query) throws(Problem) -> LogicalPlan {
         var binder = Binder(provider: LakeRelations(lake: self))
         return try binder.plan(query)
+    }
+
+    /// The same for a statement of a client: with the settings of its session.
+    func plan(_ query: Query, _ options: StatementOptions) throws(Problem) -> LogicalPlan {
+        var binder = binder(options, LakeRelations(lake: self))
+        return try binder.plan(query)
+    }
+
+    func binder(_ options: StatementOptions, _ relations: LakeRelations) -> Binder {
+        var relations = relations
+        relations.transaction = options.session?.transaction
+        return Binder(provider: relations, context: binderContext(options))
+    }
+
+    func binderContext(_ options: StatementOptions) -> BinderContext {
+        var context = BinderContext()
+        let session = options.session
+        context.clock = session?.zone
+        context.setting = { try? SessionSettings.value($0, session) }
+        return context
     }
 }
 

@@ -16,6 +16,8 @@ package final class StatementCursor: @unchecked Sendable {
     package private(set) var rowCount = 0
     /// Whether there were more rows than the limit.
     package private(set) var isTruncated = false
+    /// In which moments are shown; nil for UTC.
+    private let zone: SessionZone?
     private let registry: QueryRegistry
     private let clock: @Sendable () -> Now
     private let source: () throws(Problem) -> ColumnBatch?
@@ -28,7 +30,7 @@ package final class StatementCursor: @unchecked Sendable {
     /// A query that is still to run.
     init(
         _ query: RunningQuery, _ registry: QueryRegistry, _ clock: @escaping @Sendable () -> Now,
-        columns: [Field], notices: [String], limit: Int,
+        columns: [Field], notices: [String], limit: Int, zone: SessionZone? = nil,
         figures: @escaping () -> RunningQuery.Figures,
         source: @escaping () throws(Problem) -> ColumnBatch?
     ) {
@@ -37,6 +39,7 @@ package final class StatementCursor: @unchecked Sendable {
         self.clock = clock
         self.columns = columns
         self.notices = notices
+        self.zone = zone
         self.figures = figures
         self.source = source
         fixedTag = nil
@@ -46,8 +49,9 @@ package final class StatementCursor: @unchecked Sendable {
     /// A statement that has run.
     init(
         _ query: RunningQuery, _ registry: QueryRegistry, _ clock: @escaping @Sendable () -> Now,
-        answer: StatementAnswer
+        answer: StatementAnswer, zone: SessionZone? = nil
     ) {
+        self.zone = zone
         self.query = query
         self.registry = registry
         self.clock = clock
@@ -98,6 +102,12 @@ package final class StatementCursor: @unchecked Sendable {
             finish(explained)
             throw explained
         }
+    }
+
+    /// Rows with their moments as the session's clock shows them: as PostgreSQL writes them, or as
+    /// JSON has them.
+    package func shown(_ batch: ColumnBatch, asISO: Bool) -> ColumnBatch {
+        zone?.shown(batch, asISO: asISO) ?? batch
     }
 
     private func report() {

@@ -14,14 +14,32 @@ extension Lakehouse: LakeService {
         script: String, options: StatementOptions
     ) throws(Problem) -> [StatementAnswer] {
         var answers: [StatementAnswer] = []
+        let options = options.withSession
         for statement in try Parser.script(script, parameters: options.parameters) {
             do throws(Problem) {
-                answers.append(try run(statement, options))
+                answers.append(
+                    try guarded(statement.statement, options) { () throws(Problem) in
+                        try run(statement, options)
+                    })
             } catch {
+                endRequest(options)
                 throw Self.counting(error, after: answers.count)
             }
         }
+        endRequest(options)
         return answers
+    }
+
+    /// What a request has begun that belongs to no session goes with it.
+    private func endRequest(_ options: StatementOptions) {
+        if let session = options.session, session.isOfRequest { session.end() }
+    }
+
+    /// The notice that a request ends before its transaction.
+    private func lostTransaction(_ options: StatementOptions) -> [String] {
+        guard let session = options.session, session.isOfRequest, session.transaction != nil
+        else { return [] }
+        return ["the transaction is rolled back: the request ends before COMMIT"]
     }
 
     /// In a script of several statements, says which ones were carried out.
@@ -52,7 +70,7 @@ extension Lakehouse: LakeService {
     private func open(
         _ script: String, _ query: RunningQuery, _ options: StatementOptions, from start: Instant
     ) throws(Problem) -> StatementCursor {
-        var options = options
+        var options = options.withSession
         let watch = QueryWatch(query, clock, isAbandoned: options.isAbandoned)
         options.isCancelled = { watch.mustStop() }
         let statements = try Parser.script(script, parameters: options.parameters)
@@ -68,16 +86,27 @@ extension Lakehouse: LakeService {
                 if watch.mustStop() { throw QueryExecutor.cancelled }
                 let isLast = index == statements.count - 1
                 let notices = answers.flatMap(\.notices)
-                if isLast, let inner = try self.query(of: parsed, options) {
-                    return try cursor(inner, query, options, notices)
-                }
-                var answer = try run(parsed, options)
                 if isLast {
-                    answer.notices = notices + answer.notices
-                    return StatementCursor(query, queries, clock, answer: answer)
+                    let rows = try guarded(parsed.statement, options) {
+                        () throws(Problem) -> StatementCursor? in
+                        guard let inner = try self.query(of: parsed, options) else { return nil }
+                        return try cursor(
+                            inner, query, options, notices + lostTransaction(options))
+                    }
+                    if let rows { return rows }
+                }
+                var answer = try guarded(parsed.statement, options) { () throws(Problem) in
+                    try run(parsed, options)
+                }
+                if isLast {
+                    answer.notices = notices + answer.notices + lostTransaction(options)
+                    endRequest(options)
+                    return StatementCursor(
+                        query, queries, clock, answer: answer, zone: options.session?.zone)
                 }
                 answers.append(answer)
             } catch {
+                endRequest(options)
                 throw Self.counting(error, after: answers.count)
             }
         }
@@ -101,24 +130,37 @@ extension Lakehouse: LakeService {
     private func cursor(
         _ query: Query, _ running: RunningQuery, _ options: StatementOptions, _ notices: [String]
     ) throws(Problem) -> StatementCursor {
-        let plan = try plan(query)
-        let source = LakeSource(self)
+        let plan = try plan(query, options)
+        let transaction = options.session?.transaction
+        let source = LakeSource(self, in: transaction)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         return StatementCursor(
             running, queries, clock, columns: plan.schema.fields, notices: notices,
-            limit: options.rowLimit,
+            limit: options.rowLimit, zone: options.session?.zone,
             figures: {
                 var figures = RunningQuery.Figures()
                 figures.scan = source.figures
                 figures.memoryBytes = Int64(context.memory.peak)
                 return figures
-            }, source: { () throws(Problem) in try execution.next() })
+            },
+            source: { () throws(Problem) in
+                do throws(Problem) {
+                    let rows = try execution.next()
+                    if rows == nil { self.endRequest(options) }
+                    return rows
+                } catch {
+                    transaction?.fail()
+                    self.endRequest(options)
+                    throw error
+                }
+            })
     }
 
     private func run(
         _ parsed: ParsedStatement, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
+        try requireAllowed(parsed.statement, options)
         switch parsed.statement {
         case .query(let query): return try select(query, options)
         case .explain(let explain): return try self.explain(explain, options)
@@ -126,11 +168,11 @@ extension Lakehouse: LakeService {
         case .delete(let delete): return try self.delete(delete, options)
         case .update(let update): return try self.update(update, options)
         case .merge(let merge): return try self.merge(merge, options)
-        case .truncate(let truncate): return try self.truncate(truncate)
+        case .truncate(let truncate): return try self.truncate(truncate, options)
         case .copy(let copy): return try self.copy(copy, options)
         case .optimize(let optimize): return try self.optimize(optimize)
         case .vacuum(let vacuum): return try self.vacuum(vacuum)
-        case .restore(let restore): return try self.restore(restore)
+        case .restore(let restore): return try self.restore(restore, options)
         case .convert(let convert): return try self.convert(convert)
         case .createSchema(let name, let ifNotExists):
             return try createSchema(name, ifNotExists: ifNotExists, parsed.text)
@@ -155,10 +197,11 @@ extension Lakehouse: LakeService {
             return StatementAnswer(
                 tag: "SET",
                 notices: try SessionSettings.set(
-                    name, values, options.session, position: position))
+                    name, values, options.session, timeZones, position: position))
         case .reset(let name):
             if let name {
-                _ = try? SessionSettings.set(name, [], options.session, position: 0)
+                _ = try? SessionSettings.set(
+                    name, [], options.session, timeZones, position: 0)
             } else {
                 options.session?.resetSettings()
             }
@@ -181,10 +224,7 @@ extension Lakehouse: LakeService {
             options.session?.reset()
             return StatementAnswer(tag: "DISCARD ALL")
         case .transaction(let command):
-            return StatementAnswer(
-                tag: command.tag,
-                notices: command == .begin
-                    ? ["each statement is a transaction of its own: BEGIN groups nothing"] : [])
+            return try transact(command, options)
         case .notSupported(let statement):
             throw Problem(
                 "0A000", "\(statement.words) is not supported yet", hint: statement.hint,
@@ -197,7 +237,7 @@ extension Lakehouse: LakeService {
     private func session(
         _ options: StatementOptions, _ statement: String
     ) throws(Problem) -> LakeSession {
-        guard let session = options.session else {
+        guard let session = options.session, !session.isOfRequest else {
             throw Problem(
                 "0A000", "\(statement) needs a session",
                 hint: "POST /sessions begins one; send its id as \"session\" with each query")
@@ -246,8 +286,9 @@ extension Lakehouse: LakeService {
         }
         var one = try Parser.query("VALUES (NULL)")
         one.body = .values([[item]])
-        let row = try plan(one)
-        let answer = try QueryExecutor.execute(row, LakeSource(self), queryContext(options))
+        let row = try plan(one, options)
+        let answer = try QueryExecutor.execute(
+            row, LakeSource(self, in: options.session?.transaction), queryContext(options))
         guard let value = answer.rows.first?.first, let field = row.schema.fields.first,
             let text = textForm(value, field.type)
         else { return Expression(.null, at: expression.position) }
@@ -266,8 +307,8 @@ extension Lakehouse: LakeService {
     private func select(
         _ query: Query, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
-        let plan = try plan(query)
-        let source = LakeSource(self)
+        let plan = try plan(query, options)
+        let source = LakeSource(self, in: options.session?.transaction)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         var batches: [ColumnBatch] = []
@@ -296,14 +337,15 @@ extension Lakehouse: LakeService {
                 "0A000", "EXPLAIN (INCREMENTAL) is not supported yet",
                 hint: "the incremental engine is not built yet; EXPLAIN shows the plan of one run")
         }
-        let plan = try plan(explain.query)
+        let plan = try plan(explain.query, options)
         let isJSON = explain.format == .json
         var lines = isJSON ? [] : QueryExecutor.explain(plan)
         var json = isJSON ? QueryExecutor.explainJSON(plan) : .null
         if explain.analyze {
             let clock = clock
             let measured = try QueryExecutor.measure(
-                plan, LakeSource(self), queryContext(options), clock: { clock().monotonic })
+                plan, LakeSource(self, in: options.session?.transaction), queryContext(options),
+                clock: { clock().monotonic })
             lines = isJSON ? [] : measured.lines(timing: explain.timing)
             json = isJSON ? measured.json(timing: explain.timing) : .null
         }
@@ -332,12 +374,18 @@ extension Lakehouse: LakeService {
                 notes: ["its rows come from elsewhere"],
                 hint: "insert into its topic", position: insert.target.position)
         }
+        guard options.session?.transaction == nil else {
+            throw Problem(
+                "0A000", "records of topic \"\(object.name)\" cannot be part of a transaction",
+                notes: ["they are there at once, for everybody"], hint: "COMMIT first",
+                position: insert.target.position)
+        }
         guard insert.mode == .into, insert.partition.isEmpty else {
             throw Problem(
                 "42809", "records of topic \"\(object.name)\" cannot be replaced",
                 hint: "write INSERT INTO without PARTITION", position: insert.target.position)
         }
-        var binder = Binder(provider: LakeRelations(lake: self))
+        var binder = binder(options, LakeRelations(lake: self))
         let bound = try binder.plan(insert)
         let plan = bound.plan
         let context = queryContext(options)

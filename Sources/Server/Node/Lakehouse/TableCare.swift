@@ -137,9 +137,11 @@ extension Lakehouse {
         }
     }
 
-    func restore(_ restore: Restore) throws(Problem) -> StatementAnswer {
+    func restore(
+        _ restore: Restore, _ options: StatementOptions
+    ) throws(Problem) -> StatementAnswer {
         let changed = try changedTable(restore.name, "restore")
-        let version = try self.version(restore.travel, of: changed.table)
+        let version = try self.version(restore.travel, of: changed.table, options)
         do throws(DeltaFailure) {
             var random = withRandom { $0.fork() }
             let written = try changed.table.restore(
@@ -156,9 +158,9 @@ extension Lakehouse {
 
     /// The version that `VERSION AS OF` or `TIMESTAMP AS OF` means.
     func version(
-        _ travel: TableReference.Travel, of table: DeltaTable
+        _ travel: TableReference.Travel, of table: DeltaTable, _ options: StatementOptions
     ) throws(Problem) -> Int64 {
-        var binder = Binder(provider: LakeRelations(lake: self))
+        var binder = binder(options, LakeRelations(lake: self))
         func constant(
             _ expression: SQL.Expression, _ type: ColumnType
         ) throws(Problem) -> Value {

@@ -59,8 +59,9 @@ extension Lakehouse {
     // MARK: DELETE, UPDATE, MERGE
 
     func delete(_ delete: Delete, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
-        let changed = try changedTable(delete.target.name, "delete from")
-        try requireOwnRows(changed, "delete from", at: delete.target.name.position)
+        let found = try changedTable(delete.target.name, "delete from")
+        try requireOwnRows(found, "delete from", at: delete.target.name.position)
+        let changed = try changing(found, "DELETE", options, at: delete.target.name.position)
         var returned = ReturnedRows(options)
         let outcome = try change(changed, "DELETE", options, &returned) { binder throws(Problem) in
             try binder.plan(delete)
@@ -69,8 +70,9 @@ extension Lakehouse {
     }
 
     func update(_ update: Update, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
-        let changed = try changedTable(update.target.name, "update")
-        try requireOwnRows(changed, "update", at: update.target.name.position)
+        let found = try changedTable(update.target.name, "update")
+        try requireOwnRows(found, "update", at: update.target.name.position)
+        let changed = try changing(found, "UPDATE", options, at: update.target.name.position)
         var returned = ReturnedRows(options)
         let outcome = try change(changed, "UPDATE", options, &returned) { binder throws(Problem) in
             try binder.plan(update)
@@ -79,8 +81,9 @@ extension Lakehouse {
     }
 
     func merge(_ merge: Merge, _ options: StatementOptions) throws(Problem) -> StatementAnswer {
-        let changed = try changedTable(merge.target.name, "merge into")
-        try requireOwnRows(changed, "merge into", at: merge.target.name.position)
+        let found = try changedTable(merge.target.name, "merge into")
+        try requireOwnRows(found, "merge into", at: merge.target.name.position)
+        let changed = try changing(found, "MERGE", options, at: merge.target.name.position)
         var returned = ReturnedRows(options)
         let outcome = try change(changed, "MERGE", options, &returned) { binder throws(Problem) in
             try binder.plan(merge)
@@ -97,7 +100,7 @@ extension Lakehouse {
         let outcome = try repeating { () throws(DeltaFailure) in
             try changeOnce(changed, operation, options, &returned, makePlan)
         }
-        if outcome.version != nil { noteChange(changed) }
+        if outcome.version != nil { noteChange(changed, options) }
         return outcome
     }
 
@@ -126,11 +129,14 @@ extension Lakehouse {
         var random = withRandom { $0.fork() }
         var transaction = try changed.table.begin(random: &random)
         var change = try running { () throws(Problem) in
-            try makePlan(Binder(provider: LakeRelations(lake: self, describesDefaults: true)))
+            try makePlan(
+                binder(options, LakeRelations(lake: self, describesDefaults: true)))
         }
         let context = queryContext(options)
         returned.begin(change.returning, context)
-        let source = LakeSource(self, changing: change.target.name, at: transaction.snapshot)
+        let source = LakeSource(
+            self, changing: change.target.name, at: transaction.snapshot,
+            in: options.session?.transaction)
         // A MERGE may read its target in the source, too.
         let whole = change.plan
         let input = try running { () throws(Problem) in
@@ -287,9 +293,16 @@ extension Lakehouse {
 
     func queryContext(_ options: StatementOptions) -> QueryContext {
         QueryContext(
-            now: clock(), random: withRandom { $0.fork() }, zones: timeZones,
+            now: options.session?.transaction?.started ?? clock(),
+            random: withRandom { $0.fork() }, zones: timeZones,
             memoryBytes: limits.queryBytes, scratch: limits.scratch,
-            isCancelled: options.isCancelled)
+            isCancelled: options.isCancelled,
+            cancelQuery: { [queries] id in (try? queries.cancel(id)) != nil })
+    }
+
+    /// The same for a statement that may be part of a transaction, which is seen when it commits.
+    func noteChange(_ changed: ChangedTable, _ options: StatementOptions) {
+        if options.session?.transaction == nil { noteChange(changed) }
     }
 
     /// Shows in the catalog what a statement, or somebody else before it, has changed.

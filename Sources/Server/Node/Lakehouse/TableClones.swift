@@ -17,7 +17,7 @@ struct CloneInput {
 
 extension Lakehouse {
     func clone(
-        _ source: CloneSource, _ table: CreateTable, _ text: String
+        _ source: CloneSource, _ table: CreateTable, _ text: String, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
         let from = try changedTable(source.name, "clone")
         if let object = from.object, object.kind == .materializedView {
@@ -30,7 +30,7 @@ extension Lakehouse {
         var settings: OrderedMap<String, String> = [:]
         for option in table.options { settings[try Self.settingName(option)] = option.text }
         let version = try source.travel.map { travel throws(Problem) in
-            try self.version(travel, of: from.table)
+            try self.version(travel, of: from.table, options)
         }
         let input: CloneInput
         do throws(DeltaFailure) {

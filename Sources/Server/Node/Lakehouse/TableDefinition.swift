@@ -14,7 +14,7 @@ extension Lakehouse {
         let tag = "CREATE TABLE"
         let name = table.name.qualified
         if table.ifNotExists, catalog.image.object(name) != nil { return skipped(name, tag) }
-        if let source = table.clone { return try clone(source, table, text) }
+        if let source = table.clone { return try clone(source, table, text, options) }
         if let key = table.primaryKey.first {
             throw Problem(
                 "0A000", "PRIMARY KEY of a table is not supported yet",

@@ -13,13 +13,14 @@ extension Lakehouse {
     func insertRows(
         _ insert: Insert, copying copied: CopiedFile? = nil, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
-        let changed = try changedTable(insert.target, "insert into")
-        try requireOwnRows(changed, "insert into", at: insert.target.position)
+        let found = try changedTable(insert.target, "insert into")
+        try requireOwnRows(found, "insert into", at: insert.target.position)
+        let changed = try changing(found, "WRITE", options, at: insert.target.position)
         var returned = ReturnedRows(options)
         let count = try repeating { () throws(DeltaFailure) in
             try insertOnce(insert, copied, changed, options, &returned)
         }
-        noteChange(changed)
+        noteChange(changed, options)
         return returned.answer("INSERT 0 \(count)")
     }
 
@@ -30,14 +31,15 @@ extension Lakehouse {
         var random = withRandom { $0.fork() }
         var transaction = try changed.table.begin(random: &random)
         let bound = try running { () throws(Problem) in
-            var binder = Binder(
-                provider: LakeRelations(lake: self, describesDefaults: true, copied: copied))
+            var binder = binder(
+                options, LakeRelations(lake: self, describesDefaults: true, copied: copied))
             return try binder.plan(insert)
         }
         let context = queryContext(options)
         returned.begin(bound.returning, context)
         let source = LakeSource(
-            self, changing: bound.target.name, at: transaction.snapshot, copying: copied)
+            self, changing: bound.target.name, at: transaction.snapshot,
+            in: options.session?.transaction, copying: copied)
         // What was computed from the table's own rows must not miss any of them.
         if bound.plan.scans.contains(where: {
             $0.relation == bound.target.name && $0.travel == nil
@@ -64,14 +66,15 @@ extension Lakehouse {
             let delete = Delete(
                 target: ChangeTarget(name: insert.target, alias: insert.alias), filter: condition)
             let change = try running { () throws(Problem) in
-                let binder = Binder(provider: LakeRelations(lake: self, describesDefaults: true))
-                return try binder.plan(delete)
+                try binder(options, LakeRelations(lake: self, describesDefaults: true))
+                    .plan(delete)
             }
             transaction.markAsReading(source.readRanges(of: change.plan, []))
             let check = try running { () throws(Problem) in
                 try ReplacedRows(
                     condition, of: bound.target,
-                    named: insert.alias?.name ?? insert.target.last, context)
+                    named: insert.alias?.name ?? insert.target.last, binderContext(options),
+                    context)
             }
             let mutation = try self.deleting(change, transaction, source, context)
             return try replace(mutation, rows, check, &returned)
@@ -350,19 +353,21 @@ extension Lakehouse {
 
     // MARK: TRUNCATE
 
-    func truncate(_ truncate: Truncate) throws(Problem) -> StatementAnswer {
+    func truncate(
+        _ truncate: Truncate, _ options: StatementOptions
+    ) throws(Problem) -> StatementAnswer {
         var tables: [ChangedTable] = []
         for name in truncate.names {
             let changed = try changedTable(name, "truncate")
             try requireOwnRows(changed, "truncate", at: name.position)
-            tables.append(changed)
+            tables.append(try changing(changed, "TRUNCATE", options, at: name.position))
         }
         for changed in tables {
             let rows = try repeating { () throws(DeltaFailure) in
                 var random = withRandom { $0.fork() }
                 return try changed.table.truncate(random: &random, now: clock())
             }
-            if rows != nil { noteChange(changed) }
+            if rows != nil { noteChange(changed, options) }
         }
         return StatementAnswer(tag: "TRUNCATE TABLE")
     }
@@ -388,12 +393,12 @@ private struct ReplacedRows {
 
     init(
         _ condition: SQL.Expression, of target: RelationDescription, named name: String,
-        _ context: QueryContext
+        _ binding: BinderContext, _ context: QueryContext
     ) throws(Problem) {
         columns = target.columns
         self.context = context
         let schema = TableSchema(target.columns)
-        var binder = Binder(provider: NoRelations())
+        var binder = Binder(provider: NoRelations(), context: binding)
         let bound = try binder.condition(condition, over: schema, table: name)
         let scan = ScanNode(
             relation: ReturningPlan.relation, kind: .system, tableSchema: schema)

@@ -26,11 +26,21 @@ struct QueryAnswer {
 
     /// Runs one statement.
     static func run(
-        _ statement: String, on service: any QueryService, limit: Int64?
+        _ statement: String, on service: any QueryService, limit: Int64?, session: String? = nil
     ) throws(Problem) -> QueryAnswer {
         var members = [JSONMember("sql", .string(statement))]
+        if let session { members.append(JSONMember("session", .string(session))) }
         if let limit { members.append(JSONMember("limit", .int(limit))) }
         return QueryAnswer(try service.json("POST", "/query", body: .object(members)))
+    }
+
+    /// A session for several statements; nil when the server has none to give.
+    static func beginSession(on service: any QueryService) -> String? {
+        (try? service.json("POST", "/sessions"))?["session"]?.stringValue
+    }
+
+    static func endSession(_ session: String, on service: any QueryService) {
+        _ = try? service.json("DELETE", "/sessions/" + session)
     }
 
     private func cells(_ row: JSONValue) -> [JSONValue] {

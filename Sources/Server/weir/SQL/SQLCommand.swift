@@ -49,20 +49,25 @@ private func runSQL(_ context: CommandContext) throws(Problem) -> ExitCode {
         scripts = [try readFile("-").text]
     }
     let form = context.invocation.string("output") ?? "text"
+    var statements: [String] = []
     for script in scripts {
         var splitter = StatementSplitter()
-        var statements = splitter.add(script)
+        statements += splitter.add(script)
         let rest = splitter.rest()
         if !rest.isEmpty { statements.append(rest) }
-        for statement in statements {
-            do throws(Problem) {
-                let answer = try QueryAnswer.run(statement, on: service, limit: limit)
-                for notice in answer.notices { context.say("notice: " + printable(notice)) }
-                context.print(answer.written(as: form))
-            } catch {
-                report(error, asJSON: context.isJSON, statement: statement)
-                return ExitCode(for: error)
-            }
+    }
+    // What one statement sets is for the next ones.
+    let session = statements.count > 1 ? QueryAnswer.beginSession(on: service) : nil
+    defer { if let session { QueryAnswer.endSession(session, on: service) } }
+    for statement in statements {
+        do throws(Problem) {
+            let answer = try QueryAnswer.run(
+                statement, on: service, limit: limit, session: session)
+            for notice in answer.notices { context.say("notice: " + printable(notice)) }
+            context.print(answer.written(as: form))
+        } catch {
+            report(error, asJSON: context.isJSON, statement: statement)
+            return ExitCode(for: error)
         }
     }
     return .ok

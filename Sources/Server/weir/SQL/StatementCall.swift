@@ -32,11 +32,11 @@ struct StatementCaller {
 
     private mutating func beginSession() {
         // Without one, settings are not kept; statements say so.
-        session = (try? service.json("POST", "/sessions"))?["session"]?.stringValue
+        session = QueryAnswer.beginSession(on: service)
     }
 
     func end() {
-        if let session { _ = try? service.json("DELETE", "/sessions/" + session) }
+        if let session { QueryAnswer.endSession(session, on: service) }
     }
 
     /// Runs one statement. Error 57014 when Ctrl-C has ended it.

@@ -1,0 +1,22 @@
+-- SQL's own regular expressions: what stands between two marks.
+select substring('foobar' similar '%#"o_b#"%' escape '#');
+select substring('abcdef' from '%#"cd#"%' for '#');
+select substring('abcdefg' similar 'a#"%#"g' escape '#');
+select substring('abcdefg' similar 'a#"%#"x|g' escape '#');
+select substring('abcdefg' similar 'a#"%|ab#"g' escape '#');
+select substring('abcdefg' similar 'a*#"%#"g*' escape '#');
+select substring('abcdefg' similar 'a#"%g' escape '#');
+select substring('abcdefg' similar 'a%g' escape '#');
+select substring('abcdefg' similar 'x%g' escape '#') is null;
+select substring('aaabbb' similar '%#"a+b#"%' escape '#');
+select substring('aaabbb' similar 'a+#"%#"b+' escape '#');
+select substring('aaabbb' similar 'a{1,2}#"a*#"b*' escape '#');
+select substring('x#"y' similar 'x##_y' escape '#');
+select substring('abc' similar 'a#"b#"c#"' escape '#');
+select substring('abc' similar '#"b#"c' escape '##');
+select substring(null similar '#"b#"c' escape '#') is null, substring('abc' similar null escape '#') is null;
+select substring('a.c' similar '#"a.c#"' escape '#'), substring('abc' similar '#"a.c#"' escape '#') is null;
+select substring(x similar 'a#"[0-9]+#"z' escape '#') from (values ('a12z'), ('az'), ('a3z')) v(x);
+select substring('abc', 'a(b)c'), substring('abc' from 2), substring('abc' from 2 for 1), substring('abc', 2, 1);
+select 'abc' similar to 'a_c', 'abc' similar to 'a#"b#"c' escape '#';
+select 'abc' similar to 'a_c' escape '##';
