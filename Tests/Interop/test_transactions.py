@@ -431,9 +431,9 @@ def test_tables_have_committed_records_only(server):
             producer.abort_transaction(30)
         else:
             producer.commit_transaction(30)
-    eventually(lambda: server.sql("SELECT count(*) FROM bronze.sales")[0][0] == 10,
+    eventually(lambda: server.sql_of_tables("SELECT count(*) FROM bronze.sales")[0][0] == 10,
                what="the committed rows")
-    rows = server.sql("SELECT id FROM bronze.sales ORDER BY id")
+    rows = server.sql_of_tables("SELECT id FROM bronze.sales ORDER BY id")
     assert [row[0] for row in rows] == [0, 1, 2, 3, 4, 20, 21, 22, 23, 24]
 
 

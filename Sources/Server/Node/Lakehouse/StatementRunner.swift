@@ -102,7 +102,7 @@ extension Lakehouse: LakeService {
         _ query: Query, _ running: RunningQuery, _ options: StatementOptions, _ notices: [String]
     ) throws(Problem) -> StatementCursor {
         let plan = try plan(query)
-        let source = LakeSource(self)
+        let source = try self.source(of: plan, options)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         return StatementCursor(
@@ -263,11 +263,20 @@ extension Lakehouse: LakeService {
 
     // MARK: Queries
 
+    /// What `plan` reads, fixed at this moment.
+    func source(
+        of plan: LogicalPlan, _ options: StatementOptions
+    ) throws(Problem) -> LakeSource {
+        let source = LakeSource(self)
+        try source.pin(plan, readsTails: options.readsTails)
+        return source
+    }
+
     private func select(
         _ query: Query, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
         let plan = try plan(query)
-        let source = LakeSource(self)
+        let source = try self.source(of: plan, options)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         var batches: [ColumnBatch] = []
@@ -303,7 +312,8 @@ extension Lakehouse: LakeService {
         if explain.analyze {
             let clock = clock
             let measured = try QueryExecutor.measure(
-                plan, LakeSource(self), queryContext(options), clock: { clock().monotonic })
+                plan, try source(of: plan, options), queryContext(options),
+                clock: { clock().monotonic })
             lines = isJSON ? [] : measured.lines(timing: explain.timing)
             json = isJSON ? measured.json(timing: explain.timing) : .null
         }
@@ -341,7 +351,7 @@ extension Lakehouse: LakeService {
         let bound = try binder.plan(insert)
         let plan = bound.plan
         let context = queryContext(options)
-        let batches = try QueryExecutor.execute(plan, LakeSource(self), context).batches
+        let batches = try QueryExecutor.execute(plan, source(of: plan, options), context).batches
         var returned = ReturnedRows(options)
         returned.begin(bound.returning, context)
         var records: [NewRecord] = []
