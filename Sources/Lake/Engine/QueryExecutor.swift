@@ -76,6 +76,25 @@ private final class Sharing {
     var rows: [Int: SharedRows] = [:]
     /// The rows of the last round of each recursion around.
     var working: [Int: WorkingRows] = [:]
+    /// For the step of a recursion: its number, and what is shared around it.
+    let around: (recursion: Int, Sharing)?
+
+    init(around: (recursion: Int, Sharing)? = nil) { self.around = around }
+
+    /// Where the rows of `plan` are kept: what does not depend on the round of a recursion is
+    /// computed once for all of them.
+    func place(of plan: LogicalPlan) -> Sharing {
+        guard let (recursion, outer) = around, !plan.readsWorking(recursion) else { return self }
+        return outer.place(of: plan)
+    }
+}
+
+extension LogicalPlan {
+    /// Whether the plan reads the rows that came last in a recursion.
+    fileprivate func readsWorking(_ number: Int) -> Bool {
+        if case .working(number, _) = self { return true }
+        return inputs.contains { $0.readsWorking(number) }
+    }
 }
 
 /// Makes an operator of each node.
@@ -110,8 +129,10 @@ private struct PlanBuilder {
     private func shared(
         _ number: Int, _ plan: LogicalPlan, _ depth: Int
     ) throws(Problem) -> any BatchOperator {
+        let sharing = sharing.place(of: plan)
         if let rows = sharing.rows[number] { return SharedOperator(rows) }
         var builder = self
+        builder.sharing = sharing
         builder.node = measured?.shared[number]?.inputs[0]
         let rows = SharedRows(try builder.build(plan, depth: depth + 1), plan.schema, context)
         sharing.rows[number] = rows
@@ -136,7 +157,7 @@ private struct PlanBuilder {
     private func step(
         _ node: RecursionNode, _ working: WorkingRows, _ outer: Sharing, _ depth: Int
     ) throws(Problem) -> any BatchOperator {
-        let inner = Sharing()
+        let inner = Sharing(around: (node.number, outer))
         inner.working = outer.working
         inner.working[node.number] = working
         // The operators of each round count as those of one node.

@@ -17,6 +17,8 @@ package struct Query: Hashable, Sendable {
 package struct CommonTable: Hashable, Sendable {
     package var name: Identifier
     package var columns: [Identifier]
+    /// `AS MATERIALIZED` is true, `AS NOT MATERIALIZED` false.
+    package var isMaterialized: Bool?
     package var query: Query
 }
 

@@ -15,14 +15,23 @@ extension Binder {
             commonTables.removeSubrange(visible...)
             leave()
         }
+        var sharing = CommonTableSharing()
         for table in query.commonTables {
             try checkNew(table, from: visible)
             let plan =
                 query.isRecursive
                 ? try bindRecursive(table, outer) : try bindQuery(table.query, outer: outer)
             let named = try renamed(plan, table.columns, of: table.name.name)
-            commonTables.append((table.name.name, named))
+            commonTables.append((table.name.name, sharing.plan(of: table, named, &self)))
         }
+        return sharing.settled(
+            try bindBelowCommonTables(query, outer: outer, expected: expected))
+    }
+
+    /// `query` without its WITH.
+    private mutating func bindBelowCommonTables(
+        _ query: Query, outer: [Scope], expected: [ColumnType]
+    ) throws(Problem) -> LogicalPlan {
         if case .select(let select) = query.body {
             return try bindSelect(select, query, outer: outer, expected: expected)
         }

@@ -77,9 +77,13 @@ extension Binder {
             places[outer.column] = column
             keys.append(JoinKey(left: argument, right: column, nullsMatch: true))
         }
-        let dependent = DependentQuery(
+        var dependent = DependentQuery(
             correlation: correlation, domain: share(.distinct(.project(shared, domain))),
             arguments: places)
+        for number in query.sharedNumbers {
+            sharedCount += 1
+            dependent.sharedNumbers[number] = sharedCount
+        }
         let right = try dependent.applied(to: query)
         try spend(right, at: position)
         return AttachedQuery(

@@ -11,6 +11,8 @@ struct DependentQuery {
     let domain: LogicalPlan
     /// What each column around is, over the domain.
     let arguments: [Int: BoundExpression]
+    /// What is shared within the query stays so: the new number for each old one.
+    var sharedNumbers: [Int: Int] = [:]
 
     private var fields: [Field] { domain.schema.fields }
     private var width: Int { fields.count }
@@ -60,7 +62,9 @@ struct DependentQuery {
             let below = try applied(to: input)
             return try besideDomain(kind: .single, below)
         case .join(let node): return try join(node)
-        case .shared(_, let input): return try applied(to: input)
+        case .shared(let number, let input):
+            let below = try applied(to: input)
+            return sharedNumbers[number].map { .shared($0, below) } ?? below
         case .recursion:
             throw Problem(
                 "0A000",

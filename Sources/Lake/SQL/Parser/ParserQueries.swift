@@ -54,8 +54,12 @@ extension Parser {
             let name = try identifier("a name for the WITH query")
             let columns = isNext("(") ? try identifierList() : []
             try expect(.as)
-            if isNext(.not), isNext(.materialized, ahead: 1) { advance() }
-            _ = accept(.materialized)
+            var isMaterialized: Bool?
+            if accept(.not, .materialized) {
+                isMaterialized = false
+            } else if accept(.materialized) {
+                isMaterialized = true
+            }
             try expect("(")
             guard isQueryStart() else {
                 if [.insert, .update, .delete, .merge].contains(token.keyword) {
@@ -65,7 +69,9 @@ extension Parser {
             }
             let inner = try query()
             try expect(")")
-            tables.append(CommonTable(name: name, columns: columns, query: inner))
+            tables.append(
+                CommonTable(
+                    name: name, columns: columns, isMaterialized: isMaterialized, query: inner))
         } while accept(",")
         return tables
     }

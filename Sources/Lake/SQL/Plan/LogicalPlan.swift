@@ -126,6 +126,13 @@ package indirect enum LogicalPlan: Hashable, Sendable {
         }
     }
 
+    /// The numbers of what is shared in the plan.
+    package var sharedNumbers: Set<Int> {
+        var numbers = inputs.reduce(into: Set<Int>()) { $0.formUnion($1.sharedNumbers) }
+        if case .shared(let number, _) = self { numbers.insert(number) }
+        return numbers
+    }
+
     /// Every scan of the plan, left to right.
     package var scans: [ScanNode] {
         if case .scan(let node) = self { return [node] }
