@@ -84,10 +84,10 @@ interop: release
 		Tests/Interop/test_lake.py Tests/Interop/test_local.py Tests/Interop/test_transfer.py \
 		Tests/Interop/test_object_store.py Tests/Interop/test_parquet_*.py
 
-## The queries of TPC-H against the known answers: make tpch, or make tpch SCALE=0.1
+## The queries of TPC-H against the known answers, in 128 MiB: make tpch, or make tpch SCALE=0.1 MEMORY=96
 tpch: release
 	@scripts/setup.sh test
-	@WEIR_TPCH_SCALE=$(or $(SCALE),1) .build/venv/bin/python -m pytest -q \
+	@WEIR_TPCH_SCALE=$(or $(SCALE),1) WEIR_TPCH_MEMORY=$(or $(MEMORY),128) .build/venv/bin/python -m pytest -q \
 		-p no:cacheprovider Tests/Interop/test_tpch.py
 
 ## Random statements against the real PostgreSQL: make differential COUNT=100000 SEED=1
