@@ -218,6 +218,10 @@ class Generator:
         pick = self.random.random()
         kind = self.random.choice(["int", "int", "int", "text", "num", "date", "ts", "tz", "big", "float", "iv",
                                    "uuid", "bytes", "list", "bool"])
+        # Mostly about columns that are there: constants alone decide for all rows.
+        known = [k for _, columns in scope for k in columns.values() if k != "json"]
+        if known and self.chance(0.85):
+            kind = self.random.choice(known)
         side = lambda: self.expression(scope, kind, depth - 1)
         negated = self.random.choice(["", "NOT "])
         if depth > 0 and pick < 0.16:
@@ -286,11 +290,17 @@ class Generator:
                 value = f"coalesce({value}, {literal(self.random, kind)})"
         return f"(SELECT {value} FROM {sources}{where})"
 
-    def rows(self, scope, kinds, depth):
-        """A query with columns of the given kinds, which may read the outer scope."""
+    def likely(self, scope, kind):
+        """The kind, or rather that of a column that is there."""
+        known = [k for _, columns in scope for k in columns.values()]
+        return self.random.choice(known) if known and self.chance(0.6) else kind
+
+    def rows(self, scope, kinds, depth, free=False):
+        """A query with columns of the given kinds, about as `free`, which may read the outer scope."""
         sources, inner = self.sources(scope, depth, most=2)
         every = scope + inner
-        where = f" WHERE {self.condition(every, depth)}" if self.chance(0.8) else ""
+        where = f" WHERE {self.condition(every, depth)}" if self.chance(0.55) else ""
+        kinds = [self.likely(inner, kind) for kind in kinds] if free else kinds
         items = ", ".join(self.expression(every, kind, min(depth, 1)) for kind in kinds)
         can_sort = all(kind in SORTED for kind in kinds)
         distinct = "DISTINCT " if can_sort and self.chance(0.15) else ""
@@ -301,10 +311,10 @@ class Generator:
             text = f"({text}) {operator} {more}"
         if can_sort and self.chance(0.15):
             order = ", ".join(self.direction(str(i + 1)) for i in range(len(kinds)))
-            text = f"({text}) ORDER BY {order} LIMIT {self.random.randint(0, 3)}"
+            text = f"({text}) ORDER BY {order} LIMIT {self.random.randint(0, 5)}"
             if self.chance(0.4):
                 text += f" OFFSET {self.random.randint(0, 2)}"
-        return text, inner
+        return text, kinds
 
     def direction(self, key):
         return key + self.random.choice(["", "", " DESC", " NULLS FIRST", " DESC NULLS LAST"])
@@ -361,8 +371,7 @@ class Generator:
             if self.chance(0.4):
                 text, kinds = self.grouped(around, depth - 1)
             else:
-                kinds = self.kinds()
-                text, _ = self.rows(around, kinds, depth - 1)
+                text, kinds = self.rows(around, self.kinds(), depth - 1, free=True)
             columns = {f"c{i}": kind for i, kind in enumerate(kinds)}
             return f"{'LATERAL ' if is_lateral else ''}({text}) AS {alias}({', '.join(columns)})", [(alias, columns)]
         if pick < 0.4:
@@ -451,7 +460,7 @@ class Generator:
     def windowed(self, depth):
         sources, inner = self.sources([], depth, most=2, plain=True)
         where = f" WHERE {self.condition(inner, depth)}" if self.chance(0.4) else ""
-        kinds = self.kinds(2)
+        kinds = [self.likely(inner, kind) for kind in self.kinds(2)]
         items = [self.expression(inner, kind, min(depth, 1)) for kind in kinds]
         total = self.total_order(inner)
         for _ in range(self.random.randint(1, 2)):
@@ -488,7 +497,7 @@ class Generator:
         sources, inner = self.sources([], depth, most=2, plain=True)
         where = f" WHERE {self.condition(inner, depth)}" if self.chance(0.5) else ""
         key = self.column(inner, self.random.choice(["int", "text", "date"]))
-        kinds = self.kinds(2)
+        kinds = [self.likely(inner, kind) for kind in self.kinds(2)]
         items = ", ".join(self.expression(inner, kind, 0) for kind in kinds)
         return (f"SELECT DISTINCT ON ({key}) {items} FROM {sources}{where} "
                 f"ORDER BY {self.direction(key)}, {self.total_order(inner)}"), kinds
@@ -537,8 +546,7 @@ class Generator:
             return self.windowed(depth)
         if pick < 0.5:
             return self.distinct_on(depth)
-        kinds = self.kinds()
-        return self.rows([], kinds, depth)[0], kinds
+        return self.rows([], self.kinds(), depth, free=True)
 
     @staticmethod
     def shown(name, kind):
@@ -547,7 +555,7 @@ class Generator:
 
     def query(self):
         self.names, self.common = 0, {}
-        depth = self.random.choice([0, 1, 1, 2])
+        depth = self.random.choice([0, 1, 1, 2, 2, 3])
         head = self.with_list(depth) if self.chance(0.2) else ""
         text, kinds = self.body(depth)
         columns = [f"c{i}" for i in range(len(kinds))]
