@@ -8,7 +8,7 @@ package struct FileRows: Sendable {
     /// The number in the file of the row group's first row.
     package var firstRow: Int64
     /// Counted from the row group's first row, as many as the batch has.
-    package var rows: RowRanges
+    package var places: RowPlaces
 
     /// The number in the file of each row of the batch.
     package var positions: [Int64] { positions(from: 0) }
@@ -18,9 +18,7 @@ package struct FileRows: Sendable {
         var positions: [Int64] = []
         positions.reserveCapacity(batch.rowCount)
         let first = base + firstRow
-        for range in rows.ranges {
-            for row in range { positions.append(first &+ Int64(row)) }
-        }
+        places.forEach { positions.append(first &+ Int64($0)) }
         return positions
     }
 
@@ -29,29 +27,29 @@ package struct FileRows: Sendable {
     func keeping(outside set: RowBitmap) -> FileRows? { kept(set, isWanted: false) }
 
     private func kept(_ set: RowBitmap, isWanted: Bool) -> FileRows? {
-        var places: [Int32] = []
+        var picked: [Int32] = []
         var kept = RowRanges()
         var place: Int32 = 0
-        for range in rows.ranges {
+        for range in places.ranges.ranges {
             let numbers =
                 (firstRow + Int64(range.lowerBound))..<(firstRow + Int64(range.upperBound))
             // Most ranges of a batch are all wanted or all unwanted.
             let found = isWanted ? set.rows(in: numbers) : set.rowsOutside(of: numbers)
             if let found {
                 for row in found {
-                    places.append(place + row)
+                    picked.append(place + row)
                     let number = range.lowerBound + Int(row)
                     kept.append(number..<number + 1)
                 }
             } else {
-                places += place..<place + Int32(range.count)
+                picked += place..<place + Int32(range.count)
                 kept.append(range)
             }
             place += Int32(range.count)
         }
-        if places.count == batch.rowCount { return self }
-        if places.isEmpty { return nil }
-        return FileRows(batch: batch.gather(places), firstRow: firstRow, rows: kept)
+        if picked.count == batch.rowCount { return self }
+        if picked.isEmpty { return nil }
+        return FileRows(batch: batch.gather(picked), firstRow: firstRow, places: .ranges(kept))
     }
 }
 
@@ -96,6 +94,7 @@ package struct DeltaFileReader: Sendable {
     private let tests: [NamedTest]
     /// A condition on a column that the file lacks: all of its rows have NULL there.
     private let canMatch: Bool
+    private let batchRowsMax: Int
     private let deleted: RowBitmap?
     /// The number of the first row of each row group, and behind them the number of rows.
     private let firstRows: [Int64]
@@ -119,6 +118,7 @@ package struct DeltaFileReader: Sendable {
         self.file = file
         let path = try scan.table.location(of: file.path)
         self.path = path
+        batchRowsMax = scan.batchRowsMax
         let parquet = try Self.open(scan.table.store, path, file.size)
         self.parquet = parquet
         var firstRows: [Int64] = [0]
@@ -300,7 +300,7 @@ package struct DeltaFileReader: Sendable {
         do throws(ParquetFailure) {
             let batches = try parquet.batches(
                 rowGroup: index, columns: columns.compactMap(\.fileName), where: conditions,
-                tests: tests)
+                tests: tests, batchRowsMax: batchRowsMax)
             return FileBatches(self, firstRow: numbers.lowerBound, batches)
         } catch {
             throw DeltaFailure(error, path: path)
@@ -311,7 +311,7 @@ package struct DeltaFileReader: Sendable {
     fileprivate func tableRows(
         _ found: ParquetRows, firstRow: Int64
     ) throws(DeltaFailure) -> FileRows? {
-        var rows = FileRows(batch: found.batch, firstRow: firstRow, rows: found.rows)
+        var rows = FileRows(batch: found.batch, firstRow: firstRow, places: found.places)
         if let deleted {
             guard let kept = rows.keeping(outside: deleted) else { return nil }
             rows = kept

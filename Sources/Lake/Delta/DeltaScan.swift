@@ -14,6 +14,8 @@ package struct DeltaScan: Sendable {
     package let ranges: [ColumnRange]
     /// Conditions on columns that all wanted rows fulfil, NULL never.
     let tests: [NamedTest]
+    /// The most rows of one batch.
+    let batchRowsMax: Int
     /// For each of `files` its number among those that were to be read.
     private let fileNumbers: [Int]
 
@@ -29,12 +31,14 @@ package struct DeltaScan: Sendable {
     /// has still to be checked. So do `tests`, which no NULL may pass. `files` are those to read (nil = all of the snapshot).
     package init(
         _ table: DeltaTable, _ snapshot: TableSnapshot, columns: [String]? = nil,
-        ranges: [ColumnRange] = [], tests: [NamedTest] = [], files: [AddFile]? = nil
+        ranges: [ColumnRange] = [], tests: [NamedTest] = [], files: [AddFile]? = nil,
+        batchRowsMax: Int = 20_000
     ) throws(DeltaFailure) {
         self.table = table
         self.snapshot = snapshot
         self.ranges = ranges
         self.tests = tests
+        self.batchRowsMax = batchRowsMax
         var fields: [Field] = []
         for name in columns ?? snapshot.schema.fields.map(\.name) {
             if let index = snapshot.schema.index(of: name) {

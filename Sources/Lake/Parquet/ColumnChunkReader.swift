@@ -21,8 +21,11 @@ package struct ParquetReadOptions: Sendable {
 
 /// A column chunk as it came out of its pages.
 struct LeafValues {
-    /// The values that are not NULL. nil when there was no data page.
+    /// The values that are not NULL. nil when there was no data page, or when there are codes.
     var dense: ColumnData?
+    /// Of a page that was read with `keepsCodes`: a code into the dictionary for each value that is
+    /// not NULL.
+    var codes: [Int32]?
     /// Levels and NULLs together: what `num_values` counts.
     var entryCount = 0
     /// Of a flat, optional column: which rows have a value.
@@ -55,12 +58,14 @@ struct ColumnChunkReader {
     private let options: ParquetReadOptions
     /// A column of rows without nesting: levels go straight into a validity.
     private let isFlat: Bool
+    /// Codes of dictionaries are given as such: for who takes the rows page by page.
+    var keepsCodes = false
     /// Entries that were read or passed over.
     private var place = 0
     private var result = LeafValues()
     private var pages: [ColumnData] = []
     private var denseCount = 0
-    private var dictionary: (values: ColumnData, count: Int)?
+    private(set) var dictionary: (values: ColumnData, count: Int)?
 
     init(leaf: Leaf, chunk: ColumnChunk, isFlat: Bool, options: ParquetReadOptions) {
         self.leaf = leaf
@@ -363,7 +368,14 @@ extension ColumnChunkReader {
             return
         }
         if known == .rleDictionary || known == .plainDictionary {
-            pages.append(try dictionaryValues(bytes, count: count))
+            let (codes, values) = try dictionaryCodes(bytes, count: count)
+            if keepsCodes {
+                result.codes = codes
+            } else if isFlat, leaf.type == .text, case .text(let texts) = values {
+                pages.append(.dictionary(codes: codes, values: texts))
+            } else {
+                pages.append(gather(values, codes[...]))
+            }
         } else {
             pages.append(try leaf.decode(bytes, known, count: count, options))
         }
@@ -375,9 +387,10 @@ extension ColumnChunkReader {
         Column(type: leaf.type, data: data).count == 0
     }
 
-    private func dictionaryValues(
+    /// Codes, each of which is a valid index of the values.
+    private func dictionaryCodes(
         _ bytes: Bytes, count: Int
-    ) throws(DecodeFailure) -> ColumnData {
+    ) throws(DecodeFailure) -> ([Int32], ColumnData) {
         guard let dictionary else {
             throw .malformed("dictionary codes without a dictionary page", position: 0)
         }
@@ -389,10 +402,7 @@ extension ColumnChunkReader {
         let codes: [Int32] = try decodeHybrid(
             reader.rest(), bitWidth: width, count: count, maximum: Int32(dictionary.count - 1),
             what: "dictionary code")
-        if isFlat, leaf.type == .text, case .text(let values) = dictionary.values {
-            return .dictionary(codes: codes, values: values)
-        }
-        return gather(dictionary.values, codes)
+        return (codes, dictionary.values)
     }
 }
 

@@ -14,7 +14,7 @@ struct ColumnCursor {
     private var index: LazyOffsetIndex
 
     /// The rows of the page that was decoded last, of which `taken` are used up.
-    private var page: Column?
+    private var page: PageRows?
     private var taken = 0
     /// Rows to pass over before the next one that is wanted.
     private var skipped = 0
@@ -31,6 +31,7 @@ struct ColumnCursor {
         self.options = options
         rowCount = file.rowGroups[rowGroup].rowCount
         reader = ColumnChunkReader(leaf: leaf, chunk: chunk, isFlat: true, options: options)
+        reader.keepsCodes = true
         let range = chunk.valueCount == 0 ? 4..<4 : try file.range(of: chunk, leaf)
         try reader.checkCount(at: range.lowerBound)
         guard chunk.valueCount == Int64(rowCount) else {
@@ -66,22 +67,22 @@ struct ColumnCursor {
     }
 
     /// The next `count` rows, of which there must be so many.
-    mutating func take(_ count: Int) throws(ParquetFailure) -> Column {
+    mutating func take(_ count: Int) throws(ParquetFailure) -> ColumnPiece {
         let first = min(count, try rowsAtHand())
-        guard let page else { return Column(shape.type, []) }
-        let piece = page.slice(taken..<(taken + first))
+        guard let page else { return ColumnPiece(Column(shape.type, [])) }
+        let piece = ColumnPiece(page, taken..<(taken + first))
         taken += first
         if first == count { return piece }
-        var pieces = [piece]
+        var pieces = [piece.column(0..<first)]
         var left = count - first
         while left > 0 {
             let more = min(left, try rowsAtHand())
             guard let page = self.page else { break }
-            pieces.append(page.slice(taken..<(taken + more)))
+            pieces.append(ColumnPiece(page, taken..<(taken + more)).column(0..<more))
             taken += more
             left -= more
         }
-        return joined(pieces)
+        return ColumnPiece(joined(pieces))
     }
 
     /// Codes of one dictionary stay codes.
@@ -127,17 +128,30 @@ struct ColumnCursor {
                     limit: Int64(options.resultBytesMax))
             }
             try reader.use(stored)
-            let assembly = ColumnAssembly(
-                leaves: [reader.takeRows()], first: shape.leaves.lowerBound)
-            let column = try decoding(at: stored.position) { () throws(DecodeFailure) in
-                try assembly.column(shape)
-            }
-            page = column
+            page = try pageRows(at: stored.position)
             taken = skipped
             skipped = 0
             return
         }
         throw .corrupt("column \"\(shape.name)\" has too few rows", position: position)
+    }
+
+    /// The rows of the page that was used last.
+    private mutating func pageRows(at position: Int64) throws(ParquetFailure) -> PageRows {
+        let values = reader.takeRows()
+        if let codes = values.codes, let dictionary = reader.dictionary {
+            let distinct = Column(type: shape.type, data: dictionary.values)
+            guard let validity = values.validity, validity.nullCount > 0 else {
+                return .coded(codes, distinct, nil)
+            }
+            guard case .int32(let spread) = expanded(.int32(codes), by: validity) else {
+                preconditionFailure("codes stay codes")
+            }
+            return .coded(spread, distinct, validity)
+        }
+        let assembly = ColumnAssembly(leaves: [values], first: shape.leaves.lowerBound)
+        return .values(
+            try decoding(at: position) { () throws(DecodeFailure) in try assembly.column(shape) })
     }
 
     /// Goes to the page of the next wanted row when the index knows it and it is further on.

@@ -2,31 +2,47 @@
 
 import Columns
 
-/// The values at `codes`, each of which is a valid index.
-func gather(_ data: ColumnData, _ codes: [Int32]) -> ColumnData {
-    func pick<T>(_ values: [T]) -> [T] {
-        [T](unsafeUninitializedCapacity: codes.count) { target, initialized in
-            values.withUnsafeBufferPointer { values in
-                codes.withUnsafeBufferPointer { codes in
-                    for index in 0..<codes.count {
-                        target.initializeElement(at: index, to: values[Int(codes[index])])
-                    }
+/// The values at `places`, counted from `base`; each is a valid index.
+func pick<T>(_ values: [T], _ places: ArraySlice<Int32>, from base: Int32 = 0) -> [T] {
+    [T](unsafeUninitializedCapacity: places.count) { target, initialized in
+        values.withUnsafeBufferPointer { values in
+            places.withUnsafeBufferPointer { places in
+                for index in 0..<places.count {
+                    target.initializeElement(
+                        at: index, to: values[Int(truncatingIfNeeded: base &+ places[index])])
                 }
             }
-            initialized = codes.count
         }
+        initialized = places.count
     }
+}
+
+/// The values at `places`, counted from `base`; each is a valid index.
+func gather(_ data: ColumnData, _ places: ArraySlice<Int32>, from base: Int32 = 0) -> ColumnData {
     switch data {
-    case .boolean(let values): return .boolean(pick(values))
-    case .int32(let values): return .int32(pick(values))
-    case .int64(let values): return .int64(pick(values))
-    case .float64(let values): return .float64(pick(values))
-    case .int128(let values): return .int128(pick(values))
+    case .boolean(let values): return .boolean(pick(values, places, from: base))
+    case .int32(let values): return .int32(pick(values, places, from: base))
+    case .int64(let values): return .int64(pick(values, places, from: base))
+    case .float64(let values): return .float64(pick(values, places, from: base))
+    case .int128(let values): return .int128(pick(values, places, from: base))
     case .text(let values):
-        return .text(TextColumn(views: pick(values.views), buffers: values.buffers))
-    case .interval(let values): return .interval(pick(values))
-    case .null: return .null(count: codes.count)
-    case .dictionary, .list, .structure, .map: preconditionFailure("not the values of a leaf")
+        return .text(
+            TextColumn(views: pick(values.views, places, from: base), buffers: values.buffers))
+    case .dictionary(let codes, let values):
+        return .dictionary(codes: pick(codes, places, from: base), values: values)
+    case .interval(let values): return .interval(pick(values, places, from: base))
+    case .null: return .null(count: places.count)
+    case .list, .structure, .map: preconditionFailure("not the values of a leaf")
+    }
+}
+
+extension ColumnData {
+    /// Whether each row has one value of its own.
+    var isFlat: Bool {
+        switch self {
+        case .list, .structure, .map: false
+        default: true
+        }
     }
 }
 
@@ -92,7 +108,7 @@ private func joinedTexts(_ pages: [ColumnData]) -> ColumnData {
         switch page {
         case .text(let values): texts.append(values)
         case .dictionary(let codes, let values):
-            if case .text(let picked) = gather(.text(values), codes) { texts.append(picked) }
+            if case .text(let picked) = gather(.text(values), codes[...]) { texts.append(picked) }
         default: break
         }
     }

@@ -3,30 +3,59 @@ import Columns
 
 /// The rows of a row group that fulfil conditions, batch by batch in their order.
 ///
-/// Statistics, bloom filters and page indexes leave out what can't match; of what is left the
-/// columns of the conditions are decoded first, and the pages of all other columns only where some
-/// row matched. A batch has rows of one page of each column as far as possible, so that dictionary
-/// codes stay codes and little is copied.
+/// Statistics, bloom filters and page indexes leave out what can't match. Of what is left some
+/// thousand rows at a time are looked at: the columns of the conditions are decoded one after the
+/// other as long as some row is left, and the pages of all other columns only where some row matched.
+/// Rows are copied once, from their pages into the batch; dictionary codes of texts stay codes.
 package struct ParquetBatches: Sendable {
     private enum Source: Sendable {
         case flat(Int)
         case nested(Int)
     }
 
-    private let conditions: [(source: Int, range: ValueRange)]
-    private let tests: [(source: Int, test: any ColumnTest)]
-    /// The sources of conditions and tests, in the order in which they are looked at.
-    private let tested: [Int]
+    /// What the values of one column must be.
+    private struct Check: Sendable {
+        enum Kind: Sendable {
+            case range(ValueRange)
+            case test(any ColumnTest)
+        }
+
+        let source: Int
+        let kind: Kind
+        /// For each value of the column's dictionary whether it passes, once that was needed; no
+        /// element when it cannot be told.
+        var flags: [Bool]?
+        /// Rows that were looked at, and those of them that passed.
+        var seen = 0
+        var passed = 0
+    }
+
+    /// Rows that were looked at and are given piece by piece.
+    private struct Window: Sendable {
+        /// The place of the first row in the row group.
+        let start: Int
+        let count: Int
+        /// For each source its rows, once they are needed.
+        let pieces: [ColumnPiece?]
+        /// The rows that passed, counted from `start`; nil stands for all.
+        let places: [Int32]?
+        var given = 0
+    }
+
+    /// Rows that are looked at together.
+    private static let windowRows = 20_000
+
+    private var checks: [Check]
     private let sources: [Source]
     private var cursors: [ColumnCursor]
     private var nested: [NestedCursor]
     /// For each column that comes out its source.
     private let outputs: [Int]
-    private let types: [ColumnType]
     private let batchRowsMax: Int
     private var ranges: [Range<Int>]
     private var rangeIndex = 0
     private var row = 0
+    private var window: Window?
 
     init(
         _ file: ParquetFile, rowGroup index: Int, columns names: [String]?,
@@ -63,13 +92,10 @@ package struct ParquetBatches: Sendable {
             return sources.count - 1
         }
         var outputs: [Int] = []
-        var types: [ColumnType] = []
-        var ranged: [(source: Int, range: ValueRange)] = []
-        var probed: [(source: Int, test: any ColumnTest)] = []
+        var checks: [Check] = []
         let names = names ?? file.schema.fields.map(\.name)
         for name in names {
-            guard let position = file.schema.index(of: name) else { throw .noSuchColumn(name) }
-            types.append(file.schema.fields[position].type)
+            guard file.schema.index(of: name) != nil else { throw .noSuchColumn(name) }
             if !ranges.isEmpty { outputs.append(try source(name)) }
         }
         for condition in conditions where !ranges.isEmpty {
@@ -77,25 +103,18 @@ package struct ParquetBatches: Sendable {
             guard file.schema.index(of: condition.column) != nil,
                 !tests.contains(where: { $0.column == condition.column })
             else { continue }
-            ranged.append((try source(condition.column), condition.range))
+            checks.append(
+                Check(source: try source(condition.column), kind: .range(condition.range)))
         }
         for test in tests where !ranges.isEmpty {
             guard file.schema.index(of: test.column) != nil else { continue }
-            probed.append((try source(test.column), test.test))
+            checks.append(Check(source: try source(test.column), kind: .test(test.test)))
         }
         self.sources = sources
         self.cursors = cursors
         self.nested = nested
         self.outputs = outputs
-        self.types = types
-        self.conditions = ranged
-        self.tests = probed
-        var tested: [Int] = []
-        for number in ranged.map(\.source) + probed.map(\.source)
-        where !tested.contains(number) {
-            tested.append(number)
-        }
-        self.tested = tested
+        self.checks = checks
     }
 
     /// Of many columns each reads fewer bytes at a time, so that their windows together stay small.
@@ -113,97 +132,180 @@ package struct ParquetBatches: Sendable {
 
     /// The next rows, at least one and at most `batchRowsMax`; nil at the end.
     package mutating func next() throws(ParquetFailure) -> ParquetRows? {
-        while rangeIndex < ranges.count {
-            let range = ranges[rangeIndex]
+        while true {
+            if let rows = nextOfWindow() { return rows }
+            guard let range = nextRange() else { return nil }
             if row < range.lowerBound {
-                skip(range.lowerBound - row, except: [])
+                skip(range.lowerBound - row)
                 row = range.lowerBound
             }
-            var count = min(batchRowsMax, range.upperBound - row)
-            for (number, source) in sources.enumerated() {
-                guard tested.isEmpty || tested.contains(number) else { continue }
-                switch source {
-                case .flat(let place): count = min(count, try cursors[place].rowsAtHand())
-                case .nested(let place): count = min(count, try nested[place].rowsAtHand())
-                }
-            }
-            let start = row
-            var ready: [Int: Column] = [:]
-            for number in tested { ready[number] = try take(number, count) }
-            let places = matches(ready, count)
-            row += count
-            if row == range.upperBound { rangeIndex += 1 }
-            if let places, places.isEmpty {
-                skip(count, except: tested)
-                continue
-            }
-            var columns: [Column] = []
-            for number in outputs where ready[number] == nil {
-                ready[number] = try take(number, count)
-            }
-            for number in outputs {
-                guard let column = ready[number] else { continue }
-                // A result of a few rows must not keep the pages that they were on.
-                columns.append(places.map { column.gather($0).detachedIfSparse } ?? column)
-            }
-            let rows =
-                places.map { RowRanges(start..<(start + count)).rows(at: $0) }
-                ?? RowRanges(start..<(start + count))
-            return ParquetRows(
-                batch: ColumnBatch(columns: columns, rowCount: rows.count), rows: rows)
+            window = try look(at: range)
+        }
+    }
+
+    /// The range that has rows still.
+    private mutating func nextRange() -> Range<Int>? {
+        while rangeIndex < ranges.count {
+            if row < ranges[rangeIndex].upperBound { return ranges[rangeIndex] }
+            rangeIndex += 1
         }
         return nil
     }
 
-    /// The rows among `count` that fulfil all conditions and tests; nil stands for all.
-    private func matches(_ columns: [Int: Column], _ count: Int) -> [Int32]? {
-        var result: [Int32]?
-        func keep(_ places: [Int32]?) {
-            guard let places, places.count < count else { return }
-            guard let before = result else {
-                result = places
-                return
+    /// The next batch of the rows that passed.
+    private mutating func nextOfWindow() -> ParquetRows? {
+        guard let current = window else { return nil }
+        let total = current.places?.count ?? current.count
+        let part = current.given..<min(current.given + batchRowsMax, total)
+        if part.upperBound == total { window = nil } else { window?.given = part.upperBound }
+        guard !part.isEmpty else { return nil }
+        let picked = current.places.map { $0[part] }
+        var columns: [Column] = []
+        for number in outputs {
+            guard let piece = current.pieces[number] else { continue }
+            // A result of a few rows must not keep the pages that they were on.
+            columns.append(
+                picked.map { piece.column(at: $0).detachedIfSparse } ?? piece.column(part))
+        }
+        let places =
+            picked.map { RowPlaces.picked($0, start: current.start) }
+            ?? RowPlaces((current.start + part.lowerBound)..<(current.start + part.upperBound))
+        return ParquetRows(
+            batch: ColumnBatch(columns: columns, rowCount: part.count), places: places)
+    }
+
+    /// Looks at the next rows of `range`; nil when none of them passes.
+    private mutating func look(at range: Range<Int>) throws(ParquetFailure) -> Window? {
+        let first = checks.first?.source
+        var count = min(Self.windowRows, range.upperBound - row)
+        for (number, source) in sources.enumerated() where number == first ?? number {
+            switch source {
+            case .flat(let place): count = min(count, try cursors[place].rowsAtHand())
+            case .nested(let place): count = min(count, try nested[place].rowsAtHand())
             }
-            // Both ascend.
-            var (mine, its) = (0, 0)
-            var both: [Int32] = []
-            while mine < before.count, its < places.count {
-                let (left, right) = (before[mine], places[its])
-                if left == right { both.append(left) }
-                if left <= right { mine += 1 }
-                if right <= left { its += 1 }
+        }
+        var pieces = [ColumnPiece?](repeating: nil, count: sources.count)
+        var places: [Int32]?
+        for number in checks.indices where places?.isEmpty != true {
+            let source = checks[number].source
+            let piece: ColumnPiece
+            if let known = pieces[source] {
+                piece = known
+            } else {
+                piece = try take(source, count)
             }
-            result = both
+            pieces[source] = piece
+            places = pass(number, piece, among: places)
         }
-        for condition in conditions {
-            keep(columns[condition.source]?.rows(in: condition.range))
-            if result?.isEmpty ?? false { return result }
+        orderChecks()
+        let start = row
+        row += count
+        if let places, places.isEmpty {
+            skip(count, except: pieces)
+            return nil
         }
-        for test in tests {
-            guard let column = columns[test.source] else { continue }
-            keep(test.test.rows(of: column))
-            if result?.isEmpty ?? false { return result }
+        for number in outputs where pieces[number] == nil {
+            pieces[number] = try take(number, count)
         }
+        skip(count, except: pieces)
+        let isAll = places?.count == count
+        return Window(start: start, count: count, pieces: pieces, places: isAll ? nil : places)
+    }
+
+    /// The rows of `piece` that pass a check, of those `places` when there are such.
+    private mutating func pass(
+        _ number: Int, _ piece: ColumnPiece, among places: [Int32]?
+    ) -> [Int32]? {
+        let result: [Int32]?
+        switch checks[number].kind {
+        case .range(let range):
+            result = Self.rows(in: range, piece, &checks[number].flags, among: places)
+        case .test(let test):
+            result = Self.rows(passing: test, piece, &checks[number].flags, among: places)
+        }
+        guard let result else { return places }
+        checks[number].seen += places?.count ?? piece.range.count
+        checks[number].passed += result.count
         return result
+    }
+
+    private static func rows(
+        in range: ValueRange, _ piece: ColumnPiece, _ flags: inout [Bool]?, among places: [Int32]?
+    ) -> [Int32]? {
+        switch piece.page {
+        case .values(let column):
+            return ValueFilter(range, column.type).rows(
+                of: column.data, column.validity, piece.range, among: places)
+        case .coded(let codes, let dictionary, let validity):
+            let filter = ValueFilter(range, dictionary.type)
+            let known =
+                flags ?? filter.flags(dictionary.data, count: dictionary.count) ?? []
+            flags = known
+            if known.isEmpty { return nil }
+            return filter.rows(
+                ofCodes: codes, known, validity, piece.range, among: places)
+        }
+    }
+
+    private static func rows(
+        passing test: any ColumnTest, _ piece: ColumnPiece, _ flags: inout [Bool]?,
+        among places: [Int32]?
+    ) -> [Int32]? {
+        if case .coded(let codes, let dictionary, let validity) = piece.page,
+            flags != nil || dictionary.count < codes.count
+        {
+            let known = flags ?? dictionary.flags(of: test)
+            flags = known
+            return Part(window: piece.range, among: places, validity: validity, acceptsNull: false)
+                .rows(codes, known)
+        }
+        guard let places else { return test.rows(of: piece.column(0..<piece.range.count)) }
+        return test.rows(of: piece.column(at: places[...])).map { $0.map { places[Int($0)] } }
+    }
+
+    /// The checks that leave the fewest rows come first.
+    private mutating func orderChecks() {
+        guard checks.count > 1 else { return }
+        func share(_ check: Check) -> Double {
+            check.seen == 0 ? 1 : Double(check.passed) / Double(check.seen)
+        }
+        // Insertion keeps the order of equal ones, and costs nothing when nothing changes.
+        for place in 1..<checks.count {
+            var place = place
+            while place > 0, share(checks[place]) < share(checks[place - 1]) {
+                checks.swapAt(place, place - 1)
+                place -= 1
+            }
+        }
     }
 
     private mutating func take(
         _ number: Int, _ count: Int
-    ) throws(ParquetFailure) -> Column {
+    ) throws(ParquetFailure) -> ColumnPiece {
         switch sources[number] {
         case .flat(let place): return try cursors[place].take(count)
-        case .nested(let place): return try nested[place].take(count)
+        case .nested(let place): return ColumnPiece(try nested[place].take(count))
         }
     }
 
-    /// Passes over rows of all columns but those that were taken already.
-    private mutating func skip(_ count: Int, except tested: [Int]) {
-        for number in sources.indices where !tested.contains(number) {
+    /// Passes over rows of the columns of which nothing was taken.
+    private mutating func skip(_ count: Int, except taken: [ColumnPiece?] = []) {
+        for number in sources.indices where taken.isEmpty || taken[number] == nil {
             switch sources[number] {
             case .flat(let place): cursors[place].skip(count)
             case .nested(let place): nested[place].skip(count)
             }
         }
+    }
+}
+
+extension Column {
+    /// For each row whether it passes.
+    fileprivate func flags(of test: any ColumnTest) -> [Bool] {
+        guard let rows = test.rows(of: self) else { return [Bool](repeating: true, count: count) }
+        var flags = [Bool](repeating: false, count: count)
+        for row in rows { flags[Int(row)] = true }
+        return flags
     }
 }
 

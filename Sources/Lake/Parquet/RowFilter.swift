@@ -36,8 +36,11 @@ package struct NamedTest: Sendable {
 /// Some rows of a row group and where they are in it.
 package struct ParquetRows: Sendable {
     package var batch: ColumnBatch
-    /// Counted from the first row of the row group, as many as the batch has.
-    package var rows: RowRanges
+    /// As many as the batch has rows.
+    package var places: RowPlaces
+
+    /// Counted from the first row of the row group.
+    package var rows: RowRanges { places.ranges }
 }
 
 extension ParquetFile {
@@ -121,7 +124,7 @@ extension ParquetFile {
             }
         }
         return ParquetRows(
-            batch: ColumnBatch(columns: columns, rowCount: rows.count), rows: rows)
+            batch: ColumnBatch(columns: columns, rowCount: rows.count), places: .ranges(rows))
     }
 
     private func one(
@@ -142,138 +145,6 @@ extension ValueRange {
             return nil
         }
         return lower
-    }
-}
-
-// MARK: Values
-
-extension Column {
-    /// The rows whose value is in `range`, ascending; nil when it cannot be told.
-    package func rows(in range: ValueRange) -> [Int32]? {
-        if range.lower == .null || range.upper == .null {
-            return range.acceptsNull ? picked { isNull($0) } : []
-        }
-        let accepted: [UInt8]?
-        switch data {
-        case .int32(let values): accepted = flags(values, range.integers)
-        case .int64(let values): accepted = flags(values, range.integers)
-        case .float64(let values): accepted = flags(values, range)
-        case .int128(let values): accepted = flags(values, range.wide(type))
-        case .text(let values): accepted = values.flags(range.texts(type))
-        case .dictionary(let codes, let values):
-            accepted = values.flags(range.texts(type)).map { known in
-                codes.map { Int($0) < known.count && $0 >= 0 ? known[Int($0)] : 0 }
-            }
-        case .null(let count): accepted = [UInt8](repeating: 0, count: count)
-        default: accepted = nil
-        }
-        guard let accepted else { return nil }
-        if nullCount == 0 { return picked { accepted[$0] != 0 } }
-        return picked { isNull($0) ? range.acceptsNull : accepted[$0] != 0 }
-    }
-
-    private func picked(_ isWanted: (Int) -> Bool) -> [Int32] {
-        var rows: [Int32] = []
-        for row in 0..<count where isWanted(row) { rows.append(Int32(row)) }
-        return rows
-    }
-
-    private func flags<T: Comparable>(_ values: [T], _ range: ClosedRange<Int64>?) -> [UInt8]?
-    where T: FixedWidthInteger {
-        guard let range else { return nil }
-        if range.lowerBound > Int64(T.max) || range.upperBound < Int64(T.min) {
-            return [UInt8](repeating: 0, count: values.count)
-        }
-        let low = T(clamping: range.lowerBound)
-        let high = T(clamping: range.upperBound)
-        return values.map { $0 >= low && $0 <= high ? 1 : 0 }
-    }
-
-    /// NaN is above every number, as PostgreSQL has it.
-    private func flags(_ values: [Double], _ range: ValueRange) -> [UInt8]? {
-        guard let low = Self.float(range.lower, -.infinity),
-            let high = Self.float(range.upper, .infinity), !low.isNaN, !high.isNaN
-        else { return nil }
-        let nan: UInt8 = range.upper == nil ? 1 : 0
-        return values.map { $0 >= low && $0 <= high ? 1 : ($0.isNaN ? nan : 0) }
-    }
-
-    private static func float(_ value: Value?, _ open: Double) -> Double? {
-        switch value {
-        case nil: open
-        case .float(let number): number
-        case .int(let number): abs(number) <= 1 << 53 ? Double(number) : nil
-        default: nil
-        }
-    }
-
-    private func flags(_ values: [Int128], _ range: (low: Int128, high: Int128)?) -> [UInt8]? {
-        guard let range else { return nil }
-        return values.map { $0 >= range.low && $0 <= range.high ? 1 : 0 }
-    }
-}
-
-extension ValueRange {
-    /// Of integers, dates and moments.
-    fileprivate var integers: ClosedRange<Int64>? {
-        func number(_ value: Value?, _ open: Int64) -> Int64? {
-            switch value {
-            case nil: open
-            case .int(let number), .timestamp(let number), .timestampTZ(let number): number
-            case .date(let days): Int64(days)
-            default: nil
-            }
-        }
-        guard let low = number(lower, .min), let high = number(upper, .max) else { return nil }
-        return low <= high ? low...high : nil
-    }
-
-    /// Of decimals with the scale of `type`.
-    fileprivate func wide(_ type: ColumnType) -> (low: Int128, high: Int128)? {
-        guard case .decimal(_, let wanted) = type else { return nil }
-        func number(_ value: Value?, _ open: Int128) -> Int128? {
-            switch value {
-            case nil: return open
-            case .decimal(let unscaled, let scale) where scale == wanted: return unscaled
-            case .int(let number):
-                let factor = (0..<wanted).reduce(Int128(1)) { value, _ in value * 10 }
-                let (product, overflow) = Int128(number).multipliedReportingOverflow(by: factor)
-                return overflow ? nil : product
-            default: return nil
-            }
-        }
-        guard let low = number(lower, .min), let high = number(upper, .max) else { return nil }
-        return (low, high)
-    }
-
-    /// Of texts and bytes.
-    fileprivate func texts(_ type: ColumnType) -> (low: [UInt8]?, high: [UInt8]?)? {
-        func bytes(_ value: Value?) -> [UInt8]?? {
-            switch value {
-            case nil: .some(nil)
-            case .text(let text) where type == .text: Array(text.utf8)
-            case .binary(let bytes) where type == .binary: bytes
-            default: nil
-            }
-        }
-        guard let low = bytes(lower), let high = bytes(upper) else { return nil }
-        return (low, high)
-    }
-}
-
-extension TextColumn {
-    fileprivate func flags(_ range: (low: [UInt8]?, high: [UInt8]?)?) -> [UInt8]? {
-        guard let range else { return nil }
-        let single = range.low == range.high ? range.low : nil
-        return views.map { view in
-            // Most values differ from a wanted one in their length already.
-            if let single, view.count != single.count { return 0 }
-            return withBytes(of: view) { value in
-                if let low = range.low, value.lexicographicallyPrecedes(low) { return 0 }
-                if let high = range.high, high.lexicographicallyPrecedes(value) { return 0 }
-                return 1
-            }
-        }
     }
 }
 

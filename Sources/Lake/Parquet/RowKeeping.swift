@@ -46,7 +46,7 @@ extension LeafValues {
         guard row + 1 == known.count else {
             throw .malformed("\(row + 1) rows where \(known.count) should be", position: 0)
         }
-        result.dense = dense.map { gather($0, places) }
+        result.dense = dense.map { gather($0, places[...]) }
         result.rows = wanted
         self = result
     }

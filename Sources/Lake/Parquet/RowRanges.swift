@@ -88,3 +88,38 @@ package struct RowRanges: Hashable, Sendable {
         return result
     }
 }
+
+/// Where some rows stand in their row group, in the form in which they were found: most readers
+/// never ask.
+package enum RowPlaces: Sendable {
+    case ranges(RowRanges)
+    /// Some of the rows from `start` on: ascending, counted from there.
+    case picked(ArraySlice<Int32>, start: Int)
+
+    package init(_ range: Range<Int>) { self = .ranges(RowRanges(range)) }
+
+    package var count: Int {
+        switch self {
+        case .ranges(let ranges): ranges.count
+        case .picked(let rows, _): rows.count
+        }
+    }
+
+    package var ranges: RowRanges {
+        switch self {
+        case .ranges(let ranges): return ranges
+        case .picked(let rows, let start):
+            var ranges = RowRanges()
+            for row in rows { ranges.append(start + Int(row)..<start + Int(row) + 1) }
+            return ranges
+        }
+    }
+
+    /// Calls `body` with each row.
+    package func forEach(_ body: (Int) -> Void) {
+        switch self {
+        case .ranges(let ranges): for range in ranges.ranges { for row in range { body(row) } }
+        case .picked(let rows, let start): for row in rows { body(start + Int(row)) }
+        }
+    }
+}

@@ -147,6 +147,7 @@ private func manual(_ context: CommandContext) throws(Problem) -> ExitCode {
 func runCommandLine() -> Int32 {
     // A reader that has seen enough is no error; see `standardOutput`.
     weir_ignore_broken_pipes()
+    weir_keep_freed_memory()
     let words = Array(CommandLine.arguments.dropFirst())
     let wantsJSON = asksForJSON(words)
     do throws(Problem) {

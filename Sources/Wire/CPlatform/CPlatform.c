@@ -219,4 +219,10 @@ int64_t weir_resident_bytes(void) {
     return n == 2 ? resident * (int64_t)sysconf(_SC_PAGESIZE) : -1;
 }
 
+void weir_keep_freed_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 8 << 20);
+    mallopt(M_TOP_PAD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
 void weir_trim_heap(void) { malloc_trim(0); }

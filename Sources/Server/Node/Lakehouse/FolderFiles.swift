@@ -218,7 +218,8 @@ private final class ParquetFileRows: BatchSource {
                 if let rows = try batches?.next() { return rows.batch }
                 guard group < file.rowGroups.count else { return nil }
                 batches = try file.batches(
-                    rowGroup: group, columns: fields.map(\.name), where: conditions, tests: tests)
+                    rowGroup: group, columns: fields.map(\.name), where: conditions, tests: tests,
+                    batchRowsMax: Limits.batchRows)
                 group += 1
             }
         } catch {

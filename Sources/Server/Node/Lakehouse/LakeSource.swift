@@ -174,7 +174,7 @@ final class LakeSource: TableSource {
             ranges += part.ranges
             let scan = try DeltaScan(
                 table, snapshot, columns: names, ranges: ranges,
-                tests: tests(node) + part.tests, files: only)
+                tests: tests(node) + part.tests, files: only, batchRowsMax: Limits.batchRows)
             seen.withLock { figures in
                 figures.filesRead += scan.files.count
                 figures.filesSkipped += snapshot.fileCount - scan.files.count
