@@ -283,7 +283,7 @@ class Generator:
             value = self.random.choice(["count(*)", f"count({self.column(inner, 'int')})",
                                         f"count(DISTINCT {self.column(inner, 'text')})"]) + "::int"
         elif kind == "bool":
-            value = f"{self.random.choice(['bool_or', 'bool_and'])}({self.condition(every, 0)})"
+            value = f"{self.random.choice(['bool_or', 'bool_and'])}({self.condition(inner, 0)})"
         else:
             value = f"{self.random.choice(['min', 'max'])}({self.expression(inner, kind, 0)})"
             if self.chance(0.3):

@@ -110,9 +110,9 @@ enum ListChanges {
     }
 
     /// Elements that the arrays of one batch may have together.
-    private static let fillMax = 4 << 20
-    private static let tooLarge = Problem(
-        "54000", "array size exceeds the maximum allowed (\(fillMax))")
+    static let elementsMax = 4 << 20
+    static let tooLarge = Problem(
+        "54000", "array size exceeds the maximum allowed (\(elementsMax))")
 
     private static func fill(
         _ arguments: [Vector], type: ColumnType, count: Int
@@ -127,9 +127,9 @@ enum ListChanges {
             let value = arguments[0].value(row)
             var inner = 1
             if case .list = value { inner = max(1, elementCount(value)) }
-            guard wanted <= fillMax else { throw tooLarge }
+            guard wanted <= elementsMax else { throw tooLarge }
             total += Int(max(0, wanted)) * inner
-            guard total <= fillMax else { throw tooLarge }
+            guard total <= elementsMax else { throw tooLarge }
             return .list([Value](repeating: value, count: Int(max(0, wanted))))
         }
     }
