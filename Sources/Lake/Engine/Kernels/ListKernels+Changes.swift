@@ -110,9 +110,13 @@ enum ListChanges {
     }
 
     /// Elements that the arrays of one batch may have together.
-    static let elementsMax = 4 << 20
-    static let tooLarge = Problem(
+    private static let elementsMax = 4 << 20
+    private static let tooLarge = Problem(
         "54000", "array size exceeds the maximum allowed (\(elementsMax))")
+
+    static func checkCount(_ elements: Int) throws(Problem) {
+        if elements >= elementsMax { throw tooLarge }
+    }
 
     private static func fill(
         _ arguments: [Vector], type: ColumnType, count: Int

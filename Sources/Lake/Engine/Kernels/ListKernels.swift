@@ -158,7 +158,7 @@ enum ListKernels {
                             sink.append(UnsafeRawBufferPointer(rebasing: whole[index..<end]))
                             index = end
                             total += 1
-                            guard total < ListChanges.elementsMax else { throw ListChanges.tooLarge }
+                            try ListChanges.checkCount(total)
                         }
                     } else if !whole.isEmpty {
                         var start = 0
@@ -167,7 +167,7 @@ enum ListKernels {
                         {
                             sink.append(UnsafeRawBufferPointer(rebasing: whole[start..<found]))
                             total += 1
-                            guard total < ListChanges.elementsMax else { throw ListChanges.tooLarge }
+                            try ListChanges.checkCount(total)
                             start = found + separator.count
                         }
                         sink.append(UnsafeRawBufferPointer(rebasing: whole[start...]))
