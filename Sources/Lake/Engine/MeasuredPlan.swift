@@ -96,10 +96,12 @@ package final class MeasuredPlan {
 
     /// The operator that `make` makes, measured as one of `node`.
     func measuring(
-        _ node: MeasuredNode, _ make: () throws(Problem) -> any BatchOperator
-    ) throws(Problem) -> any BatchOperator {
+        _ node: MeasuredNode, _ make: () throws(Problem) -> BuiltPlan
+    ) throws(Problem) -> BuiltPlan {
         // Opening tables is work, too.
-        MeasuredOperator(try measure(node, make), node, self)
+        var built = try measure(node, make)
+        built.rows = MeasuredOperator(built.rows, node, self)
+        return built
     }
 
     /// Counts the time and memory of `body` for `node`, without those of calls inside of it that are
@@ -119,6 +121,23 @@ package final class MeasuredPlan {
             innerBytes = outerBytes + grown
         }
         return try body()
+    }
+}
+
+/// What reads early, measured as a part of `node`.
+final class MeasuredReader: EarlyReader {
+    private let reader: any EarlyReader
+    private let node: MeasuredNode
+    private let plan: MeasuredPlan
+
+    init(_ reader: any EarlyReader, _ node: MeasuredNode, _ plan: MeasuredPlan) {
+        self.reader = reader
+        self.node = node
+        self.plan = plan
+    }
+
+    func begin() throws(Problem) {
+        try plan.measure(node) { () throws(Problem) in try reader.begin() }
     }
 }
 
@@ -156,7 +175,16 @@ struct MeasuredTables: TableSource {
     func open(
         _ scan: ScanNode, _ context: QueryContext
     ) throws(Problem) -> any BatchSource {
-        let source = try tables.open(scan, context)
+        measured(try tables.open(scan, context))
+    }
+
+    func open(
+        _ scan: ScanNode, filters: [ScanFilter], _ context: QueryContext
+    ) throws(Problem) -> any BatchSource {
+        measured(try tables.open(scan, filters: filters, context))
+    }
+
+    private func measured(_ source: any BatchSource) -> any BatchSource {
         if let measured = source as? any MeasuredSource { node.sources.append(measured) }
         return source
     }

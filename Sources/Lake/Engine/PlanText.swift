@@ -94,7 +94,7 @@ enum PlanText {
                 conditions.append(ExpressionText.text(residual, left + right))
             }
             let on = conditions.isEmpty ? "" : " on " + conditions.joined(separator: " and ")
-            return "Join " + node.kind.rawValue + on
+            return "Join " + node.kind.rawValue + on + (node.keepsLeft ? ", left kept" : "")
         case .union(let inputs): return "Union of \(inputs.count)"
         case .over(let node):
             var window: [String] = []

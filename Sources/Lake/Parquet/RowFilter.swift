@@ -16,12 +16,6 @@ package struct ColumnCondition: Hashable, Sendable {
     }
 }
 
-/// A condition on the values of one column that no statistics decide, such as being one of many keys.
-package protocol ColumnTest: Sendable {
-    /// The rows of `column` that pass, ascending; nil stands for all.
-    func rows(of column: Column) -> [Int32]?
-}
-
 /// A test and the column that it is for.
 package struct NamedTest: Sendable {
     package var column: String

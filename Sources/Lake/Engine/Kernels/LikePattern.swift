@@ -2,10 +2,10 @@ import Base
 import Glibc
 
 /// A compiled LIKE pattern. The frequent shapes (`x`, `x%`, `%x`, `%x%`) become one memory
-/// comparison or search.
+/// comparison or search, pieces of text between several `%` one search each.
 struct LikePattern {
     private enum Shape {
-        case exact, prefix, suffix, contains, general
+        case exact, prefix, suffix, contains, pieces, general
     }
 
     private enum Element: Equatable {
@@ -21,6 +21,8 @@ struct LikePattern {
     private let elements: [Element]
     private let literal: [UInt8]
     private let shape: Shape
+    /// What stands between the `%` of a pattern of nothing else; empty at an end that has one.
+    private let pieces: [[UInt8]]
     /// Both sides are folded to lower case first.
     private let ignoresCase: Bool
 
@@ -51,8 +53,18 @@ struct LikePattern {
         var literal: [UInt8] = []
         for element in middle { if case .byte(let byte) = element { literal.append(byte) } }
         self.literal = literal
+        var pieces: [[UInt8]] = []
         if literal.count != middle.count {
-            shape = .general
+            let isPlain = elements.allSatisfy { element in
+                if case .byte = element { true } else { element == .anything }
+            }
+            shape = isPlain ? .pieces : .general
+            if isPlain {
+                pieces = elements.split(separator: .anything, omittingEmptySubsequences: false).map
+                {
+                    $0.compactMap { if case .byte(let byte) = $0 { byte } else { nil } }
+                }
+            }
         } else {
             switch (starts, ends) {
             case (false, false): shape = .exact
@@ -61,6 +73,7 @@ struct LikePattern {
             case (true, true): shape = .contains
             }
         }
+        self.pieces = pieces
     }
 
     /// Whether some text may be an error.
@@ -75,7 +88,27 @@ struct LikePattern {
     }
 
     private func matchesBytes(_ text: UnsafeRawBufferPointer) throws(Problem) -> Bool {
-        shape == .general ? try matchesGeneral(text) : matchesLiteral(text)
+        switch shape {
+        case .general: try matchesGeneral(text)
+        case .pieces: matchesPieces(text)
+        default: matchesLiteral(text)
+        }
+    }
+
+    /// The first piece stands at the begin, the last one at the end, the others between them, each
+    /// as far to the left as it can.
+    private func matchesPieces(_ text: UnsafeRawBufferPointer) -> Bool {
+        let (first, last) = (pieces[0], pieces[pieces.count - 1])
+        guard text.count >= first.count + last.count, text.starts(with: first) else { return false }
+        let end = text.count - last.count
+        if !last.isEmpty, !text[end...].elementsEqual(last) { return false }
+        var rest = UnsafeRawBufferPointer(rebasing: text[first.count..<end])
+        for piece in pieces[1..<(pieces.count - 1)] {
+            let found = piece.withUnsafeBytes { searchBytes(rest, for: $0) }
+            guard let found else { return false }
+            rest = UnsafeRawBufferPointer(rebasing: rest[(found + piece.count)...])
+        }
+        return true
     }
 
     private func matchesLiteral(_ text: UnsafeRawBufferPointer) -> Bool {
@@ -89,7 +122,7 @@ struct LikePattern {
             case .prefix: return memcmp(base, from, wanted.count) == 0
             case .suffix:
                 return memcmp(base + (text.count - wanted.count), from, wanted.count) == 0
-            case .contains, .general:
+            case .contains, .pieces, .general:
                 return searchBytes(text, for: wanted) != nil
             }
         }

@@ -38,11 +38,16 @@ final class AggregateOperator: BatchOperator {
         var others: SpilledPartitions?
 
         init(
-            _ number: Int, _ members: [Int], _ types: [ColumnType], _ node: AggregateNode
+            _ number: Int, _ members: [Int], _ types: [ColumnType], _ node: AggregateNode,
+            memoryLimit: Int
         ) throws(Problem) {
             self.number = number
             self.members = members
-            table = members.isEmpty ? nil : KeyTable(types: members.map { types[$0] })
+            table =
+                members.isEmpty
+                ? nil
+                : KeyTable(
+                    types: members.map { types[$0] }, directBytesMax: memoryLimit / 8)
             var states: [AggregateState] = []
             for aggregate in node.aggregates { states.append(try AggregateState(aggregate.call)) }
             self.states = states
@@ -109,7 +114,8 @@ final class AggregateOperator: BatchOperator {
         var sets: [GroupedSet] = []
         for number in numbers {
             let members = node.sets.map { $0[number] } ?? Array(node.keys.indices)
-            sets.append(try GroupedSet(number, members, types, node))
+            sets.append(
+                try GroupedSet(number, members, types, node, memoryLimit: context.memory.limit))
         }
         self.sets = sets
         memory = MemoryShare(

@@ -18,6 +18,32 @@ package protocol TableSource {
     func open(
         _ node: ScanNode, _ context: QueryContext
     ) throws(Problem) -> any BatchSource
+
+    /// The same, where rows that do not pass all `filters` may be left out: they find no partner in a
+    /// join above. What the tests let pass changes when the first rows are asked for, not later.
+    func open(
+        _ node: ScanNode, filters: [ScanFilter], _ context: QueryContext
+    ) throws(Problem) -> any BatchSource
+}
+
+extension TableSource {
+    package func open(
+        _ node: ScanNode, filters: [ScanFilter], _ context: QueryContext
+    ) throws(Problem) -> any BatchSource {
+        try open(node, context)
+    }
+}
+
+/// An operator that can read an input before it is asked for rows. Asking twice does nothing more.
+protocol EarlyReader: AnyObject {
+    func begin() throws(Problem)
+}
+
+/// What the values of one column of a scan should be among.
+package struct ScanFilter: Sendable {
+    /// Its place in the scan's projection.
+    package var column: Int
+    package var test: any ColumnTest
 }
 
 /// Rows of a relation, in batches of any size. After nil there is nothing more.

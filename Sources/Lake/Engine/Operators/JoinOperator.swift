@@ -2,116 +2,104 @@ import Base
 import Columns
 import SQL
 
-/// Hash join: the right input is kept in memory, the left one streams by. Pairs come out a batch at
-/// a time, however many partners a row has.
+/// Hash join: one input is kept in memory, the right one unless the plan says otherwise, the other
+/// streams by. Pairs come out a batch at a time, however many partners a row has.
 ///
-/// A right input that does not fit is divided by the hash of its keys, and so is the left one; then
-/// the parts are joined one after the other, each by an operator of its own.
-final class JoinOperator: BatchOperator {
-    private let left: any BatchOperator
-    private let right: any BatchOperator
+/// An input that does not fit is divided by the hash of its keys, and so is the other one; then the
+/// parts are joined one after the other, each by an operator of its own.
+final class JoinOperator: BatchOperator, EarlyReader {
+    /// One input and its keys.
+    private struct Side {
+        let input: any BatchOperator
+        let keys: [CompiledExpression]
+        let types: [ColumnType]
+    }
+
     private let node: JoinNode
-    private let leftKeys: [CompiledExpression]
-    private let rightKeys: [CompiledExpression]
+    /// What is kept, and what streams by.
+    private let kept: Side
+    private let streamed: Side
     private let residual: CompiledExpression?
     private let memory: MemoryShare
     private let context: QueryContext
-    private let leftTypes: [ColumnType]
-    private let rightTypes: [ColumnType]
     /// How many divisions this operator's inputs have gone through.
     private let level: Int
+    /// What scans below leave out once the kept keys are known.
+    private let filter: KeyFilter?
+    /// What has to happen before the kept input is read: its scans use what is known then.
+    private let before: [any EarlyReader]
 
     private var hasBegun = false
     /// What the parts of both inputs give, when they were divided.
     private var parts: (any BatchOperator)?
-    /// The right input, once read.
-    private var build: Build?
-    /// The left batch at work.
-    private var probe: Probe?
-    private var isLeftDone = false
+    private var build: JoinBuild?
+    private var probe: JoinProbe?
+    private var isStreamDone = false
     private var cutter = BatchCutter()
-    private var unmatchedGiven = false
-
-    /// The rows of the right input, chained by key.
-    private final class Build {
-        let rows: ColumnBatch
-        let table: KeyTable?
-        /// The first right row of each group, and the next one of the same group; -1 ends.
-        let first: [Int32]
-        let next: [Int32]
-        /// Right rows that found a partner, when that matters.
-        var matched: [UInt8]
-
-        init(
-            rows: ColumnBatch, table: KeyTable?, first: [Int32], next: [Int32], matched: [UInt8]
-        ) {
-            self.rows = rows
-            self.table = table
-            self.first = first
-            self.next = next
-            self.matched = matched
-        }
-    }
-
-    /// A left batch and how far its pairs have been given.
-    private final class Probe {
-        let batch: ColumnBatch
-        /// The first right row for each left row; -1 for none.
-        let first: [Int32]
-        var row = 0
-        /// The next right row to pair with `row`.
-        var candidate: Int32
-        var matched: [UInt8]
-
-        init(batch: ColumnBatch, first: [Int32]) {
-            self.batch = batch
-            self.first = first
-            candidate = first.first ?? -1
-            matched = [UInt8](repeating: 0, count: batch.rowCount)
-        }
-    }
+    private var restGiven = false
 
     init(
         _ left: any BatchOperator, _ right: any BatchOperator, _ node: JoinNode,
-        _ context: QueryContext, level: Int = 0
+        _ context: QueryContext, filter: KeyFilter? = nil,
+        before: [any EarlyReader] = [], level: Int = 0
     ) throws(Problem) {
         guard node.keys.count <= 63 else {
             throw Problem("54000", "at most 63 equalities in a join condition")
         }
-        self.left = left
-        self.right = right
         self.node = node
         self.context = context
-        leftKeys = node.keys.map { CompiledExpression($0.left) }
-        rightKeys = node.keys.map { CompiledExpression($0.right) }
+        self.filter = filter
+        self.before = before
+        let left = Side(
+            input: left, keys: node.keys.map { CompiledExpression($0.left) },
+            types: node.left.schema.fields.map(\.type))
+        let right = Side(
+            input: right, keys: node.keys.map { CompiledExpression($0.right) },
+            types: node.right.schema.fields.map(\.type))
+        (kept, streamed) = node.keepsLeft ? (left, right) : (right, left)
         residual = node.residual.map { CompiledExpression($0) }
         memory = MemoryShare(context.memory, for: "joining", canSpill: context.scratch != nil)
-        leftTypes = node.left.schema.fields.map(\.type)
-        rightTypes = node.right.schema.fields.map(\.type)
         self.level = level
     }
 
-    private var keepsLeft: Bool { node.kind == .left || node.kind == .full || node.kind == .single }
-    private var keepsRight: Bool { node.kind == .right || node.kind == .full }
+    /// Rows that stream by come out without a partner as well.
+    private var padsStream: Bool {
+        node.kind == .left || node.kind == .full || node.kind == .single
+    }
+    /// Kept rows come out without a partner as well.
+    private var padsKept: Bool { node.kind == .right || node.kind == .full }
+    /// The rows of one side come out once, if they have a partner, or if they have none.
+    private var isHalf: Bool { node.kind == .semi || node.kind == .anti }
+    private var marksKept: Bool { padsKept || node.keepsLeft }
+    private var marksStream: Bool { padsStream || isHalf && !node.keepsLeft }
+
+    /// Reads what is kept.
+    func begin() throws(Problem) {
+        guard !hasBegun else { return }
+        hasBegun = true
+        for reader in before { try reader.begin() }
+        build = try readKept()
+        if let table = build?.table { filter?.decide(table) }
+    }
 
     func next() throws(Problem) -> ColumnBatch? {
-        if !hasBegun {
-            hasBegun = true
-            build = try readRight()
-        }
+        try begin()
         if let parts { return try parts.next() }
         while let build {
             try context.checkCancellation()
             if let batch = cutter.next() { return batch }
-            if probe == nil, !isLeftDone { try advance(build) }
+            if probe == nil, !isStreamDone {
+                if let rows = try advance(build) { return rows }
+            }
             if probe != nil {
-                if let pairs = try nextPairs() { return pairs }
+                if let pairs = try nextPairs(build) { return pairs }
                 if let rest = finishProbe() { cutter.put(rest) }
                 continue
             }
-            if keepsRight, !unmatchedGiven {
-                unmatchedGiven = true
-                cutter.put(unmatchedRight(build))
+            guard isStreamDone else { continue }
+            if marksKept, !restGiven {
+                restGiven = true
+                cutter.put(rest(of: build))
                 continue
             }
             self.build = nil
@@ -122,92 +110,55 @@ final class JoinOperator: BatchOperator {
 
     // MARK: Building
 
-    /// The keys of a batch of the right input.
-    private struct Keys {
-        var columns: [Column]
-        var joinable: Validity?
-        var count: Int
-    }
-
-    /// What a row of the right input takes besides its columns: its place in a chain and a byte to
-    /// mark it.
-    private static let rowBytes = 9
-
-    /// Reads the right input; nil when it did not fit and both inputs were divided.
-    private func readRight() throws(Problem) -> Build? {
-        let buffer = RowBuffer(types: rightTypes)
-        var keys: [Keys] = []
-        while let batch = try right.next() {
+    /// Reads the input that is kept; nil when it did not fit and both inputs were divided.
+    private func readKept() throws(Problem) -> JoinBuild? {
+        let buffer = RowBuffer(types: kept.types)
+        var keys: [JoinKeys] = []
+        while let batch = try kept.input.next() {
             try context.checkCancellation()
             guard buffer.count + batch.rowCount < Int(Int32.max) else {
                 throw SQLErrors.outOfMemory("joining", limit: context.memory.limit)
             }
-            let (columns, joinable) = try keyColumns(rightKeys, batch)
+            keys.append(try self.keys(kept, batch))
             buffer.append(batch)
-            keys.append(Keys(columns: columns, joinable: joinable, count: batch.rowCount))
             // The table is built behind the last row, when their number is known.
             let table = node.keys.isEmpty ? 0 : KeyTable.slotBytes(buffer.count) / 2
-            guard memory.fits(buffer.memoryBytes + buffer.count * Self.rowBytes + table) else {
+            guard memory.fits(buffer.memoryBytes + buffer.count * JoinBuild.rowBytes + table)
+            else {
                 try divide(buffer, keys)
                 return nil
             }
         }
-        if node.keys.isEmpty {
-            return Build(
-                rows: buffer.batch(), table: nil, first: [], next: [], matched: marks(buffer.count))
-        }
-        let table = KeyTable(types: rightKeys.map(\.type))
-        var first: [Int32] = []
-        var next: [Int32] = []
-        next.reserveCapacity(buffer.count)
-        for number in keys.indices {
-            try context.checkCancellation()
-            // By what the first rows showed of repeated keys.
-            let expected =
-                number == 16
-                ? Int(Double(table.count) / Double(next.count) * Double(buffer.count)) + 1 : 0
-            let slots = max(
-                table.memoryBytes + table.growthBytes(keys[number].count),
-                KeyTable.slotBytes(expected))
-            guard memory.fits(buffer.memoryBytes + buffer.count * Self.rowBytes + slots) else {
-                try divide(buffer, keys)
-                return nil
-            }
-            if expected > 0 { table.expect(expected) }
-            chain(keys[number], table, &first, &next)
-        }
-        keys = []
-        // Chains were built back to front; pairs shall come in the order of the rows.
-        Self.reverse(&first, &next)
-        return Build(
-            rows: buffer.batch(), table: table, first: first, next: next,
-            matched: marks(buffer.count))
+        if node.keys.isEmpty { return JoinBuild(withoutKeys: buffer, marks: marksKept) }
+        let build = try JoinBuild.make(
+            buffer, keys, kept.keys.map(\.type), marks: marksKept, memory, context)
+        if build == nil { try divide(buffer, keys) }
+        return build
     }
 
-    private func marks(_ count: Int) -> [UInt8] {
-        keepsRight ? [UInt8](repeating: 0, count: count) : []
-    }
-
-    /// Divides what was read of the right input, the rest of it, and the left one.
-    private func divide(_ read: RowBuffer, _ keys: [Keys]) throws(Problem) {
-        guard let scratch = context.scratch, !node.keys.isEmpty, !rightTypes.isEmpty else {
+    /// Divides what was read of the kept input, the rest of it, and the other one.
+    private func divide(_ read: RowBuffer, _ keys: [JoinKeys]) throws(Problem) {
+        guard let scratch = context.scratch, !node.keys.isEmpty, !kept.types.isEmpty else {
             throw SQLErrors.outOfMemory("joining", limit: context.memory.limit)
         }
-        let rights = try SpilledPartitions(
-            rightTypes, level: level, for: "joining", scratch, context)
+        let keptParts = try SpilledPartitions(
+            kept.types, level: level, for: "joining", scratch, context)
         for (batch, keys) in zip(read.takeBatches(), keys) {
-            try rights.append(batch, keys: keys.columns)
+            try keptParts.append(batch, keys: keys.columns)
         }
         memory.end()
-        while let batch = try right.next() {
-            try rights.append(batch, keys: try keyColumns(rightKeys, batch).0)
+        while let batch = try kept.input.next() {
+            try keptParts.append(batch, keys: try self.keys(kept, batch).columns)
         }
-        try rights.finish()
-        let lefts = try SpilledPartitions(leftTypes, level: level, for: "joining", scratch, context)
-        while let batch = try left.next() {
-            try lefts.append(batch, keys: try keyColumns(leftKeys, batch).0)
+        try keptParts.finish()
+        let streamedParts = try SpilledPartitions(
+            streamed.types, level: level, for: "joining", scratch, context)
+        while let batch = try streamed.input.next() {
+            try streamedParts.append(batch, keys: try self.keys(streamed, batch).columns)
         }
-        try lefts.finish()
+        try streamedParts.finish()
+        let (lefts, rights) =
+            node.keepsLeft ? (keptParts, streamedParts) : (streamedParts, keptParts)
         parts = SpilledPartitions.inTurn { [node, context, level] (part) throws(Problem) in
             let (left, right) = (lefts.rowCount(ofPart: part), rights.rowCount(ofPart: part))
             guard Self.mayGiveRows(node.kind, left: left, right: right) else { return nil }
@@ -227,183 +178,125 @@ final class JoinOperator: BatchOperator {
         }
     }
 
-    private func chain(
-        _ keys: Keys, _ table: KeyTable, _ first: inout [Int32], _ next: inout [Int32]
-    ) {
-        let groups = table.insert(keys.columns, count: keys.count)
-        let base = next.count
-        first.grow(to: table.count, -1)
-        for row in 0..<keys.count {
-            guard keys.joinable?[row] ?? true else {
-                next.append(-1)
-                continue
-            }
-            let group = Int(groups[row])
-            next.append(first[group])
-            first[group] = Int32(base + row)
-        }
-    }
-
-    private static func reverse(_ first: inout [Int32], _ next: inout [Int32]) {
-        for group in first.indices {
-            var previous: Int32 = -1
-            var row = first[group]
-            while row >= 0 {
-                let following = next[Int(row)]
-                next[Int(row)] = previous
-                previous = row
-                row = following
-            }
-            first[group] = previous
-        }
-    }
-
-    /// The keys of a batch, and the rows whose keys can match: NULL matches nothing unless the key
-    /// says so.
-    private func keyColumns(
-        _ keys: [CompiledExpression], _ batch: ColumnBatch
-    ) throws(Problem) -> ([Column], Validity?) {
-        var columns: [Column] = []
-        var joinable: Validity?
-        for (index, key) in keys.enumerated() {
+    private func keys(_ side: Side, _ batch: ColumnBatch) throws(Problem) -> JoinKeys {
+        var keys = JoinKeys(columns: [], joinable: nil, count: batch.rowCount)
+        for (index, key) in side.keys.enumerated() {
             let column = try key.column(batch, context)
             if !node.keys[index].nullsMatch {
-                joinable = Validity.intersection(joinable, column.fullValidity)
+                keys.joinable = Validity.intersection(keys.joinable, column.fullValidity)
             }
-            columns.append(column)
+            keys.columns.append(column)
         }
-        return (columns, joinable)
+        return keys
     }
 
     // MARK: Probing
 
-    private func advance(_ build: Build) throws(Problem) {
-        guard let batch = try left.next() else {
-            isLeftDone = true
-            return
+    /// Takes the next batch that streams by. What is known of it without looking at pairs comes out.
+    private func advance(_ build: JoinBuild) throws(Problem) -> ColumnBatch? {
+        guard let batch = try streamed.input.next() else {
+            isStreamDone = true
+            return nil
         }
-        var first: [Int32]
-        if let table = build.table {
-            let (columns, joinable) = try keyColumns(leftKeys, batch)
-            first = table.find(columns, count: batch.rowCount)
-            for row in 0..<batch.rowCount {
-                let isJoinable = first[row] >= 0 && joinable?[row] ?? true
-                first[row] = isJoinable ? build.first[Int(first[row])] : -1
+        let partners = build.firstPartners(of: try keys(streamed, batch))
+        if isHalf, residual == nil {
+            if node.keepsLeft {
+                markAll(partners, build)
+                return nil
             }
-        } else {
-            // Without keys every right row is a candidate.
-            first = [Int32](repeating: build.rows.rowCount > 0 ? 0 : -1, count: batch.rowCount)
+            let rows = JoinProbe.rows(partners, having: node.kind == .semi)
+            return rows.isEmpty ? nil : batch.picked(rows)
         }
-        probe = Probe(batch: batch, first: first)
+        probe = JoinProbe(batch, partners, marks: marksStream)
+        return nil
     }
 
-    /// The right row behind `row` for the same left row.
-    @inline(__always)
-    private func following(_ row: Int32, _ build: Build) -> Int32 {
-        if build.table != nil { return build.next[Int(row)] }
-        return Int(row) + 1 < build.rows.rowCount ? row + 1 : -1
-    }
-
-    /// Up to a batch of joined rows; nil when the left batch is through.
-    private func nextPairs() throws(Problem) -> ColumnBatch? {
-        while let (leftRows, rightRows) = candidates() {
+    /// Up to a batch of joined rows; nil when the batch that streams by is through.
+    private func nextPairs(_ build: JoinBuild) throws(Problem) -> ColumnBatch? {
+        while var pairs = probe?.next(build), let batch = probe?.batch {
             try context.checkCancellation()
-            guard let probe, let build else { return nil }
             var joined: ColumnBatch?
-            var picked = (leftRows, rightRows)
-            if let residual {
-                let pairs = pair(probe.batch, leftRows, build.rows, rightRows)
-                let rows = try residual.selectedRows(pairs, context)
-                picked = (rows.map { leftRows[Int($0)] }, rows.map { rightRows[Int($0)] })
-                joined = rows.count == pairs.rowCount ? pairs : pairs.gather(rows)
+            if isHalf, node.keepsLeft {
+                // One partner is enough.
+                let open = pairs.partners.indices.filter {
+                    build.matched[Int(pairs.partners[$0])] == 0
+                }
+                if open.isEmpty { continue }
+                pairs = pairs.picked(open.map { Int32($0) })
             }
-            if picked.0.isEmpty { continue }
-            if node.kind == .single { try checkSingle(picked.0) }
-            mark(picked.0, picked.1)
-            if node.kind == .semi || node.kind == .anti { continue }
-            return joined ?? pair(probe.batch, leftRows, build.rows, rightRows)
+            if let residual {
+                let all = rows(batch, build, pairs)
+                let places = try residual.selectedRows(all, context)
+                pairs = pairs.picked(places)
+                joined = all.picked(places)
+            }
+            if pairs.count == 0 { continue }
+            if node.kind == .single { try checkSingle(pairs.rows) }
+            if marksStream { for row in pairs.rows { probe?.matched[Int(row)] = 1 } }
+            if marksKept { for row in pairs.partners { build.matched[Int(row)] = 1 } }
+            if isHalf { continue }
+            return joined ?? rows(batch, build, pairs)
         }
         return nil
     }
 
-    /// The next pairs that may match, at most a batch of them; nil when there are none left.
-    private func candidates() -> ([Int32], [Int32])? {
-        guard let current = probe, let build else { return nil }
-        var leftRows: [Int32] = []
-        var rightRows: [Int32] = []
-        // One match is enough for a semi join without further condition.
-        let firstOnly = (node.kind == .semi || node.kind == .anti) && residual == nil
-        while current.row < current.batch.rowCount, leftRows.count < Limits.batchRows {
-            if current.candidate >= 0 {
-                leftRows.append(Int32(current.row))
-                rightRows.append(current.candidate)
-                current.candidate =
-                    firstOnly ? -1 : following(current.candidate, build)
-            }
-            if current.candidate < 0 {
-                current.row += 1
-                if current.row < current.batch.rowCount {
-                    current.candidate = current.first[current.row]
+    /// The rows of pairs: left columns, then right ones.
+    private func rows(
+        _ batch: ColumnBatch, _ build: JoinBuild, _ pairs: JoinProbe.Pairs
+    ) -> ColumnBatch {
+        let isAll = pairs.count == batch.rowCount && build.isUnique
+        let streaming = isAll ? batch.columns : batch.columns.map { $0.gather(pairs.rows) }
+        let partners = build.rows.columns.map { $0.gather(pairs.partners) }
+        return ColumnBatch(
+            columns: node.keepsLeft ? partners + streaming : streaming + partners,
+            rowCount: pairs.count)
+    }
+
+    /// Marks all rows of the chains that begin at `partners`.
+    private func markAll(_ partners: [Int32], _ build: JoinBuild) {
+        build.matched.withUnsafeMutableBufferPointer { matched in
+            build.withChains { following in
+                for partner in partners {
+                    var row = partner
+                    // Who is marked was marked with its whole chain.
+                    while row >= 0, matched[Int(row)] == 0 {
+                        matched[Int(row)] = 1
+                        row = following(row)
+                    }
                 }
             }
         }
-        return leftRows.isEmpty ? nil : (leftRows, rightRows)
     }
 
-    /// No left row may have a second partner.
-    private func checkSingle(_ leftRows: [Int32]) throws(Problem) {
+    /// No row may have a second partner.
+    private func checkSingle(_ rows: [Int32]) throws(Problem) {
         var last: Int32 = -1
-        for row in leftRows {
+        for row in rows {
             if row == last || probe?.matched[Int(row)] == 1 { throw SQLErrors.severalRows }
             last = row
         }
     }
 
-    private func pair(
-        _ left: ColumnBatch, _ leftRows: [Int32], _ right: ColumnBatch, _ rightRows: [Int32]
-    ) -> ColumnBatch {
-        ColumnBatch(
-            columns: left.columns.map { $0.gather(leftRows) }
-                + right.columns.map { $0.gather(rightRows) },
-            rowCount: leftRows.count)
-    }
-
-    private func mark(_ leftRows: [Int32], _ rightRows: [Int32]) {
-        for row in leftRows { probe?.matched[Int(row)] = 1 }
-        if keepsRight { for row in rightRows { build?.matched[Int(row)] = 1 } }
-    }
-
-    /// What remains to be said about the left batch: rows without a partner, or, in semi and anti
-    /// joins, the rows themselves.
+    /// What remains to be said about a batch that has streamed by: rows without a partner, or, in
+    /// semi and anti joins, the rows themselves.
     private func finishProbe() -> ColumnBatch? {
         guard let current = probe else { return nil }
         probe = nil
-        let wanted: UInt8
-        switch node.kind {
-        case .semi: wanted = 1
-        case .anti, .left, .full, .single: wanted = 0
-        case .inner, .right, .cross: return nil
-        }
-        var rows: [Int32] = []
-        for row in 0..<current.batch.rowCount where current.matched[row] == wanted {
-            rows.append(Int32(row))
-        }
+        guard marksStream else { return nil }
+        let rows = places(of: node.kind == .semi ? 1 : 0, in: current.matched)
         if rows.isEmpty { return nil }
-        let kept = current.batch.gather(rows)
-        guard keepsLeft else { return kept }
-        let nulls = node.right.schema.fields.map {
-            Column($0.type, repeating: .null, count: rows.count)
-        }
-        return ColumnBatch(columns: kept.columns + nulls, rowCount: rows.count)
+        let found = current.batch.picked(rows)
+        guard padsStream else { return found }
+        let nulls = kept.types.map { Column($0, repeating: .null, count: rows.count) }
+        return ColumnBatch(columns: found.columns + nulls, rowCount: rows.count)
     }
 
-    private func unmatchedRight(_ build: Build) -> ColumnBatch {
-        var rows: [Int32] = []
-        for row in 0..<build.rows.rowCount where build.matched[row] == 0 {
-            rows.append(Int32(row))
-        }
-        let nulls = leftTypes.map { Column($0, repeating: .null, count: rows.count) }
-        return ColumnBatch(
-            columns: nulls + build.rows.gather(rows).columns, rowCount: rows.count)
+    /// What remains to be said about the rows that were kept.
+    private func rest(of build: JoinBuild) -> ColumnBatch {
+        let rows = places(of: node.kind == .semi ? 1 : 0, in: build.matched)
+        let found = build.rows.gather(rows)
+        guard padsKept else { return found }
+        let nulls = streamed.types.map { Column($0, repeating: .null, count: rows.count) }
+        return ColumnBatch(columns: nulls + found.columns, rowCount: rows.count)
     }
 }

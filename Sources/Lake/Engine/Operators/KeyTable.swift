@@ -1,9 +1,10 @@
 import Base
 import Columns
 
-/// An open-addressing hash table from keys (rows of one or more columns) to dense group numbers in
+/// A table from keys (rows of one or more columns) to dense group numbers in
 /// the order of first appearance. NULLs are equal to each other. Serves grouping, DISTINCT, joins
-/// and long IN lists.
+/// and long IN lists. Whole numbers that lie close together are found by their place in a range,
+/// other keys by open addressing.
 final class KeyTable {
     let types: [ColumnType]
     private let encoder: KeyEncoder
@@ -13,15 +14,19 @@ final class KeyTable {
     private var slots: [UInt64]
     /// Row-major: the words of group g begin at g * width.
     private var keys: [UInt64] = []
-    private(set) var count = 0
+    private var hashedCount = 0
+    /// The keys, as long as they are found without hashing.
+    private var direct: DirectKeys?
     /// The first value of each group of columns that words can't give back.
     private var originals: [Int: [Value]] = [:]
 
-    init(types: [ColumnType]) {
+    /// `directBytesMax` bounds the range in which keys are found without hashing.
+    init(types: [ColumnType], directBytesMax: Int = 1 << 20) {
         self.types = types
+        if DirectKeys.suits(types) { direct = DirectKeys(bytesMax: directBytesMax) }
         encoder = KeyEncoder(types: types, interner: interner)
         width = encoder.width
-        slots = [UInt64](repeating: 0, count: 256)
+        slots = direct == nil ? [UInt64](repeating: 0, count: 256) : []
         for (index, type) in types.enumerated() where Self.needsOriginal(type) {
             originals[index] = []
         }
@@ -34,7 +39,12 @@ final class KeyTable {
         }
     }
 
+    var count: Int { direct?.count ?? hashedCount }
+    /// The keys, if they are found by their place in a range.
+    var directKeys: DirectKeys? { direct }
+
     var memoryBytes: Int {
+        if let direct { return direct.memoryBytes }
         var values = 0
         for index in types.indices { values += (originals[index]?.count ?? 0) * 96 }
         return slots.count * 8 + keys.capacity * 8 + interner.memoryBytes + values
@@ -42,6 +52,10 @@ final class KeyTable {
 
     /// The group of each of `count` rows; unknown keys become new groups.
     func insert(_ columns: [Column], count rows: Int) -> [Int32] {
+        if direct != nil {
+            if let groups = direct?.insert(columns[0], count: rows) { return groups }
+            leaveDirect()
+        }
         let words = encoder.encode(columns, count: rows, adding: true)
         let hashes = hash(words, rows)
         reserve(rows)
@@ -70,12 +84,27 @@ final class KeyTable {
                 }
             }
         }
-        count = total
+        hashedCount = total
         keys.removeLast(keys.count - count * width)
         if !originals.isEmpty {
             for row in AggregateState.newRows(groups, before) { remember(columns, Int(row)) }
         }
         return groups
+    }
+
+    /// From now on keys are hashed.
+    private func leaveDirect() {
+        guard let known = direct else { return }
+        direct = nil
+        hashedCount = known.count
+        keys.reserveCapacity(known.count * width)
+        for (group, value) in known.values.enumerated() {
+            let isNull = group == Int(known.nullGroup)
+            keys.append(isNull ? 0 : UInt64(bitPattern: value))
+            keys.append(isNull ? 1 : 0)
+        }
+        slots = [UInt64](repeating: 0, count: 256)
+        rehash(size: Self.slotCount(256, for: known.count))
     }
 
     private func remember(_ columns: [Column], _ row: Int) {
@@ -84,6 +113,7 @@ final class KeyTable {
 
     /// The group of each of `count` rows, -1 for keys that are not there.
     func find(_ columns: [Column], count rows: Int) -> [Int32] {
+        if let direct { return direct.find(columns[0]) }
         let words = encoder.encode(columns, count: rows, adding: false)
         let hashes = hash(words, rows)
         var groups = [Int32](repeating: 0, count: rows)
@@ -159,12 +189,19 @@ final class KeyTable {
     }
 
     /// Makes room for `groups` groups in all, so that the table need not grow on the way.
-    func expect(_ groups: Int) { reserve(groups - count) }
+    func expect(_ groups: Int) { if direct == nil { reserve(groups - count) } }
+
+    /// Makes room for about `groups` keys of one column of whole numbers that are all in `range`.
+    func expect(_ groups: Int, in range: ClosedRange<Int64>) {
+        guard let fits = direct?.expect(range, count: groups), !fits else { return }
+        leaveDirect()
+        expect(groups)
+    }
 
     /// What `rows` more groups would add to `memoryBytes`, long texts aside.
     func growthBytes(_ rows: Int) -> Int {
-        var size = slots.count
-        while size < (count + rows) * 2 { size *= 2 }
+        if let direct { return direct.growthBytes(rows) }
+        let size = Self.slotCount(slots.count, for: count + rows)
         let words = (count + rows) * width
         return (size - slots.count) * 8
             + (words > keys.capacity ? max(words, keys.capacity) * 8 : 0)
@@ -175,19 +212,30 @@ final class KeyTable {
 
     /// Makes room for `rows` more groups at a load of at most one half.
     private func reserve(_ rows: Int) {
-        let wanted = (count + rows) * 2
-        guard wanted > slots.count else { return }
-        var size = slots.count
-        while size < wanted { size *= 2 }
+        let size = Self.slotCount(slots.count, for: count + rows)
+        if size > slots.count { rehash(size: size) }
+    }
+
+    private static func slotCount(_ least: Int, for groups: Int) -> Int {
+        var size = least
+        while size < groups * 2 { size *= 2 }
+        return size
+    }
+
+    private func rehash(size: Int) {
         precondition(size <= 1 << 33, "the memory budget ends earlier")
         slots = [UInt64](repeating: 0, count: size)
         let mask = size - 1
-        for group in 0..<count {
-            var hash: UInt64 = 0
-            for word in 0..<width { hash = KeyHash.mix(hash, keys[group * width + word]) }
-            var slot = Int(truncatingIfNeeded: hash) & mask
-            while slots[slot] != 0 { slot = (slot + 1) & mask }
-            slots[slot] = hash & Probe.saltMask | UInt64(group + 1)
+        slots.withUnsafeMutableBufferPointer { slots in
+            keys.withUnsafeBufferPointer { keys in
+                for group in 0..<hashedCount {
+                    var hash: UInt64 = 0
+                    for word in 0..<width { hash = KeyHash.mix(hash, keys[group * width + word]) }
+                    var slot = Int(truncatingIfNeeded: hash) & mask
+                    while slots[slot] != 0 { slot = (slot + 1) & mask }
+                    slots[slot] = hash & Probe.saltMask | UInt64(group + 1)
+                }
+            }
         }
     }
 
@@ -195,6 +243,7 @@ final class KeyTable {
 
     /// The keys of `groups` as columns.
     func columns(_ groups: Range<Int>) -> [Column] {
+        if let direct { return [column(of: direct, groups)] }
         var at = 0
         var result: [Column] = []
         for (index, type) in types.enumerated() {
@@ -202,6 +251,24 @@ final class KeyTable {
             at += KeyEncoder.width(of: type)
         }
         return result
+    }
+
+    private func column(of direct: DirectKeys, _ groups: Range<Int>) -> Column {
+        let type = types[0]
+        var valid: Validity?
+        if groups.contains(Int(direct.nullGroup)) {
+            var flags = Validity(repeating: true, count: groups.count)
+            flags.set(Int(direct.nullGroup) - groups.lowerBound, false)
+            valid = flags
+        }
+        let values = direct.values[groups]
+        switch type {
+        case .int16, .int32, .date:
+            return Column(
+                type: type, data: .int32(values.map { Int32(truncatingIfNeeded: $0) }),
+                validity: valid)
+        default: return Column(type: type, data: .int64(Array(values)), validity: valid)
+        }
     }
 
     private func column(

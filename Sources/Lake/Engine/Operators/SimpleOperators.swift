@@ -12,9 +12,12 @@ final class ScanOperator: BatchOperator {
     private var cutter = BatchCutter()
 
     init(
-        _ node: ScanNode, _ tables: any TableSource, _ context: QueryContext
+        _ node: ScanNode, _ tables: any TableSource, filters: [ScanFilter], _ context: QueryContext
     ) throws(Problem) {
-        source = try tables.open(node, context)
+        source =
+            filters.isEmpty
+            ? try tables.open(node, context)
+            : try tables.open(node, filters: filters, context)
         predicate = BoundExpression.all(of: node.predicates).map { CompiledExpression($0) }
         schema = node.schema
         self.context = context

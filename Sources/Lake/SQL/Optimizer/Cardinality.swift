@@ -46,7 +46,11 @@ final class Cardinality {
         case .right: return rows(node.right)
         case .full: return left + rows(node.right)
         case .cross: return left * rows(node.right)
-        case .inner: return max(left, rows(node.right))
+        case .inner:
+            if node.keys.isEmpty { return max(left, rows(node.right)) }
+            // As if the smaller of both relations had the key.
+            let distinct = min(baseRows(node.left), baseRows(node.right))
+            return max(1, left * rows(node.right) / max(1, distinct))
         }
     }
 

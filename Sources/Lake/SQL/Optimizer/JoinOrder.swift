@@ -10,6 +10,13 @@ enum JoinOrder {
             return ordered(plan, cardinality)
         case .join(let node) where node.kind == .left:
             return smallerInMemory(node, cardinality)
+        case .join(var node) where node.kind == .semi || node.kind == .anti:
+            node.left = apply(node.left, cardinality)
+            node.right = apply(node.right, cardinality)
+            node.keepsLeft =
+                !node.keys.isEmpty
+                && cardinality.rows(node.left) * 2 < cardinality.rows(node.right)
+            return .join(node)
         default: return plan.mapInputs { apply($0, cardinality) }
         }
     }

@@ -7,7 +7,8 @@ package enum Optimizer {
     ) -> LogicalPlan {
         var plan = PredicatePushdown.apply(CommonConditions.apply(plan))
         if let statistics {
-            plan = JoinOrder.apply(SemiJoinPushdown.apply(plan), Cardinality(statistics))
+            let cardinality = Cardinality(statistics)
+            plan = JoinOrder.apply(SemiJoinPushdown.apply(plan, cardinality), cardinality)
         }
         return ProjectionMerging.apply(ProjectionPruning.apply(plan))
     }

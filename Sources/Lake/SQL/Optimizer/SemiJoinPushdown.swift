@@ -1,14 +1,16 @@
-// A semi or anti join that reads only one side of a join below it belongs to that side: fewer rows
-// are joined.
+// A semi or anti join that reads only one side of a join below it belongs to that side, where fewer
+// rows are joined then: unless the join below leaves so few rows that these are better kept while the
+// rows that they are compared with stream by.
 
 import Columns
 
 enum SemiJoinPushdown {
-    static func apply(_ plan: LogicalPlan) -> LogicalPlan {
-        let plan = plan.mapInputs(apply)
+    static func apply(_ plan: LogicalPlan, _ cardinality: Cardinality) -> LogicalPlan {
+        let plan = plan.mapInputs { apply($0, cardinality) }
         guard case .join(let node) = plan, node.kind == .semi || node.kind == .anti else {
             return plan
         }
+        if cardinality.rows(node.left) * 8 < cardinality.rows(node.right) { return plan }
         return push(node)
     }
 

@@ -176,6 +176,9 @@ package struct JoinNode: Hashable, Sendable {
     /// A further condition of the match over left columns, then right columns. For outer joins it
     /// decides what matches, it does not filter the result.
     package var residual: BoundExpression?
+    /// Of a semi or anti join: the left rows are kept in memory, and the right ones stream by; for
+    /// others it is the other way round.
+    package var keepsLeft = false
 
     package init(
         kind: JoinKind, left: LogicalPlan, right: LogicalPlan, keys: [JoinKey] = [],

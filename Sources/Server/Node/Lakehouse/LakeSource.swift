@@ -58,10 +58,19 @@ final class LakeSource: TableSource {
     }
 
     func open(_ node: ScanNode, _ context: QueryContext) throws(Problem) -> any BatchSource {
+        try open(node, filters: [], context)
+    }
+
+    func open(
+        _ node: ScanNode, filters: [ScanFilter], _ context: QueryContext
+    ) throws(Problem) -> any BatchSource {
         switch node.kind {
         case .system: return try systemRows(node)
         case .topic: return try topicRows(node)
-        case .table: return try tableRows(node, context)
+        case .table:
+            return try tableRows(
+                node, filters.map { NamedTest(node.schema.fields[$0.column].name, $0.test) },
+                context)
         case .view:
             throw Problem("XX000", "view \(node.relation) was not expanded by the binder")
         }
@@ -118,13 +127,14 @@ final class LakeSource: TableSource {
         }
     }
 
+    /// `tests` are those of joins above.
     private func tableRows(
-        _ node: ScanNode, _ context: QueryContext
+        _ node: ScanNode, _ tests: [NamedTest], _ context: QueryContext
     ) throws(Problem) -> any BatchSource {
         let table: DeltaTable
         let name: QualifiedName
         if let folder = try FolderName(node.relation, of: lake) {
-            if folder.format != .delta { return try fileRows(folder, node, context) }
+            if folder.format != .delta { return try fileRows(folder, node, tests, context) }
             table = lake.table(inFolder: folder.path)
             name = node.relation
         } else {
@@ -174,7 +184,8 @@ final class LakeSource: TableSource {
             ranges += part.ranges
             let scan = try DeltaScan(
                 table, snapshot, columns: names, ranges: ranges,
-                tests: tests(node) + part.tests, files: only, batchRowsMax: Limits.batchRows)
+                tests: self.tests(node) + part.tests + tests, files: only,
+                batchRowsMax: Limits.batchRows)
             seen.withLock { figures in
                 figures.filesRead += scan.files.count
                 figures.filesSkipped += snapshot.fileCount - scan.files.count
@@ -196,7 +207,7 @@ final class LakeSource: TableSource {
     }
 
     private func fileRows(
-        _ folder: FolderName, _ node: ScanNode, _ context: QueryContext
+        _ folder: FolderName, _ node: ScanNode, _ tests: [NamedTest], _ context: QueryContext
     ) throws(Problem) -> any BatchSource {
         if node.travel != nil {
             throw Problem(
@@ -211,7 +222,7 @@ final class LakeSource: TableSource {
             figures.bytesRead += wanted.reduce(0) { $0 + files.files[$1].size }
         }
         return files.batches(
-            node.schema, of: wanted, ranges(node), tests(node), now: context.now)
+            node.schema, of: wanted, ranges(node), self.tests(node) + tests, now: context.now)
     }
 
     /// What a plan reads of the table that it changes: the conditions on its rows, with what is known
