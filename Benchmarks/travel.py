@@ -195,18 +195,27 @@ def run_peer(engine: str, folder: pathlib.Path, threads: int, runs: int) -> dict
     return json.loads(run.stdout.splitlines()[-1])
 
 
+# Starts a program from a small process and writes its exit status, CPU seconds and highest resident KiB: a child
+# counts what the process that it was forked from had.
+MEASURED = """
+import os, sys
+pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(pid, 0)
+open(sys.argv[1], "w").write(f"{status} {used.ru_utime + used.ru_stime} {used.ru_maxrss}")
+"""
+
+
 def run_weir(folder: pathlib.Path, query: str, threads: int) -> tuple[float, float, str]:
     """CPU seconds, peak MiB and the answer of one query in a process of its own."""
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            ["taskset", "-c", ",".join(map(str, range(threads))), WEIR, "sql", str(folder), "-q", "-o", "json",
-             "-n", "1000000", "-c", query], stdout=output,
-            env={**os.environ, "WEIR_QUERY_MEMORY": QUERY_MEMORY})
-        _, status, used = os.wait4(process.pid, 0)
-        if status != 0:
-            raise RuntimeError(f"weir sql failed: {query[:200]}")
-        output.seek(0)
-        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output.read().decode()
+    with tempfile.TemporaryDirectory() as place:
+        run = subprocess.run(
+            ["taskset", "-c", ",".join(map(str, range(threads))), sys.executable, "-S", "-E", "-c", MEASURED,
+             f"{place}/used", WEIR, "sql", str(folder), "-q", "-o", "json", "-n", "1000000", "-c", query],
+            capture_output=True, text=True, env={**os.environ, "WEIR_QUERY_MEMORY": QUERY_MEMORY})
+        status, cpu, peak = pathlib.Path(f"{place}/used").read_text().split()
+        if int(status) != 0:
+            raise RuntimeError(f"weir sql failed: {query[:200]}: {run.stdout[-300:]}{run.stderr[-300:]}")
+        return float(cpu), int(peak) / 1024, run.stdout
 
 
 def is_same(name: str, ours: list, theirs: list) -> bool:
