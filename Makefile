@@ -10,7 +10,7 @@ RELEASE = swift build -c release --static-swift-stdlib --product weir
 BINARY = .build/release/weir
 
 .PHONY: demo test check build release format simulate mutants fuzz bench bench-sql lake-bench mutate-lake \
-	interop tpch parquet-testing suites clean
+	interop tpch differential parquet-testing suites clean
 
 ## The whole platform, end to end, in one process: sources → log → tables → SQL.
 demo: release
@@ -67,10 +67,11 @@ bench: release lake-bench
 	@scripts/setup.sh test
 	@.build/venv/bin/python Benchmarks/run.py $(NAME)
 
-## TPC-H side by side with DuckDB, as a table and a picture in Benchmarks/results: WEIR_TPCH_SCALE is its size.
+## TPC-H side by side with DuckDB, and the travel workload with Polars and DataFusion, too, as tables and
+## pictures in Benchmarks/results: WEIR_TPCH_SCALE and WEIR_TRAVEL_EVENTS are their sizes.
 bench-sql: release
 	@scripts/setup.sh test
-	@.build/venv/bin/python Benchmarks/run.py sql
+	@.build/venv/bin/python Benchmarks/run.py sql travel
 
 ## Tables, files and buckets with the engines that people use: each reads what the other writes.
 interop: release
@@ -83,11 +84,17 @@ interop: release
 		Tests/Interop/test_lake.py Tests/Interop/test_local.py Tests/Interop/test_transfer.py \
 		Tests/Interop/test_object_store.py Tests/Interop/test_parquet_*.py
 
-## The queries of TPC-H against the known answers: make tpch, or make tpch SCALE=0.1
+## The queries of TPC-H against the known answers, in 128 MiB: make tpch, or make tpch SCALE=0.1 MEMORY=96
 tpch: release
 	@scripts/setup.sh test
-	@WEIR_TPCH_SCALE=$(or $(SCALE),1) .build/venv/bin/python -m pytest -q \
+	@WEIR_TPCH_SCALE=$(or $(SCALE),1) WEIR_TPCH_MEMORY=$(or $(MEMORY),128) .build/venv/bin/python -m pytest -q \
 		-p no:cacheprovider Tests/Interop/test_tpch.py
+
+## Random statements against the real PostgreSQL: make differential COUNT=100000 SEED=1
+differential: release
+	@scripts/setup.sh test
+	@.build/venv/bin/python Tests/Interop/differential.py --count $(or $(COUNT),100000) --seed $(SEED) \
+		--start $(or $(START),0)
 
 ## The public conformance files of Parquet, read by Weir and by PyArrow: fetches them first.
 parquet-testing: release

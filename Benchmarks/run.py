@@ -22,7 +22,9 @@ import lake
 import parquet
 from changes import changes
 from harness import Server, free_port, load, memory, raw_figures, save, settle, spread
+from interference import interference
 from sql import sql
+from travel import travel
 
 
 def start(options) -> dict:
@@ -453,6 +455,7 @@ def demo(options) -> dict:
 
 BENCHMARKS = {"start": start, "idle": idle, "produce": produce, "codecs": codecs,
               "broker": broker, "stream": stream, "query": query, "changes": changes, "sql": sql,
+              "travel": travel, "interference": interference,
               "parquet-decode": parquet.decode, "parquet-lookup": parquet.lookup,
               "parquet-write": parquet.write, "commits": lake.commits,
               "load": lake.load, "demo": demo}

@@ -1,7 +1,6 @@
 """The 22 queries of TPC-H over Parquet files, side by side with DuckDB: CPU seconds of a whole `weir sql`,
 and of DuckDB with one thread in a process that is warm, the least of several runs; peak memory. Also a
 picture beside the figures. WEIR_TPCH_SCALE is the size, 1 by default."""
-import datetime
 import json
 import os
 import pathlib
@@ -9,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 
-from harness import RESULTS, WEIR
+from harness import WEIR
+from pictures import bars
 
 SCALE = os.environ.get("WEIR_TPCH_SCALE", "1")
 
@@ -87,30 +87,10 @@ def sql(options) -> dict:
             "weir_peak_rss_mib": round(max(peak for _, peak in runs), 1)}
     total = {name: round(sum(figure[f"{name}_cpu_s"] for figure in figures.values()), 2)
              for name in ("weir", "duckdb")}
-    picture(figures, total)
+    bars("sql", f"TPC-H {SCALE}: CPU seconds, one thread",
+         {name: {engine: figure[f"{engine}_cpu_s"] for engine in total} for name, figure in figures.items()}, total)
     return {"scale": SCALE, "runs": options.long_runs, "weir_cpu_s": total["weir"],
             "duckdb_cpu_s": total["duckdb"], "ratio": round(total["weir"] / total["duckdb"], 2),
             "weir_peak_rss_mib": max(figure["weir_peak_rss_mib"] for figure in figures.values()),
             "duckdb_peak_rss_mib": round(peer["peak"], 1), **figures}
 
-
-def picture(figures: dict, total: dict) -> None:
-    """Bars of both engines, query by query, as SVG."""
-    most = max(max(figure["weir_cpu_s"], figure["duckdb_cpu_s"]) for figure in figures.values())
-    parts = []
-    for row, (name, figure) in enumerate(figures.items()):
-        top = 50 + row * 26
-        parts.append(f'<text x="40" y="{top + 14}" text-anchor="end">{name}</text>')
-        for offset, engine, color in ((0, "weir", "#0b7285"), (10, "duckdb", "#ced4da")):
-            value = figure[f"{engine}_cpu_s"]
-            width = max(1, value / most * 560)
-            parts.append(f'<rect x="48" y="{top + offset}" width="{width:.1f}" height="9" fill="{color}"/>'
-                         f'<text x="{52 + width:.1f}" y="{top + offset + 8}" class="small">{value:.2f}</text>')
-    height = 60 + len(figures) * 26
-    head = (f'<text x="8" y="20">TPC-H {SCALE}, CPU seconds, one thread: Weir {total["weir"]:.2f} (dark), '
-            f'DuckDB {total["duckdb"]:.2f} (light)</text>')
-    path = RESULTS / f"{datetime.date.today().isoformat()}-sql.svg"
-    path.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="680" height="{height}" '
-        f'font-family="sans-serif" font-size="13"><style>.small{{font-size:9px}}</style>'
-        f'<rect width="100%" height="100%" fill="white"/>{head}{"".join(parts)}</svg>\n')

@@ -106,9 +106,20 @@ class Server:
         except ValueError:
             return status, text
 
-    def sql(self, text: str):
+    def sql_of_tables(self, text: str):
+        """The same without the tails of streaming tables: what other readers can see."""
+        status, answer = self.request("POST", "/sessions")
+        assert status in (200, 201), answer
+        session = answer["session"]
+        try:
+            self.sql("SET tail_reads = off", session=session)
+            return self.sql(text, session=session)
+        finally:
+            self.request("DELETE", f"/sessions/{session}")
+
+    def sql(self, text: str, **members):
         """The rows of a query as lists; fails the test on an error."""
-        status, answer = self.request("POST", "/query", {"sql": text, "limit": 1000000})
+        status, answer = self.request("POST", "/query", {"sql": text, "limit": 1000000, **members})
         assert status == 200, answer
         rows = answer.get("rows", [])
         if rows and isinstance(rows[0], dict):

@@ -206,7 +206,7 @@ def history():
             thread.join(90)
             assert not thread.is_alive(), "a writer hangs"
         produced = {key for key in writers.ledger.present if key.startswith("t-")}
-        eventually(lambda: server.sql(
+        eventually(lambda: server.sql_of_tables(
             f"SELECT count(DISTINCT id) FROM {TABLE} WHERE id LIKE 't-%'")[0][0]
             >= len(produced), timeout=60, what="all records as rows")
         print(f"{killed} kills, {dict(writers.ledger.done)}")

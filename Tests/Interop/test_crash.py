@@ -102,9 +102,9 @@ def test_kill_nine_loses_and_doubles_nothing(tmp_path):
 
         # The table has exactly the topic's records.
         eventually(
-            lambda: server.sql("SELECT count(*) FROM bronze.crash")[0][0] == len(stored),
+            lambda: server.sql_of_tables("SELECT count(*) FROM bronze.crash")[0][0] == len(stored),
             timeout=60, what="all records in the table")
-        rows = server.sql("SELECT _partition, _offset, id FROM bronze.crash")
+        rows = server.sql_of_tables("SELECT _partition, _offset, id FROM bronze.crash")
         assert len(rows) == len(stored)
         assert {(p, o): i for p, o, i in rows} == stored
         print(f"{KILLS} kills, {len(acknowledged)} acknowledged, {len(stored)} stored")

@@ -51,7 +51,7 @@ def platform():
     expected = {"bronze.app_events": 600, "bronze.clickstream": 300, "bronze.app_logs": 300,
                 "bronze.cdc_changes": 300, "bronze.external_data": 300}
     for table, count in expected.items():
-        eventually(lambda: server.sql(f"SELECT count(*) FROM {table}")[0][0] == count,
+        eventually(lambda: server.sql_of_tables(f"SELECT count(*) FROM {table}")[0][0] == count,
                    what=f"{count} rows in {table}")
     eventually(lambda: server.sql("SELECT sum(total_events) FROM gold.event_metrics")[0][0]
                in (600, "600"), what="gold.event_metrics is fresh")

@@ -115,7 +115,7 @@ def test_tables_live_in_a_bucket(service, node):
     status, answer = node.request("POST", "/query", {"sql": TABLE})
     assert status == 200, answer
     produce(node, 0, 300)
-    eventually(lambda: node.sql("SELECT count(*) FROM bronze.orders")[0][0] == 300,
+    eventually(lambda: node.sql_of_tables("SELECT count(*) FROM bronze.orders")[0][0] == 300,
                what="300 rows")
     keys = service.keys("tables/")
     assert any("_delta_log/00000000000000000000.json" in key for key in keys)
@@ -125,7 +125,7 @@ def test_tables_live_in_a_bucket(service, node):
     node.kill()
     node.start("--lake", "s3://lake/tables")
     produce(node, 300, 300)
-    eventually(lambda: node.sql("SELECT count(*) FROM bronze.orders")[0][0] == 600,
+    eventually(lambda: node.sql_of_tables("SELECT count(*) FROM bronze.orders")[0][0] == 600,
                what="600 rows")
     root = next(key for key in service.keys("tables/") if "_delta_log" in key).split("/_delta_log")[0]
     table = deltalake.DeltaTable("s3://lake/" + root, storage_options=storage(service))
@@ -146,7 +146,7 @@ def test_a_foreign_writer_is_respected(service, node):
     status, answer = node.request("POST", "/query", {"sql": TABLE})
     assert status == 200, answer
     produce(node, 0, 3)
-    eventually(lambda: node.sql("SELECT count(*) FROM bronze.orders")[0][0] == 3, what="3 rows")
+    eventually(lambda: node.sql_of_tables("SELECT count(*) FROM bronze.orders")[0][0] == 3, what="3 rows")
     root = next(key for key in service.keys("shared/") if "_delta_log" in key).split("/_delta_log")[0]
     schema = deltalake.DeltaTable(
         "s3://lake/" + root, storage_options=storage(service)).to_pyarrow_table().schema
@@ -157,7 +157,7 @@ def test_a_foreign_writer_is_respected(service, node):
         deltalake.write_deltalake(
             "s3://lake/" + root, pyarrow.table(row, schema=schema), mode="append",
             storage_options=storage(service))
-    eventually(lambda: node.sql("SELECT count(*) FROM bronze.orders")[0][0] == 123,
+    eventually(lambda: node.sql_of_tables("SELECT count(*) FROM bronze.orders")[0][0] == 123,
                what="123 rows")
     found = [row[0] for row in node.sql("SELECT id FROM bronze.orders")]
     assert sorted(found) == sorted(

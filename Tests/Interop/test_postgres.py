@@ -1,4 +1,5 @@
 """Scripts of Tests/Scripts/sql against the real PostgreSQL: the same rows, or the same SQLSTATE."""
+import contextlib
 import datetime
 import decimal
 import glob
@@ -24,8 +25,9 @@ def as_postgres(*arguments, **options):
     return subprocess.run(arguments, check=True, capture_output=True, text=True, **options)
 
 
-@pytest.fixture(scope="module")
-def postgres():
+@contextlib.contextmanager
+def running_postgres():
+    """A connection to a PostgreSQL server of its own."""
     with tempfile.TemporaryDirectory(prefix="weir-postgres-") as folder:
         os.chmod(folder, 0o777)
         data, port = folder + "/data", free_port()
@@ -41,6 +43,12 @@ def postgres():
                 yield connection
         finally:
             as_postgres(f"{PROGRAMS}/pg_ctl", "-D", data, "-m", "immediate", "stop", cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with running_postgres() as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")

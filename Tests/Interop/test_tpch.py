@@ -1,10 +1,11 @@
-"""The 22 queries of TPC-H over Parquet files that DuckDB writes: the answers that DuckDB knows.
-WEIR_TPCH_SCALE=1 asks for another size (0.01, 0.1 or 1)."""
+"""The 22 queries of TPC-H over Parquet files that DuckDB writes: the answers that DuckDB knows, in bounded memory.
+WEIR_TPCH_SCALE=1 asks for another size (0.01, 0.1 or 1), WEIR_TPCH_MEMORY for other MiB a process."""
 import glob
 import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import duckdb
 import duckdb_extension_tpch
@@ -12,6 +13,17 @@ import pytest
 from conftest import WEIR
 
 SCALE = float(os.environ.get("WEIR_TPCH_SCALE", "0.01"))
+MEMORY = int(os.environ.get("WEIR_TPCH_MEMORY", "128"))
+# Half is for what the operators of a query hold, half for everything else: program, pages, answer.
+QUERY_MEMORY = MEMORY // 2
+# Starts a program from a small process, and writes its exit status and highest resident KiB: a child counts what
+# the process that it was forked from had.
+MEASURED = """
+import os, sys
+pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(pid, 0)
+open(sys.argv[1], "w").write(f"{status} {used.ru_maxrss}")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +70,18 @@ def is_same(found, expected):
 
 
 @pytest.mark.parametrize("number", range(1, 23))
-def test_the_answer_is_the_known_one(folder, queries, answers, number):
+def test_the_answer_is_the_known_one(folder, queries, answers, tmp_path, number):
     run = subprocess.run(
-        [WEIR, "sql", str(folder), "-o", "json", "-n", "100000", "-c", queries[number]],
-        capture_output=True, text=True, timeout=600)
-    assert run.returncode == 0, run.stderr
-    rows = [["" if value is None else str(value) for value in row]
-            for row in json.loads(run.stdout, parse_float=str)["rows"]]
+        [sys.executable, "-S", "-E", "-c", MEASURED, str(tmp_path / "used"), WEIR, "sql", str(folder), "-o", "json",
+         "-n", "100000", "-c", queries[number]], capture_output=True, text=True, timeout=600,
+        env={**os.environ, "WEIR_QUERY_MEMORY": str(QUERY_MEMORY)})
+    status, peak = map(int, (tmp_path / "used").read_text().split())
+    assert status == 0, run.stderr
+    answer = json.loads(run.stdout, parse_float=str)
+    rows = [["" if value is None else str(value) for value in row] for row in answer["rows"]]
     expected = answers[number]
     assert len(rows) == len(expected) > 0
     for found, wanted in zip(rows, expected):
         assert len(found) == len(wanted)
         assert all(map(is_same, found, wanted)), f"{found}\nexpected {wanted}"
+    assert peak <= MEMORY * 1024, f"{peak / 1024:.0f} MiB resident"

@@ -1,253 +1,562 @@
-"""Transactions of a session: one state of the tables and its own changes, one version at COMMIT."""
+"""Transactions with real clients: what is committed is seen once, what is aborted never."""
+import asyncio
+import collections
+import json
 import os
-import pathlib
 import random
+import struct
+import subprocess
+import sys
 import threading
+import time
+import uuid
 
-import deltalake
-import psycopg
-import pyarrow
 import pytest
-from conftest import new_server, remove, weir
-from test_postgres import PROGRAMS, plain, postgres  # noqa: F401
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from conftest import eventually, new_server, remove, weir
 
 
-@pytest.fixture(scope="module")
-def server():
-    one = new_server().start()
-    yield one
-    remove(one)
+def create_topic(server, partitions=1, **config):
+    name = "txn-" + uuid.uuid4().hex[:8]
+    admin = AdminClient({"bootstrap.servers": server.kafka})
+    admin.create_topics([NewTopic(name, partitions, 1, config=config)])[name].result(20)
+    return name
 
 
-class Session:
+def new_producer(server, transactional_id=None, **more):
+    return Producer({
+        "bootstrap.servers": server.kafka, "linger.ms": 1,
+        "transactional.id": transactional_id or "id-" + uuid.uuid4().hex[:8],
+        "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 100, **more})
+
+
+def read_all(server, topic, isolation="read_committed", partitions=1, start=0):
+    """Everything in the topic that the isolation level shows, as (partition, offset, value)."""
+    consumer = Consumer({
+        "bootstrap.servers": server.kafka, "group.id": "reader-" + uuid.uuid4().hex[:8],
+        "isolation.level": isolation, "enable.partition.eof": True,
+        "enable.auto.commit": False, "auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(topic, p, start) for p in range(partitions)])
+    found, ended = [], set()
+    deadline = time.monotonic() + 30
+    while len(ended) < partitions and time.monotonic() < deadline:
+        message = consumer.poll(1)
+        if message is None:
+            continue
+        if message.error():
+            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+            ended.add(message.partition())
+        else:
+            found.append((message.partition(), message.offset(), message.value().decode()))
+    consumer.close()
+    assert len(ended) == partitions
+    return found
+
+
+def values(server, topic, isolation="read_committed", partitions=1):
+    return [value for _, _, value in read_all(server, topic, isolation, partitions)]
+
+
+class Wire:
+    """Requests that no client library sends, in their first flexible or classic layout."""
+
     def __init__(self, server):
-        self.server = server
-        self.id = server.request("POST", "/sessions")[1]["session"]
+        import socket
+        host, port = server.kafka.split(":")
+        self.socket = socket.create_connection((host, int(port)), timeout=20)
+        self.correlation = 0
 
-    def ask(self, sql):
-        return self.server.request("POST", "/query", {"sql": sql, "session": self.id, "limit": 100000})
+    def call(self, key, version, body, flexible=True):
+        self.correlation += 1
+        head = struct.pack(">hhih", key, version, self.correlation, 4) + b"test"
+        frame = head + (b"\x00" if flexible else b"") + body
+        self.socket.sendall(struct.pack(">i", len(frame)) + frame)
+        size, = struct.unpack(">i", self.exactly(4))
+        answer = self.exactly(size)
+        assert struct.unpack(">i", answer[:4])[0] == self.correlation
+        return answer[5 if flexible else 4:]
 
-    def run(self, sql):
-        status, answer = self.ask(sql)
-        if status != 200:
-            return answer["code"]
-        return [[plain(value) for value in row] for row in answer["rows"]] if answer["columns"] else None
+    def exactly(self, count):
+        data = b""
+        while len(data) < count:
+            piece = self.socket.recv(count - len(data))
+            assert piece, "the broker closed the connection"
+            data += piece
+        return data
 
-    def end(self):
-        self.server.request("DELETE", f"/sessions/{self.id}")
+    def describe_producers(self, topic, partition=0):
+        name = topic.encode()
+        body = (b"\x02" + bytes([len(name) + 1]) + name + b"\x02"
+                + struct.pack(">i", partition) + b"\x00\x00")
+        answer = self.call(61, 0, body)
+        position = 4 + 1 + 1 + len(name) + 1
+        _, error = struct.unpack(">ih", answer[position:position + 6])
+        assert error == 0
+        position += 6 + 1
+        count = answer[position] - 1
+        position += 1
+        producers = []
+        for _ in range(count):
+            fields = struct.unpack(">qiiqiq", answer[position:position + 36])
+            producers.append(dict(zip(
+                ("id", "epoch", "sequence", "time", "coordinator", "start"), fields)))
+            position += 37
+        return producers
+
+    def list_transactions(self):
+        answer = self.call(66, 0, b"\x01\x01\x00")
+        assert struct.unpack(">h", answer[4:6])[0] == 0
+        position = 7
+        count = answer[position] - 1
+        position += 1
+        found = {}
+        for _ in range(count):
+            length = answer[position] - 1
+            identity = answer[position + 1:position + 1 + length].decode()
+            position += 1 + length + 8
+            length = answer[position] - 1
+            found[identity] = answer[position + 1:position + 1 + length].decode()
+            position += 1 + length + 1
+        return found
+
+    def write_marker(self, topic, producer, commit=False, coordinator=None, partition=0):
+        name = topic.encode()
+        coordinator = producer["coordinator"] if coordinator is None else coordinator
+        body = (b"\x02" + struct.pack(">qh?", producer["id"], producer["epoch"], commit)
+                + b"\x02" + bytes([len(name) + 1]) + name + b"\x02"
+                + struct.pack(">i", partition) + b"\x00"
+                + struct.pack(">i", coordinator) + b"\x00" + b"\x00")
+        answer = self.call(27, 1, body)
+        position = 1 + 8 + 1 + 1 + len(name) + 1 + 4
+        return struct.unpack(">h", answer[position:position + 2])[0]
 
 
-def versions(server, table):
-    return server.sql(f"DESCRIBE HISTORY {table}")
+# librdkafka
 
-
-def files(server, table):
-    folder = pathlib.Path(server.data, "lake")
-    return sorted(str(path) for path in folder.rglob("*.parquet") if f"/{table}/" in str(path))
-
-
-def test_statements_see_their_own_changes_and_others_do_not(server):
-    one, other = Session(server), Session(server)
-    one.run("CREATE TABLE a (id int, v text)")
-    one.run("INSERT INTO a VALUES (1, 'x'), (2, 'y')")
-    before = len(versions(server, "a"))
-    assert one.run("BEGIN") is None
-    assert one.run("INSERT INTO a VALUES (3, 'z')") is None
-    assert one.run("UPDATE a SET v = v || '!' WHERE id >= 2") is None
-    assert one.run("DELETE FROM a WHERE id = 1") is None
-    assert one.run("MERGE INTO a USING (SELECT 4 AS id) s ON a.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id, 'm')") is None
-    assert one.run("SELECT * FROM a ORDER BY id") == [[2.0, "y!"], [3.0, "z!"], [4.0, "m"]]
-    assert one.run("SELECT count(*) FROM a x JOIN a y USING (id)") == [[3.0]]
-    assert other.run("SELECT * FROM a ORDER BY id") == [[1.0, "x"], [2.0, "y"]]
-    assert len(versions(server, "a")) == before
-    assert one.run("COMMIT") is None
-    assert other.run("SELECT * FROM a ORDER BY id") == [[2.0, "y!"], [3.0, "z!"], [4.0, "m"]]
-    assert len(versions(server, "a")) == before + 1
-    server.sql("FSCK TABLE a")
-    path = next(pathlib.Path(server.data, "lake").rglob("a/_delta_log")).parent
-    rows = deltalake.DeltaTable(path).to_pyarrow_table().to_pylist()
-    assert sorted((row["id"], row["v"]) for row in rows) == [(2, "y!"), (3, "z!"), (4, "m")]
-
-
-def test_a_rolled_back_transaction_leaves_nothing(server):
-    one = Session(server)
-    one.run("CREATE TABLE b (id int)")
-    one.run("INSERT INTO b VALUES (1)")
-    kept = files(server, "b")
-    for end in ["ROLLBACK", "ABORT", "session"]:
-        assert one.run("BEGIN") is None
-        one.run("INSERT INTO b VALUES (2), (3)")
-        one.run("DELETE FROM b WHERE id = 1")
-        assert len(files(server, "b")) > len(kept)
-        if end == "session":
-            one.end()
-            one = Session(server)
+def test_commit_and_abort(server):
+    topic = create_topic(server, partitions=3)
+    producer = new_producer(server)
+    producer.init_transactions(30)
+    expected = []
+    for round in range(6):
+        producer.begin_transaction()
+        batch = [f"{round}-{index}" for index in range(20)]
+        for index, value in enumerate(batch):
+            producer.produce(topic, value, partition=index % 3)
+        if round % 2:
+            producer.flush(20)
+            producer.abort_transaction(30)
         else:
-            assert one.run(end) is None
-        assert one.run("SELECT * FROM b") == [[1.0]]
-        assert files(server, "b") == kept
-    # A request of its own ends with what it began.
-    status, answer = server.request("POST", "/query", {"sql": "BEGIN; INSERT INTO b VALUES (9)"})
-    assert status == 200 and "is rolled back" in answer["notices"][-1]
-    status, answer = server.request("POST", "/query", {"sql": "BEGIN; INSERT INTO b VALUES (9); SELECT 1/0"})
-    assert answer["code"] == "22012"
-    assert one.run("SELECT * FROM b") == [[1.0]] and files(server, "b") == kept
-    status, answer = server.request("POST", "/query", {"sql": "BEGIN; INSERT INTO b VALUES (9); COMMIT"})
-    assert status == 200 and one.run("SELECT * FROM b ORDER BY 1") == [[1.0], [9.0]]
+            producer.commit_transaction(30)
+            expected += batch
+    eventually(lambda: sorted(values(server, topic, partitions=3)) == sorted(expected),
+               what="the committed records")
+    everything = values(server, topic, "read_uncommitted", partitions=3)
+    assert len(everything) == 120
 
 
-def test_other_tables_stay_as_they_were(server):
-    one, other = Session(server), Session(server)
-    for table in ["c", "d"]:
-        one.run(f"CREATE TABLE {table} (id int)")
-        one.run(f"INSERT INTO {table} VALUES (1)")
-    one.run("BEGIN")
-    one.run("SELECT * FROM c")
-    other.run("INSERT INTO c VALUES (2)")
-    other.run("INSERT INTO d VALUES (2)")
-    # Also a table that the transaction reads only now.
-    assert one.run("SELECT count(*) FROM c") == [[1.0]]
-    assert one.run("SELECT count(*) FROM d") == [[1.0]]
-    moment = one.run("SELECT now()")
-    assert one.run("SELECT now()") == moment
-    one.run("COMMIT")
-    assert one.run("SELECT count(*) FROM d") == [[2.0]] and one.run("SELECT now()") != moment
+def test_open_transaction_hides_what_follows(server):
+    topic = create_topic(server)
+    open_one = new_producer(server)
+    open_one.init_transactions(30)
+    open_one.begin_transaction()
+    open_one.produce(topic, "open", partition=0)
+    open_one.flush(20)
+    plain = Producer({"bootstrap.servers": server.kafka})
+    plain.produce(topic, "plain", partition=0)
+    plain.flush(20)
+    assert values(server, topic) == []
+    assert values(server, topic, "read_uncommitted") == ["open", "plain"]
+    reader = Consumer({"bootstrap.servers": server.kafka, "group.id": "watermarks"})
+    open_one.abort_transaction(30)
+    eventually(lambda: values(server, topic) == ["plain"], what="the record behind the abort")
+    reader.close()
 
 
-def test_what_contradicts_fails_with_40001_and_what_does_not_goes_on(server):
-    one, other = Session(server), Session(server)
-    one.run("CREATE TABLE e (id int, v int)")
-    one.run("INSERT INTO e VALUES (1, 1), (2, 2)")
-    one.run("BEGIN")
-    one.run("UPDATE e SET v = 10 WHERE id = 1")
-    other.run("UPDATE e SET v = 20 WHERE id = 1")
-    kept = files(server, "e")
-    status, answer = one.ask("COMMIT")
-    assert answer["code"] == "40001" and "rolled back" in str(answer), answer
-    assert one.run("SELECT v FROM e ORDER BY id") == [[20.0], [2.0]]
-    assert len(files(server, "e")) < len(kept)
-    assert one.run("INSERT INTO e VALUES (3, 3)") is None
-    # Rows that are only added contradict nothing.
-    one.run("BEGIN")
-    one.run("INSERT INTO e VALUES (4, 4)")
-    one.run("INSERT INTO e VALUES (5, 5)")
-    other.run("INSERT INTO e VALUES (6, 6)")
-    assert one.run("COMMIT") is None
-    assert one.run("SELECT count(*) FROM e") == [[6.0]]
+def test_a_waiting_reader_gets_the_commit_at_once(server):
+    topic = create_topic(server)
+    producer = new_producer(server)
+    producer.init_transactions(30)
+    consumer = Consumer({
+        "bootstrap.servers": server.kafka, "group.id": "waiting", "fetch.wait.max.ms": 10_000,
+        "isolation.level": "read_committed", "auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    assert consumer.poll(1) is None
+    producer.begin_transaction()
+    producer.produce(topic, "now", partition=0)
+    producer.flush(20)
+    assert consumer.poll(0.5) is None
+    began = time.monotonic()
+    producer.commit_transaction(30)
+    message = consumer.poll(5)
+    assert message is not None and message.value() == b"now"
+    assert time.monotonic() - began < 3
+    consumer.close()
 
 
-def test_nothing_is_lost_among_transactions_that_contradict(server):
-    server.sql("CREATE TABLE counter (id int, n int)")
-    server.sql("INSERT INTO counter VALUES (1, 0), (2, 0)")
-    done, conflicts, wrong = [], [], []
-
-    def work():
-        session = Session(server)
-        while len(done) < 24:
-            for sql in ["BEGIN", "UPDATE counter SET n = n + 1 WHERE id = 1", "UPDATE counter SET n = n + 1 WHERE id = 2"]:
-                if session.run(sql) is not None:
-                    wrong.append(sql)
-                    return
-            one, other = session.run("SELECT n FROM counter ORDER BY id")
-            if one != other:
-                wrong.append((one, other))
-            outcome = session.run("COMMIT")
-            (done if outcome is None else conflicts).append(outcome)
-
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong and set(conflicts) <= {"40001"}, (wrong, conflicts)
-    assert server.sql("SELECT n FROM counter ORDER BY id") == [[len(done)], [len(done)]]
+def test_fencing_of_a_zombie(server):
+    topic = create_topic(server)
+    zombie = new_producer(server, "fenced")
+    zombie.init_transactions(30)
+    zombie.begin_transaction()
+    zombie.produce(topic, "zombie", partition=0)
+    zombie.flush(20)
+    successor = new_producer(server, "fenced")
+    successor.init_transactions(30)
+    with pytest.raises(KafkaException) as fenced:
+        zombie.commit_transaction(30)
+    assert fenced.value.args[0].fatal() or fenced.value.args[0].code() == KafkaError._FENCED
+    successor.begin_transaction()
+    successor.produce(topic, "successor", partition=0)
+    successor.commit_transaction(30)
+    eventually(lambda: values(server, topic) == ["successor"], what="the successor's record")
 
 
-def test_what_does_not_fit_is_refused_by_name(server):
-    one = Session(server)
-    for sql in ["CREATE TABLE f (id int)", "CREATE TABLE g (id int)", "CREATE TOPIC t (v int)",
-                "CREATE TABLE h (id int) WITH ('delta.enableChangeDataFeed' = true)"]:
-        assert one.run(sql) is None, sql
-    for sql, code in [
-        ("INSERT INTO g VALUES (1)", "0A000"), ("CREATE TABLE x (id int)", "25001"), ("DROP TABLE g", "25001"),
-        ("ALTER TABLE f ADD COLUMN y int", "25001"), ("VACUUM f", "25001"), ("OPTIMIZE f", "25001"),
-        ("INSERT INTO t VALUES (1)", "0A000"), ("INSERT INTO h VALUES (1)", "0A000"), ("DISCARD ALL", "25001"),
-        ("COPY f TO 'f.csv'", "25001"), ("SELECT 1/0", "22012"), ("SELECT * FROM nowhere", "42P01"), ("SELEC", "42601"),
-    ]:
-        one.run("BEGIN")
-        assert one.run("INSERT INTO f VALUES (1)") is None
-        status, answer = one.ask(sql)
-        assert answer["code"] == code, (sql, answer)
-        if sql != "SELEC":
-            assert one.run("SELECT 1") == "25P02", sql
-            status, answer = one.ask("COMMIT")
-            assert answer["command"] == "ROLLBACK"
+def test_transaction_timeout(server):
+    topic = create_topic(server)
+    producer = new_producer(server, "slow", **{"transaction.timeout.ms": 2000})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, "late", partition=0)
+    producer.flush(20)
+    wire = Wire(server)
+    assert wire.list_transactions()["slow"] == "Ongoing"
+    eventually(lambda: wire.list_transactions()["slow"] == "CompleteAbort", timeout=30,
+               what="the abort")
+    with pytest.raises(KafkaException):
+        producer.commit_transaction(30)
+    assert values(server, topic) == []
+
+
+def test_consume_transform_produce_exactly_once(server):
+    source, sink = create_topic(server, partitions=2), create_topic(server)
+    feeder = Producer({"bootstrap.servers": server.kafka})
+    for number in range(200):
+        feeder.produce(source, str(number), partition=number % 2)
+    feeder.flush(20)
+    group = "transform-" + uuid.uuid4().hex[:8]
+
+    def worker(limit, aborts):
+        consumer = Consumer({
+            "bootstrap.servers": server.kafka, "group.id": group, "enable.auto.commit": False,
+            "auto.offset.reset": "earliest", "isolation.level": "read_committed"})
+        consumer.subscribe([source])
+        producer = new_producer(server, "transform")
+        producer.init_transactions(30)
+        done, idle = 0, 0
+        while done < limit:
+            messages = [m for m in consumer.consume(10, timeout=2) if m.error() is None]
+            if not messages:
+                # The first rebalance of a group takes some seconds.
+                idle += 1
+                if idle > 6:
+                    break
+                continue
+            idle = 0
+            producer.begin_transaction()
+            for message in messages:
+                producer.produce(sink, b"<" + message.value() + b">", partition=0)
+            producer.send_offsets_to_transaction(
+                consumer.position(consumer.assignment()), consumer.consumer_group_metadata(), 30)
+            if aborts and done % 20 == 0:
+                producer.abort_transaction(30)
+                # What was read in vain is read again.
+                for partition in consumer.committed(consumer.assignment(), timeout=20):
+                    if partition.offset < 0:
+                        partition.offset = 0
+                    consumer.seek(partition)
+                aborts -= 1
+                continue
+            producer.commit_transaction(30)
+            done += len(messages)
+        consumer.close()
+        return done
+
+    first = worker(60, aborts=3)
+    second = worker(1000, aborts=2)
+    assert first + second == 200
+    assert sorted(values(server, sink)) == sorted(f"<{number}>" for number in range(200))
+
+
+def test_offsets_of_an_open_transaction_are_unstable(server):
+    topic = create_topic(server)
+    group = "unstable-" + uuid.uuid4().hex[:8]
+    consumer = Consumer({"bootstrap.servers": server.kafka, "group.id": group,
+                         "enable.auto.commit": False})
+    producer = new_producer(server)
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.send_offsets_to_transaction(
+        [TopicPartition(topic, 0, 42)], consumer.consumer_group_metadata(), 30)
+    # librdkafka asks for stable offsets and tries again until its time is up.
+    with pytest.raises(KafkaException):
+        consumer.committed([TopicPartition(topic, 0)], timeout=1)
+    producer.commit_transaction(30)
+    assert consumer.committed([TopicPartition(topic, 0)], timeout=20)[0].offset == 42
+    producer.begin_transaction()
+    producer.send_offsets_to_transaction(
+        [TopicPartition(topic, 0, 50)], consumer.consumer_group_metadata(), 30)
+    producer.abort_transaction(30)
+    assert consumer.committed([TopicPartition(topic, 0)], timeout=20)[0].offset == 42
+    consumer.close()
+
+
+def test_hanging_transaction_is_found_and_aborted(server):
+    topic = create_topic(server)
+    producer = new_producer(server, "hanging")
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, "stuck", partition=0)
+    producer.flush(20)
+    wire = Wire(server)
+    found = [p for p in wire.describe_producers(topic) if p["start"] >= 0]
+    assert len(found) == 1 and found[0]["start"] == 0
+    assert wire.write_marker(topic, found[0], coordinator=1) == 0
+    assert [p["start"] for p in wire.describe_producers(topic)] == [-1]
+    plain = Producer({"bootstrap.servers": server.kafka})
+    plain.produce(topic, "free", partition=0)
+    plain.flush(20)
+    assert values(server, topic) == ["free"]
+    assert wire.write_marker(topic, found[0], coordinator=0) == 52
+    assert wire.write_marker("missing", found[0], coordinator=1) == 3
+
+
+def test_the_command_line_aborts_a_hanging_transaction(server):
+    topic = create_topic(server)
+    producer = new_producer(server, "hanging-too")
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, "stuck", partition=0)
+    producer.flush(20)
+    number = next(p["id"] for p in Wire(server).describe_producers(topic) if p["start"] >= 0)
+    place = ["txn", "abort", "--yes", "-b", server.kafka, "--topic", topic, "--partition", "0"]
+    _, _, error = weir(*place, "--producer-id", str(number + 1000), check=1)
+    assert f"open there: producer {number}" in error
+    weir(*place, "--producer-id", str(number))
+    assert values(server, topic) == []
+    _, _, error = weir(*place, "--producer-id", str(number), check=1)
+    assert "txn.notOpen" in error
+
+
+# kafka-python
+
+def test_kafka_python(server):
+    kafka = pytest.importorskip("kafka")
+    topic = create_topic(server, partitions=2)
+    producer = kafka.KafkaProducer(
+        bootstrap_servers=server.kafka, transactional_id="python-" + uuid.uuid4().hex[:8])
+    producer.init_transactions()
+    expected = []
+    for round in range(4):
+        producer.begin_transaction()
+        for index in range(10):
+            value = f"p{round}-{index}"
+            producer.send(topic, value.encode(), partition=index % 2)
+            if round % 2 == 0:
+                expected.append(value)
+        producer.flush()
+        if round % 2 == 0:
+            producer.commit_transaction()
         else:
-            one.run("ROLLBACK")
-    assert one.run("SELECT count(*) FROM f") == [[0.0]]
-    status, answer = one.ask("BEGIN; INSERT INTO f VALUES (1); INSERT INTO g VALUES (1)")
-    assert '"public.g"' in answer["title"] and '"public.f"' in answer["title"], answer
-    one.run("ROLLBACK")
-    one.run("START TRANSACTION READ ONLY")
-    assert one.run("INSERT INTO f VALUES (1)") == "25006"
-    one.run("ROLLBACK")
+            producer.abort_transaction()
+    producer.close()
+    consumer = kafka.KafkaConsumer(
+        bootstrap_servers=server.kafka, isolation_level="read_committed",
+        auto_offset_reset="earliest", consumer_timeout_ms=5000, enable_auto_commit=False)
+    consumer.assign([kafka.TopicPartition(topic, p) for p in range(2)])
+    assert sorted(record.value.decode() for record in consumer) == sorted(expected)
+    consumer.close()
 
 
-def test_a_transaction_that_waits_too_long(server):
-    one = Session(server)
-    one.run("CREATE TABLE i (id int)")
-    one.run("SET idle_in_transaction_session_timeout = '100ms'")
-    kept = files(server, "i")
-    one.run("BEGIN")
-    one.run("INSERT INTO i VALUES (1)")
-    __import__("time").sleep(0.3)
-    assert one.run("SELECT 1") == "25P03"
-    assert one.run("SELECT count(*) FROM i") == [[0.0]] and files(server, "i") == kept
+# aiokafka
+
+def test_aiokafka(server):
+    aiokafka = pytest.importorskip("aiokafka")
+    topic = create_topic(server)
+    source = create_topic(server)
+    group = "aio-" + uuid.uuid4().hex[:8]
+
+    async def run():
+        producer = aiokafka.AIOKafkaProducer(
+            bootstrap_servers=server.kafka, transactional_id="aio-" + uuid.uuid4().hex[:8])
+        await producer.start()
+        try:
+            async with producer.transaction():
+                await producer.send_and_wait(topic, b"one", partition=0)
+                await producer.send_offsets_to_transaction(
+                    {aiokafka.TopicPartition(source, 0): 7}, group)
+            with pytest.raises(ValueError):
+                async with producer.transaction():
+                    await producer.send_and_wait(topic, b"never", partition=0)
+                    raise ValueError("roll back")
+            async with producer.transaction():
+                await producer.send_and_wait(topic, b"two", partition=0)
+        finally:
+            await producer.stop()
+        consumer = aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=server.kafka, isolation_level="read_committed",
+            auto_offset_reset="earliest", group_id=group, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            consumer.assign([aiokafka.TopicPartition(topic, 0)])
+            found = []
+            while len(found) < 2:
+                record = await asyncio.wait_for(consumer.getone(), 20)
+                found.append(record.value)
+            assert found == [b"one", b"two"]
+            assert await consumer.committed(aiokafka.TopicPartition(source, 0)) == 7
+        finally:
+            await consumer.stop()
+
+    asyncio.run(run())
 
 
-def test_a_folder_without_a_server(tmp_path):
-    deltalake.write_deltalake(tmp_path / "t", pyarrow.table({"id": pyarrow.array([1], pyarrow.int32())}))
-    changes = "BEGIN; INSERT INTO delta.'t' VALUES (2); INSERT INTO delta.'t' VALUES (3); "
-    look = "; SELECT count(*) AS rows FROM delta.'t'"
-    for end, count in [("ROLLBACK", 1), ("COMMIT", 3)]:
-        _, out, _ = weir("sql", str(tmp_path), "-o", "csv", "-c", changes + end + look)
-        assert f"rows\n{count}" in out, out
-    table = deltalake.DeltaTable(tmp_path / "t")
-    assert table.version() == 1 and sorted(table.to_pyarrow_table()["id"].to_pylist()) == [1, 2, 3]
+# Streaming tables
+
+def test_tables_have_committed_records_only(server):
+    server.sql("CREATE SCHEMA IF NOT EXISTS bronze")
+    server.sql("CREATE TOPIC sales (id bigint) FORMAT PLAIN ENCODE JSON WITH (partitions = 1)")
+    server.sql("CREATE STREAMING TABLE bronze.sales WITH (commit_interval = '200 ms') AS "
+               "SELECT id, _offset FROM STREAM(sales)")
+    producer = new_producer(server)
+    producer.init_transactions(30)
+    for round in range(4):
+        producer.begin_transaction()
+        for index in range(5):
+            producer.produce("sales", json.dumps({"id": round * 10 + index}), partition=0)
+        producer.flush(20)
+        if round % 2:
+            producer.abort_transaction(30)
+        else:
+            producer.commit_transaction(30)
+    eventually(lambda: server.sql_of_tables("SELECT count(*) FROM bronze.sales")[0][0] == 10,
+               what="the committed rows")
+    rows = server.sql_of_tables("SELECT id FROM bronze.sales ORDER BY id")
+    assert [row[0] for row in rows] == [0, 1, 2, 3, 4, 20, 21, 22, 23, 24]
 
 
-STEPS = ["INSERT INTO {t} VALUES ({n}, {m})", "UPDATE {t} SET v = v + 1 WHERE id < {n}", "DELETE FROM {t} WHERE id = {n}",
-         "INSERT INTO {t} SELECT id + 100, v FROM {t} WHERE v > {m}", "SAVEPOINT s{k}", "ROLLBACK TO s{k}",
-         "RELEASE SAVEPOINT s{k}", "SELECT 1 / {z}", "UPDATE {t} SET v = (SELECT max(v) FROM {t}) WHERE id = {n}",
-         "SELECT count(*), sum(v) FROM {t}", "DELETE FROM {t}", "TRUNCATE {t}"]
+# kill -9
 
-
-@pytest.mark.skipif(not PROGRAMS, reason="PostgreSQL is not installed")
-def test_sequences_of_any_kind_are_those_of_postgres(postgres, server):  # noqa: F811
-    rng = random.Random(int(os.environ.get("WEIR_TRANSACTION_SEED", "20261130")))
-    one = Session(server)
-    postgres.execute("CREATE TABLE seq (id int, v int)")
-    one.run("CREATE TABLE seq (id int, v int)")
-    one.run("ALTER TABLE seq SET TBLPROPERTIES ('delta.enableDeletionVectors' = true)")
-    history = []
+WORKER = r"""
+import sys, time
+from confluent_kafka import Producer, KafkaException
+bootstrap, topic, log = sys.argv[1:4]
+KEYS = 7
+out = open(log, "a", buffering=1)
+def connect():
+    while True:
+        producer = Producer({
+            "bootstrap.servers": bootstrap, "transactional.id": "survivor", "linger.ms": 1,
+            "transaction.timeout.ms": 20000, "reconnect.backoff.ms": 20,
+            "reconnect.backoff.max.ms": 100})
+        try:
+            producer.init_transactions(60)
+            return producer
+        except KafkaException:
+            time.sleep(0.1)
+producer = connect()
+number = 0
+while True:
+    number += 1
+    aborts = number % 4 == 0
     try:
-        for _ in range(int(os.environ.get("WEIR_TRANSACTIONS", "60"))):
-            sequence = ["INSERT INTO seq VALUES (1, 1), (2, 2), (3, 3)", "BEGIN"]
-            for _ in range(rng.randrange(1, 9)):
-                sequence.append(rng.choices(STEPS, [6, 5, 4, 2, 4, 4, 2, 1, 2, 3, 1, 1])[0].format(
-                    t="seq", n=rng.randrange(6), m=rng.randrange(4), k=rng.randrange(2), z=rng.randrange(2)))
-            sequence += [rng.choice(["COMMIT", "COMMIT", "ROLLBACK"]), "SELECT id, v FROM seq ORDER BY 1, 2"]
-            if rng.random() < 0.3:
-                sequence.append("DELETE FROM seq")
-            for sql in sequence:
-                try:
-                    answer = postgres.execute(sql)
-                    expected = [[plain(x) for x in row] for row in answer.fetchall()] if answer.description else None
-                except psycopg.Error as error:
-                    expected = error.sqlstate
-                history.append(sql)
-                assert one.run(sql) == expected, "\n".join(history[-14:])
+        producer.begin_transaction()
+        for index in range(8):
+            producer.produce(topic, f"{number}:{index}", key=f"{number % KEYS}:{index}",
+                             partition=index % 3)
+        if aborts:
+            producer.flush(60)
+            out.write(f"aborting {number}\n")
+            producer.abort_transaction(60)
+        else:
+            out.write(f"committing {number}\n")
+            producer.commit_transaction(60)
+            out.write(f"committed {number}\n")
+    except KafkaException as failure:
+        error = failure.args[0]
+        if error.txn_requires_abort():
+            out.write(f"aborting {number}\n")
+            try:
+                producer.abort_transaction(60)
+                continue
+            except KafkaException:
+                pass
+        producer = connect()
+"""
+
+
+def check_compacted(server, topic, committed, committing, aborted):
+    """Of each key the last record is of the last transaction that was committed, for all its parts
+    alike, and records were cleaned away."""
+    records = read_all(server, topic, partitions=3)
+    assert not {int(value.split(":")[0]) for _, _, value in records} & (aborted - committing)
+    last = {}
+    for _, _, value in records:
+        number, index = map(int, value.split(":"))
+        last[number % 7, index] = number
+    for residue in range(7):
+        newest = max((number for number in committed if number % 7 == residue), default=None)
+        if newest is None:
+            continue
+        parts = {last.get((residue, index)) for index in range(8)}
+        assert len(parts) == 1, f"half a transaction: {parts}"
+        assert parts.pop() >= newest, "a committed value is lost"
+    assert len(records) < 8 * len(committed), "nothing was cleaned"
+    print(f"{len(committed)} committed, {len(records)} records left")
+
+
+CLEANS_OFTEN = ["-X", "log.cleaner.backoff.ms=100", "-X", "checkpoint.interval.ms=200"]
+COMPACTED = {"cleanup.policy": "compact", "segment.bytes": "4096",
+             "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "100"}
+
+
+@pytest.mark.parametrize("policy", ["delete", "compact"])
+def test_kill_nine_in_the_middle_of_transactions(tmp_path, policy):
+    server = new_server().start(*CLEANS_OFTEN)
+    try:
+        topic = create_topic(server, 3, **(COMPACTED if policy == "compact" else {}))
+        script, log = tmp_path / "worker.py", tmp_path / "log"
+        script.write_text(WORKER)
+        log.touch()
+        worker = subprocess.Popen(
+            [sys.executable, str(script), server.kafka, topic, str(log)],
+            stderr=subprocess.DEVNULL)
+        generator = random.Random(20261129)
+        try:
+            eventually(lambda: log.read_text().count("committed") > 3, timeout=60,
+                       what="the first commits")
+            for _ in range(int(os.environ.get("WEIR_KILLS", "12"))):
+                time.sleep(generator.uniform(0.05, 1.0))
+                server.kill()
+                server.start(*CLEANS_OFTEN)
+                assert worker.poll() is None, "the producer gave up"
+            before = log.read_text().count("committed")
+            eventually(lambda: log.read_text().count("committed") > before + 3, timeout=90,
+                       what="commits after the last kill")
+        finally:
+            worker.terminate()
+            worker.wait()
+        # The last transaction is open: the next producer with its id ends it.
+        closer = new_producer(server, "survivor")
+        closer.init_transactions(60)
+
+        committed, committing, aborted = set(), set(), set()
+        for line in log.read_text().splitlines():
+            word, number = line.split()
+            {"committed": committed, "committing": committing, "aborting": aborted}[word].add(
+                int(number))
+        if policy == "compact":
+            return check_compacted(server, topic, committed, committing, aborted)
+        found = collections.Counter(values(server, topic, partitions=3))
+        assert not [value for value, count in found.items() if count > 1], "a record twice"
+        parts = collections.Counter(int(value.split(":")[0]) for value in found)
+        assert not {n for n, count in parts.items() if count != 8}, "half a transaction"
+        lost = committed - set(parts)
+        assert not lost, f"{len(lost)} of {len(committed)} committed transactions lost"
+        assert not set(parts) & (aborted - committing), "an aborted transaction is visible"
+        assert set(parts) <= committing
+        print(f"{len(committed)} committed, {len(parts)} visible")
     finally:
-        postgres.execute("ROLLBACK")
-        postgres.execute("DROP TABLE seq")
-    server.sql("FSCK TABLE seq")
+        remove(server)

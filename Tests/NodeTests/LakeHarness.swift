@@ -82,7 +82,8 @@ final class LakeHarness: Sendable {
     }
 
     init(
-        disk: any Disk = MemoryDisk(), port: any NodePort = ObjectPort(), seed: UInt64 = 1,
+        disk: any Disk = MemoryDisk(), port: any NodePort = ObjectPort(),
+        host: any JobHost = NoJobs(), seed: UInt64 = 1,
         limits: LakeLimits = LakeLimits(), caresForTables: Bool = false, from second: Int64 = 0
     ) throws {
         let ticks = Ticks(from: second)
@@ -90,7 +91,7 @@ final class LakeHarness: Sendable {
         store = LocalObjectStore(
             disk: disk, root: "lake", location: StoreLocation(base: "file:///data dir/lake"))
         lake = try Lakehouse(
-            port: port, store: store, host: NoJobs(), random: Random(seed: seed),
+            port: port, store: store, host: host, random: Random(seed: seed),
             diagnostics: CollectedDiagnostics(), clock: { ticks.advance() },
             limits: limits, caresForTables: caresForTables)
     }

@@ -212,6 +212,24 @@ struct TableStatementTests {
                 == "MERGE 0")
     }
 
+    @Test func `nothing but NULL fits into columns that files have in another type`() throws {
+        let lake = try LakeHarness()
+        try lake.run(
+            """
+            CREATE TABLE a (id int, d uuid, n numeric(8,2));
+            INSERT INTO a VALUES (1, '50000000-0000-4000-8000-222222222222', 1.5);
+            CREATE TABLE s AS SELECT 2 AS id
+            """)
+        #expect(try lake.tag("UPDATE a SET d = NULL::uuid, n = NULL::numeric(6,2)") == "UPDATE 1")
+        #expect(
+            try lake.tag(
+                """
+                MERGE INTO a USING s ON a.id = s.id
+                    WHEN NOT MATCHED THEN INSERT (id, n, d) VALUES (s.id, s.id, NULL::uuid)
+                """) == "MERGE 1")
+        #expect(try lake.rows("SELECT * FROM a ORDER BY id") == ["1|-|-", "2|-|2.00"])
+    }
+
     @Test func `a merge without equalities compares every pair`() throws {
         let lake = try lake()
         #expect(

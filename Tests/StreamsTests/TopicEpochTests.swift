@@ -54,6 +54,19 @@ final class ListedTopic: TopicReader {
         content.withLock { $0.keys }
     }
 
+    func extents(of topics: [String]) throws(Problem) -> OrderedMap<String, TopicExtent> {
+        content.withLock { content in
+            var extent = TopicExtent()
+            for (number, partition) in content {
+                extent.partitions[number] = TopicExtent.Range(
+                    start: partition.logStartOffset, end: partition.nextOffset)
+            }
+            var extents: OrderedMap<String, TopicExtent> = [:]
+            for topic in topics { extents[topic] = extent }
+            return extents
+        }
+    }
+
     func read(
         _ partition: TopicPartition, from offset: Offset, maxBytes: Int
     ) throws(Problem) -> TopicSlice {
@@ -159,6 +172,9 @@ final class ListedTopic: TopicReader {
             let inner: ListedTopic
             init(_ inner: ListedTopic) { self.inner = inner }
             func partitions(of topic: String) throws(Problem) -> [Int32] { [0] }
+            func extents(of topics: [String]) throws(Problem) -> OrderedMap<String, TopicExtent> {
+                try inner.extents(of: topics)
+            }
             func read(
                 _ partition: TopicPartition, from offset: Offset, maxBytes: Int
             ) throws(Problem) -> TopicSlice {

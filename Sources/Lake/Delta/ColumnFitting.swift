@@ -15,6 +15,12 @@ extension Column {
             return Column.nulls(wanted, count: count)
         case (_, .null, _):
             return Column(type: .null, data: .null(count: count))
+        case (.uuid, .text, .null), (.text, .uuid, .null), (.int16, .int64, .null),
+            (.int32, .int64, .null), (.int16, .float64, .null), (.int32, .float64, .null),
+            (.decimal, .decimal, .null), (.int16, .decimal, .null), (.int32, .decimal, .null),
+            (.int64, .decimal, .null), (.date, .timestamp, .null):
+            // Nothing but NULL, of whatever width.
+            return Column.nulls(wanted, count: count)
         case (.int16, .int32, _), (.int32, .int16, _), (.float32, .float64, _),
             (.float64, .float32, _), (.timestamp, .timestampTZ, _), (.timestampTZ, .timestamp, _):
             return retyped(self)

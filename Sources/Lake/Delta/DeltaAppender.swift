@@ -43,21 +43,10 @@ package struct DeltaAppender: Sendable {
             places.append(index)
         }
         identityPlaces = dataChange ? places : []
-        rules = dataChange ? try Self.rules(transaction) : nil
+        rules = dataChange ? try transaction.table.rowRules(of: transaction.metadata) : nil
         writer = try PartitionedWriter(
             transaction.metadata, path: transaction.table.path, options: options,
             fileBytesMax: fileBytesMax, extra: marks)
-    }
-
-    /// Who checks the rows, when the table wants it.
-    private static func rules(
-        _ transaction: TableTransaction
-    ) throws(DeltaFailure) -> (any RowRules)? {
-        guard let feature = transaction.metadata.rowRuleFeature else { return nil }
-        guard let maker = transaction.table.rulesMaker else {
-            throw .unsupportedFeature(feature, use: .write)
-        }
-        return try maker(transaction.metadata)
     }
 
     /// Rows that are written and not committed.

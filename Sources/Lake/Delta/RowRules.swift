@@ -94,3 +94,13 @@ extension TableMetadata {
         }
     }
 }
+
+extension DeltaTable {
+    /// Who checks the rows of the table, when its settings want it: for those who compute rows that
+    /// somebody else will write. Throws when nobody here can.
+    package func rowRules(of metadata: TableMetadata) throws(DeltaFailure) -> (any RowRules)? {
+        guard let feature = metadata.rowRuleFeature else { return nil }
+        guard let maker = rulesMaker else { throw .unsupportedFeature(feature, use: .write) }
+        return try maker(metadata)
+    }
+}

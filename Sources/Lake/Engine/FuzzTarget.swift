@@ -4,8 +4,9 @@ import Base
 import Columns
 import SQL
 
-/// Parses `bytes` as a script; plans, explains and runs its queries over two small tables, with
-/// little memory and little time. Statements that change something are only parsed.
+/// Parses `bytes` as a script; plans, explains, runs and measures its queries over small tables, with
+/// little memory and little time, and with less memory again, so that operators spill or refuse. Of
+/// statements that change rows the queries are run.
 package func exerciseQueries(_ bytes: Bytes) {
     guard let script = try? Parser.script(bytes.array) else { return }
     for parsed in script.prefix(8) {
@@ -15,7 +16,10 @@ package func exerciseQueries(_ bytes: Bytes) {
         case .explain(let explain): exercise(explain.query)
         case .insert(let insert):
             var binder = Binder(provider: FuzzRelations())
-            _ = try? binder.plan(insert)
+            if let bound = try? binder.plan(insert) { run(bound.plan) }
+        case .delete(let delete): run(try? Binder(provider: FuzzRelations()).plan(delete))
+        case .update(let update): run(try? Binder(provider: FuzzRelations()).plan(update))
+        case .merge(let merge): run(try? Binder(provider: FuzzRelations()).plan(merge))
         case .createStreamingTable(let table):
             if let query = table.query { exercise(query) }
         case .createView(let view): exercise(view.query)
@@ -28,36 +32,62 @@ package func exerciseQueries(_ bytes: Bytes) {
 private func exercise(_ query: Query) {
     var binder = Binder(provider: FuzzRelations())
     guard let plan = try? binder.plan(query) else { return }
+    run(plan)
+}
+
+private func run(_ change: RowChangePlan?) {
+    guard let change else { return }
+    run(change.plan)
+}
+
+private func run(_ plan: LogicalPlan) {
     _ = QueryExecutor.explain(plan)
-    var batchesLeft = 200
-    let context = QueryContext(
-        now: Now(monotonic: Instant(nanoseconds: 0), wallMicroseconds: 1_792_000_000_000_000),
-        memoryBytes: 16 << 20,
-        isCancelled: {
-            batchesLeft -= 1
-            return batchesLeft < 0
-        })
-    guard let result = try? QueryExecutor.execute(plan, FuzzRelations(), context) else { return }
+    guard let result = try? QueryExecutor.execute(plan, FuzzRelations(), context(16 << 20)) else {
+        return
+    }
     for batch in result.batches {
         precondition(
             batch.columns.count == plan.schema.fields.count, "rows have the plan's columns")
         for (column, field) in zip(batch.columns, plan.schema.fields) {
             precondition(column.type == field.type, "a column has the type that was planned")
+            precondition(column.count == batch.rowCount, "a column has a value for each row")
             for row in 0..<min(column.count, 16) {
                 _ = textForm(column, row)
                 _ = jsonForm(column.value(row), field.type)
             }
         }
     }
+    var ticks: Int64 = 0
+    let measured = try? QueryExecutor.measure(
+        plan, FuzzRelations(), context(64 << 10),
+        clock: {
+            ticks += 1
+            return Instant(nanoseconds: ticks)
+        })
+    _ = measured?.lines(timing: true)
 }
 
-/// `t` has a column of every common type, `u` joins it; `topic` can be read as a stream.
+/// Little memory, a disk for what does not fit, and time for some hundred batches.
+private func context(_ bytes: Int) -> QueryContext {
+    var batchesLeft = 200
+    return QueryContext(
+        now: Now(monotonic: Instant(nanoseconds: 0), wallMicroseconds: 1_792_000_000_000_000),
+        memoryBytes: bytes, scratch: try? ScratchSpace(disk: MemoryDisk(), folder: "scratch"),
+        isCancelled: {
+            batchesLeft -= 1
+            return batchesLeft < 0
+        })
+}
+
+/// `t` has a column of every common type, `u` joins it, `none` is empty; `topic` can be read as a
+/// stream. Rows come in several batches.
 private struct FuzzRelations: SchemaProvider, TableSource {
     private static let wide = [
         Field("a", .int32), Field("b", .text), Field("c", .float64), Field("d", .date),
         Field("n", .decimal(precision: 12, scale: 2)), Field("ts", .timestampTZ),
         Field("ok", .boolean), Field("j", .json), Field("big", .int64), Field("id", .uuid),
         Field("small", .int16), Field("plain", .timestamp), Field("span", .interval),
+        Field("list", .list(.int32)), Field("bin", .binary), Field("f", .float32),
     ]
     private static let narrow = [Field("a", .int64), Field("b", .text), Field("e", .int32)]
 
@@ -65,6 +95,7 @@ private struct FuzzRelations: SchemaProvider, TableSource {
         switch name.name {
         case "t": RelationDescription(name: named("t"), kind: .table, columns: Self.wide)
         case "u": RelationDescription(name: named("u"), kind: .table, columns: Self.narrow)
+        case "none": RelationDescription(name: named("none"), kind: .table, columns: Self.wide)
         case "topic": RelationDescription(name: named("topic"), kind: .topic, columns: Self.wide)
         case "v":
             RelationDescription(
@@ -74,15 +105,18 @@ private struct FuzzRelations: SchemaProvider, TableSource {
         }
     }
 
-    func relationNames() -> [QualifiedName] { ["t", "u", "topic", "v"].map { named($0) } }
+    func relationNames() -> [QualifiedName] { ["t", "u", "none", "topic", "v"].map { named($0) } }
 
     func open(_ node: ScanNode, _ context: QueryContext) throws(Problem) -> any BatchSource {
-        let rows = 5
-        let columns = node.projection.map { index in
-            let type = node.tableSchema.fields[index].type
-            return Column(type, (0..<rows).map { Self.value(type, $0) })
-        }
-        return BatchList([ColumnBatch(columns: columns, rowCount: rows)])
+        guard node.relation.name != "none" else { return BatchList([]) }
+        return BatchList(
+            [0..<2, 2..<5].map { rows in
+                let columns = node.projection.map { index in
+                    let type = node.tableSchema.fields[index].type
+                    return Column(type, rows.map { Self.value(type, $0) })
+                }
+                return ColumnBatch(columns: columns, rowCount: rows.count)
+            })
     }
 
     private func named(_ name: String) -> QualifiedName { QualifiedName(schema: "public", name) }
@@ -109,6 +143,9 @@ private struct FuzzRelations: SchemaProvider, TableSource {
                 Interval(months: isLast ? .max : 1, days: 2, microseconds: isLast ? .max : 3))
         case .decimal(_, let scale):
             return .decimal(unscaled: isLast ? -999_999_999_999 : Int128(row) * 125, scale: scale)
+        case .float32: return .float(isLast ? -.infinity : Double(row) * 0.5)
+        case .binary: return .binary(isLast ? [0xFF, 0] : [UInt8(row)])
+        case .list: return .list(isLast ? [] : [.int(Int64(row)), .null, .int(2)])
         case .uuid: return .uuid(isLast ? .max : UInt128(row))
         default: return .null
         }

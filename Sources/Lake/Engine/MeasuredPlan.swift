@@ -13,6 +13,8 @@ package struct SourceFigures: Hashable, Sendable {
     package var rowGroupsSkipped = 0
     /// As stored.
     package var bytes: Int64 = 0
+    /// Records of the log behind the table; nil when it was read alone.
+    package var tailRecords: Int?
 
     package init() {}
 }
@@ -51,6 +53,7 @@ package final class MeasuredNode {
             sum.rowGroups += one.rowGroups
             sum.rowGroupsSkipped += one.rowGroupsSkipped
             sum.bytes &+= one.bytes
+            if let records = one.tailRecords { sum.tailRecords = (sum.tailRecords ?? 0) + records }
         }
     }
 }

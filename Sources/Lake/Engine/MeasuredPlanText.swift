@@ -54,7 +54,11 @@ extension MeasuredPlan {
                 text += ", \(grouped(figures.rowGroupsSkipped)) skipped"
             }
         }
-        return text + "; " + bytes(figures.bytes)
+        text += "; " + bytes(figures.bytes)
+        if let records = figures.tailRecords {
+            text += "; \(counted(records, "record")) of the log"
+        }
+        return text
     }
 
     // MARK: JSON
@@ -85,6 +89,9 @@ extension MeasuredPlan {
                 JSONMember("row_groups_skipped", .int(figures.rowGroupsSkipped)),
                 JSONMember("bytes_read", .int(figures.bytes)),
             ]
+            if let records = figures.tailRecords {
+                members.append(JSONMember("tail_records", .int(records)))
+            }
         }
         if !node.inputs.isEmpty {
             members.append(

@@ -93,7 +93,8 @@ package final class StreamingTable: Sendable {
             from: try offsets(in: transaction.snapshot, reader.partitions(of: topic)))
         let context = QueryContext(
             now: now, random: random.fork(), zones: zones, isCancelled: isCancelled)
-        let source = EpochTable(run, name: plan.source)
+        let records = EpochTable(run)
+        let source = RecordTable(name: plan.source) { () throws(Problem) in try records.next() }
         let rows = try QueryExecutor.open(plan.plan, source, context)
         var outcome = EpochOutcome()
         outcome.expectations = rules.rules.map { ExpectationCount(name: $0.name) }
@@ -124,11 +125,25 @@ package final class StreamingTable: Sendable {
         }
         outcome.recordsRead = epoch.recordCount
         outcome.skippedRecords = epoch.skipped.values.reduce(0, +)
-        outcome.recordTimestamps = source.recordTimestamps
-        outcome.undecodable = source.undecodable
+        outcome.recordTimestamps = records.recordTimestamps
+        outcome.undecodable = records.undecodable
         for diversion in diversions { try divert(diversion, epoch, now: now, random: &random) }
         outcome.version = try commit(appender, epoch, outcome, now: now)
         return outcome
+    }
+
+    /// The rows that `snapshot` of the table lacks of the records in `range`, with the columns at the
+    /// places `projection`. They are filtered and checked as an epoch would; rows that go to a
+    /// quarantine table are left out.
+    package func tail(
+        of snapshot: TableSnapshot, _ range: TailRange, projection: [Int], _ context: QueryContext
+    ) throws(Problem) -> StreamTail {
+        let records = TopicRange(epochs, from: range.start, until: range.end)
+        let source = RecordTable(name: plan.source) { () throws(Problem) in try records.next() }
+        return StreamTail(
+            rows: try QueryExecutor.open(plan.plan, source, context), records: records,
+            rules: rules, conditions: try TailConditions(table, snapshot), context: context,
+            projection: projection)
     }
 
     /// Where the table stopped in each of the partitions.
@@ -232,28 +247,15 @@ extension [ExpectationSet.Diversion] {
     }
 }
 
-/// The records of an epoch as a relation, read as the query asks for them.
-private final class EpochTable: TableSource {
+/// The records of an epoch, with what is counted of them.
+private final class EpochTable {
     private let run: TopicEpochRun
-    private let name: QualifiedName
     fileprivate var recordTimestamps: [Int64] = []
     fileprivate var undecodable = 0
 
-    init(_ run: TopicEpochRun, name: QualifiedName) {
-        self.run = run
-        self.name = name
-    }
+    init(_ run: TopicEpochRun) { self.run = run }
 
-    func open(
-        _ node: ScanNode, _ context: QueryContext
-    ) throws(Problem) -> any BatchSource {
-        guard node.relation == name else {
-            throw Problem("XX000", "the plan reads \(node.relation), there is only \(name)")
-        }
-        return Rows(self, projection: node.projection)
-    }
-
-    private func next() throws(Problem) -> ColumnBatch? {
+    func next() throws(Problem) -> ColumnBatch? {
         guard let batch = try run.next() else { return nil }
         // The last columns are those of `TopicColumns`.
         let base = batch.columns.count - TopicColumns.fields.count
@@ -264,18 +266,31 @@ private final class EpochTable: TableSource {
         undecodable += batch.rowCount - batch.columns[base + 5].nullCount
         return batch
     }
+}
+
+/// Records as a relation, read as the query asks for them.
+private struct RecordTable: TableSource {
+    let name: QualifiedName
+    let next: () throws(Problem) -> ColumnBatch?
+
+    func open(_ node: ScanNode, _ context: QueryContext) throws(Problem) -> any BatchSource {
+        guard node.relation == name else {
+            throw Problem("XX000", "the plan reads \(node.relation), there is only \(name)")
+        }
+        return Rows(next: next, projection: node.projection)
+    }
 
     private final class Rows: BatchSource {
-        private let table: EpochTable
+        private let nextBatch: () throws(Problem) -> ColumnBatch?
         private let projection: [Int]
 
-        init(_ table: EpochTable, projection: [Int]) {
-            self.table = table
+        init(next: @escaping () throws(Problem) -> ColumnBatch?, projection: [Int]) {
+            nextBatch = next
             self.projection = projection
         }
 
         func next() throws(Problem) -> ColumnBatch? {
-            guard let batch = try table.next() else { return nil }
+            guard let batch = try nextBatch() else { return nil }
             return ColumnBatch(
                 columns: projection.map { batch.columns[$0] }, rowCount: batch.rowCount)
         }

@@ -53,6 +53,8 @@ package struct TopicEpochReader: Sendable {
         self.content = content
     }
 
+    package var topic: String { declaration.topic }
+
     /// The records from `start` (a partition that is missing begins at its first record).
     package func next(from start: OrderedMap<Int32, Offset>) throws(Problem) -> TopicEpoch {
         let run = try begin(from: start)
@@ -65,7 +67,15 @@ package struct TopicEpochReader: Sendable {
 
     /// The same, batch after batch: what was given is not kept.
     package func begin(from start: OrderedMap<Int32, Offset>) throws(Problem) -> TopicEpochRun {
-        try TopicEpochRun(self, from: start)
+        try TopicEpochRun(self, from: start, until: nil)
+    }
+
+    /// The same up to `end`, an offset vector that once was the end of what could be read.
+    /// Partitions that are missing there are not read.
+    package func begin(
+        from start: OrderedMap<Int32, Offset>, until end: OrderedMap<Int32, Offset>
+    ) throws(Problem) -> TopicEpochRun {
+        try TopicEpochRun(self, from: start, until: end)
     }
 }
 
@@ -93,6 +103,7 @@ package struct TopicContent: Hashable, Sendable {
 package final class TopicEpochRun {
     private let cutter: TopicEpochReader
     private var start: OrderedMap<Int32, Offset>
+    private let end: OrderedMap<Int32, Offset>?
     private var partitions: ArraySlice<Int32>
     private var builder: EpochBuilder
     /// Everything about the epoch but its rows, so far.
@@ -105,17 +116,25 @@ package final class TopicEpochRun {
     private var position: Offset = 0
     private var isReading = false
     private var highWatermark: Offset = 0
+    /// Records from here on are not wanted.
+    private var limit = Offset(.max)
     /// The record batch that is being decoded.
     private var records: RecordPlaces?
     private var batchEnd: Offset = 0
 
     fileprivate init(
-        _ cutter: TopicEpochReader, from start: OrderedMap<Int32, Offset>
+        _ cutter: TopicEpochReader, from start: OrderedMap<Int32, Offset>,
+        until end: OrderedMap<Int32, Offset>?
     ) throws(Problem) {
         self.cutter = cutter
         self.start = start
+        self.end = end
         let topic = cutter.declaration.topic
-        partitions = try cutter.reader.partitions(of: topic).sorted()[...]
+        if let end {
+            partitions = end.keys[...]
+        } else {
+            partitions = try cutter.reader.partitions(of: topic).sorted()[...]
+        }
         partition = TopicPartition(topic: topic, partition: 0)
         builder = EpochBuilder(cutter.declaration, cutter.content)
     }
@@ -149,8 +168,8 @@ package final class TopicEpochRun {
                 position = max(position, batchEnd)
                 return true
             }
-            // A batch may begin before the place where the epoch begins.
-            guard place.offset >= position else { continue }
+            // A batch may begin before the place where the epoch begins, and go on behind its end.
+            guard place.offset >= position, place.offset < limit else { continue }
             builder.append(place, partition: partition.partition)
             epoch.recordCount += 1
         }
@@ -161,7 +180,7 @@ package final class TopicEpochRun {
     private func openBatch() throws(DecodeFailure) -> Bool {
         guard let bytes = slice.popFirst() else { return false }
         let batch = try RecordBatchView(bytes)
-        let end = batch.header.lastOffset + 1
+        let end = min(batch.header.lastOffset + 1, limit)
         guard transactions.isVisible(batch.header), end > position else {
             position = max(position, end)
             return true
@@ -181,7 +200,7 @@ package final class TopicEpochRun {
         if position > start[partition.partition] ?? 0 {
             epoch.nextOffsets[partition.partition] = position
         }
-        if position < highWatermark { epoch.hasMore = true }
+        if position < min(highWatermark, limit) { epoch.hasMore = true }
     }
 
     /// Reads from the next partition; false behind the last.
@@ -189,6 +208,9 @@ package final class TopicEpochRun {
         guard let number = partitions.popFirst() else { return false }
         partition.partition = number
         let wanted = start[number] ?? 0
+        if let end { limit = end[number] ?? 0 }
+        // Nothing is left of the partition: an offset vector is read in several epochs.
+        if wanted >= limit { return true }
         var read = try cutter.reader.read(
             partition, from: wanted, maxBytes: cutter.partitionBytes)
         position = wanted
@@ -201,6 +223,8 @@ package final class TopicEpochRun {
         slice = read.batches[...]
         transactions = AbortedTransactions(read.aborted)
         highWatermark = read.highWatermark
+        // The cleaner has left nothing up to the end that is wanted.
+        if end != nil, read.batches.isEmpty, highWatermark >= limit { position = limit }
         isReading = true
         return true
     }

@@ -12,7 +12,7 @@ package enum NodeCommand: Sendable {
     /// All topics when nil.
     case describeTopics([String]?)
     /// Whole record batches from the one that contains `from` up to the last stable offset, at most
-    /// about `maxBytes`, at least one if there is one.
+    /// about `maxBytes`, at least one if there is one; none below the log's start.
     case read(TopicPartition, from: Offset, maxBytes: Int)
     /// Stores a named object (catalog entry) durably in the cluster metadata; nil deletes it.
     case putObject(name: String, content: Bytes?)
@@ -99,14 +99,18 @@ package struct TopicDescription: Sendable {
         package var partition: Int32
         package var logStartOffset: Offset
         package var highWatermark: Offset
+        /// One past the last offset that `read` gives: no transaction is open below.
+        package var lastStableOffset: Offset
         package var bytes: Int64
 
         package init(
-            partition: Int32, logStartOffset: Offset, highWatermark: Offset, bytes: Int64
+            partition: Int32, logStartOffset: Offset, highWatermark: Offset,
+            lastStableOffset: Offset, bytes: Int64
         ) {
             self.partition = partition
             self.logStartOffset = logStartOffset
             self.highWatermark = highWatermark
+            self.lastStableOffset = lastStableOffset
             self.bytes = bytes
         }
     }

@@ -75,3 +75,5 @@ SELECT ntile(0) OVER (ORDER BY id) FROM sales;
 SELECT nth_value(id, 0) OVER (ORDER BY id) FROM sales;
 SELECT sum(DISTINCT qty) OVER () FROM sales;
 SELECT shop, sum(qty) OVER (ORDER BY id) FROM sales GROUP BY shop;
+SELECT count(*), max(q) FROM (SELECT shop AS q, rank() OVER (PARTITION BY 'a' ORDER BY id), lead(shop, 2) OVER (ORDER BY id DESC) FROM sales) AS x;
+SELECT l FROM (SELECT lead(shop) OVER (ORDER BY id) AS l, rank() OVER (PARTITION BY shop ORDER BY qty), sum(qty) OVER () FROM sales) AS x ORDER BY l LIMIT 3;

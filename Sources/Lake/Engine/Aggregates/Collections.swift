@@ -123,7 +123,13 @@ final class JSONAccumulator: Accumulator {
 extension Array where Element == [UInt8]? {
     fileprivate subscript(index: Int, default empty: [UInt8]) -> [UInt8] {
         get { self[index] ?? empty }
-        set { self[index] = newValue }
+        _modify {
+            // Taken out, so that adding to it does not copy it.
+            var taken = self[index] ?? empty
+            self[index] = nil
+            defer { self[index] = taken }
+            yield &taken
+        }
     }
 }
 

@@ -110,9 +110,13 @@ enum ListChanges {
     }
 
     /// Elements that the arrays of one batch may have together.
-    private static let fillMax = 4 << 20
+    private static let elementsMax = 4 << 20
     private static let tooLarge = Problem(
-        "54000", "array size exceeds the maximum allowed (\(fillMax))")
+        "54000", "array size exceeds the maximum allowed (\(elementsMax))")
+
+    static func checkCount(_ elements: Int) throws(Problem) {
+        if elements >= elementsMax { throw tooLarge }
+    }
 
     private static func fill(
         _ arguments: [Vector], type: ColumnType, count: Int
@@ -127,9 +131,9 @@ enum ListChanges {
             let value = arguments[0].value(row)
             var inner = 1
             if case .list = value { inner = max(1, elementCount(value)) }
-            guard wanted <= fillMax else { throw tooLarge }
+            guard wanted <= elementsMax else { throw tooLarge }
             total += Int(max(0, wanted)) * inner
-            guard total <= fillMax else { throw tooLarge }
+            guard total <= elementsMax else { throw tooLarge }
             return .list([Value](repeating: value, count: Int(max(0, wanted))))
         }
     }

@@ -144,7 +144,7 @@ enum ListKernels {
         let valid = text.validityFor(count)
         let delimiterValid = delimiter.validityFor(count)
         var offsets: [Int32] = [0]
-        let elements = try TextRows.with([text, delimiter]) { rows in
+        let elements = try TextRows.with([text, delimiter]) { (rows) throws(Problem) in
             var sink = TextSink(capacity: count)
             var total = 0
             for row in 0..<count {
@@ -158,6 +158,7 @@ enum ListKernels {
                             sink.append(UnsafeRawBufferPointer(rebasing: whole[index..<end]))
                             index = end
                             total += 1
+                            try ListChanges.checkCount(total)
                         }
                     } else if !whole.isEmpty {
                         var start = 0
@@ -166,6 +167,7 @@ enum ListKernels {
                         {
                             sink.append(UnsafeRawBufferPointer(rebasing: whole[start..<found]))
                             total += 1
+                            try ListChanges.checkCount(total)
                             start = found + separator.count
                         }
                         sink.append(UnsafeRawBufferPointer(rebasing: whole[start...]))

@@ -141,9 +141,9 @@ struct FunctionBinder {
             let condition = try coerce(arguments[0], to: .boolean, at: positions[0])
             return .conditional(
                 [.init(condition: condition, value: all[0])], otherwise: all[1], type)
-        case ("concat", 1...): return .call(.concat, try texts(arguments, positions), .text)
+        case ("concat", 1...): return .call(.concat, try outputs(arguments, positions), .text)
         case ("concat_ws", 2...):
-            return .call(.concatWithSeparator, try texts(arguments, positions), .text)
+            return .call(.concatWithSeparator, try outputs(arguments, positions), .text)
         case ("abs", 1), ("ceil", 1), ("ceiling", 1), ("floor", 1), ("round", 1), ("trunc", 1),
             ("sign", 1):
             return try oneNumber(name, arguments[0], at: positions[0])
@@ -202,6 +202,17 @@ struct FunctionBinder {
         return .conditional(
             [.init(condition: equal, value: .literal(.null, value.type))], otherwise: value,
             value.type)
+    }
+
+    /// Texts as a client gets them: `t` and `f` for booleans, where a cast gives `true` and `false`.
+    private func outputs(
+        _ arguments: [BoundExpression], _ positions: [Int]
+    ) throws(Problem) -> [BoundExpression] {
+        let texts = try texts(arguments, positions)
+        return zip(arguments, texts).map { argument, text in
+            argument.type == .boolean
+                ? .call(.left, [text, .literal(.int(1), .int32)], .text) : text
+        }
     }
 
     private func texts(
@@ -321,7 +332,7 @@ struct FunctionBinder {
         switch (name, arguments.count) {
         case ("format", 1...):
             guard arguments[0].type == .text || arguments[0].isUnknownLiteral else { return nil }
-            return .call(.format, try texts(arguments, positions), .text)
+            return .call(.format, try outputs(arguments, positions), .text)
         case ("quote_literal", 1):
             return .call(.quoteLiteral, try texts(arguments, positions), .text)
         case ("quote_nullable", 1):

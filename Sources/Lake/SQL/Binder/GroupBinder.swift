@@ -72,6 +72,7 @@ extension Binder {
         }
         var position = expression.position
         var key: BoundExpression
+        try refuseConstant(expression, "GROUP BY")
         switch expression.kind {
         case .number(let digits):
             let index = try ordinal(digits, "GROUP BY", work.outputs.count, position)

@@ -262,6 +262,16 @@ extension Binder {
         return keys
     }
 
+    /// Refuses constants that are no number of a column: they would order or group by nothing.
+    func refuseConstant(_ expression: Expression, _ clause: String) throws(Problem) {
+        switch expression.kind {
+        case .string, .boolean, .null:
+            throw Problem(
+                "42601", "non-integer constant in \(clause)", position: expression.position)
+        default: return
+        }
+    }
+
     /// The column that a number in ORDER BY, GROUP BY or DISTINCT ON means.
     func ordinal(
         _ digits: String, _ clause: String, _ count: Int, _ position: Int

@@ -118,6 +118,7 @@ extension Binder {
         _ expression: Expression, _ clause: String, _ work: inout SelectWork
     ) throws(Problem) -> Int {
         let position = expression.position
+        try refuseConstant(expression, clause)
         switch expression.kind {
         case .number(let digits):
             return try ordinal(digits, clause, work.outputs.count, position)

@@ -256,7 +256,11 @@ final class ProjectionPruning {
         var result = node
         let kept = node.calls.indices.filter { wanted.contains(width + $0) }
         result.calls = kept.map { node.calls[$0] }
-        if kept.isEmpty { return prune(node.input, wanted: wanted.filter { $0 < width }) }
+        if kept.isEmpty {
+            let below = prune(node.input, wanted: wanted.filter { $0 < width })
+            let gone = [Int?](repeating: nil, count: node.calls.count)
+            return Pruned(plan: below.plan, places: below.places + gone)
+        }
         let below = prune(
             node.input, wanted: union(wanted.filter { $0 < width }, result.expressions))
         result = result.mapExpressions(below.moved)

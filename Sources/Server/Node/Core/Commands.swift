@@ -148,6 +148,16 @@ extension BrokerNode {
         } catch {
             switch error {
             case .offsetOutOfRange(let requested, let start, let end):
+                if requested < start, let offsets = store.offsets(of: partition) {
+                    // Retention was there first: the reader sees where the log begins now.
+                    return finish(
+                        id,
+                        .success(
+                            .batches(
+                                ReadResult(
+                                    batches: [], logStartOffset: start,
+                                    lastStableOffset: offsets.lastStableOffset, aborted: []))))
+                }
                 fail(
                     id,
                     Problem(
@@ -233,6 +243,7 @@ extension BrokerNode {
                     partition: partition.partition,
                     logStartOffset: offsets?.logStartOffset ?? -1,
                     highWatermark: offsets?.highWatermark ?? -1,
+                    lastStableOffset: offsets?.lastStableOffset ?? -1,
                     bytes: store.bytes(of: partition) ?? 0)
             })
     }

@@ -338,7 +338,7 @@ extension Lakehouse {
         let fields = plan.schema.fields
         try checkNames(fields)
         let context = queryContext(options)
-        let execution = try QueryExecutor.open(plan, LakeSource(self), context)
+        let execution = try QueryExecutor.open(plan, source(of: plan, options), context)
         let sink = try sink(for: copy.path)
         do throws(Problem) {
             let count = try write(execution, fields, settings, sink, context)

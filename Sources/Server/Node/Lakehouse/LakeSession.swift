@@ -247,6 +247,7 @@ enum SessionSettings {
         ("server_version_num", "150000", "Shows that version as an integer."),
         ("standard_conforming_strings", "on", "Whether '...' treats backslashes literally."),
         ("statement_timeout", "0", "Sets the time that a statement may take; 0 = any."),
+        (tailReads, "on", "Whether streaming tables are read with the tail of their log."),
         ("timezone", "UTC", "Sets the time zone of time stamps."),
         ("transaction_isolation", "read committed", "Shows the current isolation level."),
         ("transaction_read_only", "off", "Whether the current transaction only reads."),
@@ -256,7 +257,9 @@ enum SessionSettings {
     static let changeable = [
         "application_name", "statement_timeout", "extra_float_digits", "client_min_messages",
         "timezone", "idle_in_transaction_session_timeout",
+        tailReads,
     ]
+    static let tailReads = "tail_reads"
 
     static func value(_ name: String, _ session: LakeSession?) throws(Problem) -> String {
         guard let standard = known.first(where: { $0.name == name })?.value else {
@@ -306,6 +309,13 @@ enum SessionSettings {
                     position: position)
             }
             session.set(name, to: text(milliseconds: limit))
+        } else if name == tailReads {
+            guard let isOn = truth(value) else {
+                throw Problem(
+                    "22023", "parameter \"tail_reads\" requires a Boolean value",
+                    hint: "on or off", position: position)
+            }
+            session.set(name, to: isOn ? "on" : "off")
         } else {
             session.set(name, to: String(value.prefix(200)))
         }
@@ -336,6 +346,14 @@ enum SessionSettings {
                 position: position)
         }
         return found.name == "UTC" ? nil : found
+    }
+
+    private static func truth(_ text: String) -> Bool? {
+        switch text.lowercased() {
+        case "on", "true", "yes", "1": true
+        case "off", "false", "no", "0": false
+        default: nil
+        }
     }
 
     /// `5000`, `5s`, `10 min` in milliseconds.

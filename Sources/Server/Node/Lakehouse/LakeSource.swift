@@ -12,13 +12,15 @@ import Synchronization
 /// The relations of one query. Each table is read at one version, however often the query names
 /// it; figures of what was read are kept.
 final class LakeSource: TableSource {
-    fileprivate let lake: Lakehouse
+    let lake: Lakehouse
     /// Whose state of the tables is read; nil for the newest.
-    private let transaction: LakeTransaction?
-    private let pinned = Mutex<OrderedMap<QualifiedName, TableSnapshot>>([:])
+    let transaction: LakeTransaction?
+    let pinned = Mutex<OrderedMap<QualifiedName, TableSnapshot>>([:])
+    /// What topics held when the query began, and what its tables lack of it.
+    let tails = Mutex(QueryTails())
     private let seen = Mutex(ScanFigures())
     /// The table whose rows are about to change: scans can give their addresses.
-    private let changing: QualifiedName?
+    let changing: QualifiedName?
     /// What COPY reads.
     private let copied: CopiedFile?
     /// The rows of a MERGE's source, once they are known, and what follows for the target.
@@ -108,7 +110,7 @@ final class LakeSource: TableSource {
 
     // MARK: Tables
 
-    private func snapshot(of object: CatalogObject) throws(Problem) -> TableSnapshot {
+    func snapshot(of object: CatalogObject) throws(Problem) -> TableSnapshot {
         try snapshot(of: try lake.table(of: object), object.name)
     }
 
@@ -171,8 +173,11 @@ final class LakeSource: TableSource {
                 (0...(1 << 36)).contains(rows)
             {
                 seen.withLock { $0.filesSkipped += snapshot.fileCount }
-                return BatchList(
+                let count = BatchList(
                     rows == 0 ? [] : [ColumnBatch(columns: [], rowCount: Int(rows))])
+                return try running { () throws(Problem) in
+                    try withTail(count, of: name, at: snapshot, node, context)
+                }
             }
             let address = RowChangePlan.addressColumn.name
             let addressPlace = fields.firstIndex { $0.name == address }
@@ -195,9 +200,12 @@ final class LakeSource: TableSource {
                 return AddressedBatches(
                     scan, place: addressPlace, keepsColumns: fields.count > 1, owner: part.owner)
             }
-            return DeltaBatches(
+            let batches = DeltaBatches(
                 scan, keepsColumns: !fields.isEmpty,
                 filesSkipped: snapshot.fileCount - scan.files.count, self)
+            return try running { () throws(Problem) in
+                try withTail(batches, of: name, at: snapshot, node, context)
+            }
         } catch {
             throw error.problem
         }
@@ -352,11 +360,11 @@ final class LakeSource: TableSource {
         }
         let declaration = TopicDeclaration(
             topic: TopicNames.topic(of: object), columns: object.columns.map(\.field))
+        let reader = TopicEpochReader(
+            reader: lake.reader, declaration: declaration,
+            content: TopicContent(readBy: node.projection, of: declaration))
         return TopicBatches(
-            TopicEpochReader(
-                reader: lake.reader, declaration: declaration,
-                content: TopicContent(readBy: node.projection, of: declaration)),
-            projection: node.projection)
+            try range(of: declaration.topic, reader), projection: node.projection)
     }
 
     private func systemRows(_ node: ScanNode) throws(Problem) -> any BatchSource {
@@ -525,34 +533,20 @@ private final class ChangeBatches: BatchSource {
     }
 }
 
-/// All records of a topic, epoch after epoch, up to the end that the first look saw.
+/// The records of a topic that were there when the query began: those that arrive while it runs are
+/// not waited for.
 private final class TopicBatches: BatchSource {
-    private let reader: TopicEpochReader
+    private let range: TopicRange
     private let projection: [Int]
-    private var next_: OrderedMap<Int32, Offset> = [:]
-    private var run: TopicEpochRun?
-    private var isAtEnd = false
 
-    init(_ reader: TopicEpochReader, projection: [Int]) {
-        self.reader = reader
+    init(_ range: TopicRange, projection: [Int]) {
+        self.range = range
         self.projection = projection
     }
 
     func next() throws(Problem) -> ColumnBatch? {
-        while true {
-            if run == nil {
-                if isAtEnd { return nil }
-                run = try reader.begin(from: next_)
-            }
-            if let batch = try run?.next() {
-                return ColumnBatch(
-                    columns: projection.map { batch.columns[$0] }, rowCount: batch.rowCount)
-            }
-            let epoch = run?.epoch ?? TopicEpoch()
-            for (partition, offset) in epoch.nextOffsets { next_[partition] = offset }
-            // Records that arrive while the query runs are not waited for.
-            isAtEnd = !epoch.hasMore
-            run = nil
-        }
+        guard let batch = try range.next() else { return nil }
+        return ColumnBatch(
+            columns: projection.map { batch.columns[$0] }, rowCount: batch.rowCount)
     }
 }

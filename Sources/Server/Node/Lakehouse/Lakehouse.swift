@@ -279,6 +279,9 @@ package final class Lakehouse: Sendable {
     func refresh(_ object: CatalogObject, isForced: Bool) throws(Problem) -> Int? {
         let plan = try plan(Parser.query(object.query))
         let source = LakeSource(self)
+        // A refresh that somebody waits for has everything that was there when it began. Those of the
+        // schedule read tables alone: the commit that brings the tail brings the next refresh, too.
+        try source.pin(plan, readsTails: isForced)
         let inputs = try source.versions(of: plan)
         let last = state.withLock { $0.refreshedFrom[object.name] }
         if !isForced, last == inputs, !plan.readsTime { return nil }

@@ -40,6 +40,33 @@ package final class NodeTopicReader: TopicReader {
         return description.partitions.map(\.partition)
     }
 
+    package func extents(
+        of topics: [String]
+    ) throws(Problem) -> OrderedMap<String, TopicExtent> {
+        var extents: OrderedMap<String, TopicExtent> = [:]
+        do throws(Problem) {
+            guard case .topics(let found) = try port.call(.describeTopics(topics)) else {
+                throw unexpectedAnswer("describeTopics")
+            }
+            for topic in found {
+                var extent = TopicExtent()
+                // A partition that is still being made has no offsets.
+                for partition in topic.partitions where partition.lastStableOffset >= 0 {
+                    extent.partitions[partition.partition] = TopicExtent.Range(
+                        start: partition.logStartOffset, end: partition.lastStableOffset)
+                }
+                extents[topic.name] = extent
+            }
+        } catch {
+            guard error.code == "topic.unknown" else { throw error }
+            // One that is missing fails them all; the others still have one moment each.
+            for topic in topics.count > 1 ? topics : [] {
+                extents[topic] = try self.extents(of: [topic])[topic]
+            }
+        }
+        return extents
+    }
+
     package func read(
         _ partition: TopicPartition, from offset: Offset, maxBytes: Int
     ) throws(Problem) -> TopicSlice {

@@ -132,7 +132,7 @@ extension Lakehouse: LakeService {
     ) throws(Problem) -> StatementCursor {
         let plan = try plan(query, options)
         let transaction = options.session?.transaction
-        let source = LakeSource(self, in: transaction)
+        let source = try self.source(of: plan, options)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         return StatementCursor(
@@ -304,11 +304,22 @@ extension Lakehouse: LakeService {
 
     // MARK: Queries
 
+    /// What `plan` reads, fixed at this moment.
+    func source(
+        of plan: LogicalPlan, _ options: StatementOptions
+    ) throws(Problem) -> LakeSource {
+        // A transaction stays with the state of the tables that it has begun with.
+        let transaction = options.session?.transaction
+        let source = LakeSource(self, in: transaction)
+        try source.pin(plan, readsTails: options.readsTails && transaction == nil)
+        return source
+    }
+
     private func select(
         _ query: Query, _ options: StatementOptions
     ) throws(Problem) -> StatementAnswer {
         let plan = try plan(query, options)
-        let source = LakeSource(self, in: options.session?.transaction)
+        let source = try self.source(of: plan, options)
         let context = queryContext(options)
         let execution = try QueryExecutor.open(plan, source, context)
         var batches: [ColumnBatch] = []
@@ -344,7 +355,7 @@ extension Lakehouse: LakeService {
         if explain.analyze {
             let clock = clock
             let measured = try QueryExecutor.measure(
-                plan, LakeSource(self, in: options.session?.transaction), queryContext(options),
+                plan, try source(of: plan, options), queryContext(options),
                 clock: { clock().monotonic })
             lines = isJSON ? [] : measured.lines(timing: explain.timing)
             json = isJSON ? measured.json(timing: explain.timing) : .null
@@ -389,7 +400,7 @@ extension Lakehouse: LakeService {
         let bound = try binder.plan(insert)
         let plan = bound.plan
         let context = queryContext(options)
-        let batches = try QueryExecutor.execute(plan, LakeSource(self), context).batches
+        let batches = try QueryExecutor.execute(plan, source(of: plan, options), context).batches
         var returned = ReturnedRows(options)
         returned.begin(bound.returning, context)
         var records: [NewRecord] = []

@@ -140,7 +140,8 @@ extension Lakehouse {
         // A MERGE may read its target in the source, too.
         let whole = change.plan
         let input = try running { () throws(Problem) in
-            try readSource(&change, source, context)
+            try source.pin(whole, readsTails: options.readsTails)
+            return try readSource(&change, source, context)
         }
         transaction.markAsReading(source.readRanges(of: whole, input?.ranges ?? []))
         if !change.newColumns.isEmpty { try transaction.addColumns(change.newColumns) }

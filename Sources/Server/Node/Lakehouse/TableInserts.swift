@@ -47,7 +47,8 @@ extension Lakehouse {
             transaction.markAsReading()
         }
         let rows = try running { () throws(Problem) in
-            InsertedRows(
+            try source.pin(bound.plan, readsTails: options.readsTails)
+            return InsertedRows(
                 execution: try QueryExecutor.open(bound.plan, source, context), now: context.now,
                 numberedColumns: bound.numberedColumns)
         }
@@ -332,7 +333,7 @@ extension Lakehouse {
         var appender = try DeltaAppender(transaction)
         if let plan {
             let execution = try running { () throws(Problem) in
-                try QueryExecutor.open(plan, LakeSource(self), context)
+                try QueryExecutor.open(plan, source(of: plan, options), context)
             }
             do throws(DeltaFailure) {
                 while let batch = try running({ () throws(Problem) in try execution.next() }) {

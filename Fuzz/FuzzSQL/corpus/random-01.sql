@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1::text, result.c2::text FROM ((SELECT v1.c, v1.bin, v1.list FROM t v1 CROSS JOIN generate_series(1, least(3, 4)) AS v2(n) WHERE v1.a IS NOT NULL) ORDER BY 1 NULLS FIRST, 2, 3 NULLS FIRST LIMIT 0 OFFSET 0) AS result(c0, c1, c2) ORDER BY result.c0 NULLS FIRST, result.c1 DESC NULLS LAST, result.c2 DESC

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1::text FROM (SELECT v1.b, convert_to(v1.b, 'UTF8') FROM none v1 WHERE true) AS result(c0, c1) ORDER BY result.c0, result.c1

@@ -1,0 +1,1 @@
+UPDATE t SET b = (SELECT coalesce(max(v3.b), 'x') FROM ((SELECT t.d FROM generate_series(1, least(3, 4)) AS v2(n) WHERE t.d IS NOT NULL) ORDER BY 1 LIMIT 1 OFFSET 0) AS v1(c0) JOIN t v3 ON v1.c0 = v3.d AND date '2024-03-07' IS NOT NULL), big = (SELECT t.big FROM t v4 WHERE t.ok ORDER BY v4.id NULLS FIRST LIMIT 1) WHERE ((t.big, 4) = (t.big, t.a) AND t.list IS NOT NULL)

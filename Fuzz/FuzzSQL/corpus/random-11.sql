@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1::text, result.c2 FROM ((SELECT 4, v2.ts, v1.b FROM u v1 CROSS JOIN t v2 WHERE v2.bin <> v2.bin) EXCEPT ALL SELECT 3, (timestamp '2024-01-16 06:07:08.123456' AT TIME ZONE 'Europe/Berlin'), s3.b FROM none s3) AS result(c0, c1, c2) ORDER BY result.c0, result.c1, result.c2 DESC NULLS LAST

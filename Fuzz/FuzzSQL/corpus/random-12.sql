@@ -1,0 +1,1 @@
+SELECT result.c0::text FROM (SELECT timestamp '2024-03-18 12:30:00' FROM none v1) AS result(c0) ORDER BY result.c0 DESC NULLS LAST

@@ -1,0 +1,1 @@
+DELETE FROM u WHERE u.e IN (SELECT v1.a FROM none v1 WHERE date '2024-03-20' < v1.d) AND u.id % 3 = 0

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1, result.c2 FROM (SELECT v1.n, v1.a, nth_value(v1.a, 2) OVER (ORDER BY v1.id DESC NULLS LAST RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) FROM t v1 WHERE 6 IS NOT NULL) AS result(c0, c1, c2) ORDER BY result.c0, result.c1 NULLS FIRST, result.c2

@@ -1,0 +1,1 @@
+SELECT result.c0 FROM (SELECT 0::float8 FROM unnest(ARRAY['xy', 'y']) AS v1(u) WHERE 1.25 > 3.00) AS result(c0) ORDER BY result.c0 DESC NULLS LAST

@@ -1,0 +1,1 @@
+UPDATE none SET b = (k1.b || k1.b) FROM u k1 WHERE none.a = k1.id AND (k1.b, k1.e) NOT IN (SELECT '', 5 FROM generate_series(1, least(3, 4)) AS v3(n) CROSS JOIN u v4)

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1::text, result.c2::text FROM (SELECT v1.ok, v1.id, max(v1.plain) FROM t v1 GROUP BY v1.ok, v1.id HAVING count(*) FILTER (WHERE v1.c IS DISTINCT FROM NULL::float8)::int IS NOT NULL AND count(*) > 0) AS result(c0, c1, c2) ORDER BY result.c0 DESC NULLS LAST, result.c1, result.c2

@@ -1,0 +1,1 @@
+DELETE FROM u USING u v1 WHERE u.e = v1.e AND (true IS NOT NULL AND v1.e IN (v1.e, v1.e, u.e))

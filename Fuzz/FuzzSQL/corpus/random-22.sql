@@ -1,0 +1,1 @@
+SELECT result.c0 FROM (SELECT DISTINCT ON (v1.b) v1.big FROM t v1 WHERE v1.ts IS NULL ORDER BY v1.b, v1.id) AS result(c0) ORDER BY result.c0

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1, result.c2 FROM (SELECT v2.b, round(avg(v3.e), 6), sum(trunc(-2.75))::numeric FROM (VALUES (-2, 'Z'), (-1, NULL::text), (6, NULL::text)) AS v1(v, w) LEFT JOIN none v2 ON date '2024-01-22' = v2.d FULL JOIN u v3 ON v2.a = v3.e GROUP BY v2.b) AS result(c0, c1, c2) ORDER BY result.c0 NULLS FIRST, result.c1 DESC NULLS LAST, result.c2

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1::text FROM (SELECT v3.n, max(timestamp '2024-02-21 00:00:00') FROM none v1 LEFT JOIN unnest(ARRAY[v1.b, 'x']) AS v2(u) ON v1.id IS DISTINCT FROM v1.id RIGHT JOIN generate_series(1, least(3, 4)) AS v3(n) ON v1.a = v3.n AND 2::bigint IS NOT NULL WHERE v1.d IS NOT NULL GROUP BY v3.n) AS result(c0, c1) ORDER BY result.c0, result.c1 NULLS FIRST

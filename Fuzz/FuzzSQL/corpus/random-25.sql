@@ -1,0 +1,1 @@
+SELECT result.c0::text, result.c1, result.c2 FROM (SELECT CASE WHEN v1.b LIKE '%y' THEN v1.list ELSE v1.list END, v1.big, count(*) OVER (PARTITION BY v1.b) FROM t v1 WHERE coalesce(v1.id, v1.id) = v1.id) AS result(c0, c1, c2) ORDER BY result.c0, result.c1 NULLS FIRST, result.c2

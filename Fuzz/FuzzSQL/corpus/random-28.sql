@@ -1,0 +1,1 @@
+SELECT result.c0::text, result.c1, result.c2 FROM (SELECT v1.j, sum(v1.n) OVER (PARTITION BY v1.ok ORDER BY v1.b, v1.id NULLS FIRST ROWS BETWEEN CURRENT ROW AND 1 PRECEDING EXCLUDE CURRENT ROW), first_value(v1.d) OVER (ORDER BY v1.id NULLS FIRST) FROM t v1) AS result(c0, c1, c2) ORDER BY result.c1, result.c2 NULLS FIRST

@@ -1,0 +1,1 @@
+UPDATE t SET c = coalesce(floor(t.c), t.c), list = t.list WHERE t.ok

@@ -1,0 +1,1 @@
+SELECT result.c0::text, result.c1, result.c2 FROM (SELECT timestamp '2024-03-24 12:30:00', string_agg(v1.b::text, '-') OVER (PARTITION BY v1.b ORDER BY v1.id DESC, v2.id), row_number() OVER (PARTITION BY v2.a ORDER BY v1.id DESC, v2.id) FROM none v1 LEFT JOIN none v2 ON v1.a = v2.a) AS result(c0, c1, c2) ORDER BY result.c0, result.c1, result.c2 DESC NULLS LAST

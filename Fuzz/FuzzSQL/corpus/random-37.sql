@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1 FROM (SELECT min(v4.b), every(timestamp '2024-01-04 06:07:08.123456' IS NOT NULL) FROM ((SELECT nullif(v2.ok, v2.ok), true, v2.ts FROM t v2 LEFT JOIN u v3 ON v2.d = date '2024-02-11') ORDER BY 1, 2, 3 DESC NULLS LAST LIMIT 2) AS v1(c0, c1, c2) LEFT JOIN u v4 ON 6 = v4.e) AS result(c0, c1) ORDER BY result.c0 DESC, result.c1

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1, result.c2 FROM (SELECT v2.plain::date, ceil(3.00), sum(v2.n) OVER (PARTITION BY v2.a ORDER BY v2.d, v1.id NULLS FIRST, v2.id NULLS FIRST RANGE BETWEEN CURRENT ROW AND CURRENT ROW) FROM t v1 FULL JOIN t v2 ON v1.a = v2.a WHERE v1.d > v2.d) AS result(c0, c1, c2) ORDER BY result.c0, result.c1, result.c2

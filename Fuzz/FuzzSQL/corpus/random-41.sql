@@ -1,0 +1,1 @@
+SELECT result.c0::text, result.c1, result.c2 FROM (SELECT NULL::bytea, ntile(3) OVER (ORDER BY v1.id), first_value(v1.d) OVER (PARTITION BY v1.b ORDER BY v1.b, v1.id ROWS BETWEEN UNBOUNDED PRECEDING AND 100 FOLLOWING EXCLUDE GROUP) FROM none v1) AS result(c0, c1, c2) ORDER BY result.c0 NULLS FIRST, result.c1 DESC, result.c2

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1, result.c2 FROM (SELECT v1.u, percentile_disc(0.25) WITHIN GROUP (ORDER BY 4 DESC), string_agg(v1.u, ',' ORDER BY v1.u) FROM unnest(ARRAY[NULL::text, '0']) AS v1(u) WHERE ARRAY[NULL]::int[] NOT IN (ARRAY[2]::int[], NULL::int[], ARRAY[2, 2, 2]::int[]) GROUP BY CUBE (v1.u)) AS result(c0, c1, c2) ORDER BY result.c0 NULLS FIRST, result.c1, result.c2 DESC

@@ -1,0 +1,1 @@
+MERGE INTO u USING (SELECT v2.a, max(v2.b), count(*)::int FROM none v2 WHERE v2.a IS NOT NULL GROUP BY 1) AS k1(k, v, n) ON u.id = k1.k WHEN MATCHED AND k1.k = k1.k THEN DO NOTHING WHEN MATCHED AND NULL::timestamptz = timestamptz '2024-03-25 23:59:59.5-05:30' THEN UPDATE SET a = u.a

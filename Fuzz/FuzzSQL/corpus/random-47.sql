@@ -1,0 +1,1 @@
+SELECT result.c0::text, result.c1 FROM ((SELECT '50000000-0000-4000-8000-222222222222'::uuid, ' x' FROM generate_series(1, least(3, 4)) AS v1(n) CROSS JOIN u v2) ORDER BY 1, 2 DESC NULLS LAST LIMIT 3) AS result(c0, c1) ORDER BY result.c0 NULLS FIRST, result.c1 DESC

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1, result.c2::text FROM (SELECT 1.25, v1.c, v1.id FROM t v1 WHERE 4 IN (v1.a, 4, v1.a)) AS result(c0, c1, c2) ORDER BY result.c0, result.c1, result.c2 DESC NULLS LAST

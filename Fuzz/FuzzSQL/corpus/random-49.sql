@@ -1,0 +1,1 @@
+SELECT result.c0 FROM (SELECT DISTINCT v1.c1 FROM (SELECT (4 & 7), 1 FROM (SELECT v4.bin FROM unnest(ARRAY['', 'a_b']) AS v3(u) CROSS JOIN t v4 WHERE '\x00ff'::bytea IS NOT NULL) AS v2(c0)) AS v1(c0, c1)) AS result(c0) ORDER BY result.c0

@@ -1,0 +1,1 @@
+SELECT result.c0::text, result.c1, result.c2::text FROM (SELECT ('\x6162'::bytea || '\x6162'::bytea), (3.00 * 3), date '2024-01-09'::timestamp FROM u v1 WHERE '50000000-0000-4000-8000-222222222222'::uuid < 'a0000000-0000-4000-8000-111111111111'::uuid) AS result(c0, c1, c2) ORDER BY result.c0 NULLS FIRST, result.c1 DESC NULLS LAST, result.c2 DESC

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1::text FROM (SELECT bool_or(1.25 IS NOT NULL), min(least(NULL::timestamptz, timestamptz '2024-02-28 06:07:08.123456+00')) FROM none v1 WHERE '\x6162'::bytea BETWEEN '\x6162'::bytea AND '\x6162'::bytea HAVING count(DISTINCT abs(0.50))::int IS NOT NULL AND count(*) > 2) AS result(c0, c1) ORDER BY result.c0 DESC NULLS LAST, result.c1 NULLS FIRST

@@ -1,0 +1,1 @@
+SELECT result.c0 FROM (SELECT count(DISTINCT sqrt(abs(0.5::float8))) FILTER (WHERE 0.5::float8 IS NULL)::int FROM (SELECT v3.n, v2.plain FROM t v2 JOIN generate_series(1, least(3, 4)) AS v3(n) ON v2.a = v3.n WHERE v2.n IN (3.00, 1.25, v2.n)) AS v1(c0, c1) LEFT JOIN u v4 ON v1.c0 = v4.e AND v1.c0 = v4.e) AS result(c0) ORDER BY result.c0 NULLS FIRST

@@ -1,0 +1,1 @@
+SELECT result.c0::text, result.c1 FROM (SELECT (ARRAY[3, 1, 3]::int[] || ARRAY[2, 3, 1]::int[]), timestamp '2024-03-26 06:07:08.123456'::text FROM u v1 WHERE (true OR v1.b ILIKE 'x%')) AS result(c0, c1) ORDER BY result.c0 DESC, result.c1

@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1, result.c2 FROM (SELECT v2.n, sum(-2::float8)::float8, count(DISTINCT (1024::float8 * 1))::int FROM generate_series(1, least(3, 4)) AS v1(n) CROSS JOIN generate_series(1, least(v1.n, 4)) AS v2(n) WHERE false IS NOT TRUE GROUP BY v2.n) AS result(c0, c1, c2) ORDER BY result.c0, result.c1, result.c2

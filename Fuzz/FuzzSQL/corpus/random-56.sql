@@ -1,0 +1,1 @@
+SELECT result.c0, result.c1, result.c2::text FROM (SELECT sign(v1.a)::int, (v2.n - v1.a), coalesce(NULL::uuid, v2.id) FROM none v1 JOIN t v2 ON v1.a = v2.a WHERE (v2.bin IS NULL OR v2.ok)) AS result(c0, c1, c2) ORDER BY result.c0 DESC NULLS LAST, result.c1 DESC, result.c2 DESC

@@ -1,0 +1,1 @@
+INSERT INTO u (id, a, b, e) SELECT (SELECT coalesce(max(m.id), 0) FROM u m)::int + row_number() OVER (ORDER BY v1.id, v2.id DESC NULLS LAST)::int, coalesce(v2.big, 3::bigint), left(v2.b, 1), (v2.d - v2.d) FROM t v1 JOIN t v2 ON v1.a = v2.a WHERE v1.a >= v2.a ORDER BY v1.id, v2.id LIMIT 6

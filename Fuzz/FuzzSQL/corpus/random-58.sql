@@ -1,0 +1,1 @@
+UPDATE t SET bin = (k1.bin || '\x'::bytea) FROM t k1 WHERE t.a = k1.id AND k1.ok
