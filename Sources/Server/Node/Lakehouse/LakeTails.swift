@@ -1,5 +1,5 @@
 // Tail reads: a query sees a streaming table together with the records of its topic that the table
-// has not committed yet. See docs/decisions/0017-tail-reads.md.
+// has not committed yet. See docs/decisions/0019-tail-reads.md.
 
 import Base
 import Catalog
