@@ -49,3 +49,18 @@ SELECT 'abc' SIMILAR TO 'abc', 'abc' SIMILAR TO 'a', 'abc' SIMILAR TO '%(b|d)%',
 SELECT id FROM m WHERE t ~ '[pq]' ORDER BY id;
 SELECT regexp_replace('a', 'a', 'b', 'z');
 SELECT 1 ~ 'x';
+-- Percentiles of ties, signs, NaN, infinities and groups without values.
+CREATE TABLE readings (g int, x float8, n int);
+INSERT INTO readings SELECT i % 7, CASE WHEN i % 11 = 0 THEN NULL ELSE ((i * 7919) % 101 - 50) / 4.0 END, i % 5 FROM generate_series(1, 400) AS s (i);
+INSERT INTO readings VALUES (8, 'NaN', 1), (8, 1, 1), (8, 'Infinity', 2), (9, '-Infinity', 1), (9, 5, 1), (10, NULL, 3), (11, 2.5, 1), (12, 'NaN', 1), (12, 'NaN', 2);
+SELECT g, percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM readings GROUP BY g ORDER BY g;
+SELECT g, percentile_cont(0) WITHIN GROUP (ORDER BY x), percentile_cont(1) WITHIN GROUP (ORDER BY x), percentile_cont(0.37) WITHIN GROUP (ORDER BY x) FROM readings WHERE g < 8 GROUP BY g ORDER BY g;
+SELECT g, percentile_cont(ARRAY[0.9, 0.1, NULL, 0.5]) WITHIN GROUP (ORDER BY x) FROM readings GROUP BY g ORDER BY g;
+SELECT percentile_cont(0.25) WITHIN GROUP (ORDER BY x), percentile_cont(0.25) WITHIN GROUP (ORDER BY x DESC) FROM readings WHERE g < 8;
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FILTER (WHERE n = 2), percentile_cont(0.75) WITHIN GROUP (ORDER BY n) FROM readings WHERE g < 8;
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x), percentile_cont(ARRAY[0.5]) WITHIN GROUP (ORDER BY x) FROM readings WHERE false;
+SELECT percentile_disc(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY x) FROM readings WHERE g = 10;
+SELECT percentile_cont(1.5) WITHIN GROUP (ORDER BY x) FROM readings;
+SELECT percentile_cont(NULL) WITHIN GROUP (ORDER BY x) FROM readings;
+SELECT g, min(x), max(x), min(x::real), max(-x) FROM readings GROUP BY g ORDER BY g;
+SELECT min(x), max(x) FROM readings WHERE g IN (10, 99);

@@ -85,21 +85,37 @@ enum AccumulatorFactory {
     ) -> any Accumulator {
         switch type {
         case .boolean:
-            ExtremeAccumulator<UInt8>(
-                type, wantsGreatest, 0,
-                { if case .boolean(let values) = $0 { values } else { nil } }, { .boolean($0) })
+            ExtremeAccumulator<UInt8>(type, 0, { .boolean($0) }) { column, groups, best, seen in
+                guard case .boolean(let values) = column.data else { return }
+                takeExtremes(
+                    values, column.validity, groups, wantsGreatest: wantsGreatest, &best, &seen)
+            }
         case .int16, .int32, .date:
-            ExtremeAccumulator<Int32>(
-                type, wantsGreatest, 0,
-                { if case .int32(let values) = $0 { values } else { nil } }, { .int32($0) })
+            ExtremeAccumulator<Int32>(type, 0, { .int32($0) }) { column, groups, best, seen in
+                guard case .int32(let values) = column.data else { return }
+                takeExtremes(
+                    values, column.validity, groups, wantsGreatest: wantsGreatest, &best, &seen)
+            }
         case .int64, .time, .timestamp, .timestampTZ:
-            ExtremeAccumulator<Int64>(
-                type, wantsGreatest, 0,
-                { if case .int64(let values) = $0 { values } else { nil } }, { .int64($0) })
+            ExtremeAccumulator<Int64>(type, 0, { .int64($0) }) { column, groups, best, seen in
+                guard case .int64(let values) = column.data else { return }
+                takeExtremes(
+                    values, column.validity, groups, wantsGreatest: wantsGreatest, &best, &seen)
+            }
         case .decimal:
-            ExtremeAccumulator<Int128>(
-                type, wantsGreatest, 0,
-                { if case .int128(let values) = $0 { values } else { nil } }, { .int128($0) })
+            ExtremeAccumulator<Int128>(type, 0, { .int128($0) }) { column, groups, best, seen in
+                guard case .int128(let values) = column.data else { return }
+                takeExtremes(
+                    values, column.validity, groups, wantsGreatest: wantsGreatest, &best, &seen)
+            }
+        case .float32, .float64:
+            ExtremeAccumulator<UInt64>(type, 0, { .float64($0.map(FloatOrder.number)) }) {
+                column, groups, best, seen in
+                guard case .float64(let values) = column.data else { return }
+                takeExtremes(
+                    values.map(FloatOrder.ordered), column.validity, groups,
+                    wantsGreatest: wantsGreatest, &best, &seen)
+            }
         case .text, .binary: ExtremeTextAccumulator(type, wantsGreatest: wantsGreatest)
         default: ExtremeValueAccumulator(type, wantsGreatest: wantsGreatest)
         }

@@ -20,6 +20,10 @@ final class AggregateState {
         for argument in call.arguments { argument.forEachColumn { columns.append($0) } }
         for key in call.orderBy { key.expression.forEachColumn { columns.append($0) } }
         filterColumns = columns
+        if let percentiles = PercentileAccumulator(call) {
+            (accumulator, keys, distinct) = (percentiles, [], nil)
+            return
+        }
         let inner = try AccumulatorFactory.make(call)
         var orderBy = call.orderBy
         // PostgreSQL finds distinct values by sorting, and collects them in that order.

@@ -5,23 +5,25 @@ import Columns
 
 /// MIN or MAX of a layout that compares as it is.
 final class ExtremeAccumulator<T: Comparable>: Accumulator {
+    /// Takes the values of a column into the best of each group.
+    typealias Take = (Column, [Int32], _ best: inout [T], _ seen: inout SeenGroups) -> Void
+
     private let type: ColumnType
-    private let wantsGreatest: Bool
     private let zero: T
-    private let values: (ColumnData) -> [T]?
+    private let take: Take
     private let data: ([T]) -> ColumnData
     private var best: [T] = []
     private var seen = SeenGroups()
 
+    /// `take` calls `takeExtremes` where the layout is known, so that no value is compared by way of
+    /// what only the compiler of generic code would know.
     init(
-        _ type: ColumnType, _ wantsGreatest: Bool, _ zero: T,
-        _ values: @escaping (ColumnData) -> [T]?, _ data: @escaping ([T]) -> ColumnData
+        _ type: ColumnType, _ zero: T, _ data: @escaping ([T]) -> ColumnData, _ take: @escaping Take
     ) {
         self.type = type
-        self.wantsGreatest = wantsGreatest
         self.zero = zero
-        self.values = values
         self.data = data
+        self.take = take
     }
 
     func grow(to groups: Int) {
@@ -30,20 +32,7 @@ final class ExtremeAccumulator<T: Comparable>: Accumulator {
     }
 
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
-        guard let source = values(arguments[0].data) else { return }
-        let valid = arguments[0].validity
-        let wantsGreatest = self.wantsGreatest
-        seen.withFlags { seen in
-            best.withUnsafeMutableBufferPointer { best in
-                for row in ValidRows(valid, groups.count) {
-                    let group = Int(groups[row])
-                    let value = source[row]
-                    let isBetter = wantsGreatest ? value > best[group] : value < best[group]
-                    if seen[group] == 0 || isBetter { best[group] = value }
-                    seen[group] = 1
-                }
-            }
-        }
+        take(arguments[0], groups, &best, &seen)
     }
 
     func finish() throws(Problem) -> Column {
@@ -51,6 +40,27 @@ final class ExtremeAccumulator<T: Comparable>: Accumulator {
     }
 
     var memoryBytes: Int { best.capacity * MemoryLayout<T>.stride + seen.count }
+}
+
+/// Takes `values`, those that are `valid`, into the best of their groups.
+@inline(__always)
+func takeExtremes<T: Comparable>(
+    _ values: [T], _ valid: Validity?, _ groups: [Int32], wantsGreatest: Bool, _ best: inout [T],
+    _ seen: inout SeenGroups
+) {
+    seen.withFlags { seen in
+        best.withUnsafeMutableBufferPointer { best in
+            values.withUnsafeBufferPointer { values in
+                for row in ValidRows(valid, groups.count) {
+                    let group = Int(groups[row])
+                    let value = values[row]
+                    let isBetter = wantsGreatest ? value > best[group] : value < best[group]
+                    if seen[group] == 0 || isBetter { best[group] = value }
+                    seen[group] = 1
+                }
+            }
+        }
+    }
 }
 
 final class ExtremeTextAccumulator: Accumulator {

@@ -61,6 +61,7 @@ final class OrderedSetAccumulator: Accumulator {
         _ columns: [Column], _ first: Int, _ members: [Int]
     ) throws(Problem) -> Value {
         switch columns[1].value(first) {
+        case .list where members.isEmpty: return .null
         case .list(let fractions):
             var results: [Value] = []
             for fraction in fractions {

@@ -111,7 +111,8 @@ final class LakeSource: TableSource {
     // MARK: Tables
 
     func snapshot(of object: CatalogObject) throws(Problem) -> TableSnapshot {
-        try snapshot(of: try lake.table(of: object), object.name)
+        let table = try lake.table(of: object)
+        return try snapshot(of: try transaction?.table(table) ?? table, object.name)
     }
 
     /// The version of a table that this query reads.
