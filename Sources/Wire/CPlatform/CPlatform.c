@@ -224,5 +224,3 @@ void weir_keep_freed_memory(void) {
     mallopt(M_TOP_PAD, 4 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
-
-void weir_trim_heap(void) { malloc_trim(0); }

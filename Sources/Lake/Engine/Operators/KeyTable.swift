@@ -308,17 +308,20 @@ final class KeyTable {
                         truncatingIfNeeded: UInt128(keys[$0 * width + at + 1]) << 64
                             | UInt128(word($0)))
                 })
-        case .text, .binary: data = .text(texts(at, groups))
+        case .text, .binary: data = .text(texts(index, at, groups))
         default: return Column.nulls(type, count: groups.count)
         }
         return Column(type: type, data: data, validity: valid)
     }
 
-    private func texts(_ at: Int, _ groups: Range<Int>) -> TextColumn {
+    private func texts(_ index: Int, _ at: Int, _ groups: Range<Int>) -> TextColumn {
+        let packed = encoder.packedBit(index)
         var sink = TextSink(capacity: groups.count)
         for group in groups {
             let view = TextView(low: keys[group * width + at], high: keys[group * width + at + 1])
-            if view.isInline {
+            if keys[(group + 1) * width - 1] & packed != 0 {
+                PackedUUID.withText(high: view.low, low: view.high) { sink.append($0) }
+            } else if view.isInline {
                 sink.append(view: view)
             } else {
                 interner.withBytes(Int(view.high)) { sink.append($0) }

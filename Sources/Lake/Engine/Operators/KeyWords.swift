@@ -8,10 +8,12 @@
 // | numeric, uuid | low and high half |
 // | interval | low and high half of its length in microseconds: 1 month = 30 days |
 // | text up to 12 bytes | its view |
+// | text that is a UUID in canonical form | high and low half of the UUID |
 // | longer text, bytea | length and prefix; number in an interner |
 // | jsonb, list, structure, map | marker; number of its canonical text in an interner |
 //
-// One more word behind all columns has a bit for each column that is NULL.
+// One more word behind all columns has a bit for each column that is NULL, and of the first 31 columns
+// another one where the text is packed as a UUID.
 
 import Base
 import Columns
@@ -29,6 +31,10 @@ final class KeyEncoder {
         self.interner = interner
         width = types.reduce(1) { $0 + Self.width(of: $1) }
     }
+
+    /// The bit of the last word that says that the text of column `index` is a packed UUID; 0 when
+    /// there are too many columns for that.
+    func packedBit(_ index: Int) -> UInt64 { types.count <= 31 ? 1 << UInt64(32 + index) : 0 }
 
     static func width(of type: ColumnType) -> Int {
         switch type {
@@ -76,9 +82,13 @@ final class KeyEncoder {
                 UInt64(truncatingIfNeeded: $0.comparisonMicroseconds >> 64)
             }
         case .text(let values) where column.type != .json:
-            encode(texts: values, column.validity, base, count, adding, &words)
+            encode(
+                texts: values, column.validity, base, count, flags: nulls, packedBit(index), adding,
+                &words)
         case .dictionary(let codes, let values) where column.type != .json:
-            encode(codes, values, column.validity, base, count, adding, &words)
+            encode(
+                codes, values, column.validity, base, count, flags: nulls, packedBit(index), adding,
+                &words)
         default: encode(canonical: column, base, count, adding, &words)
         }
         guard let valid = column.validity else { return }
@@ -106,8 +116,8 @@ final class KeyEncoder {
     }
 
     private func encode(
-        texts values: TextColumn, _ valid: Validity?, _ base: Int, _ count: Int, _ adding: Bool,
-        _ words: inout [UInt64]
+        texts values: TextColumn, _ valid: Validity?, _ base: Int, _ count: Int, flags: Int,
+        _ packedBit: UInt64, _ adding: Bool, _ words: inout [UInt64]
     ) {
         TextReader.with(values) { reader in
             for row in 0..<count {
@@ -116,7 +126,13 @@ final class KeyEncoder {
                 if view.isInline {
                     words[base + count + row] = view.high
                 } else if valid?[row] ?? true {
-                    words[base + count + row] = number(reader[row], adding)
+                    if packedBit != 0, let uuid = PackedUUID.pack(reader[row]) {
+                        words[base + row] = uuid.high
+                        words[base + count + row] = uuid.low
+                        words[flags + row] |= packedBit
+                    } else {
+                        words[base + count + row] = number(reader[row], adding)
+                    }
                 }
             }
         }
@@ -125,23 +141,25 @@ final class KeyEncoder {
     /// Dictionary codes: each distinct value is encoded once.
     private func encode(
         _ codes: [Int32], _ values: TextColumn, _ valid: Validity?, _ base: Int, _ count: Int,
-        _ adding: Bool, _ words: inout [UInt64]
+        flags: Int, _ packedBit: UInt64, _ adding: Bool, _ words: inout [UInt64]
     ) {
         guard values.count <= count else {
             let flat = Column(type: .text, data: .dictionary(codes: codes, values: values))
                 .flattened
             if case .text(let texts) = flat.data {
-                encode(texts: texts, valid, base, count, adding, &words)
+                encode(texts: texts, valid, base, count, flags: flags, packedBit, adding, &words)
             }
             return
         }
-        var table = [UInt64](repeating: 0, count: values.count * 2)
-        encode(texts: values, nil, 0, values.count, adding, &table)
+        var table = [UInt64](repeating: 0, count: values.count * 3)
+        encode(
+            texts: values, nil, 0, values.count, flags: values.count * 2, packedBit, adding, &table)
         for row in 0..<count {
             let code = Int(codes[row])
             guard code >= 0, code < values.count else { continue }
             words[base + row] = table[code]
             words[base + count + row] = table[values.count + code]
+            if valid?[row] ?? true { words[flags + row] |= table[values.count * 2 + code] }
         }
     }
 

@@ -66,7 +66,5 @@ int64_t weir_cpu_nanoseconds(void);
 // Blocks of up to 8 MiB are reused instead of being given back and taken anew page by page: batches
 // and pages are of that size, and come and go all the time.
 void weir_keep_freed_memory(void);
-// Give freed heap memory back to the system.
-void weir_trim_heap(void);
 
 #endif
