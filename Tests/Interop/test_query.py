@@ -267,7 +267,7 @@ SLOW = {
     "window": "SELECT sum(s) FROM (SELECT sum(i) OVER (ORDER BY i ROWS BETWEEN 100000 PRECEDING AND CURRENT ROW) AS s FROM generate_series(1, 4000000) AS g(i)) t",
     "filter": "SELECT i FROM generate_series(1, 100000000000) AS g(i) WHERE i < 0",
     # One sort of four million rows in memory, and values that grow from row to row.
-    "long-sort": "SELECT count(*) FROM (SELECT i * 7919 % 4000037 AS x, i::text || 'a long text' AS t FROM "
+    "long-sort": "SELECT count(*) FROM (SELECT i::bigint * 7919 % 4000037 AS x, i::text || 'a long text' AS t FROM "
                  "generate_series(1, 2000000) i ORDER BY 2, 1 OFFSET 1) s",
     "growing-window": "SELECT count(x) FROM (SELECT array_agg(i) OVER (ORDER BY i) AS x FROM "
                       "generate_series(1, 200000) i) s",

@@ -40,6 +40,12 @@ package final class MemoryBudget {
     func spilled(_ bytes: Int64) { spilledBytes += bytes }
 }
 
+extension Array {
+    /// About how many elements the array has room for, the same in every run: arrays grow by doubling,
+    /// and how much more the allocator gives is not ours to count.
+    var heldCount: Int { count < 2 ? count : 1 << (Int.bitWidth - (count - 1).leadingZeroBitCount) }
+}
+
 /// The part of a budget that one operator holds; grows and shrinks with what it keeps.
 final class MemoryShare {
     private let budget: MemoryBudget

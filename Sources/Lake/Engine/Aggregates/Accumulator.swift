@@ -195,7 +195,7 @@ final class CountAccumulator: Accumulator {
 
     func finish() throws(Problem) -> Column { Column(type: .int64, data: .int64(counts)) }
 
-    var memoryBytes: Int { counts.capacity * 8 }
+    var memoryBytes: Int { counts.heldCount * 8 }
 }
 
 final class BooleanAccumulator: Accumulator {
@@ -228,7 +228,7 @@ final class BooleanAccumulator: Accumulator {
         Column(type: .boolean, data: .boolean(results), validity: seen.validity)
     }
 
-    var memoryBytes: Int { results.capacity * 2 }
+    var memoryBytes: Int { results.heldCount * 2 }
 }
 
 /// Variance by the method of Youngs and Cramer, which stays exact where the naive sum of squares
@@ -282,5 +282,5 @@ final class VarianceAccumulator: Accumulator {
         return Column(type: .float64, data: .float64(values), validity: Validity(flags))
     }
 
-    var memoryBytes: Int { states.capacity * 24 }
+    var memoryBytes: Int { states.heldCount * 24 }
 }

@@ -48,7 +48,7 @@ final class TextAccumulator: Accumulator {
             type: type, data: .text(sink.finish()), validity: Validity(texts.map { $0 != nil }))
     }
 
-    var memoryBytes: Int { texts.capacity * 8 + bytes * 2 }
+    var memoryBytes: Int { texts.heldCount * 8 + bytes * 2 }
 }
 
 /// array_agg: NULLs are elements like others.
@@ -91,7 +91,7 @@ final class ListAccumulator: Accumulator {
             type: type, data: .list(offsets: offsets, element: element), validity: valid)
     }
 
-    var memoryBytes: Int { rows.memoryBytes + groupOfRow.capacity * 4 }
+    var memoryBytes: Int { rows.memoryBytes + groupOfRow.heldCount * 4 }
 }
 
 /// jsonb_agg: NULLs become null.
@@ -117,7 +117,7 @@ final class JSONAccumulator: Accumulator {
             type: .json, data: .text(sink.finish()), validity: Validity(texts.map { $0 != nil }))
     }
 
-    var memoryBytes: Int { texts.capacity * 8 + bytes * 2 }
+    var memoryBytes: Int { texts.heldCount * 8 + bytes * 2 }
 }
 
 extension Array where Element == [UInt8]? {
@@ -173,7 +173,7 @@ final class OrderedAccumulator: Accumulator {
         return try inner.finish()
     }
 
-    var memoryBytes: Int { rows.memoryBytes * 2 + groupOfRow.capacity * 8 + inner.memoryBytes }
+    var memoryBytes: Int { rows.memoryBytes * 2 + groupOfRow.heldCount * 8 + inner.memoryBytes }
 }
 
 extension Array where Element == [(String, [UInt8])]? {
@@ -219,5 +219,5 @@ final class JSONObjectAccumulator: Accumulator {
             type: .json, data: .text(sink.finish()), validity: Validity(members.map { $0 != nil }))
     }
 
-    var memoryBytes: Int { members.capacity * 8 + bytes }
+    var memoryBytes: Int { members.heldCount * 8 + bytes }
 }

@@ -39,7 +39,7 @@ final class ExtremeAccumulator<T: Comparable>: Accumulator {
         Column(type: type, data: data(best), validity: seen.validity)
     }
 
-    var memoryBytes: Int { best.capacity * MemoryLayout<T>.stride + seen.count }
+    var memoryBytes: Int { best.heldCount * MemoryLayout<T>.stride + seen.count }
 }
 
 /// Takes `values`, those that are `valid`, into the best of their groups.
@@ -106,7 +106,7 @@ final class ExtremeTextAccumulator: Accumulator {
             validity: Validity(best.map { $0 != nil }))
     }
 
-    var memoryBytes: Int { best.capacity * 8 + bytes }
+    var memoryBytes: Int { best.heldCount * 8 + bytes }
 }
 
 /// MIN and MAX of rarer types, value by value.
@@ -137,7 +137,7 @@ final class ExtremeValueAccumulator: Accumulator {
 
     func finish() throws(Problem) -> Column { Column(type, best) }
 
-    var memoryBytes: Int { best.capacity * 96 }
+    var memoryBytes: Int { best.heldCount * 96 }
 }
 
 /// The first or the last value that arrives, NULLs included unless they are skipped.
@@ -171,5 +171,5 @@ final class EdgeAccumulator: Accumulator {
 
     func finish() throws(Problem) -> Column { Column(type, values) }
 
-    var memoryBytes: Int { values.capacity * 96 }
+    var memoryBytes: Int { values.heldCount * 96 }
 }

@@ -109,5 +109,5 @@ final class OrderedSetAccumulator: Accumulator {
         return .interval(sum)
     }
 
-    var memoryBytes: Int { rows.memoryBytes + groupOfRow.capacity * 4 }
+    var memoryBytes: Int { rows.memoryBytes + groupOfRow.heldCount * 4 }
 }

@@ -84,7 +84,7 @@ final class PairAccumulator: Accumulator {
         }
     }
 
-    var memoryBytes: Int { states.capacity * 48 }
+    var memoryBytes: Int { states.heldCount * 48 }
 }
 
 /// bit_and, bit_or, bit_xor.
@@ -130,5 +130,5 @@ final class BitAccumulator: Accumulator {
         return Column(type: type, data: data, validity: seen.validity)
     }
 
-    var memoryBytes: Int { values.capacity * 9 }
+    var memoryBytes: Int { values.heldCount * 9 }
 }

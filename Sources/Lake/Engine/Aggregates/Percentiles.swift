@@ -117,7 +117,7 @@ final class PercentileAccumulator: Accumulator {
 
     /// The values are held twice while they are parted.
     var memoryBytes: Int {
-        values.capacity * 16 + groupOfValue.capacity * 4 + fractions.capacity * 48
+        values.heldCount * 16 + groupOfValue.capacity * 4 + fractions.capacity * 48
     }
 }
 

@@ -96,7 +96,7 @@ final class DistinctSketchAccumulator: Accumulator {
 
     var memoryBytes: Int {
         // An average guess for the small ones: a set of some words.
-        sketches.capacity * 64 + spreadCount << Self.registerBits
+        sketches.heldCount * 64 + spreadCount << Self.registerBits
     }
 }
 
@@ -247,5 +247,5 @@ final class ArgumentAccumulator: Accumulator {
 
     func finish() throws(Problem) -> Column { Column(type, results) }
 
-    var memoryBytes: Int { best.capacity * 192 }
+    var memoryBytes: Int { best.heldCount * 192 }
 }

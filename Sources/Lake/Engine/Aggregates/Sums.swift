@@ -71,7 +71,7 @@ final class AverageAccumulator<Sum: RunningSum>: Accumulator {
             validity: counts.contains(0) ? Validity(counts.map { $0 > 0 }) : nil)
     }
 
-    var memoryBytes: Int { sum.memoryBytes + counts.capacity * 8 }
+    var memoryBytes: Int { sum.memoryBytes + counts.heldCount * 8 }
 }
 
 /// smallint and integer: 64-bit sums. 2^32 rows of the largest integer still fit; more are checked.
@@ -102,7 +102,7 @@ struct IntegerSum: RunningSum {
         return .int128(try WideSum.divide(wide, 0, counts, type))
     }
 
-    var memoryBytes: Int { totals.capacity * 8 }
+    var memoryBytes: Int { totals.heldCount * 8 }
 }
 
 /// bigint and numeric: 128-bit sums.
@@ -206,7 +206,7 @@ struct WideSum: RunningSum {
         return results
     }
 
-    var memoryBytes: Int { totals.capacity * 16 }
+    var memoryBytes: Int { totals.heldCount * 16 }
 }
 
 struct FloatSum: RunningSum {
@@ -240,7 +240,7 @@ struct FloatSum: RunningSum {
         .float64(zip(totals, counts).map { $1 == 0 ? 0 : $0 / Double($1) })
     }
 
-    var memoryBytes: Int { totals.capacity * 8 }
+    var memoryBytes: Int { totals.heldCount * 8 }
 }
 
 struct IntervalSum: RunningSum {
@@ -273,5 +273,5 @@ struct IntervalSum: RunningSum {
         return .interval(results)
     }
 
-    var memoryBytes: Int { totals.capacity * 16 }
+    var memoryBytes: Int { totals.heldCount * 16 }
 }

@@ -34,11 +34,11 @@ struct DirectKeys {
 
     var count: Int { values.count }
     var placeCount: Int { groups.count }
-    var memoryBytes: Int { groups.capacity * 4 + values.capacity * 8 }
+    var memoryBytes: Int { groups.heldCount * 4 + values.heldCount * 8 }
 
     /// What `rows` more groups add, places aside.
     func growthBytes(_ rows: Int) -> Int {
-        count + rows > values.capacity ? max(count + rows, values.capacity) * 8 : 0
+        count + rows > values.heldCount ? max(count + rows, values.heldCount) * 8 : 0
     }
 
     // MARK: Places

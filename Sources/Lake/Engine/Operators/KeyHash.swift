@@ -36,7 +36,7 @@ final class BytesInterner {
     var count: Int { hashes.count }
 
     var memoryBytes: Int {
-        slots.count * 4 + hashes.capacity * 8 + offsets.capacity * 8 + bytes.capacity
+        slots.count * 4 + hashes.heldCount * 8 + offsets.capacity * 8 + bytes.heldCount
     }
 
     func withBytes<Result>(

@@ -47,7 +47,7 @@ final class KeyTable {
         if let direct { return direct.memoryBytes }
         var values = 0
         for index in types.indices { values += (originals[index]?.count ?? 0) * 96 }
-        return slots.count * 8 + keys.capacity * 8 + interner.memoryBytes + values
+        return slots.count * 8 + keys.heldCount * 8 + interner.memoryBytes + values
     }
 
     /// The group of each of `count` rows; unknown keys become new groups.
@@ -214,7 +214,7 @@ final class KeyTable {
         let size = Self.slotCount(slots.count, for: count + rows)
         let words = (count + rows) * width
         return (size - slots.count) * 8
-            + (words > keys.capacity ? max(words, keys.capacity) * 8 : 0)
+            + (words > keys.heldCount ? max(words, keys.heldCount) * 8 : 0)
     }
 
     /// What slots for `groups` groups take.
