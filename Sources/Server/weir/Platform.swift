@@ -42,7 +42,7 @@ final class Platform: Sendable {
             data: settings.dataDirectory, listening: settings.kafka, settings: settings.server,
             diagnostics: diagnostics)
         self.broker = broker
-        workers = WorkerPool(name: "weir-lake", threads: settings.server.workers, niceness: 10)
+        workers = WorkerPool(name: "weir-lake", threads: settings.server.workers)
         // Statements have threads of their own, so that no question waits behind a refresh. They
         // yield to the broker's: `Benchmarks/interference.py`.
         let statements = WorkerPool(name: "weir-sql", threads: 4, niceness: 5)
