@@ -65,29 +65,17 @@ struct JoinProbe {
 
     /// The pairs of rows that have one partner at most.
     private static func onlyPairs(_ partners: [Int32]) -> Pairs {
-        var count = 0
-        var pairs = Pairs(rows: [], partners: [])
-        pairs.rows = [Int32](unsafeUninitializedCapacity: partners.count) { rows, filled in
-            for row in partners.indices {
-                rows[count] = Int32(truncatingIfNeeded: row)
-                count += partners[row] >= 0 ? 1 : 0
-            }
-            filled = count
-        }
-        pairs.partners =
-            count == partners.count ? partners : pairs.rows.map { partners[Int($0)] }
-        return pairs
+        let rows = rows(partners, having: true)
+        return Pairs(
+            rows: rows,
+            partners: rows.count == partners.count
+                ? partners : rows.map { partners[Int($0)] })
     }
 
     /// The rows that have a partner, or those that have none.
     static func rows(_ partners: [Int32], having: Bool) -> [Int32] {
-        [Int32](unsafeUninitializedCapacity: partners.count) { rows, filled in
-            var count = 0
-            for row in partners.indices {
-                rows[count] = Int32(truncatingIfNeeded: row)
-                count += (partners[row] >= 0) == having ? 1 : 0
-            }
-            filled = count
+        partners.withUnsafeBufferPointer { partners in
+            numbers(below: partners.count) { (partners[$0] >= 0) == having }
         }
     }
 }
@@ -101,12 +89,21 @@ extension ColumnBatch {
 
 /// The numbers of the flags that are `wanted`.
 func places(of wanted: UInt8, in flags: [UInt8]) -> [Int32] {
-    [Int32](unsafeUninitializedCapacity: flags.count) { places, filled in
-        var count = 0
-        for place in flags.indices {
-            places[count] = Int32(truncatingIfNeeded: place)
-            count += flags[place] == wanted ? 1 : 0
+    flags.withUnsafeBufferPointer { flags in
+        numbers(below: flags.count) { flags[$0] == wanted }
+    }
+}
+
+/// The numbers from 0 below `count` that are wanted. Each is written down and only kept when it is:
+/// which of them are is as good as random, and a branch would be guessed wrong too often.
+@inline(__always)
+func numbers(below count: Int, where isWanted: (Int) -> Bool) -> [Int32] {
+    [Int32](unsafeUninitializedCapacity: count) { numbers, filled in
+        var found = 0
+        for number in 0..<count {
+            numbers[found] = Int32(truncatingIfNeeded: number)
+            found &+= isWanted(number) ? 1 : 0
         }
-        filled = count
+        filled = found
     }
 }

@@ -77,7 +77,7 @@ final class KeyFilter: ColumnTest {
             }
         case .hashes(let words):
             guard let hashes = column.hashes else { return nil }
-            return kept(hashes.count) { row in
+            return numbers(below: hashes.count) { row in
                 let hash = hashes[row]
                 let bits = Self.bits(of: hash)
                 return words[Self.word(of: hash, words.count)] & bits == bits
@@ -90,7 +90,7 @@ final class KeyFilter: ColumnTest {
     ) -> [Int32] {
         values.withUnsafeBufferPointer { values in
             words.withUnsafeBufferPointer { words in
-                kept(values.count) { row in
+                numbers(below: values.count) { row in
                     let place = UInt64(bitPattern: Int64(values[row]) &- base)
                     guard place < UInt64(count) else { return false }
                     let isMember = words[Int(place >> 6)] >> (place & 63) & 1 == 1
@@ -98,18 +98,5 @@ final class KeyFilter: ColumnTest {
                 }
             }
         }
-    }
-}
-
-/// The rows of `count` that are wanted.
-@inline(__always)
-private func kept(_ count: Int, _ isWanted: (Int) -> Bool) -> [Int32] {
-    [Int32](unsafeUninitializedCapacity: count) { rows, filled in
-        var found = 0
-        for row in 0..<count {
-            rows[found] = Int32(truncatingIfNeeded: row)
-            found &+= isWanted(row) ? 1 : 0
-        }
-        filled = found
     }
 }
