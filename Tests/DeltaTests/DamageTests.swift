@@ -39,7 +39,7 @@ struct DamageTests {
         let good = try allRows(table)
         let files = try table.store.list(table.path, recursive: true).map(\.path)
         var failures = 0
-        for _ in 0..<250 {
+        for _ in 0..<80 {
             let path = files[random.below(files.count)]
             let content = try table.store.get(path, range: nil)
             if content.isEmpty { continue }

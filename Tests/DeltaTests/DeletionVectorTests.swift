@@ -85,7 +85,7 @@ struct DeletionVectorTests {
         }
         for _ in 0..<5000 { rows.append(Int64(random.below(65_536)) | 40 << 16) }
         let good = RowBitmap(rows).encoded().array
-        for _ in 0..<3000 {
+        for _ in 0..<400 {
             var bytes = good
             for _ in 0..<random.within(1...4) {
                 bytes[random.below(min(bytes.count, random.chance(1, in: 2) ? 300 : bytes.count))] =
