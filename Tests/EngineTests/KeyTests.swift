@@ -214,7 +214,7 @@ private final class FilteredBatches: BatchSource {
           WHEN 6 THEN overlay(u placing '/' from 1 + i % 3000 % 36)
           WHEN 7 THEN overlay(u placing ':' from 1 + i % 3000 % 36)
           WHEN 8 THEN overlay(u placing '`' from 1 + i % 3000 % 36) WHEN 9 THEN left(u, 12)
-          ELSE u END AS k FROM c)
+          WHEN 10 THEN left(u, 13 + i % 3000 % 5) ELSE u END AS k FROM c)
 
         """
 

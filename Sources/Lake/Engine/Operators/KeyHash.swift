@@ -28,16 +28,16 @@ enum KeyHash {
 /// Numbers long byte sequences: equal ones get the same number. Keys with long texts become words
 /// of fixed size that way.
 final class BytesInterner {
-    private var slots: [UInt32] = [UInt32](repeating: 0, count: 64)
-    private var hashes: [UInt64] = []
+    /// A slot holds the upper half of the hash and, below it, number + 1; 0 is free.
+    private var slots: [UInt64] = [UInt64](repeating: 0, count: 64)
     private var offsets: [Int] = [0]
     private var bytes: [UInt8] = []
 
-    var count: Int { hashes.count }
+    private static let saltMask: UInt64 = ~0xFFFF_FFFF
 
-    var memoryBytes: Int {
-        slots.count * 4 + hashes.heldCount * 8 + offsets.capacity * 8 + bytes.heldCount
-    }
+    var count: Int { offsets.count - 1 }
+
+    var memoryBytes: Int { slots.count * 8 + offsets.heldCount * 8 + bytes.heldCount }
 
     func withBytes<Result>(
         _ number: Int, _ body: (UnsafeRawBufferPointer) -> Result
@@ -51,32 +51,39 @@ final class BytesInterner {
     func intern(_ text: UnsafeRawBufferPointer) -> UInt64 {
         let hash = KeyHash.bytes(text)
         let slot = place(of: text, hash)
-        if slots[slot] != 0 { return UInt64(slots[slot] - 1) }
-        precondition(hashes.count < Int(UInt32.max) - 1, "the memory budget ends earlier")
-        hashes.append(hash)
+        if slots[slot] != 0 { return Self.number(slots[slot]) }
+        let number = count
+        precondition(number < Int(UInt32.max) - 1, "the memory budget ends earlier")
         bytes += text
         offsets.append(bytes.count)
-        slots[slot] = UInt32(hashes.count)
-        if hashes.count * 2 > slots.count { grow() }
-        return UInt64(hashes.count - 1)
+        slots[slot] = hash & Self.saltMask | UInt64(number + 1)
+        if count * 2 > slots.count { grow() }
+        return UInt64(number)
     }
 
     /// The number of `text` if it has one.
     func find(_ text: UnsafeRawBufferPointer) -> UInt64? {
-        let slot = place(of: text, KeyHash.bytes(text))
-        return slots[slot] == 0 ? nil : UInt64(slots[slot] - 1)
+        let slot = slots[place(of: text, KeyHash.bytes(text))]
+        return slot == 0 ? nil : Self.number(slot)
     }
+
+    private static func number(_ slot: UInt64) -> UInt64 { (slot & ~saltMask) - 1 }
 
     /// The slot that holds `text`, or the free one where it belongs.
     private func place(of text: UnsafeRawBufferPointer, _ hash: UInt64) -> Int {
-        let mask = slots.count - 1
-        var slot = Int(truncatingIfNeeded: hash) & mask
-        while slots[slot] != 0 {
-            let number = Int(slots[slot] - 1)
-            if hashes[number] == hash, isEqual(number, text) { break }
-            slot = (slot + 1) & mask
+        slots.withUnsafeBufferPointer { slots in
+            let mask = slots.count - 1
+            var slot = Int(truncatingIfNeeded: hash) & mask
+            while slots[slot] != 0 {
+                if (slots[slot] ^ hash) & Self.saltMask == 0,
+                    isEqual(Int(Self.number(slots[slot])), text)
+                {
+                    break
+                }
+                slot = (slot + 1) & mask
+            }
+            return slot
         }
-        return slot
     }
 
     private func isEqual(_ number: Int, _ text: UnsafeRawBufferPointer) -> Bool {
@@ -88,12 +95,14 @@ final class BytesInterner {
     }
 
     private func grow() {
-        slots = [UInt32](repeating: 0, count: slots.count * 2)
+        slots = [UInt64](repeating: 0, count: slots.count * 2)
         let mask = slots.count - 1
-        for number in hashes.indices {
-            var slot = Int(truncatingIfNeeded: hashes[number]) & mask
+        for number in 0..<count {
+            // The lower half of the hash is not kept.
+            let hash = withBytes(number) { KeyHash.bytes($0) }
+            var slot = Int(truncatingIfNeeded: hash) & mask
             while slots[slot] != 0 { slot = (slot + 1) & mask }
-            slots[slot] = UInt32(number + 1)
+            slots[slot] = hash & Self.saltMask | UInt64(number + 1)
         }
     }
 }

@@ -80,7 +80,8 @@ final class KeyTable {
                     let probe = Probe(
                         slots: UnsafeBufferPointer(slots), keys: UnsafeBufferPointer(keys),
                         words: words, width: width, rows: rows)
-                    for row in 0..<rows {
+                    for row in probe.lookUp(hashes, &groups) {
+                        let row = Int(row)
                         let slot = probe.place(row, hashes[row])
                         if slots[slot] == 0 {
                             slots[slot] = hashes[row] & Probe.saltMask | UInt64(total + 1)
@@ -132,7 +133,8 @@ final class KeyTable {
                 words.withUnsafeBufferPointer { words in
                     let probe = Probe(
                         slots: slots, keys: keys, words: words, width: width, rows: rows)
-                    for row in 0..<rows {
+                    for row in probe.lookUp(hashes, &groups) {
+                        let row = Int(row)
                         groups[row] = Probe.group(slots[probe.place(row, hashes[row])])
                     }
                 }
@@ -156,6 +158,31 @@ final class KeyTable {
         @inline(__always)
         static func group(_ slot: UInt64) -> Int32 {
             Int32(truncatingIfNeeded: slot & 0xFFFF_FFFF) - 1
+        }
+
+        /// Gives `groups` of the rows whose key is in the first slot that its hash names, and the other
+        /// rows. Loads of memory that is not in a cache go side by side in these loops: no turn waits
+        /// for the one before.
+        func lookUp(_ hashes: [UInt64], _ groups: inout [Int32]) -> [Int32] {
+            let mask = UInt64(slots.count - 1)
+            return groups.withUnsafeMutableBufferPointer { groups in
+                hashes.withUnsafeBufferPointer { hashes in
+                    for row in 0..<rows {
+                        let entry = slots[Int(truncatingIfNeeded: hashes[row] & mask)]
+                        // Another key in the slot: a salt that is not that of the row.
+                        groups[row] =
+                            (entry ^ hashes[row]) & Self.saltMask == 0 ? Self.group(entry) : -1
+                    }
+                    return [Int32](unsafeUninitializedCapacity: rows) { rest, count in
+                        for row in 0..<rows {
+                            let group = Int(groups[row])
+                            let isFound = group >= 0 && isEqual(row, group)
+                            rest[count] = Int32(row)
+                            count += isFound ? 0 : 1
+                        }
+                    }
+                }
+            }
         }
 
         /// The slot that holds the key of `row`, or the free one where it belongs.
@@ -315,12 +342,13 @@ final class KeyTable {
     }
 
     private func texts(_ index: Int, _ at: Int, _ groups: Range<Int>) -> TextColumn {
-        let packed = encoder.packedBit(index)
+        let kinds = encoder.kinds(of: index)
         var sink = TextSink(capacity: groups.count)
         for group in groups {
             let view = TextView(low: keys[group * width + at], high: keys[group * width + at + 1])
-            if keys[(group + 1) * width - 1] & packed != 0 {
-                PackedUUID.withText(high: view.low, low: view.high) { sink.append($0) }
+            let kind = kinds?.kind(in: keys[(group + 1) * width - 1]) ?? .numbered
+            if kind != .numbered {
+                kind.withText(view.low, view.high) { sink.append($0) }
             } else if view.isInline {
                 sink.append(view: view)
             } else {

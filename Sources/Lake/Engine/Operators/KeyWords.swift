@@ -7,13 +7,14 @@
 // | floats | bit pattern; one NaN, one zero |
 // | numeric, uuid | low and high half |
 // | interval | low and high half of its length in microseconds: 1 month = 30 days |
-// | text up to 12 bytes | its view |
+// | text, bytea up to 12 bytes | its view |
+// | text, bytea of 13 to 16 bytes | the first and the last 8 of them |
 // | text that is a UUID in canonical form | high and low half of the UUID |
 // | longer text, bytea | length and prefix; number in an interner |
 // | jsonb, list, structure, map | marker; number of its canonical text in an interner |
 //
-// One more word behind all columns has a bit for each column that is NULL, and of the first 31 columns
-// another one where the text is packed as a UUID.
+// One more word behind all columns has a bit for each column that is NULL. Keys of up to 16 columns have
+// the kinds of their texts there too (`TextKind`); those of more columns have no packed texts.
 
 import Base
 import Columns
@@ -32,9 +33,11 @@ final class KeyEncoder {
         width = types.reduce(1) { $0 + Self.width(of: $1) }
     }
 
-    /// The bit of the last word that says that the text of column `index` is a packed UUID; 0 when
-    /// there are too many columns for that.
-    func packedBit(_ index: Int) -> UInt64 { types.count <= 31 ? 1 << UInt64(32 + index) : 0 }
+    /// Where the kind of the texts of column `index` stands in the last word; nil when there are too
+    /// many columns for that.
+    func kinds(of index: Int) -> TextKind.Place? {
+        types.count <= 16 ? TextKind.Place(shift: UInt64(16 + 3 * index)) : nil
+    }
 
     static func width(of type: ColumnType) -> Int {
         switch type {
@@ -83,11 +86,11 @@ final class KeyEncoder {
             }
         case .text(let values) where column.type != .json:
             encode(
-                texts: values, column.validity, base, count, flags: nulls, packedBit(index), adding,
+                texts: values, column.validity, base, count, flags: nulls, kinds(of: index), adding,
                 &words)
         case .dictionary(let codes, let values) where column.type != .json:
             encode(
-                codes, values, column.validity, base, count, flags: nulls, packedBit(index), adding,
+                codes, values, column.validity, base, count, flags: nulls, kinds(of: index), adding,
                 &words)
         default: encode(canonical: column, base, count, adding, &words)
         }
@@ -117,21 +120,24 @@ final class KeyEncoder {
 
     private func encode(
         texts values: TextColumn, _ valid: Validity?, _ base: Int, _ count: Int, flags: Int,
-        _ packedBit: UInt64, _ adding: Bool, _ words: inout [UInt64]
+        _ kinds: TextKind.Place?, _ adding: Bool, _ words: inout [UInt64]
     ) {
-        TextReader.with(values) { reader in
-            for row in 0..<count {
-                let view = reader.views[row]
-                words[base + row] = view.low
-                if view.isInline {
-                    words[base + count + row] = view.high
-                } else if valid?[row] ?? true {
-                    if packedBit != 0, let uuid = PackedUUID.pack(reader[row]) {
-                        words[base + row] = uuid.high
-                        words[base + count + row] = uuid.low
-                        words[flags + row] |= packedBit
-                    } else {
-                        words[base + count + row] = number(reader[row], adding)
+        words.withUnsafeMutableBufferPointer { words in
+            TextReader.with(values) { reader in
+                for row in 0..<count {
+                    let view = reader.views[row]
+                    words[base + row] = view.low
+                    if view.isInline {
+                        words[base + count + row] = view.high
+                    } else if valid?[row] ?? true {
+                        let text = reader[row]
+                        if let kinds, let packed = TextKind.pack(text) {
+                            words[base + row] = packed.first
+                            words[base + count + row] = packed.second
+                            words[flags + row] |= kinds.bits(packed.kind)
+                        } else {
+                            words[base + count + row] = number(text, adding)
+                        }
                     }
                 }
             }
@@ -141,19 +147,19 @@ final class KeyEncoder {
     /// Dictionary codes: each distinct value is encoded once.
     private func encode(
         _ codes: [Int32], _ values: TextColumn, _ valid: Validity?, _ base: Int, _ count: Int,
-        flags: Int, _ packedBit: UInt64, _ adding: Bool, _ words: inout [UInt64]
+        flags: Int, _ kinds: TextKind.Place?, _ adding: Bool, _ words: inout [UInt64]
     ) {
         guard values.count <= count else {
             let flat = Column(type: .text, data: .dictionary(codes: codes, values: values))
                 .flattened
             if case .text(let texts) = flat.data {
-                encode(texts: texts, valid, base, count, flags: flags, packedBit, adding, &words)
+                encode(texts: texts, valid, base, count, flags: flags, kinds, adding, &words)
             }
             return
         }
         var table = [UInt64](repeating: 0, count: values.count * 3)
         encode(
-            texts: values, nil, 0, values.count, flags: values.count * 2, packedBit, adding, &table)
+            texts: values, nil, 0, values.count, flags: values.count * 2, kinds, adding, &table)
         for row in 0..<count {
             let code = Int(codes[row])
             guard code >= 0, code < values.count else { continue }
