@@ -95,7 +95,7 @@ private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
         let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
         let expected = try rows(sql, context(Limits.queryBytes, nil))
         // A hundred kilobytes make so many runs that they are merged on the way.
-        for memory in [100 << 10, 500 << 10] {
+        for memory in [100 << 10, 250 << 10] {
             let small = context(memory, scratch)
             #expect(try rows(sql, small) == expected, "\(memory)")
             #expect(small.memory.spilledBytes > 0)

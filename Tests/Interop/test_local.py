@@ -3,6 +3,7 @@ import json
 import os
 import stat
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -148,3 +149,23 @@ def test_what_is_gone_is_repaired(lake):
     assert rows(place, "SELECT count(*) FROM events") == [[3]]
     _, _, err = weir("table", "fsck", place)
     assert "the table is whole" in err
+
+
+@pytest.mark.parametrize("direction", ["", "DESC", "NULLS FIRST", "DESC NULLS LAST"])
+def test_the_first_rows_of_files(tmp_path, direction):
+    """Rows that come behind as many as are wanted are not read; NULL has its place at either end."""
+    db = duckdb.connect()
+    # Columns with and without a dictionary, in the order of the rows and against it.
+    db.execute(f"""COPY (SELECT i, CASE WHEN i % 1013 = 0 THEN NULL ELSE (i * 7919) % 100003 END AS spread,
+        CASE WHEN i % 1009 = 0 THEN NULL ELSE 'name ' || (i % 12) END AS coded,
+        CASE WHEN i % 997 = 0 THEN NULL ELSE 200000 - i END AS falling
+        FROM range(200000) r(i)) TO '{tmp_path}/t.parquet' (ROW_GROUP_SIZE 50000)""")
+    for key in ["spread", "coded", "falling"]:
+        for shape in ["t", "t JOIN (SELECT i AS j FROM t WHERE i % 3 = 0) b ON t.i = b.j",
+                      "(SELECT j, u.* FROM (SELECT i AS j FROM t WHERE i % 7 = 0) b LEFT JOIN t u ON u.i = b.j * 5) x"]:
+            # The peer has NULL last in either direction unless it is told.
+            nulls = "" if "NULLS" in direction else "NULLS FIRST" if direction else "NULLS LAST"
+            words = f"SELECT i, {key} FROM {shape} ORDER BY {key} {direction} {nulls}, i LIMIT 300"
+            theirs = db.execute(f"WITH t AS (SELECT * FROM '{tmp_path}/t.parquet') {words}").fetchall()
+            ours = rows(tmp_path, words.replace(f" {nulls},", ","))
+            assert [tuple(row) for row in ours] == theirs, (key, shape)

@@ -149,10 +149,21 @@ struct PlanBuilder {
             let keys = node.sets == nil ? wanted.below(node.keys.map(\.expression)) : .init()
             return BuiltPlan(try AggregateOperator(try input(node.input, 0, keys), node, context))
         case .sort(let below, let keys, let limit):
+            guard let limit else {
+                return BuiltPlan(
+                    SortOperator(
+                        try input(below, 0, wanted), below.schema, keys, limit: nil, context))
+            }
+            // What others want of these rows they want of the first ones.
+            let filter = keys.first.map { TopFilter(SortDirection($0)) }
+            var first = ColumnFilters()
+            if let filter, case .column(let column, _)? = keys.first?.expression {
+                first.add(filter, to: column)
+            }
             return BuiltPlan(
                 SortOperator(
-                    try input(below, 0, limit == nil ? wanted : .init()), below.schema, keys,
-                    limit: limit, context))
+                    try input(below, 0, first), below.schema, keys, limit: limit, filter: filter,
+                    context))
         case .limit(let below, let count, let offset):
             return BuiltPlan(
                 try LimitOperator(try input(below), count: count, offset: offset, context))
@@ -274,16 +285,16 @@ struct BuiltPlan {
 
 /// Filters of columns of a plan, by their places.
 struct ColumnFilters {
-    private(set) var all: [(column: Int, filter: KeyFilter)] = []
+    private(set) var all: [(column: Int, filter: any ColumnTest)] = []
 
-    mutating func add(_ filter: KeyFilter, to column: Int) { all.append((column, filter)) }
+    mutating func add(_ filter: any ColumnTest, to column: Int) { all.append((column, filter)) }
 
     /// Those of columns that come from number `start` on.
     mutating func add(_ others: ColumnFilters, from start: Int) {
         all += others.all.map { (start + $0.column, $0.filter) }
     }
 
-    func of(_ column: Int) -> [KeyFilter] {
+    func of(_ column: Int) -> [any ColumnTest] {
         all.compactMap { $0.column == column ? $0.filter : nil }
     }
 

@@ -264,8 +264,10 @@ package struct ParquetBatches: Sendable {
         {
             let known = flags ?? dictionary.flags(of: test)
             flags = known
-            return Part(window: piece.range, among: places, validity: validity, acceptsNull: false)
-                .rows(codes, known)
+            return Part(
+                window: piece.range, among: places, validity: validity,
+                acceptsNull: test.acceptsNull
+            ).rows(codes, known)
         }
         guard let places else { return test.rows(of: piece.column(0..<piece.range.count)) }
         return test.rows(of: piece.column(at: places[...])).map { $0.map { places[Int($0)] } }

@@ -26,28 +26,28 @@ final class ExtremeAccumulator<T: Comparable>: Accumulator {
         self.take = take
     }
 
-    func grow(to groups: Int) {
-        best.grow(to: groups, zero)
-        seen.grow(to: groups)
-    }
+    func grow(to groups: Int) { seen.grow(to: groups) }
 
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
         take(arguments[0], groups, &best, &seen)
     }
 
     func finish() throws(Problem) -> Column {
-        Column(type: type, data: data(best), validity: seen.validity)
+        best.grow(to: seen.count, zero)
+        return Column(type: type, data: data(best), validity: seen.validity)
     }
 
     var memoryBytes: Int { best.heldCount * MemoryLayout<T>.stride + seen.count }
 }
 
-/// Takes `values`, those that are `valid`, into the best of their groups.
+/// Takes `values`, those that are `valid`, into the best of their groups, for which room is made here
+/// where the layout is known.
 @inline(__always)
 func takeExtremes<T: Comparable>(
     _ values: [T], _ valid: Validity?, _ groups: [Int32], wantsGreatest: Bool, _ best: inout [T],
     _ seen: inout SeenGroups
 ) {
+    if let any = values.first { best.grow(to: seen.count, any) }
     seen.withFlags { seen in
         best.withUnsafeMutableBufferPointer { best in
             values.withUnsafeBufferPointer { values in

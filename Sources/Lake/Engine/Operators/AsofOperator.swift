@@ -37,7 +37,8 @@ final class AsofOperator: BatchOperator {
             self.sortedBy = sortedBy.map { CompiledExpression($0) }
             width = schema.fields.count
             types = schema.fields.map(\.type) + sortedBy.map(\.type)
-            order = RowOrder(types, width: width, directions, for: "an ASOF join", context)
+            order = RowOrder(
+                types, keys: Array(width..<types.count), directions, for: "an ASOF join", context)
         }
     }
 

@@ -20,7 +20,8 @@ package protocol TableSource {
     ) throws(Problem) -> any BatchSource
 
     /// The same, where rows that do not pass all `filters` may be left out: they find no partner in a
-    /// join above. What the tests let pass changes when the first rows are asked for, not later.
+    /// join above, or come behind the rows that are wanted. What the tests let pass is known when the first
+    /// rows are asked for; later it may become less.
     func open(
         _ node: ScanNode, filters: [ScanFilter], _ context: QueryContext
     ) throws(Problem) -> any BatchSource

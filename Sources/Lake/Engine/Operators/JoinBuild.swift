@@ -68,8 +68,10 @@ final class JoinBuild {
         }
         let isUnique = table.count == buffer.count
         if !isUnique { chains.reverse() }
+        let rows = buffer.batch()
         return JoinBuild(
-            rows: buffer.batch(), table: table, isUnique: isUnique,
+            rows: ColumnBatch(columns: rows.columns.map(\.coded), rowCount: rows.rowCount),
+            table: table, isUnique: isUnique,
             first: isUnique ? [] : chains.first, next: isUnique ? [] : chains.next, marks: marks)
     }
 
@@ -120,6 +122,28 @@ final class JoinBuild {
         }
         if isUnique { return body { _ in -1 } }
         return next.withUnsafeBufferPointer { next in body { next[Int($0)] } }
+    }
+}
+
+extension Column {
+    /// The column as codes of a dictionary when it has texts that repeat: they are copied many times, and
+    /// what comes behind the join groups by them.
+    fileprivate var coded: Column {
+        let (distinctMax, trialRows) = (256, 1024)
+        guard type == .text, count > 2 * distinctMax, case .text = data else { return self }
+        let table = KeyTable(types: [.text])
+        var codes: [Int32] = []
+        var start = 0
+        while start < count {
+            let end = min(start + trialRows, count)
+            codes += table.insert([slice(start..<end)], count: end - start)
+            if table.count > distinctMax { return self }
+            start = end
+        }
+        let values = table.columns(0..<table.count)[0]
+        guard case .text(let texts) = values.data else { return self }
+        return Column(
+            type: type, data: .dictionary(codes: codes, values: texts), validity: validity)
     }
 }
 

@@ -12,11 +12,12 @@ final class OverOperator: BatchOperator {
     private let node: OverNode
     private let context: QueryContext
     private let memory: MemoryShare
-    private let types: [ColumnType]
-    private let width: Int
-    private let keys: [CompiledExpression]
-    /// What the functions read, call by call.
-    private let expressions: [[CompiledExpression]]
+    private let carried: CarriedColumns
+    /// The places of the keys.
+    private let partitionBy: [Int]
+    private let orderBy: [Int]
+    /// The places of what the functions read, call by call.
+    private let arguments: [[Int]]
     private let order: RowOrder
     private var sorted: (any BatchOperator)?
     /// Sorted rows whose functions are not computed yet.
@@ -32,19 +33,18 @@ final class OverOperator: BatchOperator {
         self.node = node
         self.context = context
         memory = MemoryShare(context.memory, for: "window functions")
-        width = node.input.schema.fields.count
-        keys = (node.partitionBy + node.orderBy.map(\.expression)).map { CompiledExpression($0) }
-        expressions = node.calls.map { call in
-            call.expressions.map { CompiledExpression($0) }
-        }
-        types =
-            node.input.schema.fields.map(\.type) + keys.map(\.type)
-            + expressions.flatMap { $0.map(\.type) }
+        var carried = CarriedColumns(node.input.schema)
+        partitionBy = node.partitionBy.map { carried.place(of: $0) }
+        orderBy = node.orderBy.map { carried.place(of: $0.expression) }
+        arguments = node.calls.map { $0.expressions.map { carried.place(of: $0) } }
+        self.carried = carried
         let directions =
             node.partitionBy.map { _ in SortDirection(isDescending: false, nullsFirst: false) }
             + node.orderBy.map { SortDirection($0) }
-        order = RowOrder(types, width: width, directions, for: "window functions", context)
-        waiting = RowBuffer(types: types)
+        order = RowOrder(
+            carried.types, keys: partitionBy + orderBy, directions, for: "window functions", context
+        )
+        waiting = RowBuffer(types: carried.types)
     }
 
     func next() throws(Problem) -> ColumnBatch? {
@@ -71,22 +71,15 @@ final class OverOperator: BatchOperator {
 
     private func sort() throws(Problem) -> any BatchOperator {
         while let batch = try input.next() {
-            var columns = batch.columns
-            for expression in keys + expressions.flatMap({ $0 }) {
-                columns.append(try expression.column(batch, context))
-            }
-            try order.append(columns, count: batch.rowCount)
+            try order.append(try carried.columns(batch, context), count: batch.rowCount)
         }
-        return try order.finish(columns: types.count)
+        return try order.finish(columns: carried.types.count)
     }
 
     /// The waiting rows but for the last partition, which may go on; nil when it is the only one.
     private func takePartitions() -> ColumnBatch? {
         let rows = waiting.batch()
-        let parting = rows.columns[width..<(width + node.partitionBy.count)]
-        let partitions = RowPartitions(
-            partitionBy: Array(parting), orderBy: [], count: rows.rowCount)
-        let end = partitions.ranges[partitions.ranges.count - 1].lowerBound
+        let end = RowPartitions.lastStart(partitionBy.map { rows.columns[$0] }, rows.rowCount)
         waiting.removeAll()
         waiting.append(rows.slice(end..<rows.rowCount))
         patience = max(Self.rowsMin, 2 * waiting.count)
@@ -95,18 +88,14 @@ final class OverOperator: BatchOperator {
 
     /// Sorted rows of whole partitions with the results of the functions behind them.
     private func computed(_ rows: ColumnBatch) throws(Problem) -> ColumnBatch {
-        let parting = rows.columns[width..<(width + node.partitionBy.count)]
-        let ordering = rows.columns[(width + node.partitionBy.count)..<(width + keys.count)]
         let partitions = RowPartitions(
-            partitionBy: Array(parting), orderBy: Array(ordering), count: rows.rowCount)
-        var output = Array(rows.columns[..<width])
-        var at = width + keys.count
-        for (call, compiled) in zip(node.calls, expressions) {
-            let columns = Array(rows.columns[at..<(at + compiled.count)])
-            at += compiled.count
+            partitionBy: partitionBy.map { rows.columns[$0] },
+            orderBy: orderBy.map { rows.columns[$0] }, count: rows.rowCount)
+        var output = Array(rows.columns[..<carried.width])
+        for (call, places) in zip(node.calls, arguments) {
             let function = try WindowEvaluation(
-                call, columns, partitions, isDescending: node.orderBy.first?.isDescending ?? false,
-                context)
+                call, places.map { rows.columns[$0] }, partitions,
+                isDescending: node.orderBy.first?.isDescending ?? false, context)
             output.append(try function.result())
         }
         return ColumnBatch(columns: output, rowCount: rows.rowCount)
@@ -153,6 +142,21 @@ struct RowPartitions {
         }
     }
 
+    /// Where the last partition of sorted rows, at least one, begins.
+    static func lastStart(_ partitionBy: [Column], _ count: Int) -> Int {
+        // Most partitions are short: pieces from the end on, each twice as long as the one before.
+        var length = 64
+        while true {
+            let start = max(0, count - length)
+            let piece = partitionBy.map { $0.slice(start..<count) }
+            var begins = [UInt8](repeating: 0, count: count - start)
+            for column in piece { mark(column, 1, &begins) }
+            if let place = begins.lastIndex(of: 1) { return start + place }
+            if start == 0 { return 0 }
+            length *= 2
+        }
+    }
+
     func partition(of row: Int) -> Range<Int> { ranges[Int(partitionOf[row])] }
     func peers(of row: Int) -> Range<Int> { groups[Int(groupOf[row])] }
 
@@ -175,8 +179,19 @@ struct RowPartitions {
         case .float64(let values):
             compare { KeyEncoder.word(values[$0]) == KeyEncoder.word(values[$1]) }
         case .text(let texts) where column.type != .json:
-            compare { left, right in
-                texts.withBytes(left) { a in texts.withBytes(right) { compareBytes(a, $0) } } == 0
+            TextReader.with(texts) { reader in
+                // Sorted texts begin alike and lie anywhere in memory: their ends tell them apart, and
+                // are loaded side by side.
+                let ends = begins.indices.map { row in
+                    let view = reader.views[row]
+                    return view.isInline
+                        ? view.high
+                        : reader[row].loadUnaligned(
+                            fromByteOffset: view.count - 8, as: UInt64.self)
+                }
+                compare { a, b in
+                    ends[a] == ends[b] && TextReader.isEqual(reader, a, reader, b)
+                }
             }
         default:
             compare { ValueOrder.compare(column.value($0), column.value($1)) == 0 }

@@ -20,11 +20,10 @@ struct SortDirection {
 }
 
 /// Sorts row numbers. Each key becomes one or more columns of 64-bit words whose unsigned order is
-/// the wanted one; only long texts with equal beginnings and nested values are compared as they
-/// are.
+/// the wanted one; texts and nested values stay as they are.
 struct RowSorter {
     /// One step of the comparison: words, or the values themselves.
-    private enum Step {
+    enum Step {
         case words([UInt64])
         case texts(TextColumn, Validity?, isDescending: Bool)
         case values(Column, isDescending: Bool)
@@ -84,15 +83,13 @@ struct RowSorter {
             }
             words { UInt64(truncatingIfNeeded: values[$0].comparisonMicroseconds) }
         case .text(let texts) where column.type != .json:
-            let isLong = texts.views.contains { $0.count > 8 }
-            TextReader.with(texts) { reader in
-                words { Self.prefix(reader[$0]) }
+            if isComplete {
+                // Most pairs of rows of several sorters are told apart by their first bytes.
+                TextReader.with(texts) { reader in
+                    words { Self.prefix(reader[$0]) }
+                }
             }
-            // Zero padding makes a prefix equal to a text with zero bytes; the texts decide.
-            if isLong || column.type == .binary || isComplete {
-                steps.append(
-                    .texts(texts, valid, isDescending: direction.isDescending))
-            }
+            steps.append(.texts(texts, valid, isDescending: direction.isDescending))
         default: steps.append(.values(column, isDescending: direction.isDescending))
         }
     }
@@ -106,90 +103,58 @@ struct RowSorter {
         return text.isEmpty ? 0 : word << UInt64(64 - text.count * 8)
     }
 
-    private struct Entry {
-        var first: UInt64
-        var row: Int32
+    /// Of each row of a key two words: where it comes among NULLs and values, and the beginning of its
+    /// place among values. They are the same for all columns of a type. nil when values of the type
+    /// have no such words.
+    static func leadingWords(
+        _ key: Column, _ direction: SortDirection
+    ) -> (nulls: [UInt64], values: [UInt64])? {
+        let sorter = RowSorter([key], [direction], count: key.count, comparable: true)
+        guard sorter.steps.count > 1, case .words(let nulls) = sorter.steps[0],
+            case .words(let values) = sorter.steps[1]
+        else { return nil }
+        return (nulls, values)
     }
-
-    /// Rows that are sorted between two calls of `check`: some tens of milliseconds.
-    private static let rowsAtOnce = 1 << 17
 
     /// The row numbers in order; equal rows stay in theirs. `check` is called now and then, and may
     /// end the sorting.
     func sortedRows(_ check: () throws(Problem) -> Void = {}) throws(Problem) -> [Int32] {
-        guard case .words(let first)? = steps.first else {
-            return try Self.sorted(Array(0..<Int32(count)), check) { precedes($0, $1, from: 0) }
-        }
-        let entries = (0..<count).map { Entry(first: first[$0], row: Int32($0)) }
-        let sorted =
-            steps.count == 1
-            ? try Self.sorted(entries, check) {
-                $0.first != $1.first ? $0.first < $1.first : $0.row < $1.row
-            }
-            : try Self.sorted(entries, check) {
-                $0.first != $1.first ? $0.first < $1.first : precedes($0.row, $1.row, from: 1)
-            }
-        return sorted.map(\.row)
+        try RowSorting(count: count).sort(by: fused, check)
     }
 
-    /// Sorts pieces, and merges them pair by pair.
-    @inline(__always)
-    private static func sorted<T>(
-        _ given: [T], _ check: () throws(Problem) -> Void, _ precedes: (T, T) -> Bool
-    ) throws(Problem) -> [T] {
-        var items = given
-        let count = items.count
-        if count <= rowsAtOnce {
-            items.sort(by: precedes)
-            return items
-        }
-        for start in stride(from: 0, to: count, by: rowsAtOnce) {
-            try check()
-            items[start..<min(start + rowsAtOnce, count)].sort(by: precedes)
-        }
-        var length = rowsAtOnce
-        while length < count {
-            var merged: [T] = []
-            merged.reserveCapacity(count)
-            for start in stride(from: 0, to: count, by: 2 * length) {
-                let (middle, end) = (min(start + length, count), min(start + 2 * length, count))
-                var (a, b) = (start, middle)
-                while a < middle, b < end {
-                    if merged.count % rowsAtOnce == 0 { try check() }
-                    if precedes(items[b], items[a]) {
-                        merged.append(items[b])
-                        b += 1
-                    } else {
-                        merged.append(items[a])
-                        a += 1
+    /// The steps with neighbouring columns of words made one where their numbers need few bits.
+    private var fused: [Step] {
+        var result: [Step] = []
+        /// The words at the end of `result`, and how many of their bits are used.
+        var last: [UInt64] = []
+        var used = 64
+        for step in steps {
+            guard case .words(let words) = step else {
+                result.append(step)
+                used = 64
+                continue
+            }
+            guard let least = words.min(), let greatest = words.max(), least < greatest else {
+                continue
+            }
+            let bits = 64 - (greatest - least).leadingZeroBitCount
+            if used + bits <= 64 {
+                // Before it is changed, so that it need not be copied.
+                result.removeLast()
+                last.withUnsafeMutableBufferPointer { last in
+                    for row in 0..<count {
+                        last[row] = last[row] << UInt64(bits) | (words[row] - least)
                     }
                 }
-                merged.append(contentsOf: items[a..<middle])
-                merged.append(contentsOf: items[b..<end])
+                used += bits
+            } else {
+                last = words
+                used = bits
+                for row in 0..<count { last[row] -= least }
             }
-            items = merged
-            length *= 2
+            result.append(.words(last))
         }
-        return items
-    }
-
-    /// As `order` within one sorter: a step is looked at once, which halves the time of a comparison.
-    private func precedes(_ a: Int32, _ b: Int32, from start: Int) -> Bool {
-        let (x, y) = (Int(a), Int(b))
-        for index in start..<max(start, steps.count) {
-            let order: Int
-            switch steps[index] {
-            case .words(let words):
-                if words[x] == words[y] { continue }
-                return words[x] < words[y]
-            case .texts(let texts, let valid, let isDescending):
-                order = Self.order(texts, x, texts, y, valid, isDescending)
-            case .values(let column, let isDescending):
-                order = Self.order(column, x, column, y, isDescending)
-            }
-            if order != 0 { return order < 0 }
-        }
-        return a < b
+        return result
     }
 
     /// Negative when row `x` comes before row `y` of `other`, which sorts by the same keys; 0 when

@@ -6,53 +6,63 @@ import SQL
 /// are ever kept.
 final class SortOperator: BatchOperator {
     private let input: any BatchOperator
-    private let expressions: [CompiledExpression]
+    private let carried: CarriedColumns
+    /// The place of the first key.
+    private let firstKey: Int?
     private let limit: Int?
     private let context: QueryContext
-    private let width: Int
-    /// The input's columns, then the keys.
     private let rows: RowOrder
+    /// Leaves out rows that come behind as many as are wanted.
+    private let filter: TopFilter?
     private var sorted: (any BatchOperator)?
     private var given = 0
 
+    /// `filter` is that of the first key; scans below may have it.
     init(
         _ input: any BatchOperator, _ schema: TableSchema, _ keys: [SortKey], limit: Int64?,
-        _ context: QueryContext
+        filter: TopFilter? = nil, _ context: QueryContext
     ) {
         self.input = input
         self.context = context
-        expressions = keys.map { CompiledExpression($0.expression) }
+        self.filter = filter
         self.limit = limit.map { Int(clamping: max(0, $0)) }
-        width = schema.fields.count
+        var carried = CarriedColumns(schema)
+        let places = keys.map { carried.place(of: $0.expression) }
+        self.carried = carried
+        firstKey = places.first
         rows = RowOrder(
-            schema.fields.map(\.type) + expressions.map(\.type), width: width,
-            keys.map { SortDirection($0) }, for: "sorting", context)
+            carried.types, keys: places, keys.map { SortDirection($0) }, for: "sorting", context)
     }
 
     func next() throws(Problem) -> ColumnBatch? {
         if limit == 0 { return nil }
         if sorted == nil {
             try collect()
-            sorted = try rows.finish(columns: width, limit: limit)
+            sorted = try rows.finish(columns: carried.width, limit: limit)
         }
         let left = limit.map { $0 - given } ?? .max
         guard left > 0, let batch = try sorted?.next() else { return nil }
         given += batch.rowCount
-        let whole = batch.prefix(columns: width)
+        let whole = batch.prefix(columns: carried.width)
         return left < batch.rowCount ? whole.slice(0..<left) : whole
     }
 
     private func collect() throws(Problem) {
         while let batch = try input.next() {
-            var columns = batch.columns
-            for expression in expressions {
-                columns.append(try expression.column(batch, context))
+            var columns = try carried.columns(batch, context)
+            var count = batch.rowCount
+            if let filter, let firstKey, let wanted = filter.rows(of: columns[firstKey]),
+                wanted.count < count
+            {
+                if wanted.isEmpty { continue }
+                columns = columns.map { $0.gather(wanted) }
+                count = wanted.count
             }
-            try rows.append(columns, count: batch.rowCount)
+            try rows.append(columns, count: count)
             if let limit, limit < 1 << 20,
                 rows.bufferedCount > limit * 2 + 4 * Limits.batchRows
             {
-                try rows.prune(to: limit)
+                filter?.tighten(to: try rows.prune(to: limit))
             }
         }
     }

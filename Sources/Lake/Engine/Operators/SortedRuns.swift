@@ -5,10 +5,10 @@ import SQL
 /// Brings rows into an order, whatever their number: what does not fit into memory waits on the
 /// scratch disk as sorted runs, which are merged at the end. Equal rows stay in their order.
 ///
-/// Its rows have the columns of the result, then the keys, then what else is carried along.
+/// Its rows have the columns of the result, then what else is carried along.
 final class RowOrder {
     private let types: [ColumnType]
-    private let width: Int
+    private let keys: [Int]
     private let directions: [SortDirection]
     private let memory: MemoryShare
     private let context: QueryContext
@@ -21,13 +21,13 @@ final class RowOrder {
     /// What one run brings into the memory while it is merged.
     private static let pieceBytes = 64 << 10
 
-    /// Rows of `types`, sorted by the columns from `width` on, one for each direction.
+    /// Rows of `types`, sorted by the columns `keys`, each with its direction.
     init(
-        _ types: [ColumnType], width: Int, _ directions: [SortDirection], for operation: String,
+        _ types: [ColumnType], keys: [Int], _ directions: [SortDirection], for operation: String,
         _ context: QueryContext
     ) {
         self.types = types
-        self.width = width
+        self.keys = keys
         self.directions = directions
         self.context = context
         self.operation = operation
@@ -41,27 +41,29 @@ final class RowOrder {
     func append(_ columns: [Column], count: Int) throws(Problem) {
         try context.checkCancellation()
         rows.append(columns, count: count)
-        // Sorting needs row numbers and words besides the rows, and a sorted copy of them.
-        if memory.fits(rows.memoryBytes * 2 + rows.count * 32) { return }
+        // Sorting needs row numbers and words besides the rows, and then a copy of them in order.
+        let sortedBytes = max(
+            rows.memoryBytes + 4 * rows.count, RowSorting.bytesPerRow * rows.count)
+        if memory.fits(rows.memoryBytes + sortedBytes) { return }
         guard let scratch = context.scratch else {
             throw SQLErrors.outOfMemory(operation, limit: context.memory.limit)
         }
         try writeRun(scratch)
     }
 
-    /// Keeps the first `limit` rows of those in memory. Those kept come before all later ones, so
-    /// equal rows stay in order.
-    func prune(to limit: Int) throws(Problem) {
+    /// Keeps the first `limit` rows of those in memory, of which there are more. Those kept come before
+    /// all later ones, so equal rows stay in order. The first key of the last row that is kept.
+    func prune(to limit: Int) throws(Problem) -> Column {
         let all = rows.columns()
         let order = try order(all, rows.count)
         rows.removeAll()
         let best = Array(order.prefix(limit))
         rows.append(all.map { $0.gather(best).compacted }, count: best.count)
+        return all[keys[0]].gather(best.suffix(1))
     }
 
     private func order(_ columns: [Column], _ count: Int) throws(Problem) -> [Int32] {
-        let keys = Array(columns[width..<(width + directions.count)])
-        return try RowSorter(keys, directions, count: count).sortedRows {
+        try RowSorter(keys.map { columns[$0] }, directions, count: count).sortedRows {
             [context] () throws(Problem) in try context.checkCancellation()
         }
     }
@@ -72,7 +74,7 @@ final class RowOrder {
         if let scratch = context.scratch, !runs.isEmpty {
             if rows.count > 0 { try writeRun(scratch) }
             memory.end()
-            return MergedRuns(runs, types, width: width, directions, context)
+            return MergedRuns(runs, types, keys: keys, directions, context)
         }
         let all = rows.columns()
         var order = try order(all, rows.count)
@@ -111,7 +113,7 @@ final class RowOrder {
 
     /// Makes one run of all, so that the files of a large sort stay few.
     private func mergeRuns(_ scratch: ScratchSpace) throws(Problem) {
-        let merged = MergedRuns(runs, types, width: width, directions, context)
+        let merged = MergedRuns(runs, types, keys: keys, directions, context)
         let run = try SpillFile(types, in: scratch, context.memory)
         while let batch = try merged.next() { try run.append(batch) }
         runs = [run]
@@ -149,7 +151,7 @@ final class MergedRuns: BatchOperator {
     }
 
     private let types: [ColumnType]
-    private let width: Int
+    private let keys: [Int]
     private let directions: [SortDirection]
     private let context: QueryContext
     private var waiting: [SpilledReader]
@@ -158,11 +160,11 @@ final class MergedRuns: BatchOperator {
     private var hasBegun = false
 
     init(
-        _ runs: [SpillFile], _ types: [ColumnType], width: Int, _ directions: [SortDirection],
+        _ runs: [SpillFile], _ types: [ColumnType], keys: [Int], _ directions: [SortDirection],
         _ context: QueryContext
     ) {
         self.types = types
-        self.width = width
+        self.keys = keys
         self.directions = directions
         self.context = context
         waiting = runs.map { SpilledReader($0) }
@@ -203,7 +205,7 @@ final class MergedRuns: BatchOperator {
 
     private func cursor(_ reader: SpilledReader, _ number: Int) throws(Problem) -> Cursor? {
         guard let batch = try reader.next() else { return nil }
-        let keys = (width..<(width + directions.count)).map { index in
+        let keys = keys.map { index in
             Vector.aligned(Vector(batch.columns[index]), to: types[index], count: batch.rowCount)
         }
         return Cursor(

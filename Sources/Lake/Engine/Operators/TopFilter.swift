@@ -1,0 +1,41 @@
+import Base
+import Columns
+import Synchronization
+
+/// The first rows of an order are wanted: rows whose first key comes behind that of the last row that
+/// is kept so far need not be read. Lets all rows pass before so many were seen.
+final class TopFilter: ColumnTest {
+    private struct Bound {
+        var null: UInt64
+        var word: UInt64
+    }
+
+    private let direction: SortDirection
+    private let bound = Mutex<Bound?>(nil)
+
+    init(_ direction: SortDirection) { self.direction = direction }
+
+    /// Where they come in the order decides.
+    var acceptsNull: Bool { true }
+
+    /// From now on rows pass that do not come behind the only row of `key`.
+    func tighten(to key: Column) {
+        guard let (nulls, words) = RowSorter.leadingWords(key, direction), key.count == 1 else {
+            return
+        }
+        bound.withLock { $0 = Bound(null: nulls[0], word: words[0]) }
+    }
+
+    func rows(of column: Column) -> [Int32]? {
+        guard let bound = bound.withLock({ $0 }),
+            let (nulls, words) = RowSorter.leadingWords(column, direction)
+        else { return nil }
+        return nulls.withUnsafeBufferPointer { nulls in
+            words.withUnsafeBufferPointer { words in
+                numbers(below: words.count) { row in
+                    nulls[row] == bound.null ? words[row] <= bound.word : nulls[row] < bound.null
+                }
+            }
+        }
+    }
+}
