@@ -62,11 +62,17 @@ final class OverOperator: BatchOperator {
                 continue
             }
             waiting.append(batch)
-            try memory.resize(to: waiting.memoryBytes * 2 + waiting.count * 64)
+            try hold(waiting.memoryBytes * 2 + waiting.count * 64)
             guard waiting.count >= patience else { continue }
             if let rows = takePartitions() { cutter.put(try computed(rows)) }
         }
         return nil
+    }
+
+    /// Who takes these rows may fill the memory with them. The pieces behind the first one are up to twice
+    /// as long, as batches come: room for them stays reserved.
+    private func hold(_ bytes: Int) throws(Problem) {
+        if bytes > memory.held, !memory.fits(2 * bytes) { try memory.resize(to: bytes) }
     }
 
     private func sort() throws(Problem) -> any BatchOperator {
