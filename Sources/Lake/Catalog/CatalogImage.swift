@@ -98,6 +98,17 @@ package struct CatalogImage: Sendable {
         throw missing(name)
     }
 
+    /// The object that a name of a statement means; errors say where the name stands.
+    package func require(_ name: ObjectName) throws(Problem) -> CatalogObject {
+        do throws(Problem) {
+            return try require(name.qualified)
+        } catch {
+            var problem = error
+            if problem.position == nil { problem.position = name.position }
+            throw problem
+        }
+    }
+
     /// `schema.table` or `table`, as people write it outside of SQL.
     package func require(text: String) throws(Problem) -> CatalogObject {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)

@@ -147,9 +147,13 @@ enum Operators {
         }
         return Problem(
             "42883", "operator does not exist: \(types)",
-            hint: "No operator matches the given name and argument types. "
+            hint: ofOtherLanguages[name].map { "write \($0)" }
+                ?? "No operator matches the given name and argument types. "
                 + "You might need to add explicit type casts.", position: position)
     }
+
+    /// What other languages write, and what it is here.
+    private static let ofOtherLanguages = ["==": "=", "&&": "AND", "===": "=", "!==": "<>"]
 
     // MARK: Comparison
 

@@ -208,8 +208,22 @@ package struct Parser {
             isAtEnd
             ? "syntax error at end of input" : "syntax error at or near \"\(spelling(token))\""
         return Problem(
-            "42601", message, notes: expected.map { ["expected \($0)"] } ?? [], hint: hint,
-            position: token.position)
+            "42601", message, notes: expected.map { ["expected \($0)"] } ?? [],
+            hint: hint ?? misspelt, position: token.position)
+    }
+
+    /// Where a word stands that is none of the language: the one that it is nearly.
+    private var misspelt: String? {
+        guard !isAtEnd, token.kind == .word, token.keyword == nil, token.end - token.start > 2 else {
+            return nil
+        }
+        let words: [Keyword] = [
+            .from, .where, .group, .order, .having, .limit, .offset, .desc, .asc, .join, .union,
+            .values, .into, .set, .and, .or, .between, .like, .nulls, .as, .using, .partition,
+        ]
+        return nearestName(to: spelling(token), among: words.map(\.rawValue)).map {
+            "did you mean \"\($0.uppercased())\"?"
+        }
     }
 
     /// A part of the language that is known but not built.

@@ -214,7 +214,7 @@ extension Lakehouse {
             case .dropRow: action = .dropRow
             case .failUpdate: action = .failUpdate
             case .quarantine(let target):
-                let table = try catalog.image.require(target.qualified)
+                let table = try catalog.image.require(target)
                 guard table.kind == .streamingTable, table.query.isEmpty else {
                     throw Problem(
                         "42809", "rows cannot be quarantined into \(table.name)",
@@ -396,7 +396,7 @@ extension Lakehouse {
     }
 
     func refreshView(_ name: ObjectName) throws(Problem) -> StatementAnswer {
-        let object = try catalog.image.require(name.qualified)
+        let object = try catalog.image.require(name)
         guard object.kind == .materializedView else {
             throw Problem(
                 "42809", "\"\(object.name)\" is not a materialized view",
@@ -457,7 +457,7 @@ extension Lakehouse {
                 "0A000", "ALTER \(kind.words) … RENAME is not supported yet",
                 hint: "drop the object and create it under another name", position: name.position)
         }
-        let object = try catalog.image.require(name.qualified)
+        let object = try catalog.image.require(name)
         let fitting: [CatalogKind] = kind == .view ? [.view] : [.table, .externalTable]
         guard fitting.contains(object.kind) else {
             throw Problem(

@@ -375,7 +375,7 @@ extension Lakehouse: LakeService {
         if try FolderName(insert.target.qualified, of: self) != nil {
             return try insertRows(insert, options)
         }
-        let object = try catalog.image.require(insert.target.qualified)
+        let object = try catalog.image.require(insert.target)
         if object.kind == .table || object.kind == .externalTable {
             return try insertRows(insert, options)
         }
@@ -383,7 +383,11 @@ extension Lakehouse: LakeService {
             throw Problem(
                 "42809", "cannot insert into \(object.kind.words) \"\(object.name)\"",
                 notes: ["its rows come from elsewhere"],
-                hint: "insert into its topic", position: insert.target.position)
+                hint: object.sources.isEmpty
+                    ? nil
+                    : "insert into what it reads: "
+                        + object.sources.map(\.description).joined(separator: ", "),
+                position: insert.target.position)
         }
         guard options.session?.transaction == nil else {
             throw Problem(

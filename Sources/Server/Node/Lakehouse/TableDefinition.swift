@@ -241,7 +241,7 @@ extension Lakehouse {
         _ column: Identifier, of table: ObjectName, _ text: String?
     ) throws(Problem) {
         let isFolder = try FolderName(table.qualified, of: self) != nil
-        let object = isFolder ? nil : try catalog.image.require(table.qualified)
+        let object = isFolder ? nil : try catalog.image.require(table)
         if isFolder || object?.kind.isStored == true {
             let changed = try changedTable(table, "comment on")
             try changeMetadata(changed, "CHANGE COLUMN") { metadata throws(Problem) in
