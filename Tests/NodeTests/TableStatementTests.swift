@@ -567,6 +567,10 @@ struct TableStatementTests {
         for statement in ["DELETE FROM v", "UPDATE v SET id = 1", "INSERT INTO v VALUES (1)"] {
             #expect(lake.problem(statement)?.code == "42809", "\(statement)")
         }
+        #expect(
+            lake.problem("INSERT INTO v VALUES (1)")?.hint == "insert into what it reads: public.t")
+        let unknown = lake.problem("INSERT INTO tt VALUES (1)")
+        #expect(unknown?.code == "42P01" && unknown?.position == 12)
     }
 
     @Test func `a statement that fails leaves no files`() throws {

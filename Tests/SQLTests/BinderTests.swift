@@ -309,6 +309,7 @@ let planCases: [(String, String)] = [
             "did you mean \"event_type\"?  columns: metric_hour, event_type, app_type, "
                 + "total_events, unique_users"
         ),
+        ("SELECT b FROM t WHERE b == 'x'", "write ="),
         ("SELECT * FROM event_metrics", "did you mean \"gold.event_metrics\"?"),
         ("SELECT * FROM gold.event_metric", "did you mean \"gold.event_metrics\"?"),
         ("SELECT b FROM t, u", "write t.b or u.b"),

@@ -214,7 +214,8 @@ package struct Parser {
 
     /// Where a word stands that is none of the language: the one that it is nearly.
     private var misspelt: String? {
-        guard !isAtEnd, token.kind == .word, token.keyword == nil, token.end - token.start > 2 else {
+        guard !isAtEnd, token.kind == .word, token.keyword == nil, token.end - token.start > 2
+        else {
             return nil
         }
         let words: [Keyword] = [
