@@ -123,8 +123,10 @@ final class JoinOperator: BatchOperator, EarlyReader {
             buffer.append(batch)
             // The table is built behind the last row, when their number is known.
             let table = node.keys.isEmpty ? 0 : KeyTable.slotBytes(buffer.count) / 2
-            guard memory.fits(buffer.memoryBytes + buffer.count * JoinBuild.rowBytes + table)
-            else {
+            func fits() -> Bool {
+                memory.fits(buffer.memoryBytes + buffer.count * JoinBuild.rowBytes + table)
+            }
+            guard fits() || buffer.compact() && fits() else {
                 try divide(buffer, keys)
                 return nil
             }

@@ -31,7 +31,10 @@ final class OverOperator: BatchOperator {
         self.input = input
         self.node = node
         self.context = context
-        memory = MemoryShare(context.memory, for: "window functions")
+        // One partition has to fit, and a batch of rows in any case.
+        memory = MemoryShare(
+            context.memory, for: "window functions", canSpill: context.scratch != nil,
+            least: min(4 << 20, context.memory.limit / 8))
         width = node.input.schema.fields.count
         keys = (node.partitionBy + node.orderBy.map(\.expression)).map { CompiledExpression($0) }
         expressions = node.calls.map { call in
@@ -62,12 +65,23 @@ final class OverOperator: BatchOperator {
                 continue
             }
             waiting.append(batch)
-            try memory.resize(to: waiting.memoryBytes * 2 + waiting.count * 64)
+            if !fits, !(waiting.compact() && fits) {
+                // What is held of earlier partitions may go.
+                if let rows = takePartitions() {
+                    cutter.put(try computed(rows))
+                    continue
+                }
+                try memory.resize(to: waitingBytes)
+            }
             guard waiting.count >= patience else { continue }
             if let rows = takePartitions() { cutter.put(try computed(rows)) }
         }
         return nil
     }
+
+    /// With room for a sorted copy, the places of partitions and the results.
+    private var waitingBytes: Int { waiting.memoryBytes * 2 + waiting.count * 64 }
+    private var fits: Bool { memory.fits(waitingBytes) }
 
     private func sort() throws(Problem) -> any BatchOperator {
         while let batch = try input.next() {
@@ -88,7 +102,10 @@ final class OverOperator: BatchOperator {
             partitionBy: Array(parting), orderBy: [], count: rows.rowCount)
         let end = partitions.ranges[partitions.ranges.count - 1].lowerBound
         waiting.removeAll()
-        waiting.append(rows.slice(end..<rows.rowCount))
+        // The texts of the partition alone: they would keep all pieces of the sorted rows alive, and
+        // hand them on to the next rest.
+        let rest = rows.slice(end..<rows.rowCount)
+        waiting.append(rest.columns.map(\.compacted), count: rest.rowCount)
         patience = max(Self.rowsMin, 2 * waiting.count)
         return end > 0 ? rows.slice(0..<end) : nil
     }

@@ -14,18 +14,22 @@ final class RowOrder {
     private let context: QueryContext
     private let operation: String
     private let rows: RowBuffer
-    private var runs: [SpillFile] = []
+    private let bytesMax: Int
+    /// In the order of their rows. A run of level n was merged from `runsMax` ones of level n - 1.
+    private var runs: [(file: SpillFile, level: Int)] = []
 
     /// Runs that are merged at once; more are merged into longer ones first.
     private static let runsMax = 32
     /// What one run brings into the memory while it is merged.
     private static let pieceBytes = 64 << 10
 
-    /// Rows of `types`, sorted by the columns from `width` on, one for each direction.
+    /// Rows of `types`, sorted by the columns from `width` on, one for each direction. From
+    /// `bytesMax` on they go to the scratch disk, even if the budget has room for more.
     init(
         _ types: [ColumnType], width: Int, _ directions: [SortDirection], for operation: String,
-        _ context: QueryContext
+        bytesMax: Int = .max, _ context: QueryContext
     ) {
+        self.bytesMax = bytesMax
         self.types = types
         self.width = width
         self.directions = directions
@@ -42,11 +46,16 @@ final class RowOrder {
         try context.checkCancellation()
         rows.append(columns, count: count)
         // Sorting needs row numbers and words besides the rows, and a sorted copy of them.
-        if memory.fits(rows.memoryBytes * 2 + rows.count * 32) { return }
+        if fits || rows.compact() && fits { return }
         guard let scratch = context.scratch else {
             throw SQLErrors.outOfMemory(operation, limit: context.memory.limit)
         }
         try writeRun(scratch)
+    }
+
+    private var fits: Bool {
+        let bytes = rows.memoryBytes * 2 + rows.count * 32
+        return (bytes <= bytesMax || context.scratch == nil) && memory.fits(bytes)
     }
 
     /// Keeps the first `limit` rows of those in memory. Those kept come before all later ones, so
@@ -61,6 +70,7 @@ final class RowOrder {
 
     private func order(_ columns: [Column], _ count: Int) throws(Problem) -> [Int32] {
         let keys = Array(columns[width..<(width + directions.count)])
+        if keys.count == 1, let order = CountedOrder.rows(keys[0], directions[0]) { return order }
         return try RowSorter(keys, directions, count: count).sortedRows {
             [context] () throws(Problem) in try context.checkCancellation()
         }
@@ -71,8 +81,9 @@ final class RowOrder {
     func finish(columns: Int, limit: Int? = nil) throws(Problem) -> any BatchOperator {
         if let scratch = context.scratch, !runs.isEmpty {
             if rows.count > 0 { try writeRun(scratch) }
+            while runs.count > Self.runsMax { try mergeRuns(Self.runsMax, scratch) }
             memory.end()
-            return MergedRuns(runs, types, width: width, directions, context)
+            return MergedRuns(runs.map(\.file), types, width: width, directions, context)
         }
         let all = rows.columns()
         var order = try order(all, rows.count)
@@ -104,17 +115,45 @@ final class RowOrder {
                 ColumnBatch(columns: all.map { $0.gather(part) }, rowCount: part.count))
             start = end
         }
-        runs.append(run)
+        runs.append((run, 0))
         _ = memory.fits(0)
-        if runs.count == Self.runsMax { try mergeRuns(scratch) }
+        while runs.count >= Self.runsMax, runs[runs.count - Self.runsMax].level == runs.last?.level
+        {
+            try mergeRuns(Self.runsMax, scratch)
+        }
     }
 
-    /// Makes one run of all, so that the files of a large sort stay few.
-    private func mergeRuns(_ scratch: ScratchSpace) throws(Problem) {
-        let merged = MergedRuns(runs, types, width: width, directions, context)
+    /// Makes one run of the last `count`, so that the files of a large sort stay few and each row is
+    /// written a few times only.
+    private func mergeRuns(_ count: Int, _ scratch: ScratchSpace) throws(Problem) {
+        let merged = MergedRuns(
+            runs.suffix(count).map(\.file), types, width: width, directions, context)
         let run = try SpillFile(types, in: scratch, context.memory)
         while let batch = try merged.next() { try run.append(batch) }
-        runs = [run]
+        let level = runs.suffix(count).reduce(0) { max($0, $1.level) } + 1
+        runs.removeLast(count)
+        runs.append((run, level))
+    }
+}
+
+/// The order of rows by one whole number, when the numbers lie close together: they are counted
+/// instead of compared. Groups of an aggregation are like that.
+private enum CountedOrder {
+    static func rows(_ column: Column, _ direction: SortDirection) -> [Int32]? {
+        guard case .int32(let values) = column.data, column.validity == nil,
+            !direction.isDescending, let least = values.min(), let greatest = values.max(),
+            Int(greatest) - Int(least) <= values.count
+        else { return nil }
+        var places = [Int32](repeating: 0, count: Int(greatest) - Int(least) + 2)
+        for value in values { places[Int(value) - Int(least) + 1] += 1 }
+        for place in places.indices.dropFirst() { places[place] += places[place - 1] }
+        var rows = [Int32](repeating: 0, count: values.count)
+        for (row, value) in values.enumerated() {
+            let place = Int(value) - Int(least)
+            rows[Int(places[place])] = Int32(row)
+            places[place] += 1
+        }
+        return rows
     }
 }
 
@@ -230,7 +269,10 @@ final class MergedRuns: BatchOperator {
         }
         let buffer = RowBuffer(types: types)
         for part in parts { buffer.append(part) }
-        return buffer.batch().gather(rows)
+        // With texts of their own: views would keep a piece of each run alive with every row.
+        let merged = buffer.batch()
+        return ColumnBatch(
+            columns: merged.columns.map { $0.gather(rows).compacted }, rowCount: rows.count)
     }
 
     private func sink(_ start: Int) {
