@@ -63,6 +63,26 @@ private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
         "SELECT t.i, u.s, u.j FROM t ASOF LEFT JOIN u ON t.s = u.s AND t.i < u.j",
         "SELECT t.s, u.s FROM t ASOF LEFT JOIN u ON t.s > u.s",
         "SELECT i, lag(s) OVER (PARTITION BY x ORDER BY i) FROM t",
+        "SELECT DISTINCT ON (s, x) s, x, i, f FROM t",
+        "SELECT k % 5, count(*), count(DISTINCT s), sum(DISTINCT x), max(DISTINCT s) FROM t GROUP BY 1",
+        "SELECT count(DISTINCT i), count(DISTINCT s), avg(DISTINCT f), min(s) FROM t",
+        "SELECT k % 3, count(DISTINCT (s, k)) FILTER (WHERE x > 10), count(DISTINCT f) FROM t GROUP BY 1",
+        "SELECT k % 7, x % 2, count(DISTINCT s) FROM t GROUP BY GROUPING SETS ((1), (1, 2), ())",
+        "SELECT k, count(DISTINCT s || i), stddev(DISTINCT f) FROM t GROUP BY k",
+        "SELECT i % 900, array_agg(s ORDER BY x, i), first(i ORDER BY f DESC, s, i) FROM t GROUP BY 1",
+        "SELECT i % 900, string_agg(DISTINCT left(s, 9) || x % 7, ', '), array_agg(DISTINCT x) FROM t GROUP BY 1",
+        "SELECT i % 700, jsonb_agg(s), array_agg(i), string_agg(s, '|'), any_value(f ORDER BY s, i) FROM t GROUP BY 1",
+        """
+        SELECT k % 4, percentile_cont(0.3) WITHIN GROUP (ORDER BY f),
+          percentile_disc(ARRAY[0.1, 0.9, 0.5]) WITHIN GROUP (ORDER BY s DESC),
+          mode() WITHIN GROUP (ORDER BY x) FROM t GROUP BY 1
+        """,
+        """
+        SELECT percentile_cont(ARRAY[1, 0, 0.5]) WITHIN GROUP (ORDER BY x),
+          percentile_cont(0.25) WITHIN GROUP (ORDER BY f DESC) FILTER (WHERE k > 3),
+          percentile_disc(0.7) WITHIN GROUP (ORDER BY x DESC), mode() WITHIN GROUP (ORDER BY s),
+          percentile_cont(0.5) WITHIN GROUP (ORDER BY i * interval '1 second') FROM t
+        """,
     ]
 
     @Test(arguments: anyOrder)
@@ -87,6 +107,7 @@ private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
         "SELECT i, x, s FROM t ORDER BY x NULLS FIRST, f DESC, i",
         "SELECT s FROM t ORDER BY s DESC OFFSET 4000 LIMIT 1500",
         "SELECT ARRAY[x, k] AS a, i FROM t ORDER BY a, i DESC",
+        "SELECT DISTINCT ON (x, k) x, k, i, s FROM t ORDER BY x DESC, k, s, i DESC",
         "SELECT i::numeric / 3 AS n, (i * 17 % 900) * interval '1 hour' AS d FROM t ORDER BY d, n",
     ]
 
@@ -102,6 +123,41 @@ private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
             #expect(small.memory.used == 0)
         }
         #expect(try scratch.fileCount() == 0)
+    }
+
+    static let windows = [
+        "SELECT s, k FROM t EXCEPT ALL SELECT s, k FROM u",
+        "SELECT s FROM t INTERSECT ALL SELECT s FROM u",
+        "SELECT i, (SELECT count(*) FROM u WHERE u.k = t.k) FROM t",
+        "SELECT i, (SELECT count(*) FROM u WHERE u.s = t.s AND u.j > t.i) FROM t",
+    ]
+
+    @Test(arguments: windows)
+    func `set operations with duplicates and correlated counts spill`(sql: String) throws {
+        let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        let expected = try rows(sql, context(Limits.queryBytes, nil)).sorted()
+        for memory in [3 << 20, 200 << 10, 60 << 10] {
+            let small = context(memory, scratch)
+            #expect(try rows(sql, small).sorted() == expected, "\(memory)")
+            #expect(small.memory.spilledBytes > 0 || memory > 100 << 10)
+            #expect(small.memory.used == 0)
+        }
+    }
+
+    @Test func `rows that wait for their partition do not keep the pieces before them alive`()
+        throws
+    {
+        // Pieces of sorted runs are some MiB together, and a partition is a row or two.
+        let sql = """
+            SELECT count(*), sum(r) FROM (
+              SELECT row_number() OVER (PARTITION BY s ORDER BY i) AS r FROM (
+                SELECT i, repeat('a text that is long ', 5) || i * 7919 % 29989 AS s
+                FROM generate_series(1, 60000) AS g(i)) AS long) AS numbered
+            """
+        let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        let small = context(3 << 20, scratch)
+        #expect(try rows(sql, small) == ["60000|90033"])
+        #expect(small.memory.spilledBytes > 6 << 20)
     }
 
     @Test func `rows of a shared query come from the disk for every reader`() throws {
