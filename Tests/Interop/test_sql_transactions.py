@@ -191,6 +191,24 @@ def test_what_does_not_fit_is_refused_by_name(server):
     one.run("START TRANSACTION READ ONLY")
     assert one.run("INSERT INTO f VALUES (1)") == "25006"
     one.run("ROLLBACK")
+    for begin in ["BEGIN; SET TRANSACTION READ ONLY", "BEGIN; SET transaction_read_only = on",
+                  "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; BEGIN"]:
+        one.run(begin)
+        assert one.run("SHOW transaction_read_only") == [["on"]]
+        assert one.run("SELECT count(*) FROM f") == [[0.0]]
+        for write in ["INSERT INTO f VALUES (1)", "CREATE TABLE h (id int)", "DELETE FROM f"]:
+            one.run("SAVEPOINT s")
+            assert one.run(write) == "25006", (begin, write)
+            one.run("ROLLBACK TO s")
+        assert one.run("SET TRANSACTION READ WRITE") == "25001"
+        one.run("ROLLBACK")
+    assert one.run("INSERT INTO f VALUES (1)") == "25006"
+    one.run("BEGIN READ WRITE")
+    one.run("INSERT INTO f VALUES (1)")
+    one.run("COMMIT")
+    one.run("SET default_transaction_read_only = off")
+    one.run("INSERT INTO f VALUES (2)")
+    assert one.run("SELECT count(*) FROM f") == [[2.0]]
 
 
 def test_a_transaction_that_waits_too_long(server):
