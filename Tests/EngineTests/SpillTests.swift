@@ -144,6 +144,37 @@ private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
         }
     }
 
+    static let hotKeys = [
+        "SELECT a.i, b.j, a.s, b.s FROM a JOIN b ON a.h = b.h AND a.i % 50 = b.j % 50",
+        "SELECT a.i, b.j FROM a LEFT JOIN b ON a.h = b.h AND a.i * 3 = b.j",
+        "SELECT a.i, b.j FROM a RIGHT JOIN b ON a.h = b.h AND a.i = b.j",
+        "SELECT a.i, b.j FROM a FULL JOIN b ON a.h = b.h AND a.i * 3 = b.j",
+        "SELECT a.i FROM a WHERE EXISTS (SELECT FROM b WHERE b.h = a.h AND b.j = a.i * 3)",
+        "SELECT a.i FROM a WHERE NOT EXISTS (SELECT FROM b WHERE b.h = a.h AND b.j = a.i * 3)",
+        "SELECT b.j FROM b WHERE NOT EXISTS (SELECT FROM a WHERE b.h = a.h AND b.j = a.i * 3)",
+    ]
+
+    @Test(arguments: hotKeys)
+    func `a key with more rows than fit is joined in pieces`(sql: String) throws {
+        // Two keys, one of them of most rows, and some without a partner.
+        let inputs = """
+            , a AS (SELECT i, s, CASE WHEN i % 10 = 0 THEN 7 WHEN i % 10 = 1 THEN 8 ELSE 1 END AS h
+              FROM t WHERE i <= 500),
+            b AS (SELECT j, s, CASE WHEN j % 20 = 0 THEN 7 WHEN j % 20 = 1 THEN 9 ELSE 1 END AS h
+              FROM u WHERE j <= 600)
+            """
+        let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        let expected = try rows(inputs + sql, context(Limits.queryBytes, nil)).sorted()
+        #expect(expected.count > 3)
+        for memory in [12 << 10, 150 << 10] {
+            let small = context(memory, scratch)
+            #expect(try rows(inputs + sql, small).sorted() == expected, "\(memory)")
+            #expect(small.memory.spilledBytes > 0 || memory > 100 << 10)
+            #expect(small.memory.used == 0)
+        }
+        #expect(try scratch.fileCount() == 0)
+    }
+
     @Test func `rows that wait for their partition do not keep the pieces before them alive`()
         throws
     {
@@ -177,7 +208,6 @@ private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
         let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
         for sql in [
             "SELECT array_agg(s) FROM t",
-            "SELECT count(*) FROM (SELECT 1 AS one, s FROM t) a JOIN (SELECT 1 AS one, s FROM u) b USING (one)",
             "SELECT sum(x) OVER (ORDER BY i) FROM t",
         ] {
             let small = context(60_000, scratch)
