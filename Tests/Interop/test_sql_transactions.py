@@ -211,6 +211,19 @@ def test_what_does_not_fit_is_refused_by_name(server):
     assert one.run("SELECT count(*) FROM f") == [[2.0]]
 
 
+def test_a_seed_holds_for_the_session(server):
+    one, other = Session(server), Session(server)
+    # As PostgreSQL 15 gives them.
+    first, second = plain(0.9851677175347999), plain(0.825301858027981)
+    for _ in range(2):
+        one.run("SELECT setseed(0.5)")
+        assert one.run("SELECT random()") == [[first]]
+        assert one.run("SELECT random()") == [[second]]
+    assert other.run("SELECT random()") != [[first]]
+    one.run("DISCARD ALL")
+    assert one.run("SELECT random()") != other.run("SELECT random()")
+
+
 def test_a_transaction_that_waits_too_long(server):
     one = Session(server)
     one.run("CREATE TABLE i (id int)")

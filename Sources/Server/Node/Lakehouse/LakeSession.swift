@@ -19,6 +19,8 @@ package final class LakeSession: Sendable {
         /// nil for UTC.
         var zone: SessionZone?
         var transaction: LakeTransaction?
+        /// What random() gives, once it was seeded.
+        var seeded: SeededRandom?
         var prepared: OrderedMap<String, Prepared> = [:]
         var preparedBytes = 0
     }
@@ -48,6 +50,9 @@ package final class LakeSession: Sendable {
             state.settings["timezone"] = zone?.name
         }
     }
+
+    var seeded: SeededRandom? { state.withLock { $0.seeded } }
+    func set(seeded: SeededRandom) { state.withLock { $0.seeded = seeded } }
 
     /// The transaction that is open.
     var transaction: LakeTransaction? { state.withLock { $0.transaction } }
@@ -88,6 +93,7 @@ package final class LakeSession: Sendable {
         state.withLock { state in
             state.settings = [:]
             state.zone = nil
+            state.seeded = nil
             state.prepared = [:]
             state.preparedBytes = 0
         }
