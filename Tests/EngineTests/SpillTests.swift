@@ -5,6 +5,7 @@ import Base
 import Columns
 import Engine
 import FaultyDisks
+import Foundation
 import SQL
 import Testing
 
@@ -22,6 +23,12 @@ private let tables = """
 
 /// The rows of `sql`, taken batch by batch so that the result needs no memory of the query.
 private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
+    try rows(tables, of: sql, context)
+}
+
+private func rows(
+    _ tables: String, of sql: String, _ context: QueryContext
+) throws -> [String] {
     guard case .query(let query) = try Parser.statement(tables + sql).statement else { return [] }
     var binder = Binder(provider: NoRelations())
     let execution = try QueryExecutor.open(try binder.plan(query), NoTables(), context)
@@ -29,7 +36,8 @@ private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
     while let batch = try execution.next() {
         #expect(batch.rowCount > 0 && batch.rowCount <= Limits.batchRows)
         for row in 0..<batch.rowCount {
-            lines.append(batch.columns.map { textForm($0, row) ?? "NULL" }.joined(separator: "|"))
+            let line = batch.columns.map { textForm($0, row) ?? "NULL" }.joined(separator: "|")
+            lines.append(line.isEmpty ? "(empty)" : line)
         }
     }
     return lines
@@ -189,6 +197,30 @@ private func rows(_ sql: String, _ context: QueryContext) throws -> [String] {
         let small = context(3 << 20, scratch)
         #expect(try rows(sql, small) == ["60000|90033"])
         #expect(small.memory.spilledBytes > 6 << 20)
+    }
+
+    @Test(arguments: ["aggregates.test", "joins.test", "ordering.test", "queries.test"])
+    func `scripts answer in next to no memory what they do with enough`(script: String) throws {
+        let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        let file = ScriptTests.directory.appendingPathComponent(script)
+        var (answered, refused, spilled) = (0, 0, 0)
+        for block in ScriptBlock.parse(try String(contentsOf: file, encoding: .utf8))
+        where block.expectation != .error {
+            let small = QueryContext(
+                now: testNow, random: Random(seed: 7), zones: InstalledZones(),
+                memoryBytes: 2 << 10, scratch: scratch)
+            do {
+                // Only an ORDER BY tells the order, and not that of equal rows.
+                #expect(try rows("", of: block.sql, small).sorted() == block.answer.sorted())
+                answered += 1
+            } catch let problem as Problem where problem.code == "53200" {
+                refused += 1
+            }
+            if small.memory.spilledBytes > 0 { spilled += 1 }
+            #expect(small.memory.used == 0, "\(block.sql)")
+        }
+        #expect(answered > refused, "\(answered) answered, \(refused) refused, \(spilled) spilled")
+        #expect(try scratch.fileCount() == 0)
     }
 
     @Test func `rows of a shared query come from the disk for every reader`() throws {

@@ -27,6 +27,8 @@ final class RowBuffer {
 
     /// What the rows take, with all of the buffers that their texts are views of.
     var memoryBytes: Int { held.count }
+    /// What they take where they are written, with their texts alone.
+    var writtenBytes: Int { held.needed }
 
     /// Copies the texts of the rows that came since the last time, when their buffers hold much that
     /// is not of these rows: that frees the buffers. False when it is not worth it.

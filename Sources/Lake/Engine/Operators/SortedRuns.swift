@@ -99,7 +99,7 @@ final class RowOrder {
     }
 
     private func writeRun(_ scratch: ScratchSpace) throws(Problem) {
-        let rowBytes = max(1, rows.memoryBytes / rows.count)
+        let rowBytes = max(1, rows.writtenBytes / rows.count)
         let count = rows.count
         let all = rows.columns()
         let order = try order(all, count)
