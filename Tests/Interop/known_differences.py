@@ -2,8 +2,6 @@
 
 KNOWN = [
     # (reason, whether it explains this difference)
-    ("MERGE refuses subqueries in the conditions of WHEN, and says so",
-     lambda statement, expected, found: statement.startswith("MERGE") and found == "0A000"),
     ("an aggregate whose arguments are columns of the query around it alone is one of that query in PostgreSQL, "
      "which refuses it in WHERE; Weir computes it where it stands",
      lambda statement, expected, found: expected == "42803" and isinstance(found, list)),

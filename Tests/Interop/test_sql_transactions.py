@@ -191,6 +191,37 @@ def test_what_does_not_fit_is_refused_by_name(server):
     one.run("START TRANSACTION READ ONLY")
     assert one.run("INSERT INTO f VALUES (1)") == "25006"
     one.run("ROLLBACK")
+    for begin in ["BEGIN; SET TRANSACTION READ ONLY", "BEGIN; SET transaction_read_only = on",
+                  "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; BEGIN"]:
+        one.run(begin)
+        assert one.run("SHOW transaction_read_only") == [["on"]]
+        assert one.run("SELECT count(*) FROM f") == [[0.0]]
+        for write in ["INSERT INTO f VALUES (1)", "CREATE TABLE h (id int)", "DELETE FROM f"]:
+            one.run("SAVEPOINT s")
+            assert one.run(write) == "25006", (begin, write)
+            one.run("ROLLBACK TO s")
+        assert one.run("SET TRANSACTION READ WRITE") == "25001"
+        one.run("ROLLBACK")
+    assert one.run("INSERT INTO f VALUES (1)") == "25006"
+    one.run("BEGIN READ WRITE")
+    one.run("INSERT INTO f VALUES (1)")
+    one.run("COMMIT")
+    one.run("SET default_transaction_read_only = off")
+    one.run("INSERT INTO f VALUES (2)")
+    assert one.run("SELECT count(*) FROM f") == [[2.0]]
+
+
+def test_a_seed_holds_for_the_session(server):
+    one, other = Session(server), Session(server)
+    # As PostgreSQL 15 gives them.
+    first, second = plain(0.9851677175347999), plain(0.825301858027981)
+    for _ in range(2):
+        one.run("SELECT setseed(0.5)")
+        assert one.run("SELECT random()") == [[first]]
+        assert one.run("SELECT random()") == [[second]]
+    assert other.run("SELECT random()") != [[first]]
+    one.run("DISCARD ALL")
+    assert one.run("SELECT random()") != other.run("SELECT random()")
 
 
 def test_a_transaction_that_waits_too_long(server):

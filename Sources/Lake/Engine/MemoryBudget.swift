@@ -54,11 +54,14 @@ final class MemoryShare {
     /// What the share may take at any time.
     private var minimum = 0
 
-    /// `canSpill`: a minimum is promised.
-    init(_ budget: MemoryBudget, for operation: String, canSpill: Bool = false) {
+    /// `canSpill`: a minimum is promised; `least` is another one than usual.
+    init(
+        _ budget: MemoryBudget, for operation: String, canSpill: Bool = false, least: Int? = nil
+    ) {
         self.budget = budget
         self.operation = operation
-        if canSpill, budget.promise(budget.minimum) { minimum = budget.minimum }
+        let wanted = least ?? budget.minimum
+        if canSpill, budget.promise(wanted) { minimum = wanted }
     }
 
     /// Sets the share to `bytes` if the budget allows it.

@@ -9,6 +9,9 @@ package final class QueryContext {
     /// Where rows wait that do not fit into the memory; nil when they have nowhere to go.
     package let scratch: ScratchSpace?
     package var random: Random
+    /// What random() gives once setseed() was called in the session.
+    private(set) var seeded: SeededRandom?
+    private let keepSeeded: (SeededRandom) -> Void
     package let zones: TimeZoneTable
     private let isCancelled: () -> Bool
     /// Ends another query by its id; whether there was one.
@@ -17,10 +20,14 @@ package final class QueryContext {
     package init(
         now: Now, random: Random = Random(seed: 0),
         zones: any TimeZoneSource = NoTimeZones(), memoryBytes: Int = Limits.queryBytes,
-        scratch: ScratchSpace? = nil, isCancelled: @escaping () -> Bool = { false },
+        scratch: ScratchSpace? = nil, seeded: SeededRandom? = nil,
+        keepSeeded: @escaping (SeededRandom) -> Void = { _ in },
+        isCancelled: @escaping () -> Bool = { false },
         cancelQuery: @escaping (String) -> Bool = { _ in false }
     ) {
         self.cancelQuery = cancelQuery
+        self.seeded = seeded
+        self.keepSeeded = keepSeeded
         self.now = now
         self.random = random
         self.zones = TimeZoneTable(zones)
@@ -32,6 +39,12 @@ package final class QueryContext {
     /// What words and names of zones mean in dates.
     var clock: DateTimeText.WallClock {
         DateTimeText.WallClock(microseconds: now.wallMicroseconds, zones: zones)
+    }
+
+    /// From now on random() follows `random`, also in later statements of the session.
+    func seed(_ random: SeededRandom) {
+        seeded = random
+        keepSeeded(random)
     }
 
     func cancel(query id: String) -> Bool { cancelQuery(id) }

@@ -31,3 +31,9 @@ select pg_table_is_visible(c.oid), c.oid::regclass::text from pg_class c where c
 select pg_get_userbyid(relowner) is not null, relname from pg_class where pg_table_is_visible(oid) and relname = 'pg_type';
 select nspname from pg_namespace where oid = 'pg_catalog'::regnamespace;
 select oid::regclass::text, relnamespace::regnamespace::text from pg_class where relname = 'hyp';
+select 'nowhere'::regclass;
+select 'public.nowhere'::regclass::text;
+select ('pg_' || 'nowhere')::regclass;
+select to_regclass('nowhere') is null, to_regclass('HYP') is null, NULL::regclass is null;
+select 'HYP'::regclass::oid = '"hyp"'::regclass::oid, '123456'::regclass::oid;
+select '"HYP"'::regclass;

@@ -134,3 +134,18 @@ SELECT id, (SELECT max(x) FROM unnest(ARRAY[id, 7] || id) AS x) FROM dept WHERE 
 SELECT 1.10 + 2.255, 99999999999.99 * 88888888.8888, 1.5 - 2, 0.1 * 0.1, -1.25 * 4, 12345678901234567890.12 + 0.005, 12345678901234567890.5 * 3, 99999999999999999999999999999999999999 + 0;
 SELECT sum(generate_series(1, 2)) FROM dept;
 SELECT sum(generate_series(1, 2)) OVER () FROM dept;
+CREATE TABLE stock (id int, name text, amount int);
+CREATE TABLE sale (id int, item int, sold int);
+CREATE TABLE price (item int, cost int, valid boolean);
+INSERT INTO stock VALUES (1, 'a', 10), (2, 'b', 20), (3, 'c', 30), (4, NULL, 40);
+INSERT INTO sale VALUES (1, 1, 5), (2, 3, 30), (3, 5, 7), (4, 6, 1);
+INSERT INTO price VALUES (1, 3, true), (3, 9, true), (5, 2, false), (5, 4, true), (2, 8, true);
+MERGE INTO stock s USING sale x ON s.id = x.item WHEN MATCHED AND EXISTS (SELECT FROM price p WHERE p.item = s.id AND p.cost > 5) THEN DELETE WHEN MATCHED THEN UPDATE SET amount = s.amount - x.sold WHEN NOT MATCHED AND x.item IN (SELECT item FROM price WHERE valid) THEN INSERT VALUES (x.item, 'new', x.sold);
+SELECT * FROM stock ORDER BY id;
+MERGE INTO stock s USING sale x ON s.id = x.item WHEN MATCHED AND s.amount > (SELECT avg(cost) FROM price) THEN UPDATE SET name = 'many' WHEN NOT MATCHED AND x.sold > (SELECT count(*) FROM price WHERE item = x.item) THEN INSERT (id, name) VALUES (x.item, (SELECT max(o.name) FROM stock o WHERE o.id < x.item));
+SELECT * FROM stock ORDER BY id;
+MERGE INTO stock s USING sale x ON s.id = x.item WHEN MATCHED THEN UPDATE SET amount = (SELECT sum(cost) FROM price p WHERE p.item = x.item), name = (SELECT name FROM stock o WHERE o.id = 2) WHEN NOT MATCHED AND NOT EXISTS (SELECT FROM price p WHERE p.item = x.item) THEN INSERT VALUES (x.item, 'none', (SELECT min(cost) FROM price));
+SELECT * FROM stock ORDER BY id;
+MERGE INTO stock s USING sale x ON s.id = x.item WHEN MATCHED AND (SELECT valid FROM price p WHERE p.item = x.item) THEN DELETE;
+MERGE INTO stock s USING sale x ON s.id = x.item WHEN NOT MATCHED AND EXISTS (SELECT FROM price WHERE item = s.id) THEN DO NOTHING;
+SELECT count(*) FROM stock;

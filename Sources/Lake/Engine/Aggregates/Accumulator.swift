@@ -42,7 +42,7 @@ enum AccumulatorFactory {
             .regressionSXX, .regressionSXY, .regressionSYY, .regressionCount:
             return PairAccumulator(call.function)
         case .percentileContinuous, .percentileDiscrete, .mode:
-            return OrderedSetAccumulator(call)
+            throw SQLErrors.unsupported("\(call.function.rawValue) of rows without an order")
         case .first: return EdgeAccumulator(call.type, keepsFirst: true)
         case .last: return EdgeAccumulator(call.type, keepsFirst: false)
         case .anyValue:

@@ -3,45 +3,76 @@ import Columns
 import SQL
 
 /// One aggregate call of a query over its batches: evaluates arguments and FILTER, drops repeated
-/// values of DISTINCT, and feeds the accumulator.
+/// values of DISTINCT, and feeds what forms the results.
 final class AggregateState {
     private let arguments: [CompiledExpression]
     private let keys: [CompiledExpression]
     private let filter: CompiledExpression?
     private let filterColumns: [Int]
-    private let accumulator: any Accumulator
-    /// Group and arguments seen so far, when only distinct ones count.
-    private let distinct: KeyTable?
+    /// What takes the rows: one of them.
+    private var accumulator: (any Accumulator)?
+    private let collected: GroupedRows?
+    private let percentiles: Percentiles?
+    /// The values seen so far, when only distinct ones count.
+    private let distinct: DistinctRows?
+    /// The results of all groups, where they are formed at once.
+    private var finished: Column?
+    private var finishedBytes = 0
 
-    init(_ call: AggregateCall) throws(Problem) {
+    /// `bytesMax`: what each of the parts that keep rows may hold; see `keeperCount`.
+    init(_ call: AggregateCall, bytesMax: Int, _ context: QueryContext) throws(Problem) {
         arguments = call.arguments.map { CompiledExpression($0) }
         filter = call.filter.map { CompiledExpression($0) }
         var columns: [Int] = []
         for argument in call.arguments { argument.forEachColumn { columns.append($0) } }
         for key in call.orderBy { key.expression.forEachColumn { columns.append($0) } }
         filterColumns = columns
-        if let percentiles = PercentileAccumulator(call) {
-            (accumulator, keys, distinct) = (percentiles, [], nil)
+        if Percentiles.suits(call) {
+            percentiles = Percentiles(call, bytesMax: bytesMax, context)
+            (accumulator, collected, keys, distinct) = (nil, nil, [], nil)
             return
         }
-        let inner = try AccumulatorFactory.make(call)
-        var orderBy = call.orderBy
-        // PostgreSQL finds distinct values by sorting, and collects them in that order.
-        if orderBy.isEmpty, call.isDistinct, Self.dependsOnOrder(call.function) {
-            orderBy = call.arguments.map { SortKey($0) }
+        percentiles = nil
+        let order = Self.order(of: call)
+        keys = order.map { CompiledExpression($0.expression) }
+        if Self.keepsRows(call) {
+            accumulator = nil
+            collected = GroupedRows(call, keys: order, bytesMax: bytesMax, context)
+        } else {
+            accumulator = try AccumulatorFactory.make(call)
+            collected = nil
         }
-        keys =
-            Self.dependsOnOrder(call.function)
-            ? orderBy.map { CompiledExpression($0.expression) } : []
-        accumulator =
-            keys.isEmpty
-            ? inner
-            : OrderedAccumulator(
-                inner, arguments: call.arguments.map(\.type), keys: keys.map(\.type),
-                directions: orderBy.map { SortDirection($0) })
         distinct =
             call.isDistinct
-            ? KeyTable(types: [.int32] + call.arguments.map(\.type)) : nil
+            ? DistinctRows(
+                arguments: call.arguments.map(\.type), carried: keys.map(\.type),
+                bytesMax: bytesMax, context) : nil
+    }
+
+    /// How many parts of the states of `calls` keep rows, and share the memory.
+    static func keeperCount(_ calls: [AggregateCall]) -> Int {
+        calls.reduce(0) { $0 + ($1.isDistinct ? 1 : 0) + (keepsRows($1) ? 1 : 0) }
+    }
+
+    private static func keepsRows(_ call: AggregateCall) -> Bool {
+        switch call.function {
+        case .stringAgg, .arrayAgg, .jsonAgg, .jsonObjectAgg, .percentileContinuous,
+            .percentileDiscrete, .mode:
+            true
+        default: !order(of: call).isEmpty
+        }
+    }
+
+    /// The order in which rows have to come.
+    private static func order(of call: AggregateCall) -> [SortKey] {
+        guard dependsOnOrder(call.function) || call.isDistinct && call.addsFloats else { return [] }
+        // PostgreSQL finds distinct values by sorting, and takes them in that order; an order of the
+        // call comes first.
+        guard call.isDistinct else { return call.orderBy }
+        let others = call.arguments.filter { argument in
+            !call.orderBy.contains { $0.expression == argument }
+        }
+        return call.orderBy + others.map { SortKey($0) }
     }
 
     private static func dependsOnOrder(_ function: AggregateFunction) -> Bool {
@@ -54,7 +85,11 @@ final class AggregateState {
         }
     }
 
-    func grow(to groups: Int) { accumulator.grow(to: groups) }
+    func grow(to groups: Int) {
+        accumulator?.grow(to: groups)
+        collected?.grow(to: groups)
+        percentiles?.grow(to: groups)
+    }
 
     /// Takes in the rows of `batch`, whose groups are `groups`.
     func update(
@@ -75,18 +110,22 @@ final class AggregateState {
             columns.append(Self.laidOut(vector, expression.type, batch.rowCount))
         }
         if let distinct {
-            let identities = [Column(type: .int32, data: .int32(groups))]
-            let before = distinct.count
-            let numbers = distinct.insert(
-                identities + columns[..<arguments.count], count: groups.count)
-            let rows = Self.newRows(numbers, before)
+            let rows = try distinct.newRows(columns, groups)
             if rows.isEmpty { return }
             if rows.count < groups.count {
                 columns = columns.map { $0.gather(rows) }
                 groups = rows.map { groups[Int($0)] }
+                // A few rows should not keep the texts of all alive.
+                if collected != nil { columns = columns.map(\.compacted) }
             }
         }
-        try accumulator.update(columns, groups)
+        try take(columns, groups)
+    }
+
+    private func take(_ columns: [Column], _ groups: [Int32]) throws(Problem) {
+        try accumulator?.update(columns, groups)
+        try collected?.update(columns, groups)
+        try percentiles?.update(columns, groups)
     }
 
     /// A column in the layout of its type: dictionaries stay, columns of nothing but NULL do not.
@@ -109,7 +148,48 @@ final class AggregateState {
         return rows
     }
 
-    func finish() throws(Problem) -> Column { try accumulator.finish() }
+    /// All rows have come.
+    func endInput() throws(Problem) {
+        try distinct?.finish { (columns, groups) throws(Problem) in try take(columns, groups) }
+        finishedBytes = memoryBytes
+        if let accumulator { finished = try accumulator.finish() }
+        if let percentiles { finished = try percentiles.finish() }
+        accumulator = nil
+    }
 
-    var memoryBytes: Int { accumulator.memoryBytes + (distinct?.memoryBytes ?? 0) }
+    /// How many groups `results` should be asked for at once.
+    var groupsAtOnce: Int {
+        finished == nil ? (collected ?? percentiles?.spilled)?.groupsAtOnce ?? 1 : Limits.batchRows
+    }
+
+    /// The results of some groups. Asked for one behind the other, from the first to the last.
+    func results(of groups: Range<Int>) throws(Problem) -> Column {
+        if let finished { return finished.slice(groups) }
+        guard let rows = collected ?? percentiles?.spilled else {
+            preconditionFailure("the input has ended")
+        }
+        return try rows.results(of: groups)
+    }
+
+    /// What is held, apart from rows that are kept: they count themselves.
+    var memoryBytes: Int {
+        if finished != nil { return finishedBytes }
+        return accumulator?.memoryBytes ?? collected?.memoryBytes ?? percentiles?.memoryBytes ?? 0
+    }
+}
+
+extension AggregateCall {
+    /// Whether sums of floats are formed, whose last digits depend on the order.
+    fileprivate var addsFloats: Bool {
+        switch function {
+        case .sum, .average:
+            arguments.first?.type == .float32 || arguments.first?.type == .float64
+        case .standardDeviationSample, .standardDeviationPopulation, .varianceSample,
+            .variancePopulation, .correlation, .covariancePopulation, .covarianceSample,
+            .regressionAverageX, .regressionAverageY, .regressionIntercept, .regressionR2,
+            .regressionSlope, .regressionSXX, .regressionSXY, .regressionSYY:
+            true
+        default: false
+        }
+    }
 }

@@ -1,5 +1,4 @@
-// Aggregates that keep every value: string_agg, array_agg, jsonb_agg, and any aggregate with an
-// order of its own.
+// Aggregates that keep every value: string_agg, array_agg, jsonb_agg, jsonb_object_agg.
 
 import Base
 import Columns
@@ -79,14 +78,15 @@ final class ListAccumulator: Accumulator {
         var offsets = [Int32](repeating: 0, count: groups + 1)
         for group in groupOfRow { offsets[Int(group) + 1] += 1 }
         for group in 0..<groups { offsets[group + 1] += offsets[group] }
+        let isInOrder = zip(groupOfRow, groupOfRow.dropFirst()).allSatisfy { $0 <= $1 }
         var next = offsets
-        var order = [Int32](repeating: 0, count: groupOfRow.count)
-        for (row, group) in groupOfRow.enumerated() {
+        var order = [Int32](repeating: 0, count: isInOrder ? 0 : groupOfRow.count)
+        for (row, group) in groupOfRow.enumerated() where !isInOrder {
             order[Int(next[Int(group)])] = Int32(row)
             next[Int(group)] += 1
         }
         let valid = Validity((0..<groups).map { offsets[$0] < offsets[$0 + 1] })
-        let element = rows.columns()[0].gather(order)
+        let element = isInOrder ? rows.columns()[0] : rows.columns()[0].gather(order)
         return Column(
             type: type, data: .list(offsets: offsets, element: element), validity: valid)
     }
@@ -131,49 +131,6 @@ extension Array where Element == [UInt8]? {
             yield &taken
         }
     }
-}
-
-/// Any aggregate whose result depends on the order of its rows: keeps them, sorts them by group and
-/// the order asked for, and passes them on.
-final class OrderedAccumulator: Accumulator {
-    private let inner: any Accumulator
-    private let argumentCount: Int
-    private let directions: [SortDirection]
-    private let rows: RowBuffer
-    private var groupOfRow: [Int32] = []
-
-    /// The columns of `update` are the arguments, then the keys of the order.
-    init(
-        _ inner: any Accumulator, arguments: [ColumnType], keys: [ColumnType],
-        directions: [SortDirection]
-    ) {
-        self.inner = inner
-        argumentCount = arguments.count
-        self.directions = directions
-        rows = RowBuffer(types: arguments + keys)
-    }
-
-    func grow(to groups: Int) { inner.grow(to: groups) }
-
-    func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
-        rows.append(arguments, count: groups.count)
-        groupOfRow += groups
-    }
-
-    func finish() throws(Problem) -> Column {
-        let columns = rows.columns()
-        let groups = Column(type: .int32, data: .int32(groupOfRow))
-        let order = try RowSorter(
-            [groups] + columns[argumentCount...],
-            [SortDirection(isDescending: false, nullsFirst: false)] + directions,
-            count: groupOfRow.count
-        ).sortedRows()
-        let arguments = columns[..<argumentCount].map { $0.gather(order) }
-        try inner.update(arguments, order.map { groupOfRow[Int($0)] })
-        return try inner.finish()
-    }
-
-    var memoryBytes: Int { rows.memoryBytes * 2 + groupOfRow.heldCount * 8 + inner.memoryBytes }
 }
 
 extension Array where Element == [(String, [UInt8])]? {

@@ -4,98 +4,150 @@ import Base
 import Columns
 import SQL
 
+/// What is known of a group of an ordered set before its rows come.
+struct OrderedSet {
+    /// Values that are not NULL.
+    var count = 0
+    /// nil when the group has no rows.
+    var fraction: Value?
+}
+
+/// Picks values out of sorted rows while they pass.
 final class OrderedSetAccumulator: Accumulator {
     private let function: AggregateFunction
     private let type: ColumnType
-    /// The value, and for percentiles the fraction.
-    private let rows: RowBuffer
-    private var groupOfRow: [Int32] = []
-    private var groups = 0
+    private let sets: [OrderedSet]
+    private var results: [Value]
+    /// The group that passes now, how many values of it have passed, and the places among its values
+    /// that are wanted, in ascending order, with what stood there.
+    private var group = -1
+    private var passed = 0
+    private var places: [Int] = []
+    private var picked: [Value] = []
+    private var best: (value: Value, count: Int) = (.null, 0)
+    private var run: (value: Value, count: Int) = (.null, 0)
 
-    init(_ call: AggregateCall) {
+    init(_ call: AggregateCall, _ sets: [OrderedSet]) {
         function = call.function
         type = call.type
-        rows = RowBuffer(types: call.arguments.map(\.type))
+        self.sets = sets
+        results = [Value](repeating: .null, count: sets.count)
     }
 
-    func grow(to groups: Int) { self.groups = max(self.groups, groups) }
+    func grow(to groups: Int) {}
 
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
-        rows.append(arguments, count: groups.count)
-        groupOfRow += groups
+        var start = 0
+        while start < groups.count {
+            var end = start + 1
+            while end < groups.count, groups[end] == groups[start] { end += 1 }
+            if Int(groups[start]) != group {
+                try endGroup()
+                try begin(Int(groups[start]))
+            }
+            take(arguments[0], start..<end)
+            start = end
+        }
     }
 
     func finish() throws(Problem) -> Column {
-        let columns = rows.columns()
-        var results = [Value](repeating: .null, count: groups)
-        var start = 0
-        while start < groupOfRow.count {
-            let group = groupOfRow[start]
-            var end = start
-            var members: [Int] = []
-            while end < groupOfRow.count, groupOfRow[end] == group {
-                if !columns[0].isNull(end) { members.append(end) }
-                end += 1
-            }
-            results[Int(group)] =
-                function == .mode
-                ? mode(columns[0], members) : try percentiles(columns, start, members)
-            start = end
-        }
+        try endGroup()
         return Column(type, results)
     }
 
-    private func mode(_ values: Column, _ members: [Int]) -> Value {
-        var best: (value: Value, count: Int) = (.null, 0)
-        var run: (value: Value, count: Int) = (.null, 0)
-        for row in members {
-            let value = values.value(row)
-            run = run.count > 0 && run.value == value ? (value, run.count + 1) : (value, 1)
-            if run.count > best.count { best = run }
+    var memoryBytes: Int { results.count * MemoryLayout<Value>.stride }
+
+    private func begin(_ group: Int) throws(Problem) {
+        self.group = group
+        passed = 0
+        best = (.null, 0)
+        run = (.null, 0)
+        places = []
+        picked = []
+        guard function != .mode, let fraction = sets[group].fraction else { return }
+        var wanted: [Int] = []
+        for one in Self.fractions(fraction) {
+            if case .float(let share) = one { wanted += try places(share, sets[group].count) }
         }
-        return best.value
+        for place in wanted.sorted() where place != places.last { places.append(place) }
     }
 
-    /// The fraction is that of the group's first row: it may not depend on the rows.
-    private func percentiles(
-        _ columns: [Column], _ first: Int, _ members: [Int]
-    ) throws(Problem) -> Value {
-        switch columns[1].value(first) {
-        case .list where members.isEmpty: return .null
-        case .list(let fractions):
-            var results: [Value] = []
-            for fraction in fractions {
-                results.append(try percentile(columns[0], fraction, members))
-            }
-            return .list(results)
-        case let fraction: return try percentile(columns[0], fraction, members)
-        }
+    private static func fractions(_ value: Value) -> [Value] {
+        if case .list(let several) = value { return several }
+        return [value]
     }
 
-    private func percentile(
-        _ values: Column, _ fraction: Value, _ members: [Int]
-    ) throws(Problem) -> Value {
-        guard case .float(let share) = fraction else { return .null }
+    /// The places of the values that decide a percentile of `count` values.
+    private func places(_ share: Double, _ count: Int) throws(Problem) -> [Int] {
         guard share >= 0, share <= 1 else {
             throw Problem("22003", "percentile value \(share) is not between 0 and 1")
         }
-        guard !members.isEmpty else { return .null }
+        guard count > 0 else { return [] }
         if function == .percentileDiscrete {
-            let row = max(0, Int((share * Double(members.count)).rounded(.up)) - 1)
-            return values.value(members[row])
+            return [max(0, Int((share * Double(count)).rounded(.up)) - 1)]
         }
-        let place = share * Double(members.count - 1)
-        let low = Int(place.rounded(.down))
-        let high = Int(place.rounded(.up))
-        if case .interval(let from) = values.value(members[low]),
-            case .interval(let to) = values.value(members[high])
-        {
-            return try interpolated(from, to, place - Double(low))
+        let place = share * Double(count - 1)
+        return [Int(place.rounded(.down)), Int(place.rounded(.up))]
+    }
+
+    private func take(_ values: Column, _ rows: Range<Int>) {
+        if function == .mode {
+            for row in rows where !values.isNull(row) { count(values.value(row)) }
+            return
         }
-        guard case .float(let from) = values.value(members[low]),
-            case .float(let to) = values.value(members[high])
-        else { return .null }
-        return .float(low == high ? from : from + (place - Double(low)) * (to - from))
+        guard picked.count < places.count else { return }
+        guard let valid = values.fullValidity else {
+            while picked.count < places.count, places[picked.count] < passed + rows.count {
+                picked.append(values.value(rows.lowerBound + places[picked.count] - passed))
+            }
+            passed += rows.count
+            return
+        }
+        for row in rows where valid[row] {
+            if picked.count < places.count, places[picked.count] == passed {
+                picked.append(values.value(row))
+            }
+            passed += 1
+        }
+    }
+
+    private func count(_ value: Value) {
+        run = run.count > 0 && run.value == value ? (value, run.count + 1) : (value, 1)
+        if run.count > best.count { best = run }
+    }
+
+    private func endGroup() throws(Problem) {
+        guard group >= 0 else { return }
+        if function == .mode {
+            results[group] = best.value
+            return
+        }
+        switch sets[group].fraction {
+        case .list where sets[group].count == 0: results[group] = .null
+        case .list(let fractions):
+            var found: [Value] = []
+            for fraction in fractions { found.append(try percentile(fraction)) }
+            results[group] = .list(found)
+        case let fraction?: results[group] = try percentile(fraction)
+        case nil: results[group] = .null
+        }
+    }
+
+    private func percentile(_ fraction: Value) throws(Problem) -> Value {
+        guard case .float(let share) = fraction, sets[group].count > 0 else { return .null }
+        let wanted = try places(share, sets[group].count)
+        let (low, high) = (value(at: wanted[0]), value(at: wanted[wanted.count - 1]))
+        if function == .percentileDiscrete { return low }
+        let part = share * Double(sets[group].count - 1) - Double(wanted[0])
+        if case .interval(let from) = low, case .interval(let to) = high {
+            return try interpolated(from, to, part)
+        }
+        guard case .float(let from) = low, case .float(let to) = high else { return .null }
+        return .float(wanted[0] == wanted[1] ? from : from + part * (to - from))
+    }
+
+    private func value(at place: Int) -> Value {
+        places.firstIndex(of: place).map { $0 < picked.count ? picked[$0] : .null } ?? .null
     }
 
     private func interpolated(
@@ -108,6 +160,4 @@ final class OrderedSetAccumulator: Accumulator {
         else { throw SQLErrors.intervalOutOfRange }
         return .interval(sum)
     }
-
-    var memoryBytes: Int { rows.memoryBytes + groupOfRow.heldCount * 4 }
 }

@@ -5,27 +5,48 @@ import Columns
 import SQL
 
 /// percentile_cont in ascending order: the values of each group are parted around the places that are
-/// asked for, which takes time in proportion to their number.
-final class PercentileAccumulator: Accumulator {
+/// asked for, which takes time in proportion to their number. Values for which there is no room are
+/// sorted on the scratch disk instead.
+final class Percentiles {
+    private let call: AggregateCall
     private let type: ColumnType
+    private let context: QueryContext
+    private let memory: MemoryShare
+    private let bytesMax: Int
+    /// Takes everything from where the memory is used up.
+    private(set) var spilled: GroupedRows?
     /// As numbers in the order of their values: NaN is above all others.
     private var values: [UInt64] = []
     private var groupOfValue: [Int32] = []
     /// That of the group's first row: it may not depend on the rows.
     private var fractions: [Value?] = []
 
-    /// nil when the rows of `call` have to be sorted.
-    init?(_ call: AggregateCall) {
-        guard call.function == .percentileContinuous, !call.isDistinct, call.orderBy.count == 1,
-            !call.orderBy[0].isDescending, call.arguments.first?.type == .float64,
-            call.orderBy[0].expression == call.arguments[0]
-        else { return nil }
-        type = call.type
+    /// Whether the rows of `call` need not be sorted.
+    static func suits(_ call: AggregateCall) -> Bool {
+        call.function == .percentileContinuous && !call.isDistinct && call.orderBy.count == 1
+            && !call.orderBy[0].isDescending && call.arguments.first?.type == .float64
+            && call.orderBy[0].expression == call.arguments[0]
     }
 
-    func grow(to groups: Int) { fractions.grow(to: groups, nil) }
+    /// For calls that suit.
+    init(_ call: AggregateCall, bytesMax: Int, _ context: QueryContext) {
+        self.call = call
+        self.bytesMax = bytesMax
+        self.context = context
+        type = call.type
+        memory = MemoryShare(
+            context.memory, for: "percentile_cont", canSpill: context.scratch != nil)
+    }
+
+    func grow(to groups: Int) {
+        fractions.grow(to: groups, nil)
+        spilled?.grow(to: groups)
+    }
 
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
+        if let spilled {
+            return try spilled.update([arguments[0], arguments[1], arguments[0]], groups)
+        }
         guard case .float64(let numbers) = arguments[0].data else { return }
         for (row, group) in groups.enumerated() where fractions[Int(group)] == nil {
             fractions[Int(group)] = arguments[1].value(row)
@@ -34,9 +55,40 @@ final class PercentileAccumulator: Accumulator {
             values.append(FloatOrder.ordered(numbers[row]))
             groupOfValue.append(groups[row])
         }
+        let bytes = valueBytes
+        if bytes <= bytesMax || context.scratch == nil, memory.fits(bytes) { return }
+        guard context.scratch != nil else {
+            throw SQLErrors.outOfMemory("percentile_cont", limit: context.memory.limit)
+        }
+        try spill()
     }
 
-    func finish() throws(Problem) -> Column {
+    /// The values so far go where all others will.
+    private func spill() throws(Problem) {
+        memory.end()
+        let rows = GroupedRows(call, keys: call.orderBy, bytesMax: bytesMax, context)
+        rows.grow(to: fractions.count)
+        for (group, fraction) in fractions.enumerated() {
+            if let fraction { rows.setFraction(fraction, of: group) }
+        }
+        let (all, groups) = (values, groupOfValue)
+        values = []
+        groupOfValue = []
+        spilled = rows
+        for start in stride(from: 0, to: all.count, by: 1 << 16) {
+            let range = start..<min(start + 1 << 16, all.count)
+            let numbers = Column(
+                type: .float64, data: .float64(all[range].map(FloatOrder.number)))
+            // The fractions of groups are known.
+            let fraction = Column(
+                call.arguments[1].type, repeating: .null, count: range.count)
+            try rows.update([numbers, fraction, numbers], Array(groups[range]))
+        }
+    }
+
+    /// nil when the values were sorted elsewhere.
+    func finish() throws(Problem) -> Column? {
+        if spilled != nil { return nil }
         var ends = [Int](repeating: 0, count: fractions.count + 1)
         for group in groupOfValue { ends[Int(group) + 1] += 1 }
         for group in fractions.indices { ends[group + 1] += ends[group] }
@@ -48,9 +100,12 @@ final class PercentileAccumulator: Accumulator {
         }
         values = []
         groupOfValue = []
+        defer { memory.end() }
         var results: [Value] = []
         for (group, fraction) in fractions.enumerated() {
+            try context.checkCancellation(inLoopAt: group)
             let range = ends[group]..<ends[group + 1]
+            if range.count > 1 << 16 { try context.checkCancellation() }
             switch fraction {
             case .list where range.isEmpty: results.append(.null)
             case .list(let several):
@@ -116,9 +171,10 @@ final class PercentileAccumulator: Accumulator {
     }
 
     /// The values are held twice while they are parted.
-    var memoryBytes: Int {
-        values.heldCount * 16 + groupOfValue.capacity * 4 + fractions.capacity * 48
-    }
+    private var valueBytes: Int { values.heldCount * 16 + groupOfValue.heldCount * 4 }
+
+    /// What is held besides the values.
+    var memoryBytes: Int { fractions.heldCount * 48 + (spilled?.memoryBytes ?? 0) }
 }
 
 /// Floats as numbers in the order of their values, NaN above all others as PostgreSQL has it.

@@ -12,7 +12,7 @@ extension ScalarFunction {
             .jsonBuildArray, .textToList, .listConcat, .listPosition, .listRemove,
             .quoteNullable, .format, .overlaps, .jsonSetLax, .listReplace, .listPositions,
             .listPositionFrom, .listFill, .quantified, .makeStructure, .textToListWithNull,
-            .listToTextWithNull, .castInZone, .jsonInZone:
+            .listToTextWithNull, .castInZone, .jsonInZone, .requireRelation:
             false
         default: true
         }
@@ -162,11 +162,28 @@ enum FunctionKernels {
         case .random:
             var values: [Double] = []
             values.reserveCapacity(count)
+            if var seeded = context.seeded {
+                for _ in 0..<count { values.append(seeded.next()) }
+                context.seed(seeded)
+                return Column(type: type, data: .float64(values))
+            }
             // 53 random bits are all that a double in [0, 1) can hold.
             for _ in 0..<count {
                 values.append(Double(context.random.next() >> 11) * 0x1p-53)
             }
             return Column(type: type, data: .float64(values))
+        case .setSeed:
+            return try RowKernels.values(arguments, type: type, count: count) {
+                (row) throws(Problem) in
+                let place = arguments[0].isConstant ? 0 : row
+                guard case .float(let seed) = arguments[0].column.value(place) else { return .null }
+                guard seed >= -1, seed <= 1 else {
+                    throw SQLErrors.invalidParameter(
+                        "setseed parameter \(seed) is out of allowed range [-1,1]")
+                }
+                context.seed(SeededRandom(seed: seed))
+                return .text("")
+            }
         case .greatest: return extreme(arguments, wantsGreatest: true, type, count)
         case .least: return extreme(arguments, wantsGreatest: false, type, count)
         default:
@@ -400,6 +417,12 @@ enum FunctionKernels {
             return try RowKernels.booleans(arguments, count: count) { (row) throws(Problem) in
                 context.cancel(query: arguments[0].text(row) ?? "")
             }
+        case .requireRelation:
+            for row in 0..<count where arguments[0].isNull(row) && !arguments[1].isNull(row) {
+                throw Problem(
+                    "42P01", "relation \"\(arguments[1].text(row) ?? "")\" does not exist")
+            }
+            return arguments[0].materialized.relabeled(type)
         case .generateUUID:
             var values: [Int128] = []
             values.reserveCapacity(count)

@@ -219,15 +219,15 @@ enum QuotingKernels {
 
     private static func normalize(_ arguments: [Vector], count: Int) throws(Problem) -> Column {
         try RowKernels.text(arguments, count: count) { (rows, row, output) throws(Problem) in
-            let text = String(decoding: rows[0, row], as: UTF8.self)
+            var text = String(decoding: rows[0, row], as: UTF8.self)
             let form = String(decoding: rows[1, row], as: UTF8.self)
-            switch form.uppercased() {
-            case "NFC": for scalar in text._nfc { output += String(Character(scalar)).utf8 }
-            case "NFD": for scalar in text._nfd { output += String(Character(scalar)).utf8 }
-            case "NFKC", "NFKD":
-                throw Problem(
-                    "0A000", "the normal form \(form.uppercased()) is not supported yet",
-                    hint: "use NFC or NFD")
+            let name = form.uppercased()
+            if name == "NFKC" || name == "NFKD" { text = CompatibilityForms.decomposed(text) }
+            switch name {
+            case "NFC", "NFKC":
+                for scalar in text._nfc { output += String(Character(scalar)).utf8 }
+            case "NFD", "NFKD":
+                for scalar in text._nfd { output += String(Character(scalar)).utf8 }
             default: throw SQLErrors.invalidParameter("invalid normalization form: \(form)")
             }
         }

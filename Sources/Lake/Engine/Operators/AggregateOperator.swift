@@ -20,7 +20,6 @@ final class AggregateOperator: BatchOperator {
     /// New groups find no room any more; what was held then.
     private var isFull = false
     private var fullBytes = 0
-    private var cutter = BatchCutter()
     private var isDone = false
     private var given = 0
     /// What the parts of the set given last give.
@@ -33,13 +32,15 @@ final class AggregateOperator: BatchOperator {
         /// The keys that are in the set.
         let members: [Int]
         private(set) var table: KeyTable?
-        private(set) var states: [AggregateState]
+        private(set) var states: [AggregateState] = []
+        /// The groups whose results were given.
+        private var given = 0
         /// Rows of groups for which there was no room.
         var others: SpilledPartitions?
 
         init(
             _ number: Int, _ members: [Int], _ types: [ColumnType], _ node: AggregateNode,
-            memoryLimit: Int
+            keeperBytesMax: Int, _ context: QueryContext
         ) throws(Problem) {
             self.number = number
             self.members = members
@@ -47,10 +48,11 @@ final class AggregateOperator: BatchOperator {
                 members.isEmpty
                 ? nil
                 : KeyTable(
-                    types: members.map { types[$0] }, directBytesMax: memoryLimit / 8)
-            var states: [AggregateState] = []
-            for aggregate in node.aggregates { states.append(try AggregateState(aggregate.call)) }
-            self.states = states
+                    types: members.map { types[$0] }, directBytesMax: context.memory.limit / 8)
+            for aggregate in node.aggregates {
+                states.append(
+                    try AggregateState(aggregate.call, bytesMax: keeperBytesMax, context))
+            }
             if table == nil { for state in states { state.grow(to: 1) } }
         }
 
@@ -71,22 +73,29 @@ final class AggregateOperator: BatchOperator {
             return growth > 0 ? growth + states.reduce(0) { $0 + $1.memoryBytes } : 0
         }
 
-        /// The groups: all keys, those that are not in the set NULL, then the aggregates. The set does
-        /// not hold them any more.
-        func finish(_ keys: [ColumnType]) throws(Problem) -> ColumnBatch {
-            defer {
+        /// All rows have come.
+        func endInput() throws(Problem) { for state in states { try state.endInput() } }
+
+        /// The next groups: all keys, those that are not in the set NULL, then the aggregates. nil
+        /// behind the last ones, which the set does not hold any more.
+        func next(_ keys: [ColumnType]) throws(Problem) -> ColumnBatch? {
+            let count = table?.count ?? 1
+            guard given < count else {
                 table = nil
                 states = []
+                return nil
             }
-            let count = table?.count ?? 1
-            let own = table?.columns(0..<count) ?? []
+            let several = states.reduce(Limits.batchRows) { min($0, $1.groupsAtOnce) }
+            let groups = given..<min(given + several, count)
+            given = groups.upperBound
+            let own = table?.columns(groups) ?? []
             var columns = keys.enumerated().map { index, type in
                 members.firstIndex(of: index).map { own[$0] }
                     ?? Column(
-                        type, repeating: .null, count: count)
+                        type, repeating: .null, count: groups.count)
             }
-            for state in states { columns.append(try state.finish()) }
-            return ColumnBatch(columns: columns, rowCount: count)
+            for state in states { columns.append(try state.results(of: groups)) }
+            return ColumnBatch(columns: columns, rowCount: groups.count)
         }
     }
 
@@ -112,10 +121,14 @@ final class AggregateOperator: BatchOperator {
         keys = node.keys.map { CompiledExpression($0.expression) }
         let types = keys.map(\.type)
         var sets: [GroupedSet] = []
+        // Rows that are kept leave one half to the groups.
+        let limit = keys.isEmpty ? context.memory.limit : context.memory.limit / 2
+        let keepers = numbers.count * AggregateState.keeperCount(node.aggregates.map(\.call))
         for number in numbers {
             let members = node.sets.map { $0[number] } ?? Array(node.keys.indices)
             sets.append(
-                try GroupedSet(number, members, types, node, memoryLimit: context.memory.limit))
+                try GroupedSet(
+                    number, members, types, node, keeperBytesMax: limit / max(1, keepers), context))
         }
         self.sets = sets
         memory = MemoryShare(
@@ -129,19 +142,16 @@ final class AggregateOperator: BatchOperator {
             try aggregate()
         }
         while true {
-            if let batch = cutter.next() { return batch }
             if let batch = try rest?.next() { return batch }
             rest = nil
-            if given > 0, let others = sets[given - 1].others {
-                // The groups in memory were given; the parts need the room.
-                try memory.resize(to: sets.reduce(0) { $0 + $1.memoryBytes })
-                rest = parts(of: sets[given - 1], others)
-                sets[given - 1].others = nil
-                continue
-            }
             guard given < sets.count else { return nil }
-            cutter.put(try finish(sets[given]))
+            if let batch = try next(of: sets[given]) { return batch }
+            // The groups in memory were given; the parts need the room.
+            try memory.resize(to: sets.reduce(0) { $0 + $1.memoryBytes })
+            rest = sets[given].others.map { parts(of: sets[given], $0) }
+            sets[given].others = nil
             given += 1
+            if given == sets.count { memory.end() }
         }
     }
 
@@ -164,7 +174,10 @@ final class AggregateOperator: BatchOperator {
                 try stopTakingGroups()
             }
         }
-        for set in sets { try set.others?.finish() }
+        for set in sets {
+            try set.others?.finish()
+            try set.endInput()
+        }
     }
 
     private func add(
@@ -205,8 +218,8 @@ final class AggregateOperator: BatchOperator {
         if !stopped { throw SQLErrors.outOfMemory("aggregation", limit: context.memory.limit) }
     }
 
-    private func finish(_ set: GroupedSet) throws(Problem) -> ColumnBatch {
-        let groups = try set.finish(keys.map(\.type))
+    private func next(of set: GroupedSet) throws(Problem) -> ColumnBatch? {
+        guard let groups = try set.next(keys.map(\.type)) else { return nil }
         guard node.sets != nil else { return groups }
         let number = Column(.int32, repeating: .int(Int64(set.number)), count: groups.rowCount)
         return ColumnBatch(columns: groups.columns + [number], rowCount: groups.rowCount)

@@ -67,7 +67,8 @@ final class JoinBuild {
             chains.add(keys[number], table)
         }
         let isUnique = table.count == buffer.count
-        if !isUnique { chains.reverse() }
+        if !isUnique { try chains.reverse(context) }
+        try context.checkCancellation()
         let rows = buffer.batch()
         return JoinBuild(
             rows: ColumnBatch(columns: rows.columns.map(\.coded), rowCount: rows.rowCount),
@@ -172,8 +173,9 @@ private struct Chains {
     }
 
     /// Chains were built back to front; pairs shall come in the order of the rows.
-    mutating func reverse() {
+    mutating func reverse(_ context: QueryContext) throws(Problem) {
         for group in first.indices {
+            try context.checkCancellation(inLoopAt: group)
             var previous: Int32 = -1
             var row = first[group]
             while row >= 0 {

@@ -6,7 +6,8 @@ import SQL
 /// streams by. Pairs come out a batch at a time, however many partners a row has.
 ///
 /// An input that does not fit is divided by the hash of its keys, and so is the other one; then the
-/// parts are joined one after the other, each by an operator of its own.
+/// parts are joined one after the other, each by an operator of its own. Where one key has most rows,
+/// see `PieceJoin`.
 final class JoinOperator: BatchOperator, EarlyReader {
     /// One input and its keys.
     private struct Side {
@@ -123,8 +124,10 @@ final class JoinOperator: BatchOperator, EarlyReader {
             buffer.append(batch)
             // The table is built behind the last row, when their number is known.
             let table = node.keys.isEmpty ? 0 : KeyTable.slotBytes(buffer.count) / 2
-            guard memory.fits(buffer.memoryBytes + buffer.count * JoinBuild.rowBytes + table)
-            else {
+            func fits() -> Bool {
+                memory.fits(buffer.memoryBytes + buffer.count * JoinBuild.rowBytes + table)
+            }
+            guard fits() || buffer.compact() && fits() else {
                 try divide(buffer, keys)
                 return nil
             }
@@ -159,9 +162,18 @@ final class JoinOperator: BatchOperator, EarlyReader {
         try streamedParts.finish()
         let (lefts, rights) =
             node.keepsLeft ? (keptParts, streamedParts) : (streamedParts, keptParts)
+        let keptCount = (0..<SpilledPartitions.count).reduce(0) {
+            $0 + keptParts.rowCount(ofPart: $1)
+        }
         parts = SpilledPartitions.inTurn { [node, context, level] (part) throws(Problem) in
             let (left, right) = (lefts.rowCount(ofPart: part), rights.rowCount(ofPart: part))
             guard Self.mayGiveRows(node.kind, left: left, right: right) else { return nil }
+            // Most rows have one key: dividing them again would change nothing.
+            if keptParts.rowCount(ofPart: part) > keptCount / 4 * 3, PieceJoin.suits(node) {
+                return PieceJoin(
+                    node, kept: keptParts.reader(ofPart: part),
+                    streamed: { streamedParts.reader(ofPart: part) }, context)
+            }
             return try JoinOperator(
                 lefts.reader(ofPart: part), rights.reader(ofPart: part), node, context,
                 level: level + 1)

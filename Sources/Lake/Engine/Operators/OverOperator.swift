@@ -32,7 +32,10 @@ final class OverOperator: BatchOperator {
         self.input = input
         self.node = node
         self.context = context
-        memory = MemoryShare(context.memory, for: "window functions")
+        // One partition has to fit, and a batch of rows in any case.
+        memory = MemoryShare(
+            context.memory, for: "window functions", canSpill: context.scratch != nil,
+            least: min(4 << 20, context.memory.limit / 8))
         var carried = CarriedColumns(node.input.schema)
         partitionBy = node.partitionBy.map { carried.place(of: $0) }
         orderBy = node.orderBy.map { carried.place(of: $0.expression) }
@@ -62,18 +65,23 @@ final class OverOperator: BatchOperator {
                 continue
             }
             waiting.append(batch)
-            try hold(waiting.memoryBytes * 2 + waiting.count * 64)
+            if !fits, !(waiting.compact() && fits) {
+                // What is held of earlier partitions may go.
+                if let rows = takePartitions() {
+                    cutter.put(try computed(rows))
+                    continue
+                }
+                try memory.resize(to: waitingBytes)
+            }
             guard waiting.count >= patience else { continue }
             if let rows = takePartitions() { cutter.put(try computed(rows)) }
         }
         return nil
     }
 
-    /// Who takes these rows may fill the memory with them. The pieces behind the first one are up to twice
-    /// as long, as batches come: room for them stays reserved.
-    private func hold(_ bytes: Int) throws(Problem) {
-        if bytes > memory.held, !memory.fits(2 * bytes) { try memory.resize(to: bytes) }
-    }
+    /// With room for a sorted copy, the places of partitions and the results.
+    private var waitingBytes: Int { waiting.memoryBytes * 2 + waiting.count * 64 }
+    private var fits: Bool { memory.fits(waitingBytes) }
 
     private func sort() throws(Problem) -> any BatchOperator {
         while let batch = try input.next() {
@@ -87,7 +95,10 @@ final class OverOperator: BatchOperator {
         let rows = waiting.batch()
         let end = RowPartitions.lastStart(partitionBy.map { rows.columns[$0] }, rows.rowCount)
         waiting.removeAll()
-        waiting.append(rows.slice(end..<rows.rowCount))
+        // The texts of the partition alone: they would keep all pieces of the sorted rows alive, and
+        // hand them on to the next rest.
+        let rest = rows.slice(end..<rows.rowCount)
+        waiting.append(rest.columns.map(\.compacted), count: rest.rowCount)
         patience = max(Self.rowsMin, 2 * waiting.count)
         return end > 0 ? rows.slice(0..<end) : nil
     }

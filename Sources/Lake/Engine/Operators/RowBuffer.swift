@@ -6,7 +6,9 @@ final class RowBuffer {
     private let types: [ColumnType]
     private var parts: [[Column]]
     private(set) var count = 0
-    private(set) var memoryBytes = 0
+    private var held = HeldBytes()
+    /// The parts whose texts have buffers of their own.
+    private var compactedCount = 0
 
     init(types: [ColumnType]) {
         self.types = types
@@ -18,9 +20,31 @@ final class RowBuffer {
         if rows == 0 { return }
         for (index, column) in columns.enumerated() {
             parts[index].append(column)
-            memoryBytes += column.memoryBytes
+            held.add(column)
         }
         count += rows
+    }
+
+    /// What the rows take, with all of the buffers that their texts are views of.
+    var memoryBytes: Int { held.count }
+    /// What they take where they are written, with their texts alone.
+    var writtenBytes: Int { held.needed }
+
+    /// Copies the texts of the rows that came since the last time, when their buffers hold much that
+    /// is not of these rows: that frees the buffers. False when it is not worth it.
+    func compact() -> Bool {
+        guard held.count > held.needed + held.needed / 2 else { return false }
+        held = HeldBytes()
+        for index in parts.indices {
+            for place in parts[index].indices {
+                if place >= compactedCount {
+                    parts[index][place] = parts[index][place].compacted
+                }
+                held.add(parts[index][place])
+            }
+        }
+        compactedCount = parts.first?.count ?? 0
+        return true
     }
 
     func append(_ batch: ColumnBatch) { append(batch.columns, count: batch.rowCount) }
@@ -37,6 +61,7 @@ final class RowBuffer {
                 parts[index] = [Column.concatenation(aligned)]
             }
         }
+        compactedCount = min(compactedCount, parts.first?.count ?? 0)
         return parts.map { $0[0] }
     }
 
@@ -55,7 +80,8 @@ final class RowBuffer {
     func removeAll() {
         parts = types.map { _ in [] }
         count = 0
-        memoryBytes = 0
+        held = HeldBytes()
+        compactedCount = 0
     }
 }
 

@@ -10,6 +10,7 @@ final class SharedRows {
     private let context: QueryContext
     private let types: [ColumnType]
     private var batches: [ColumnBatch] = []
+    private var held = HeldBytes()
     private var spilled: SpillFile?
     private var isComplete = false
 
@@ -38,12 +39,14 @@ final class SharedRows {
     }
 
     private func keep(_ batch: ColumnBatch) throws(Problem) {
-        let bytes = batch.columns.reduce(0) { $0 + $1.memoryBytes }
-        if spilled == nil, memory.fits(memory.held + bytes) {
-            batches.append(batch)
-            return
+        if spilled == nil {
+            held.add(batch.columns)
+            if memory.fits(held.count) {
+                batches.append(batch)
+                return
+            }
         }
-        guard let scratch = context.scratch else { return try memory.grow(by: bytes) }
+        guard let scratch = context.scratch else { return try memory.resize(to: held.count) }
         if spilled == nil { spilled = try SpillFile(types, in: scratch, context.memory) }
         try spilled?.append(batch)
     }

@@ -71,6 +71,21 @@ final class SortOperator: BatchOperator {
 extension Column {
     /// The column with text buffers of its own, so that a few rows do not keep many pages alive.
     var compacted: Column {
+        switch data {
+        case .list(let offsets, let element):
+            return Column(
+                type: type, data: .list(offsets: offsets, element: element.compacted),
+                validity: validity)
+        case .map(let offsets, let key, let value):
+            return Column(
+                type: type,
+                data: .map(offsets: offsets, key: key.compacted, value: value.compacted),
+                validity: validity)
+        case .structure(let members):
+            return Column(
+                type: type, data: .structure(members.map(\.compacted)), validity: validity)
+        default: break
+        }
         guard case .text(let texts) = flattened.data, texts.buffers.count > 0 else { return self }
         var sink = TextSink(capacity: texts.count)
         TextReader.with(texts) { reader in
@@ -79,45 +94,5 @@ extension Column {
             }
         }
         return Column(type: type, data: .text(sink.finish()), validity: validity)
-    }
-}
-
-/// DISTINCT ON: sorted, then the first row of each key.
-final class DistinctOnOperator: BatchOperator {
-    private let input: any BatchOperator
-    private let keys: [CompiledExpression]
-    private let table: KeyTable
-    private let memory: MemoryShare
-    private let context: QueryContext
-
-    init(
-        _ input: any BatchOperator, _ node: DistinctOnNode, _ context: QueryContext
-    ) throws(Problem) {
-        guard node.keys.count <= 63 else {
-            throw Problem("54000", "at most 63 expressions in DISTINCT ON")
-        }
-        self.input =
-            node.order.isEmpty
-            ? input
-            : SortOperator(input, node.input.schema, node.order, limit: nil, context)
-        self.context = context
-        keys = node.keys.map { CompiledExpression($0) }
-        table = KeyTable(types: keys.map(\.type))
-        memory = MemoryShare(context.memory, for: "DISTINCT ON")
-    }
-
-    func next() throws(Problem) -> ColumnBatch? {
-        while let batch = try input.next() {
-            try context.checkCancellation()
-            var columns: [Column] = []
-            for key in keys { columns.append(try key.column(batch, context)) }
-            let before = table.count
-            let numbers = table.insert(columns, count: batch.rowCount)
-            try memory.resize(to: table.memoryBytes)
-            let rows = AggregateState.newRows(numbers, before)
-            if rows.count == batch.rowCount { return batch }
-            if !rows.isEmpty { return batch.gather(rows) }
-        }
-        return nil
     }
 }

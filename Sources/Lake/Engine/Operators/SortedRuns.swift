@@ -14,18 +14,22 @@ final class RowOrder {
     private let context: QueryContext
     private let operation: String
     private let rows: RowBuffer
-    private var runs: [SpillFile] = []
+    private let bytesMax: Int
+    /// In the order of their rows. A run of level n was merged from `runsMax` ones of level n - 1.
+    private var runs: [(file: SpillFile, level: Int)] = []
 
     /// Runs that are merged at once; more are merged into longer ones first.
     private static let runsMax = 32
     /// What one run brings into the memory while it is merged.
     private static let pieceBytes = 64 << 10
 
-    /// Rows of `types`, sorted by the columns `keys`, each with its direction.
+    /// Rows of `types`, sorted by the columns `keys`, each with its direction. From `bytesMax` on they go
+    /// to the scratch disk, even if the budget has room for more.
     init(
         _ types: [ColumnType], keys: [Int], _ directions: [SortDirection], for operation: String,
-        _ context: QueryContext
+        bytesMax: Int = .max, _ context: QueryContext
     ) {
+        self.bytesMax = bytesMax
         self.types = types
         self.keys = keys
         self.directions = directions
@@ -41,14 +45,19 @@ final class RowOrder {
     func append(_ columns: [Column], count: Int) throws(Problem) {
         try context.checkCancellation()
         rows.append(columns, count: count)
-        // Sorting needs row numbers and words besides the rows, and then a copy of them in order.
-        let sortedBytes = max(
-            rows.memoryBytes + 4 * rows.count, RowSorting.bytesPerRow * rows.count)
-        if memory.fits(rows.memoryBytes + sortedBytes) { return }
+        if fits || rows.compact() && fits { return }
         guard let scratch = context.scratch else {
             throw SQLErrors.outOfMemory(operation, limit: context.memory.limit)
         }
         try writeRun(scratch)
+    }
+
+    private var fits: Bool {
+        // Sorting needs row numbers and words besides the rows, and then a copy of them in order.
+        let sortedBytes = max(
+            rows.memoryBytes + 4 * rows.count, RowSorting.bytesPerRow * rows.count)
+        let bytes = rows.memoryBytes + sortedBytes
+        return (bytes <= bytesMax || context.scratch == nil) && memory.fits(bytes)
     }
 
     /// Keeps the first `limit` rows of those in memory, of which there are more. Those kept come before
@@ -73,8 +82,9 @@ final class RowOrder {
     func finish(columns: Int, limit: Int? = nil) throws(Problem) -> any BatchOperator {
         if let scratch = context.scratch, !runs.isEmpty {
             if rows.count > 0 { try writeRun(scratch) }
+            while runs.count > Self.runsMax { try mergeRuns(Self.runsMax, scratch) }
             memory.end()
-            return MergedRuns(runs, types, keys: keys, directions, context)
+            return MergedRuns(runs.map(\.file), types, keys: keys, directions, context)
         }
         let all = rows.columns()
         var order = try order(all, rows.count)
@@ -90,7 +100,7 @@ final class RowOrder {
     }
 
     private func writeRun(_ scratch: ScratchSpace) throws(Problem) {
-        let rowBytes = max(1, rows.memoryBytes / rows.count)
+        let rowBytes = max(1, rows.writtenBytes / rows.count)
         let count = rows.count
         let all = rows.columns()
         let order = try order(all, count)
@@ -106,17 +116,24 @@ final class RowOrder {
                 ColumnBatch(columns: all.map { $0.gather(part) }, rowCount: part.count))
             start = end
         }
-        runs.append(run)
+        runs.append((run, 0))
         _ = memory.fits(0)
-        if runs.count == Self.runsMax { try mergeRuns(scratch) }
+        while runs.count >= Self.runsMax, runs[runs.count - Self.runsMax].level == runs.last?.level
+        {
+            try mergeRuns(Self.runsMax, scratch)
+        }
     }
 
-    /// Makes one run of all, so that the files of a large sort stay few.
-    private func mergeRuns(_ scratch: ScratchSpace) throws(Problem) {
-        let merged = MergedRuns(runs, types, keys: keys, directions, context)
+    /// Makes one run of the last `count`, so that the files of a large sort stay few and each row is
+    /// written a few times only.
+    private func mergeRuns(_ count: Int, _ scratch: ScratchSpace) throws(Problem) {
+        let merged = MergedRuns(
+            runs.suffix(count).map(\.file), types, keys: keys, directions, context)
         let run = try SpillFile(types, in: scratch, context.memory)
         while let batch = try merged.next() { try run.append(batch) }
-        runs = [run]
+        let level = runs.suffix(count).reduce(0) { max($0, $1.level) } + 1
+        runs.removeLast(count)
+        runs.append((run, level))
     }
 }
 
@@ -232,7 +249,10 @@ final class MergedRuns: BatchOperator {
         }
         let buffer = RowBuffer(types: types)
         for part in parts { buffer.append(part) }
-        return buffer.batch().gather(rows)
+        // With texts of their own: views would keep a piece of each run alive with every row.
+        let merged = buffer.batch()
+        return ColumnBatch(
+            columns: merged.columns.map { $0.gather(rows).compacted }, rowCount: rows.count)
     }
 
     private func sink(_ start: Int) {

@@ -68,7 +68,7 @@ final class SpilledPartitions {
             pendingParts.append(Int32(truncatingIfNeeded: hash >> 59))
         }
         pending.append(batch)
-        if pending.memoryBytes >= Self.pendingBytes || pending.count >= Self.pendingRows {
+        if pending.writtenBytes >= Self.pendingBytes || pending.count >= Self.pendingRows {
             try flush()
         }
     }

@@ -408,7 +408,8 @@ package enum Show: Hashable, Sendable {
 }
 
 package enum TransactionCommand: Hashable, Sendable {
-    case begin(isReadOnly: Bool)
+    /// nil: as the session has it.
+    case begin(isReadOnly: Bool?)
     case commit
     case rollback
     case savepoint(Identifier)

@@ -60,9 +60,19 @@ enum CatalogCalls {
     static let regclass = """
         (SELECT min("$c".oid) FROM pg_catalog.pg_class "$c"
          JOIN pg_catalog.pg_namespace "$n" ON "$n".oid = "$c".relnamespace
-         WHERE "$c".relname = split_part($1, '.', CASE WHEN strpos($1, '.') > 0 THEN 2 ELSE 1 END)
-           AND (strpos($1, '.') > 0 AND "$n".nspname = split_part($1, '.', 1)
+         WHERE "$c".relname = split_part(\(folded), '.',
+             CASE WHEN strpos($1, '.') > 0 THEN 2 ELSE 1 END)
+           AND (strpos($1, '.') > 0 AND "$n".nspname = split_part(\(folded), '.', 1)
                 OR strpos($1, '.') = 0 AND "$n".nspname IN ('public', 'pg_catalog')))
+        """
+
+    /// A name without quotes is one in lower case.
+    private static let folded =
+        "CASE WHEN strpos($1, '\"') = 0 THEN lower($1) ELSE replace($1, '\"', '') END"
+
+    /// The same as a cast has it: a text of digits is a number, and no relation is an error.
+    static let castRegclass = """
+        CASE WHEN $1 ~ '^[0-9]+$' THEN ($1)::bigint ELSE "$relation"(\(regclass), $1) END
         """
 
     /// The name of the relation with a number.
@@ -137,7 +147,7 @@ extension Binder {
         switch type {
         case "regclass":
             return try CatalogCalls.expression(
-                isName ? CatalogCalls.regclass : CatalogCalls.regclassName, [operand],
+                isName ? CatalogCalls.castRegclass : CatalogCalls.regclassName, [operand],
                 types: [isName ? "text" : "bigint"])
         case "regnamespace":
             return try CatalogCalls.expression(

@@ -24,6 +24,13 @@ struct FunctionBinder {
         if !isPlain, FunctionCatalog.isScalar(full) {
             if let result = try signature(full, arguments, positions) { return result }
         }
+        // What `regclass` is written with: see `CatalogCalls`.
+        if isPlain, name.last == "$relation", arguments.count == 2 {
+            return .call(
+                .requireRelation,
+                [try coerce(arguments[0], to: .int64, at: position), arguments[1]],
+                .int64)
+        }
         if isPlain, FunctionCatalog.isScalar(name.last) {
             if let result = try special(name.last, arguments, positions, at: position) {
                 return result

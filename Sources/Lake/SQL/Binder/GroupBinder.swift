@@ -86,7 +86,10 @@ extension Binder {
         default:
             var context = ExpressionContext(
                 scope: work.scope, clause: "GROUP BY", outer: work.context.outer)
+            context.allowsSeries = true
+            context.seriesCalls = work.context.seriesCalls
             key = try bind(expression, &context)
+            work.context.seriesCalls = context.seriesCalls
         }
         guard !key.hasAggregate else {
             throw Problem(
@@ -95,11 +98,6 @@ extension Binder {
         guard !key.hasWindow else {
             throw Problem(
                 "42P20", "window functions are not allowed in GROUP BY", position: position)
-        }
-        guard !key.hasSeries else {
-            throw Problem(
-                "0A000", "set-returning functions are not allowed in GROUP BY",
-                hint: "call it in FROM", position: position)
         }
         if key.isUnknownLiteral { key = try coerce(key, to: .text, at: position) }
         if let known = work.groups.firstIndex(of: key) { return [known] }

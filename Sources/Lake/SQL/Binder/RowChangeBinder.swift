@@ -334,7 +334,12 @@ extension Binder {
             NamedExpression(
                 entry.name, entry.expression.mapColumns { $0 < 0 ? $0 : $0 + width })
         }
-        result.plan = mergeOutput(joined, address, branches, rows, columns, others)
+        let placed = try place(
+            branches.map(\.condition) + rows.flatMap { $0 ?? [] }, over: joined, at: merge.position)
+        var next = placed.expressions[...]
+        for index in branches.indices { branches[index].condition = next.removeFirst() }
+        rows = rows.map { row in row.map { $0.map { _ in next.removeFirst() } } }
+        result.plan = mergeOutput(placed.plan, address, branches, rows, columns, others)
         result.returning = try mergeReturning(
             merge, (target: leftScope, source: sourceScope), shown, columns)
         if rows.contains(where: { $0 != nil }) {
@@ -366,7 +371,6 @@ extension Binder {
         _ condition: Expression, _ scope: Scope, _ kind: MergeClause.Kind
     ) throws(Problem) -> BoundExpression {
         var context = ExpressionContext(scope: scope, clause: "MERGE WHEN conditions")
-        context.allowsSubqueries = false
         return try boolean(
             bind(condition, &context), of: "\(kind.rawValue) AND", at: condition.position)
     }
@@ -461,7 +465,6 @@ extension Binder {
         _ scope: Scope, _ sides: MergeSides
     ) throws(Problem) -> (operation: RowChangePlan.Operation?, values: [BoundExpression]?) {
         var context = ExpressionContext(scope: scope, clause: "MERGE")
-        context.allowsSubqueries = false
         func own(_ index: Int) -> BoundExpression {
             index < target.columns.count
                 ? .column(index, target.columns[index].type)

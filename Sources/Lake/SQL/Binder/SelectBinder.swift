@@ -34,7 +34,9 @@ extension Binder {
         try checkDistinct(select, query, work)
         if work.isGrouped { plan = try grouped(plan, &work) }
         if !work.context.windowCalls.isEmpty { plan = try windowed(plan, &work) }
-        if !work.context.seriesCalls.isEmpty { plan = try expanded(plan, &work) }
+        if (work.outputs + work.extras).contains(where: \.expression.hasSeries) {
+            plan = try expanded(plan, &work)
+        }
         return try projected(plan, work, query)
     }
 
@@ -188,7 +190,7 @@ extension Binder {
         _ plan: LogicalPlan, _ work: inout SelectWork
     ) throws(Problem) -> LogicalPlan {
         let position = work.position
-        var inputs = work.groups
+        var (plan, inputs) = try expandedGroups(plan, work)
         for call in work.context.calls {
             inputs += call.arguments + (call.filter.map { [$0] } ?? [])
             inputs += call.orderBy.map(\.expression)
@@ -370,9 +372,20 @@ extension BoundExpression {
 
 extension BoundExpression {
     /// Stands for the rows of a function of the select list.
-    var hasSeries: Bool {
-        if case .column(let index, _) = self { return Placeholder.seriesIndex(index) != nil }
-        return children.contains(where: \.hasSeries)
+    var hasSeries: Bool { !seriesNumbers.isEmpty }
+
+    /// The functions for whose rows it stands.
+    var seriesNumbers: [Int] {
+        var numbers: [Int] = []
+        forEachColumn { column in
+            if let number = Placeholder.seriesIndex(column) { numbers.append(number) }
+        }
+        return numbers
+    }
+
+    /// The same over columns that hold the rows of functions.
+    func readingSeries(at places: [Int: Int]) -> BoundExpression {
+        mapColumns { column in Placeholder.seriesIndex(column).flatMap { places[$0] } ?? column }
     }
 }
 

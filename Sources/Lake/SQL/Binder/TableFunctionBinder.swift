@@ -79,66 +79,77 @@ extension Binder {
                 "0A000", "a function with several columns is not supported in the select list",
                 hint: "call \(call.name.last) in FROM", position: position)
         }
+        // `GROUP BY unnest(a)` means the one of the select list.
+        if context.clause == "GROUP BY", let known = context.seriesCalls.firstIndex(of: calls[0]) {
+            return .column(Placeholder.series(known), calls[0].fields[0].type)
+        }
         context.seriesCalls.append(calls[0])
         return .column(
             Placeholder.series(context.seriesCalls.count - 1), calls[0].fields[0].type)
     }
 
     /// `plan` with the rows that functions of the select list give; the outputs read them from then
-    /// on. Functions whose arguments are such rows come behind those that give them.
+    /// on.
     mutating func expanded(
         _ plan: LogicalPlan, _ work: inout SelectWork
     ) throws(Problem) -> LogicalPlan {
-        let calls = work.context.seriesCalls
+        let outputs = (work.outputs + work.extras).map(\.expression)
+        let (result, places) = try expanded(plan, for: outputs, work) {
+            expression throws(Problem) in
+            let read = work.isGrouped ? try work.afterGrouping(expression) : expression
+            return read.mapColumns { work.windowColumns[$0] ?? $0 }
+        }
+        work.mapOutputs { $0.readingSeries(at: places) }
+        return result
+    }
+
+    /// `plan` with the rows that functions in GROUP BY give; what is grouped by reads them.
+    mutating func expandedGroups(
+        _ plan: LogicalPlan, _ work: SelectWork
+    ) throws(Problem) -> (LogicalPlan, groups: [BoundExpression]) {
+        let (result, places) = try expanded(plan, for: work.groups, work) { $0 }
+        return (result, work.groups.map { $0.readingSeries(at: places) })
+    }
+
+    /// `plan` with the rows of all functions that `readers` need; where their columns are. Functions
+    /// whose arguments are such rows come behind those that give them.
+    private mutating func expanded(
+        _ plan: LogicalPlan, for readers: [BoundExpression], _ work: SelectWork,
+        read: (BoundExpression) throws(Problem) -> BoundExpression
+    ) throws(Problem) -> (LogicalPlan, [Int: Int]) {
+        var calls = work.context.seriesCalls
+        var needed = [Bool](repeating: false, count: calls.count)
+        for number in readers.flatMap(\.seriesNumbers) { needed[number] = true }
+        // What stands inside was bound before.
+        for index in calls.indices.reversed() where needed[index] {
+            for place in calls[index].arguments.indices {
+                calls[index].arguments[place] = try read(calls[index].arguments[place])
+            }
+            for number in calls[index].arguments.flatMap(\.seriesNumbers) { needed[number] = true }
+        }
         var levels = [Int](repeating: 0, count: calls.count)
         for index in calls.indices {
-            for argument in calls[index].arguments {
-                argument.forEachColumn { column in
-                    // What stands inside was bound before.
-                    guard let inner = Placeholder.seriesIndex(column) else { return }
-                    levels[index] = max(levels[index], levels[inner] + 1)
-                }
+            for inner in calls[index].arguments.flatMap(\.seriesNumbers) {
+                levels[index] = max(levels[index], levels[inner] + 1)
             }
         }
         var plan = plan
         var places: [Int: Int] = [:]
         for level in 0...(levels.max() ?? 0) {
-            let numbers = calls.indices.filter { levels[$0] == level }
-            plan = try expanded(plan, numbers, &places, work)
-        }
-        work.mapOutputs { expression in
-            expression.mapColumns { column in
-                Placeholder.seriesIndex(column).flatMap { places[$0] } ?? column
+            let numbers = calls.indices.filter { needed[$0] && levels[$0] == level }
+            if numbers.isEmpty { continue }
+            var level = numbers.map { calls[$0] }
+            let inputs = level.flatMap(\.arguments).map { $0.readingSeries(at: places) }
+            let placed = try place(inputs, over: plan, at: work.position)
+            var next = placed.expressions[...]
+            for index in level.indices {
+                level[index].arguments = level[index].arguments.map { _ in next.removeFirst() }
             }
+            let width = placed.plan.schema.fields.count
+            for (place, number) in numbers.enumerated() { places[number] = width + place }
+            plan = .expand(ExpandNode(input: placed.plan, calls: level))
         }
-        return plan
-    }
-
-    /// The rows of the calls of these numbers; `places` tells where their columns are.
-    private mutating func expanded(
-        _ plan: LogicalPlan, _ numbers: [Int], _ places: inout [Int: Int], _ work: SelectWork
-    ) throws(Problem) -> LogicalPlan {
-        var calls = numbers.map { work.context.seriesCalls[$0] }
-        var inputs: [BoundExpression] = []
-        for call in calls {
-            for argument in call.arguments {
-                var read = argument
-                if work.isGrouped { read = try work.afterGrouping(read) }
-                inputs.append(
-                    read.mapColumns { column in
-                        Placeholder.seriesIndex(column).flatMap { places[$0] }
-                            ?? work.windowColumns[column] ?? column
-                    })
-            }
-        }
-        let placed = try place(inputs, over: plan, at: work.position)
-        var next = placed.expressions[...]
-        for index in calls.indices {
-            calls[index].arguments = calls[index].arguments.map { _ in next.removeFirst() }
-        }
-        let width = placed.plan.schema.fields.count
-        for (place, number) in numbers.enumerated() { places[number] = width + place }
-        return .expand(ExpandNode(input: placed.plan, calls: calls))
+        return (plan, places)
     }
 
     /// Error 0A000 when functions that give rows were called inside of `what` since there were

@@ -40,11 +40,10 @@ package enum FunctionCatalog {
     static let refused: [String: String] = {
         var refused = [
             "current_time": "there is no type time with time zone; use localtime or now()",
-            "setseed": "random() is seeded by the server",
-            "jsonb_populate_record": "name the members: j->>'name'",
-            "jsonb_populate_recordset": "use jsonb_array_elements and name the members",
-            "jsonb_to_record": "name the members: j->>'name'",
-            "jsonb_to_recordset": "use jsonb_array_elements and name the members",
+            "jsonb_populate_record": "name the columns: FROM jsonb_to_record(j) AS t(a int)",
+            "jsonb_populate_recordset": "name the columns: FROM jsonb_to_recordset(j) AS t(a int)",
+            "jsonb_to_record": "call it in FROM: jsonb_to_record(j) AS t(a int, b text)",
+            "jsonb_to_recordset": "call it in FROM: jsonb_to_recordset(j) AS t(a int, b text)",
             "regexp_quote": "use the flag q of regexp functions",
             "pg_sleep": "the engine does not wait",
             "set_config": "write SET name = value",

@@ -82,6 +82,9 @@ private func addWhole(_ list: inout FunctionList) {
         "width_bucket(5.35, 0.024, 10.06, 5)", "3")
     list.add(
         "random", .random, [], .float64, "A number from 0 up to 1.", "random() < 1", "t")
+    list.add(
+        "setseed", .setSeed, [.float64], .text,
+        "Makes `random()` give the same numbers again, in this session.", "setseed(0.5) = ''", "t")
 }
 
 private func addPowers(_ list: inout FunctionList) {

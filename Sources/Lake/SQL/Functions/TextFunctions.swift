@@ -50,7 +50,7 @@ private func addCase(_ list: inout FunctionList) {
                 .normalize, [.text], .text, defaults: [.literal(.text("NFC"), .text)]),
             Signature(.normalize, [.text, .text], .text),
         ],
-        "The text in a Unicode normal form, NFC or NFD.",
+        "The text in a Unicode normal form: NFC, NFD, NFKC or NFKD.",
         "length(normalize('e' || chr(769), 'NFC'))", "1")
     list.add(
         "unistr", .unistr, [.text], .text, "Unicode escapes made characters.",

@@ -10,6 +10,6 @@ package enum Optimizer {
             let cardinality = Cardinality(statistics)
             plan = JoinOrder.apply(SemiJoinPushdown.apply(plan, cardinality), cardinality)
         }
-        return ProjectionMerging.apply(ProjectionPruning.apply(plan))
+        return ProjectionMerging.apply(ProjectionPruning.apply(PercentileSharing.apply(plan)))
     }
 }

@@ -65,8 +65,11 @@ package struct Parser {
     }
 
     /// The query that a view stores.
-    package static func query(_ text: String) throws(Problem) -> Query {
+    package static func query(
+        _ text: String, parameters: [Expression] = []
+    ) throws(Problem) -> Query {
         var parser = try Parser(Array(text.utf8))
+        parser.parameters = parameters
         let query = try parser.query()
         _ = parser.accept(";")
         guard parser.isAtEnd else { throw parser.unexpected() }

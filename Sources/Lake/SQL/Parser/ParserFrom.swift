@@ -274,6 +274,7 @@ extension Parser {
             try expect(")")
         } else {
             calls = [try rowsCall()]
+            if let item = try recordItem(calls[0], at: position) { return item }
         }
         let hasOrdinality = areNext(.with, .ordinality)
         if hasOrdinality { index += 2 }

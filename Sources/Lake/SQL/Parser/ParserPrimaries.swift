@@ -90,6 +90,8 @@ extension Parser {
         case .position where isNext("(", ahead: 1): return try positionCall()
         case .substring where isNext("(", ahead: 1): return try substringCall()
         case nil where isNextWord("overlay") && isNext("(", ahead: 1): return try overlayCall()
+        case nil where isNextWord("normalize") && isNext("(", ahead: 1):
+            return try normalizeCall()
         case .trim where isNext("(", ahead: 1): return try trimCall()
         case .currentDate, .currentTime, .currentTimestamp, .localtime, .localtimestamp,
             .currentUser, .currentRole, .currentCatalog, .sessionUser, .user:
@@ -336,6 +338,24 @@ extension Parser {
         }
         try expect(")")
         return made("substring", arguments, at: position)
+    }
+
+    /// `normalize(s [, NFC | NFD | NFKC | NFKD])`, or with a text as the form.
+    private mutating func normalizeCall() throws(Problem) -> Expression {
+        let position = token.position
+        index += 2
+        var arguments = [try expression()]
+        while accept(",") {
+            let forms = ["nfc", "nfd", "nfkc", "nfkd"]
+            let start = token.position
+            if token.kind == .word, forms.contains(spelling(token).lowercased()) {
+                arguments.append(Expression(.string(takeWord().name.uppercased()), at: start))
+            } else {
+                arguments.append(try expression())
+            }
+        }
+        try expect(")")
+        return made("normalize", arguments, at: position)
     }
 
     /// `overlay(s PLACING r FROM a [FOR n])`, `overlay(s, r, a, n)`

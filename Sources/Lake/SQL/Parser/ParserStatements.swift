@@ -242,10 +242,12 @@ extension Parser {
             isLocal = true
         } else if isNext(.session), !isNext(.to, ahead: 1), !isNext("=", ahead: 1) {
             advance()
-            if isNextWord("characteristics") {
-                let position = token.position
-                skipStatement()
-                return .set(name: "transaction", values: [], isLocal: false, position: position)
+            let position = token.position
+            if acceptWord("characteristics") {
+                guard accept(.as) else { throw unexpected(expected: "AS") }
+                guard accept(.transaction) else { throw unexpected(expected: "TRANSACTION") }
+                return try transactionSetting(
+                    "default_transaction_read_only", isLocal: false, at: position)
             }
         }
         let position = token.position
@@ -263,9 +265,9 @@ extension Parser {
             }
             return .set(name: "timezone", values: values, isLocal: isLocal, position: position)
         }
-        if isNext(.transaction) {
-            skipStatement()
-            return .set(name: "transaction", values: [], isLocal: isLocal, position: position)
+        if accept(.transaction) {
+            return try transactionSetting(
+                "transaction_read_only", isLocal: isLocal, at: position)
         }
         if acceptWord("names") {
             return .set(
@@ -280,6 +282,17 @@ extension Parser {
         var values = [try settingValue()]
         while accept(",") { values.append(try settingValue()) }
         return .set(name: name, values: values, isLocal: isLocal, position: position)
+    }
+
+    /// Modes of transactions are a setting of this name, when they say whether it only reads.
+    private mutating func transactionSetting(
+        _ name: String, isLocal: Bool, at position: Int
+    ) throws(Problem) -> Statement {
+        guard let isReadOnly = try transactionModes() else {
+            return .set(name: "transaction", values: [], isLocal: isLocal, position: position)
+        }
+        return .set(
+            name: name, values: [isReadOnly ? "on" : "off"], isLocal: isLocal, position: position)
     }
 
     private mutating func settingValue() throws(Problem) -> String {
@@ -300,7 +313,7 @@ extension Parser {
     private mutating func transaction() throws(Problem) -> Statement {
         var command: TransactionCommand
         switch token.keyword {
-        case .begin, .start: command = .begin(isReadOnly: false)
+        case .begin, .start: command = .begin(isReadOnly: nil)
         case .commit, .end: command = .commit
         default: command = .rollback
         }
@@ -325,10 +338,10 @@ extension Parser {
         return .transaction(command)
     }
 
-    /// `ISOLATION LEVEL …, READ ONLY | READ WRITE, [NOT] DEFERRABLE`; whether it is READ ONLY. All
-    /// levels are the same: a transaction sees one state of the tables.
-    private mutating func transactionModes() throws(Problem) -> Bool {
-        var isReadOnly = false
+    /// `ISOLATION LEVEL …, READ ONLY | READ WRITE, [NOT] DEFERRABLE`; whether it is READ ONLY, if it
+    /// says so. All levels are the same: a transaction sees one state of the tables.
+    private mutating func transactionModes() throws(Problem) -> Bool? {
+        var isReadOnly: Bool?
         while !isAtEnd, !isNext(";") {
             if acceptWord("isolation") {
                 guard acceptWord("level") else { throw unexpected(expected: "LEVEL") }
@@ -347,10 +360,11 @@ extension Parser {
                     throw unexpected(expected: "an isolation level")
                 }
             } else if acceptWord("read") {
-                isReadOnly = acceptWord("only")
-                guard isReadOnly || acceptWord("write") else {
+                let isOnly = acceptWord("only")
+                guard isOnly || acceptWord("write") else {
                     throw unexpected(expected: "ONLY or WRITE")
                 }
+                isReadOnly = isOnly
             } else {
                 _ = accept(.not)
                 guard acceptWord("deferrable") else { throw unexpected() }

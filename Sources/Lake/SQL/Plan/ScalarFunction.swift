@@ -62,6 +62,8 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case toNumber
     /// () → float64 in [0, 1). Volatile.
     case random
+    /// (float64 from -1 to 1) → empty text; random() follows it in the session. Volatile.
+    case setSeed
 
     // Comparison. T: any type, list and structure element by element. NaN equals NaN and is the
     // greatest float, as in PostgreSQL. Text compares bytewise (collation C).
@@ -127,7 +129,7 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case similarSubstring
     /// (text) → int32, the first scalar's code; (int32) → text
     case ascii, chr
-    /// (text, text form) → text: NFC or NFD
+    /// (text, text form) → text: NFC, NFD, NFKC or NFKD
     case normalize
     /// (text) → text: `\\XXXX`, `\\+XXXXXX`, `\\uXXXX` and `\\UXXXXXXXX` become characters
     case unistr
@@ -349,9 +351,12 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     /// (text id) → boolean: ends another query; whether there was one. Volatile.
     case cancelQuery
 
+    /// (int64, text name) → the number; error 42P01 when it is NULL and the name is not.
+    case requireRelation
+
     /// May give another value for every row, so it must not be folded, moved or evaluated twice.
     package var isVolatile: Bool {
-        self == .random || self == .generateUUID || self == .cancelQuery
+        self == .random || self == .setSeed || self == .generateUUID || self == .cancelQuery
     }
 
     /// Gives one value in a statement, but another in the next one.

@@ -19,6 +19,8 @@ package final class LakeSession: Sendable {
         /// nil for UTC.
         var zone: SessionZone?
         var transaction: LakeTransaction?
+        /// What random() gives, once it was seeded.
+        var seeded: SeededRandom?
         var prepared: OrderedMap<String, Prepared> = [:]
         var preparedBytes = 0
     }
@@ -48,6 +50,9 @@ package final class LakeSession: Sendable {
             state.settings["timezone"] = zone?.name
         }
     }
+
+    var seeded: SeededRandom? { state.withLock { $0.seeded } }
+    func set(seeded: SeededRandom) { state.withLock { $0.seeded = seeded } }
 
     /// The transaction that is open.
     var transaction: LakeTransaction? { state.withLock { $0.transaction } }
@@ -81,10 +86,14 @@ package final class LakeSession: Sendable {
         return .milliseconds(limit)
     }
 
+    /// Whether transactions only read that do not say so themselves, and single statements.
+    var isReadOnly: Bool { setting("default_transaction_read_only") == "on" }
+
     func reset() {
         state.withLock { state in
             state.settings = [:]
             state.zone = nil
+            state.seeded = nil
             state.prepared = [:]
             state.preparedBytes = 0
         }
@@ -257,7 +266,7 @@ enum SessionSettings {
     static let changeable = [
         "application_name", "statement_timeout", "extra_float_digits", "client_min_messages",
         "timezone", "idle_in_transaction_session_timeout",
-        tailReads,
+        tailReads, "default_transaction_read_only", "transaction_read_only",
     ]
     static let tailReads = "tail_reads"
 
@@ -269,6 +278,9 @@ enum SessionSettings {
             throw Problem(
                 "42704", "unrecognized configuration parameter \"\(name)\"",
                 hint: near.map { "did you mean \($0)?" })
+        }
+        if name == "transaction_read_only", let session {
+            return session.transaction?.isReadOnly ?? session.isReadOnly ? "on" : "off"
         }
         return session?.setting(name) ?? standard
     }
@@ -309,17 +321,29 @@ enum SessionSettings {
                     position: position)
             }
             session.set(name, to: text(milliseconds: limit))
-        } else if name == tailReads {
-            guard let isOn = truth(value) else {
-                throw Problem(
-                    "22023", "parameter \"tail_reads\" requires a Boolean value",
-                    hint: "on or off", position: position)
+        } else if [tailReads, "default_transaction_read_only"].contains(name) {
+            session.set(name, to: try isOn(name, value, position) ? "on" : "off")
+        } else if name == "transaction_read_only" {
+            let isReadOnly = try isOn(name, value, position)
+            guard let transaction = session.transaction else {
+                return notices + ["SET TRANSACTION can only be used in transaction blocks"]
             }
-            session.set(name, to: isOn ? "on" : "off")
+            try transaction.set(readOnly: isReadOnly, position: position)
         } else {
             session.set(name, to: String(value.prefix(200)))
         }
         return notices
+    }
+
+    private static func isOn(
+        _ name: String, _ value: String, _ position: Int
+    ) throws(Problem) -> Bool {
+        guard let isOn = truth(value) else {
+            throw Problem(
+                "22023", "parameter \"\(name)\" requires a Boolean value", hint: "on or off",
+                position: position)
+        }
+        return isOn
     }
 
     /// `'Europe/Berlin'`, `-7`, or the word interval and a text; nil for the standard.

@@ -20,6 +20,7 @@ final class LakeTransaction: Sendable {
         /// Oldest first; the same name may come again.
         var savepoints: [Savepoint] = []
         var isFailed = false
+        var isReadOnly = false
         var isBusy = false
         var isOver = false
     }
@@ -38,13 +39,11 @@ final class LakeTransaction: Sendable {
         var operations: [String]
     }
 
-    let isReadOnly: Bool
     private let state: Mutex<State>
     private static let savepointsMax = 1000
 
     init(isReadOnly: Bool, now: Instant) {
-        self.isReadOnly = isReadOnly
-        state = Mutex(State(lastUsed: now))
+        state = Mutex(State(lastUsed: now, isReadOnly: isReadOnly))
     }
 
     // MARK: Statements
@@ -83,6 +82,21 @@ final class LakeTransaction: Sendable {
     func fail() { state.withLock { $0.isFailed = true } }
 
     var isFailed: Bool { state.withLock { $0.isFailed } }
+    var isReadOnly: Bool { state.withLock { $0.isReadOnly } }
+
+    /// SET TRANSACTION READ ONLY, or READ WRITE, which can't be had back once something was read.
+    func set(readOnly: Bool, position: Int) throws(Problem) {
+        let isLate = state.withLock { state in
+            if state.isReadOnly, !readOnly, !state.branches.isEmpty { return true }
+            state.isReadOnly = readOnly
+            return false
+        }
+        if isLate {
+            throw Problem(
+                "25001", "transaction read-write mode must be set before any query",
+                position: position)
+        }
+    }
 
     /// What `now()` is in all of its statements.
     var started: Now? { state.withLock { $0.started } }
@@ -272,7 +286,7 @@ extension Lakehouse {
             }
             session.set(
                 transaction: LakeTransaction(
-                    isReadOnly: isReadOnly, now: clock().monotonic))
+                    isReadOnly: isReadOnly ?? session.isReadOnly, now: clock().monotonic))
             return StatementAnswer(tag: command.tag)
         case .commit, .rollback:
             guard let open else {
@@ -378,11 +392,18 @@ extension Lakehouse {
         return try open.changing(found, operation, at: position)
     }
 
-    /// Refuses what can't be undone.
+    /// Refuses what only reading does not allow, and what can't be undone.
     func requireAllowed(
         _ statement: Statement, _ options: StatementOptions
     ) throws(Problem) {
-        guard options.session?.transaction != nil else { return }
+        guard let session = options.session else { return }
+        if session.transaction?.isReadOnly ?? session.isReadOnly, statement.changesSomething {
+            throw Problem(
+                "25006", "cannot execute \(statement.tag) in a read-only transaction",
+                hint: session.transaction == nil
+                    ? "SET default_transaction_read_only = off" : nil)
+        }
+        guard session.transaction != nil else { return }
         switch statement {
         case .query, .explain, .insert, .delete, .update, .truncate, .show, .describe,
             .describeDetail, .describeFiles, .set, .reset, .transaction, .cancelQuery, .prepare,
@@ -395,6 +416,21 @@ extension Lakehouse {
             throw Problem(
                 "25001", "\(statement.tag) cannot run inside a transaction block",
                 hint: "COMMIT or ROLLBACK first")
+        }
+    }
+}
+
+extension Statement {
+    /// Whether it changes anything but the session.
+    fileprivate var changesSomething: Bool {
+        switch self {
+        case .query, .explain, .show, .describe, .describeDetail, .describeFiles, .checkTable, .set,
+            .reset, .transaction, .cancelQuery, .prepare, .execute, .deallocate, .discardAll,
+            .notSupported:
+            false
+        case .copy(let copy): copy.direction == .from
+        case .repairTable(_, let isDryRun): !isDryRun
+        default: true
         }
     }
 }

@@ -297,6 +297,8 @@ extension Lakehouse {
             now: options.session?.transaction?.started ?? clock(),
             random: withRandom { $0.fork() }, zones: timeZones,
             memoryBytes: limits.queryBytes, scratch: limits.scratch,
+            seeded: options.session?.seeded,
+            keepSeeded: { [session = options.session] in session?.set(seeded: $0) },
             isCancelled: options.isCancelled,
             cancelQuery: { [queries] id in (try? queries.cancel(id)) != nil })
     }
