@@ -223,6 +223,21 @@ private func rows(
         #expect(try scratch.fileCount() == 0)
     }
 
+    @Test func `lists of few large groups and many small ones come in pieces that fit`() throws {
+        // The first groups have most of the rows; all lists together are larger than the memory.
+        let sql = """
+            SELECT g, array_agg(s ORDER BY i), string_agg(s, ',' ORDER BY i DESC)
+            FROM (SELECT i, s, CASE WHEN i % 4 = 0 THEN i ELSE i % 40 END AS g FROM t) AS skewed
+            GROUP BY g
+            """
+        let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+        let expected = try rows(sql, context(Limits.queryBytes, nil)).sorted()
+        let small = context(200 << 10, scratch)
+        #expect(try rows(sql, small).sorted() == expected)
+        #expect(small.memory.spilledBytes > 0)
+        #expect(small.memory.peak <= 200 << 10)
+    }
+
     @Test func `rows of a shared query come from the disk for every reader`() throws {
         // The rows around a correlated query are read by it and by what joins its answers.
         let sql = """

@@ -157,9 +157,10 @@ final class AggregateState {
         accumulator = nil
     }
 
-    /// How many groups `results` should be asked for at once.
-    var groupsAtOnce: Int {
-        finished == nil ? (collected ?? percentiles?.spilled)?.groupsAtOnce ?? 1 : Limits.batchRows
+    /// How many groups from `start` on `results` should be asked for at once.
+    func groupsAtOnce(from start: Int) -> Int {
+        if finished != nil { return Limits.batchRows }
+        return (collected ?? percentiles?.spilled)?.groupsAtOnce(from: start) ?? 1
     }
 
     /// The results of some groups. Asked for one behind the other, from the first to the last.

@@ -19,7 +19,8 @@ final class GroupedRows {
     private let resultBytes: Int
     /// Of ordered sets: what a group has to give.
     private var sets: [OrderedSet] = []
-    private var groups = 0
+    /// Of each group the number of its rows.
+    private var counts: [Int32] = []
     private var rowCount = 0
     private var rowBytes = 0
     private var sorted: (any BatchOperator)?
@@ -54,18 +55,21 @@ final class GroupedRows {
     }
 
     func grow(to groups: Int) {
-        self.groups = max(self.groups, groups)
+        counts.grow(to: groups, 0)
         if call.function.isOrderedSet { sets.grow(to: groups, OrderedSet()) }
     }
 
     /// What is held outside of the rows.
-    var memoryBytes: Int { sets.heldCount * MemoryLayout<OrderedSet>.stride }
+    var memoryBytes: Int {
+        counts.heldCount * 4 + sets.heldCount * MemoryLayout<OrderedSet>.stride
+    }
 
     func update(_ columns: [Column], _ groupOfRow: [Int32]) throws(Problem) {
         if groupOfRow.isEmpty { return }
         if call.function.isOrderedSet { count(columns, groupOfRow) }
         let groups = Column(type: .int32, data: .int32(groupOfRow))
         let all = kept.map { columns[$0] } + [groups] + columns[call.arguments.count...]
+        for group in groupOfRow { counts[Int(group)] += 1 }
         rowCount += groupOfRow.count
         rowBytes += all.reduce(0) { $0 + $1.memoryBytes }
         try rows.append(all, count: groupOfRow.count)
@@ -84,10 +88,18 @@ final class GroupedRows {
     /// Takes values from elsewhere: those of a group whose rows all have this fraction.
     func setFraction(_ fraction: Value, of group: Int) { sets[group].fraction = fraction }
 
-    /// How many groups have results that take about `resultBytes` together.
-    var groupsAtOnce: Int {
-        let bytes = (rowBytes + rowCount * 16) / max(1, groups)
-        return min(Limits.batchRows, max(1, resultBytes / max(1, bytes)))
+    /// How many groups from `start` on have results that take about `resultBytes` together: often
+    /// the first ones have most of the rows.
+    func groupsAtOnce(from start: Int) -> Int {
+        let rowsMax = resultBytes / (rowBytes / max(1, rowCount) + 16)
+        var rows = 0
+        var end = start
+        while end < counts.count, end - start < Limits.batchRows {
+            rows += Int(counts[end])
+            if rows > rowsMax { break }
+            end += 1
+        }
+        return max(1, end - start)
     }
 
     /// The results of some groups. Asked for one behind the other, from the first to the last.
@@ -118,7 +130,7 @@ final class GroupedRows {
             position = end
         }
         let column = try inner.finish()
-        if range.upperBound == groups { memory.end() }
+        if range.upperBound == counts.count { memory.end() }
         return column
     }
 

@@ -85,7 +85,9 @@ final class AggregateOperator: BatchOperator {
                 states = []
                 return nil
             }
-            let several = states.reduce(Limits.batchRows) { min($0, $1.groupsAtOnce) }
+            let several = states.reduce(Limits.batchRows) {
+                min($0, $1.groupsAtOnce(from: given))
+            }
             let groups = given..<min(given + several, count)
             given = groups.upperBound
             let own = table?.columns(groups) ?? []
