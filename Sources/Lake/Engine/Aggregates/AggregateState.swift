@@ -13,7 +13,8 @@ final class AggregateState {
     /// Group and arguments seen so far, when only distinct ones count.
     private let distinct: KeyTable?
 
-    init(_ call: AggregateCall) throws(Problem) {
+    /// `merging`: the arguments are what parts of the rows gave, see `PartialAggregation`.
+    init(_ call: AggregateCall, merging: Bool = false) throws(Problem) {
         arguments = call.arguments.map { CompiledExpression($0) }
         filter = call.filter.map { CompiledExpression($0) }
         var columns: [Int] = []
@@ -24,7 +25,8 @@ final class AggregateState {
             (accumulator, keys, distinct) = (percentiles, [], nil)
             return
         }
-        let inner = try AccumulatorFactory.make(call)
+        let inner =
+            try merging ? AccumulatorFactory.merging(call) : AccumulatorFactory.make(call)
         var orderBy = call.orderBy
         // PostgreSQL finds distinct values by sorting, and collects them in that order.
         if orderBy.isEmpty, call.isDistinct, Self.dependsOnOrder(call.function) {

@@ -223,6 +223,14 @@ package final class LakeSessions: Sendable {
     }
 }
 
+extension StatementOptions {
+    /// The most threads that work on a query: `SET query_threads = …`.
+    var threadsMax: Int {
+        let wish = session?.setting(SessionSettings.queryThreads).flatMap { Int($0) } ?? 0
+        return wish > 0 ? wish : .max
+    }
+}
+
 /// The settings that SET, SHOW and RESET know.
 enum SessionSettings {
     /// With their standard values; those with a type can be changed in a session.
@@ -241,6 +249,10 @@ enum SessionSettings {
         ("intervalstyle", "postgres", "Sets the display format for interval values."),
         ("max_identifier_length", "63", "Shows the maximum identifier length."),
         ("max_index_keys", "32", "Shows the maximum number of index keys."),
+        (
+            queryThreads, "0",
+            "Sets the most threads that work on a query; 0 = as many as the server has for it."
+        ),
         ("search_path", "\"$user\", public", "Sets the schemas that names without one are in."),
         ("server_encoding", "UTF8", "Shows the character set of the database."),
         ("server_version", "15.0", "Shows the version of PostgreSQL that the dialect follows."),
@@ -257,9 +269,10 @@ enum SessionSettings {
     static let changeable = [
         "application_name", "statement_timeout", "extra_float_digits", "client_min_messages",
         "timezone", "idle_in_transaction_session_timeout",
-        tailReads,
+        tailReads, queryThreads,
     ]
     static let tailReads = "tail_reads"
+    static let queryThreads = "query_threads"
 
     static func value(_ name: String, _ session: LakeSession?) throws(Problem) -> String {
         guard let standard = known.first(where: { $0.name == name })?.value else {
@@ -316,6 +329,13 @@ enum SessionSettings {
                     hint: "on or off", position: position)
             }
             session.set(name, to: isOn ? "on" : "off")
+        } else if name == queryThreads {
+            guard let count = Int(value), (0...1024).contains(count) else {
+                throw Problem(
+                    "22023", "invalid value for parameter \"\(name)\": \"\(value)\"",
+                    hint: "a whole number from 0 to 1024", position: position)
+            }
+            session.set(name, to: "\(count)")
         } else {
             session.set(name, to: String(value.prefix(200)))
         }
