@@ -472,6 +472,7 @@ def main() -> int:
     parser.add_argument("--parquet-rows", type=int, default=10_000_000,
                         help="size of parquet-decode and parquet-lookup")
     parser.add_argument("--commits", type=int, default=10_000, help="number of commits and load")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each query of sql")
     parser.add_argument("--seconds", type=int, default=60, help="length of the demo")
     parser.add_argument("--patience", type=float, default=60,
                         help="seconds to wait for a quiet machine before each")

@@ -7,7 +7,9 @@ import SQL
 import Testing
 
 /// How often a query asked whether to go on, and when it should stop.
-private final class Watch {
+///
+/// Sound: these queries have one thread.
+private final class Watch: @unchecked Sendable {
     private(set) var looks = 0
     /// How often before the last row of its input.
     var looksInInput = 0

@@ -537,13 +537,10 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
             .distinct(scan("t", fields)), join(.cross, keys: false, residual: false),
             .filter(scan("t", fields), .literal(.boolean(false), .boolean)),
         ] {
-            var calls = 0
-            let context = testContext(isCancelled: {
-                calls += 1
-                return calls > 3
-            })
+            let calls = Counter()
+            let context = testContext(isCancelled: { calls.next() > 3 })
             #expect(errorCode { _ = try run(plan, input, context: context) } == "57014")
-            #expect(calls == 4)
+            #expect(calls.count == 4)
         }
     }
 
@@ -568,13 +565,10 @@ private func canonical(_ rows: [[Value]]) -> [[Value]] {
                 "    -> Scan table t (k, g, x, f)",
             ])
         let input = batches(fields, (0..<10).map { [.null, .null, .int($0), .null] }, sizes: [10])
-        var ticks: Int64 = 0
+        let ticks = Counter()
         let measured = try QueryExecutor.measure(
             plan, TestTables(tables: ["t": input]), testContext(),
-            clock: {
-                ticks += 1000
-                return Instant(nanoseconds: ticks)
-            })
+            clock: { Instant(nanoseconds: ticks.next() * 1000) })
         #expect(
             measured.lines(timing: false) == [
                 "rows  batches  memory  ",

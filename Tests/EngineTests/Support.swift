@@ -6,6 +6,7 @@ import Columns
 import Engine
 import Foundation
 import SQL
+import Synchronization
 import Testing
 
 /// One argument of a function under test.
@@ -62,11 +63,26 @@ struct InstalledZones: TimeZoneSource {
 }
 
 func testContext(
-    memoryBytes: Int = Limits.queryBytes, isCancelled: @escaping () -> Bool = { false }
+    memoryBytes: Int = Limits.queryBytes,
+    isCancelled: @escaping @Sendable () -> Bool = { false }
 ) -> QueryContext {
     QueryContext(
         now: testNow, random: Random(seed: 7), zones: InstalledZones(), memoryBytes: memoryBytes,
         isCancelled: isCancelled)
+}
+
+/// Counts calls from any thread.
+final class Counter: Sendable {
+    private let calls = Mutex<Int64>(0)
+
+    var count: Int64 { calls.withLock { $0 } }
+
+    func next() -> Int64 {
+        calls.withLock { calls in
+            calls += 1
+            return calls
+        }
+    }
 }
 
 /// The result of `body` as text: the value, `NULL`, or `error` and the code.

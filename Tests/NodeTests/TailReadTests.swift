@@ -76,7 +76,7 @@ private struct TailFixture {
 
     init(_ table: String = "SELECT id, name FROM STREAM(t)", _ rules: String = "") throws {
         port = try HarnessPort()
-        lake = try LakeHarness(disk: disk, port: port, host: jobs)
+        lake = try LakeHarness(disk: disk, port: port, host: jobs, limits: .helped)
         try lake.run("CREATE TOPIC t (id bigint, name text) WITH (partitions = 2)")
         try lake.run(
             """
@@ -92,7 +92,8 @@ private struct TailFixture {
         try port.node.restart()
         jobs = ManualJobs()
         lake = try LakeHarness(
-            disk: disk, port: port, host: jobs, seed: 1 + restarts, from: Int64(restarts * 1000))
+            disk: disk, port: port, host: jobs, seed: 1 + restarts, limits: .helped,
+            from: Int64(restarts * 1000))
         lake.lake.startJobs()
     }
 

@@ -267,6 +267,11 @@ package struct DeltaFileReader: Sendable {
 
     package var rowGroupCount: Int { parquet.rowGroups.count }
 
+    /// Runs of row groups of about `rowsWanted` rows or more.
+    func runs(rowsWanted: Int64) -> [(rowCount: Int64, groups: Range<Int>)] {
+        parquet.runs(rowsWanted: rowsWanted)
+    }
+
     /// What the columns that are read take in a row group, compressed.
     func storedBytes(rowGroup index: Int) -> Int64 {
         parquet.storedBytes(rowGroup: index, columns: columns.compactMap(\.fileName))

@@ -25,6 +25,9 @@ package struct DeltaScan: Sendable {
     private var rowGroup = 0
     private var open: DeltaFileReader?
     private var batches: FileBatches?
+    /// Of a part: the files and, of the last one, the row groups that are not in it any more.
+    private var filesEnd: Int
+    private var rowGroupsEnd: Int?
 
     /// Reads `columns` (nil = all) of `snapshot`, which can be a `RowMark`, too. `ranges` are conditions that all wanted rows
     /// fulfil: they skip files, row groups, pages and, where it costs nothing, rows; what comes out
@@ -63,7 +66,56 @@ package struct DeltaScan: Sendable {
             numbers.append(number)
         }
         self.files = wanted
+        filesEnd = wanted.count
         fileNumbers = numbers
+    }
+
+    // MARK: Parts
+
+    /// Up to so many files the row groups of each are looked up; of more, files are enough to share.
+    private static let filesOpenedMax = 32
+
+    /// The scan in parts of about `rowsWanted` rows or more, in their order: row groups of one file, or
+    /// several small files. Each is a scan of its own, and all of them together have read every file.
+    package func parts(
+        rowsWanted: Int64
+    ) throws(DeltaFailure) -> [(rowCount: Int64, scan: DeltaScan)] {
+        var parts: [(rowCount: Int64, scan: DeltaScan)] = []
+        let isOpened = files.count <= Self.filesOpenedMax
+        /// Whole files that are to be one part.
+        var gathered: (files: Range<Int>, rowCount: Int64)?
+        func close() {
+            guard let (files, rowCount) = gathered else { return }
+            var part = self
+            (part.fileIndex, part.filesEnd) = (files.lowerBound, files.upperBound)
+            parts.append((rowCount, part))
+            gathered = nil
+        }
+        for (number, file) in files.enumerated() {
+            var rowCount = file.recordedRowCount
+            var reader: DeltaFileReader?
+            if isOpened, rowCount ?? .max > rowsWanted {
+                reader = try openFile(file)
+                rowCount = reader?.rowCount
+            }
+            if let reader, reader.rowCount > rowsWanted, reader.rowGroupCount > 1 {
+                close()
+                for (rows, groups) in reader.runs(rowsWanted: rowsWanted) {
+                    var part = self
+                    (part.open, part.fileIndex, part.filesEnd) = (reader, number + 1, number + 1)
+                    (part.rowGroup, part.rowGroupsEnd) = (groups.lowerBound, groups.upperBound)
+                    parts.append((rows, part))
+                }
+                continue
+            }
+            // Statistics are somebody's word: a file has no more rows than its addresses allow.
+            let rows = min(max(rowCount ?? rowsWanted, 0), 1 << RowAddress.rowBits)
+            let known = gathered ?? (number..<number, 0)
+            gathered = (known.files.lowerBound..<number + 1, known.rowCount &+ rows)
+            if known.rowCount &+ rows >= rowsWanted { close() }
+        }
+        close()
+        return parts
     }
 
     /// The next rows, or nil at the end.
@@ -81,7 +133,7 @@ package struct DeltaScan: Sendable {
     private mutating func nextRows() throws(DeltaFailure) -> FileRows? {
         while true {
             if let rows = try batches?.next() { return rows }
-            if let reader = open, rowGroup < reader.rowGroupCount {
+            if let reader = open, rowGroup < rowGroupsEnd ?? reader.rowGroupCount {
                 let group = try reader.batches(rowGroup: rowGroup)
                 if group.isRuledOut {
                     progress.rowGroupsSkipped += 1
@@ -94,13 +146,19 @@ package struct DeltaScan: Sendable {
                 continue
             }
             batches = nil
-            if open != nil { progress.filesDone += 1 }
+            // Of a file in several parts the last one counts.
+            if let open, rowGroup == open.rowGroupCount { progress.filesDone += 1 }
             open = nil
-            guard fileIndex < files.count else { return nil }
+            guard fileIndex < filesEnd else { return nil }
             open = try openFile(files[fileIndex])
             rowGroup = 0
             fileIndex += 1
         }
+    }
+
+    /// What the files that were read to their ends take.
+    package var bytesDone: Int64 {
+        files[max(0, fileIndex - progress.filesDone)..<fileIndex].reduce(0) { $0 &+ $1.size }
     }
 
     /// The names of all columns, and behind them those of the marks of rows when there are some.
@@ -124,6 +182,8 @@ package struct ScanProgress: Sendable {
     package var rowGroupsSkipped = 0
     /// What the columns that are read take in these row groups, compressed.
     package var bytes: Int64 = 0
+
+    package init() {}
 }
 
 extension DeltaFailure {

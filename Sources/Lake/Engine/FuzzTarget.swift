@@ -3,6 +3,7 @@
 import Base
 import Columns
 import SQL
+import Synchronization
 
 /// Parses `bytes` as a script; plans, explains, runs and measures its queries over small tables, with
 /// little memory and little time, and with less memory again, so that operators spill or refuse. Of
@@ -57,26 +58,38 @@ private func run(_ plan: LogicalPlan) {
             }
         }
     }
-    var ticks: Int64 = 0
+    let ticks = Mutex<Int64>(0)
     let measured = try? QueryExecutor.measure(
         plan, FuzzRelations(), context(64 << 10),
         clock: {
-            ticks += 1
-            return Instant(nanoseconds: ticks)
+            ticks.withLock { ticks in
+                ticks += 1
+                return Instant(nanoseconds: ticks)
+            }
         })
     _ = measured?.lines(timing: true)
 }
 
 /// Little memory, a disk for what does not fit, and time for some hundred batches.
 private func context(_ bytes: Int) -> QueryContext {
-    var batchesLeft = 200
+    let batchesLeft = Countdown(200)
     return QueryContext(
         now: Now(monotonic: Instant(nanoseconds: 0), wallMicroseconds: 1_792_000_000_000_000),
         memoryBytes: bytes, scratch: try? ScratchSpace(disk: MemoryDisk(), folder: "scratch"),
-        isCancelled: {
-            batchesLeft -= 1
-            return batchesLeft < 0
-        })
+        isCancelled: { batchesLeft.isOver() })
+}
+
+/// Counts from any thread.
+private final class Countdown: Sendable {
+    private let left: Mutex<Int>
+    init(_ count: Int) { left = Mutex(count) }
+
+    func isOver() -> Bool {
+        left.withLock { left in
+            left -= 1
+            return left < 0
+        }
+    }
 }
 
 /// `t` has a column of every common type, `u` joins it, `none` is empty; `topic` can be read as a

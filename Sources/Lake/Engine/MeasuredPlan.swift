@@ -43,6 +43,22 @@ package final class MeasuredNode {
         self.inputs = inputs
     }
 
+    /// What operators of a part do for a node of `plan`.
+    init(_ plan: LogicalPlan) {
+        self.plan = plan
+        inputs = []
+    }
+
+    /// Adds what was done for a part; `rows`: its rows are those of the node.
+    func add(_ part: MeasuredNode, rows isOutput: Bool) {
+        if isOutput {
+            rows += part.rows
+            batches += part.batches
+        }
+        time += part.time
+        memoryBytes = max(memoryBytes, part.memoryBytes)
+    }
+
     /// What it read, if it is a scan of files.
     package var figures: SourceFigures? {
         guard !sources.isEmpty else { return nil }
@@ -65,7 +81,7 @@ package final class MeasuredPlan {
     /// For each number of a shared plan the node where it stands first.
     private(set) var shared: [Int: MeasuredNode]
     private let context: QueryContext
-    private let clock: () -> Instant
+    private let clock: @Sendable () -> Instant
     /// What the calls within the one that is measured took, and what they took of memory.
     private var innerTime = Duration.zero
     private var innerBytes = 0
@@ -75,12 +91,31 @@ package final class MeasuredPlan {
     /// What waited on the scratch disk, in bytes.
     package var spilledBytes: Int64 { context.memory.spilledBytes }
 
-    init(_ plan: LogicalPlan, _ context: QueryContext, _ clock: @escaping () -> Instant) {
+    init(
+        _ plan: LogicalPlan, _ context: QueryContext, _ clock: @escaping @Sendable () -> Instant
+    ) {
         var shared: [Int: MeasuredNode] = [:]
         root = Self.node(plan, &shared)
         self.shared = shared
         self.context = context
         self.clock = clock
+    }
+
+    private init(ofPart context: QueryContext, of whole: MeasuredPlan) {
+        root = MeasuredNode(whole.root.plan)
+        shared = [:]
+        self.context = context
+        clock = whole.clock
+    }
+
+    /// Measures operators of a part, on any thread: their nodes are added up later.
+    func ofPart(_ context: QueryContext) -> MeasuredPlan {
+        MeasuredPlan(ofPart: context, of: self)
+    }
+
+    /// `rows`, measured as an operator of `node`.
+    func measuring(_ node: MeasuredNode, _ rows: any BatchOperator) -> any BatchOperator {
+        MeasuredOperator(rows, node, self)
     }
 
     private static func node(
@@ -111,9 +146,9 @@ package final class MeasuredPlan {
     ) throws(Problem) -> Result {
         let (outerTime, outerBytes) = (innerTime, innerBytes)
         (innerTime, innerBytes) = (.zero, 0)
-        let (began, held) = (clock(), context.memory.used)
+        let (began, held) = (clock(), context.memory.own)
         defer {
-            let (elapsed, grown) = (clock() - began, context.memory.used - held)
+            let (elapsed, grown) = (clock() - began, context.memory.own - held)
             node.time += elapsed - innerTime
             node.heldBytes += grown - innerBytes
             node.memoryBytes = max(node.memoryBytes, node.heldBytes)

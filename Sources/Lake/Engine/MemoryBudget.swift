@@ -1,4 +1,5 @@
 import Base
+import Synchronization
 
 /// Counts what the operators of one query hold. Operators reserve before they grow and release
 /// when they are done. Who can't grow any more spills rows to the scratch disk, or ends the query
@@ -6,16 +7,40 @@ import Base
 ///
 /// Operators that can spill get a minimum each, so that those which begin late find enough to work
 /// with, whatever the early ones hold.
+///
+/// Each thread that works on the query has a budget object of its own over the same account.
 package final class MemoryBudget {
-    package let limit: Int
-    package private(set) var used = 0
-    package private(set) var peak = 0
-    /// Bytes that rows took on the scratch disk.
-    package private(set) var spilledBytes: Int64 = 0
-    /// What shares may still take up to their minimum.
-    fileprivate private(set) var promised = 0
+    private final class Account: Sendable {
+        struct Figures: Sendable {
+            var used = 0
+            var peak = 0
+            var spilledBytes: Int64 = 0
+            /// What shares may still take up to their minimum.
+            var promised = 0
+        }
 
-    package init(limit: Int) { self.limit = limit }
+        let limit: Int
+        let figures = Mutex(Figures())
+
+        init(limit: Int) { self.limit = limit }
+    }
+
+    private let account: Account
+    /// What was taken by way of this object.
+    private(set) var own = 0
+
+    package convenience init(limit: Int) { self.init(Account(limit: limit)) }
+
+    private init(_ account: Account) { self.account = account }
+
+    /// The same budget for another thread. May be called by any.
+    func shared() -> MemoryBudget { MemoryBudget(account) }
+
+    package var limit: Int { account.limit }
+    package var used: Int { account.figures.withLock { $0.used } }
+    package var peak: Int { account.figures.withLock { $0.peak } }
+    /// Bytes that rows took on the scratch disk.
+    package var spilledBytes: Int64 { account.figures.withLock { $0.spilledBytes } }
 
     /// The minimum of an operator that can spill.
     fileprivate var minimum: Int { min(4 << 20, limit / 32) }
@@ -23,21 +48,32 @@ package final class MemoryBudget {
     /// Takes `bytes` from the budget, or gives them back when negative; `promise` changes what is
     /// promised. False, and nothing taken, when others hold or were promised too much.
     fileprivate func move(_ bytes: Int, promise: Int) -> Bool {
-        if bytes > 0, used + bytes + promised + promise > limit { return false }
-        used += bytes
-        promised += promise
-        peak = max(peak, used)
-        return true
+        if bytes == 0, promise == 0 { return true }
+        let limit = limit
+        let isMoved = account.figures.withLock { figures in
+            if bytes > 0, figures.used + bytes + figures.promised + promise > limit { return false }
+            figures.used += bytes
+            figures.promised += promise
+            figures.peak = max(figures.peak, figures.used)
+            return true
+        }
+        if isMoved { own += bytes }
+        return isMoved
     }
 
     /// Promises `bytes` if no more than half of the budget is promised then.
     fileprivate func promise(_ bytes: Int) -> Bool {
-        guard promised + bytes <= limit / 2, used + promised + bytes <= limit else { return false }
-        promised += bytes
-        return true
+        let limit = limit
+        return account.figures.withLock { figures in
+            guard figures.promised + bytes <= limit / 2,
+                figures.used + figures.promised + bytes <= limit
+            else { return false }
+            figures.promised += bytes
+            return true
+        }
     }
 
-    func spilled(_ bytes: Int64) { spilledBytes += bytes }
+    func spilled(_ bytes: Int64) { account.figures.withLock { $0.spilledBytes += bytes } }
 }
 
 extension Array {

@@ -38,6 +38,8 @@ struct PlanBuilder {
     /// The node that is built and what its operators do, when that is measured.
     private var node: MeasuredNode?
     private var measured: MeasuredPlan?
+    /// Rows are made as they are asked for, because not all of them may be: below a LIMIT.
+    private var isLazy = false
 
     init(
         _ tables: any TableSource, _ context: QueryContext, node: MeasuredNode? = nil,
@@ -54,7 +56,23 @@ struct PlanBuilder {
 
     /// The operator of a plan.
     func build(_ plan: LogicalPlan, depth: Int) throws(Problem) -> any BatchOperator {
-        try built(plan, depth).rows
+        gathered(try built(plan, depth))
+    }
+
+    /// All rows of a plan, made by several threads where that is possible.
+    private func gathered(_ built: BuiltPlan) -> any BatchOperator {
+        guard !isLazy, let pipeline = built.pipeline else { return built.rows }
+        return divided(built.rows, pipeline) ?? built.rows
+    }
+
+    /// The rows of `pipeline`'s parts combined, or `whole` when it turns out that they are read as a
+    /// whole.
+    private func divided(
+        _ whole: any BatchOperator, _ pipeline: PartPipeline?,
+        combine: @escaping (any BatchOperator) throws(Problem) -> any BatchOperator = { $0 }
+    ) -> (any BatchOperator)? {
+        guard let pipeline, !isLazy else { return nil }
+        return DividedOperator(whole, pipeline, context, measured, combine: combine)
     }
 
     /// The operator of a plan of whose rows only those are needed that pass `wanted`.
@@ -75,6 +93,13 @@ struct PlanBuilder {
         guard let node else { return self }
         var builder = self
         builder.node = node.inputs[place]
+        return builder
+    }
+
+    /// The same builder for rows of which all are asked for, or perhaps not all.
+    private func asking(forAll: Bool) -> PlanBuilder {
+        var builder = self
+        builder.isLazy = !forAll
         return builder
     }
 
@@ -114,7 +139,7 @@ struct PlanBuilder {
         inner.working = outer.working
         inner.working[node.number] = working
         // The operators of each round count as those of one node.
-        var builder = below(1)
+        var builder = below(1).asking(forAll: false)
         builder.sharing = inner
         return try builder.build(node.step, depth: depth + 1)
     }
@@ -126,47 +151,46 @@ struct PlanBuilder {
         func input(
             _ plan: LogicalPlan, _ place: Int = 0, _ wanted: ColumnFilters = ColumnFilters()
         ) throws(Problem) -> any BatchOperator {
-            try below(place).built(plan, depth + 1, wanted: wanted).rows
+            gathered(try below(place).built(plan, depth + 1, wanted: wanted))
         }
         switch plan {
         case .scan(let node):
             let tables = self.node.map { MeasuredTables(self.tables, $0) } ?? self.tables
-            return BuiltPlan(try ScanOperator(node, tables, filters: wanted.ofScan, context))
+            let scan = try ScanOperator(node, tables, filters: wanted.ofScan, context)
+            var built = BuiltPlan(scan)
+            if node.kind == .table, !node.predicates.contains(where: \.isVolatile) {
+                built.pipeline = PartPipeline(scan, self.node)
+            }
+            return built
         case .values(let rows, let schema):
             return BuiltPlan(ValuesOperator(rows, schema, context))
         case .filter(let below, let condition):
             var built = try self.below(0).built(below, depth + 1, wanted: wanted)
             built.rows = FilterOperator(built.rows, condition, context)
+            built.pipeline = built.pipeline?.adding(self.node, evaluating: [condition]) {
+                (rows, context) throws(Problem) in FilterOperator(rows, condition, context)
+            }
             return built
         case .project(let below, let columns):
             var built = try self.below(0).built(
                 below, depth + 1, wanted: wanted.below(columns.map(\.expression)))
             built.rows = ProjectOperator(built.rows, columns, context)
+            built.pipeline = built.pipeline?.adding(
+                self.node, evaluating: columns.map(\.expression)
+            ) { (rows, context) throws(Problem) in ProjectOperator(rows, columns, context) }
             built.known = built.known.above(columns.map(\.expression))
             return built
         case .aggregate(let node):
             // Rows of groups that are not wanted.
             let keys = node.sets == nil ? wanted.below(node.keys.map(\.expression)) : .init()
-            return BuiltPlan(try AggregateOperator(try input(node.input, 0, keys), node, context))
+            return BuiltPlan(try asking(forAll: true).aggregate(node, depth, keys))
         case .sort(let below, let keys, let limit):
-            guard let limit else {
-                return BuiltPlan(
-                    SortOperator(
-                        try input(below, 0, wanted), below.schema, keys, limit: nil, context))
-            }
-            // What others want of these rows they want of the first ones.
-            let filter = keys.first.map { TopFilter(SortDirection($0)) }
-            var first = ColumnFilters()
-            if let filter, case .column(let column, _)? = keys.first?.expression {
-                first.add(filter, to: column)
-            }
             return BuiltPlan(
-                SortOperator(
-                    try input(below, 0, first), below.schema, keys, limit: limit, filter: filter,
-                    context))
+                try asking(forAll: true).sort(below, keys, limit: limit, depth, wanted))
         case .limit(let below, let count, let offset):
-            return BuiltPlan(
-                try LimitOperator(try input(below), count: count, offset: offset, context))
+            let lazy = asking(forAll: count == nil)
+            let rows = lazy.gathered(try lazy.below(0).built(below, depth + 1))
+            return BuiltPlan(try LimitOperator(rows, count: count, offset: offset, context))
         case .distinct(let below):
             return BuiltPlan(
                 try DistinctOperator(try input(below, 0, wanted), below.schema, context))
@@ -200,6 +224,67 @@ struct PlanBuilder {
         }
     }
 
+    private func aggregate(
+        _ node: AggregateNode, _ depth: Int, _ wanted: ColumnFilters
+    ) throws(Problem) -> any BatchOperator {
+        let input = try below(0).built(node.input, depth + 1, wanted: wanted)
+        if let partial = PartialAggregation(node) {
+            let pipeline = input.pipeline?.adding(
+                self.node, givesRows: false, evaluating: partial.expressions
+            ) { (rows, context) throws(Problem) in
+                try PartialAggregateOperator(rows, partial, context)
+            }
+            let whole = try AggregateOperator(input.rows, node, context)
+            if let rows = divided(
+                whole, pipeline,
+                combine: { [context] (rows) throws(Problem) in
+                    try AggregateOperator(rows, partial.merging, context, merges: true)
+                })
+            {
+                return rows
+            }
+            return whole
+        }
+        return try AggregateOperator(gathered(input), node, context)
+    }
+
+    /// The first rows of all are among the first rows of each part.
+    private func sort(
+        _ below: LogicalPlan, _ keys: [SortKey], limit: Int64?, _ depth: Int,
+        _ wanted: ColumnFilters
+    ) throws(Problem) -> any BatchOperator {
+        let schema = below.schema
+        guard let limit else {
+            let input = try self.below(0).built(below, depth + 1, wanted: wanted)
+            return SortOperator(gathered(input), schema, keys, limit: nil, context)
+        }
+        // What others want of these rows they want of the first ones. All parts share what they know.
+        let filter = keys.first.map { TopFilter(SortDirection($0)) }
+        var first = ColumnFilters()
+        if let filter, case .column(let column, _)? = keys.first?.expression {
+            first.add(filter, to: column)
+        }
+        let input = try self.below(0).built(below, depth + 1, wanted: first)
+        guard limit <= Self.firstRowsOfParts else {
+            return SortOperator(
+                gathered(input), schema, keys, limit: limit, filter: filter, context)
+        }
+        let pipeline = input.pipeline?.adding(
+            node, givesRows: false, evaluating: keys.map(\.expression)
+        ) { (rows, context) throws(Problem) in
+            SortOperator(rows, schema, keys, limit: limit, filter: filter, context)
+        }
+        let whole = SortOperator(input.rows, schema, keys, limit: limit, filter: filter, context)
+        return divided(
+            whole, pipeline,
+            combine: { [context] (rows) throws(Problem) in
+                SortOperator(rows, schema, keys, limit: limit, context)
+            }) ?? whole
+    }
+
+    /// More rows than these are not looked for in each part.
+    private static let firstRowsOfParts: Int64 = 10_000
+
     /// The keys of the kept side are a filter for scans of the other one, and what is known of the
     /// left side's keys one for scans of the right side.
     private func join(
@@ -232,7 +317,8 @@ struct PlanBuilder {
                 ofLeft.add(own.filter, to: own.column)
             }
         }
-        let left = try below(0).built(node.left, depth + 1, wanted: ofLeft)
+        let left = try asking(forAll: node.keepsLeft || !isLazy).below(0)
+            .built(node.left, depth + 1, wanted: ofLeft)
         var needsLeft = false
         if keepsRows || isLed, !node.keepsLeft {
             for places in node.keys.compactMap(\.places) {
@@ -242,22 +328,23 @@ struct PlanBuilder {
                 }
             }
         }
-        let right = try below(1).built(node.right, depth + 1, wanted: ofRight)
+        // What is kept is read to its end, whatever is asked for above.
+        let right = try asking(forAll: !node.keepsLeft || !isLazy).below(1)
+            .built(node.right, depth + 1, wanted: ofRight)
         let rows = try JoinOperator(
-            left.rows, right.rows, node, context, filter: own?.filter,
-            before: needsLeft ? left.first : [])
+            asking(forAll: node.keepsLeft || !isLazy).gathered(left),
+            asking(forAll: !node.keepsLeft || !isLazy).gathered(right), node, context,
+            filter: own?.filter, before: needsLeft ? left.first : [])
         var built = BuiltPlan(rows)
         if keepsRows || isLed { built.known = left.known }
         if keepsRows || node.kind == .right { built.known.add(right.known, from: width) }
         if let own, node.kind == .inner || node.kind == .semi, !node.keepsLeft {
             built.known.add(own.filter, to: own.column)
         }
-        built.first = left.first
-        if let measured, let place = self.node {
-            built.first.append(MeasuredReader(rows, place, measured))
-        } else {
-            built.first.append(rows)
-        }
+        var reader: any EarlyReader = rows
+        if let measured, let place = self.node { reader = MeasuredReader(rows, place, measured) }
+        built.first = left.first + [reader]
+        built.pipeline = left.pipeline?.joining(rows, node, self.node, reader: reader)
         return built
     }
 }
@@ -279,6 +366,8 @@ struct BuiltPlan {
     var known = ColumnFilters()
     /// Who decides `known`, in this order.
     var first: [any EarlyReader] = []
+    /// How the same rows are made of the parts of a scan.
+    var pipeline: PartPipeline?
 
     init(_ rows: any BatchOperator) { self.rows = rows }
 }

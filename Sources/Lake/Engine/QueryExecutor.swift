@@ -53,7 +53,7 @@ package enum QueryExecutor {
     /// asked around each batch.
     package static func measure(
         _ plan: LogicalPlan, _ tables: any TableSource, _ context: QueryContext,
-        clock: @escaping () -> Instant
+        clock: @escaping @Sendable () -> Instant
     ) throws(Problem) -> MeasuredPlan {
         let measured = MeasuredPlan(plan, context, clock)
         let began = clock()

@@ -121,6 +121,20 @@ package struct ParquetFile: Sendable {
         }
     }
 
+    /// Runs of row groups of about `rowsWanted` rows or more: parts that can be read at the same time.
+    package func runs(rowsWanted: Int64) -> [(rowCount: Int64, groups: Range<Int>)] {
+        var runs: [(rowCount: Int64, groups: Range<Int>)] = []
+        var (first, rows) = (0, Int64(0))
+        for (index, group) in rowGroups.enumerated() {
+            rows += Int64(group.rowCount)
+            if rows >= rowsWanted || index == rowGroups.count - 1 {
+                runs.append((rows, first..<index + 1))
+                (first, rows) = (index + 1, 0)
+            }
+        }
+        return runs
+    }
+
     private static func exactly(
         _ count: Int, at position: Int64, _ read: RangeReader
     ) throws(ParquetFailure) -> Bytes {

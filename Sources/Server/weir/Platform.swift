@@ -18,6 +18,8 @@ struct PlatformSettings: Sendable {
     /// Rows that MERGE or OPTIMIZE hold.
     var lakeMemoryBytes = 32 << 20
     var queryMemoryBytes = 256 << 20
+    /// The most threads that work on one query.
+    var queryThreads = QueryPool.threadsByDefault
     /// The topic that the event gateway appends to.
     var gatewayTopic = "topic_app_events"
 }
@@ -30,6 +32,7 @@ final class Platform: Sendable {
     private let http: HTTPServer
     private let workers: WorkerPool
     private let statements: WorkerPool
+    private let helpers: QueryPool?
     private let scheduler: Scheduler
 
     /// Opens the data directory, recovers, and listens. Returns when both ports answer.
@@ -47,6 +50,7 @@ final class Platform: Sendable {
         // yield to the broker's: `Benchmarks/interference.py`.
         let statements = WorkerPool(name: "weir-sql", threads: 4, niceness: 5)
         self.statements = statements
+        helpers = QueryPool.helping(threadsMax: settings.queryThreads, niceness: 5)
         let scheduler = Scheduler(pool: workers, diagnostics: diagnostics)
         self.scheduler = scheduler
         do throws(Problem) {
@@ -54,6 +58,7 @@ final class Platform: Sendable {
             limits.mergeSourceBytes = settings.lakeMemoryBytes
             limits.orderedBytes = settings.lakeMemoryBytes
             limits.queryBytes = settings.queryMemoryBytes
+            limits.workers = helpers
             let lake = try Lakehouse(
                 port: broker.port,
                 store: try lakeStore(
@@ -75,6 +80,7 @@ final class Platform: Sendable {
             scheduler.stop()
             workers.stop()
             statements.stop()
+            helpers?.stop()
             _ = broker.stop()
             throw error
         }
@@ -125,6 +131,7 @@ final class Platform: Sendable {
         scheduler.stop()
         workers.stop()
         statements.stop()
+        helpers?.stop()
         return broker.stop()
     }
 }

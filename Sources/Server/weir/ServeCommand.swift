@@ -44,6 +44,11 @@ let serveCommands: [RegisteredCommand] = [
                     "Memory that one query may hold; more rows wait on the disk",
                     fallback: "256", readsEnvironment: true),
                 FlagSpec(
+                    "query-threads", value: "COUNT",
+                    "The most threads that work on one query; without it one a processor, at most"
+                        + " \(Limits.queryThreads)",
+                    readsEnvironment: true),
+                FlagSpec(
                     "verbose", "v", "Reports details as well", readsEnvironment: true),
             ],
             examples: [
@@ -92,11 +97,12 @@ private func serve(_ context: CommandContext) throws(Problem) -> ExitCode {
     let queryMemory = try bytes(
         ofMebibytes: context.invocation.string("query-memory") ?? "256", "--query-memory",
         from: 16)
+    let queryThreads = try threads(context.invocation.string("query-threads"), "--query-threads")
     let platform = try Platform(
         PlatformSettings(
             dataDirectory: data, kafka: address, http: http, server: settings,
             lake: context.invocation.string("lake"), lakeMemoryBytes: lakeMemory,
-            queryMemoryBytes: queryMemory),
+            queryMemoryBytes: queryMemory, queryThreads: queryThreads),
         diagnostics: diagnostics)
     announce(
         context, data: data, address, http, platform, named: !settings.security.listeners.isEmpty,
@@ -171,6 +177,16 @@ private func waitForEnd(
         return .ok
     case .halted: return .halted
     }
+}
+
+/// The threads of a query, from a setting that need not be there.
+func threads(_ text: String?, _ setting: String) throws(Problem) -> Int {
+    guard let text else { return QueryPool.threadsByDefault }
+    guard let count = Int(text), (1...1024).contains(count) else {
+        throw Problem(
+            "usage.value", "\(setting) is a number of threads from 1 to 1024, found \(text)")
+    }
+    return count
 }
 
 /// The bytes of a number of mebibytes that a flag or a variable of the environment gives.

@@ -41,6 +41,11 @@ package enum Limits {
     /// requests. Sign-on takes four small ones.
     package static let unauthenticatedBytes = 64 << 10
     package static let unauthenticatedRequests = 10
+    /// Scans of fewer rows are not worth the threads that could share them: they take some
+    /// milliseconds.
+    package static let dividedFromRows: Int64 = 200_000
+    /// Threads that work on one query unless somebody wishes for more.
+    package static let queryThreads = 8
     /// Rows of one column batch: fits the first-level cache, amortises a call over 2048 rows.
     package static let batchRows = 2048
     /// A Parquet page's and footer's bounds when read.

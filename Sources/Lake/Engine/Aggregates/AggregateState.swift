@@ -19,8 +19,11 @@ final class AggregateState {
     private var finished: Column?
     private var finishedBytes = 0
 
-    /// `bytesMax`: what each of the parts that keep rows may hold; see `keeperCount`.
-    init(_ call: AggregateCall, bytesMax: Int, _ context: QueryContext) throws(Problem) {
+    /// `bytesMax`: what each of the parts that keep rows may hold; see `keeperCount`. `merging`: the
+    /// arguments are what parts of the rows gave, see `PartialAggregation`.
+    init(
+        _ call: AggregateCall, merging: Bool = false, bytesMax: Int, _ context: QueryContext
+    ) throws(Problem) {
         arguments = call.arguments.map { CompiledExpression($0) }
         filter = call.filter.map { CompiledExpression($0) }
         var columns: [Int] = []
@@ -39,7 +42,8 @@ final class AggregateState {
             accumulator = nil
             collected = GroupedRows(call, keys: order, bytesMax: bytesMax, context)
         } else {
-            accumulator = try AccumulatorFactory.make(call)
+            accumulator =
+                try merging ? AccumulatorFactory.merging(call) : AccumulatorFactory.make(call)
             collected = nil
         }
         distinct =

@@ -81,9 +81,19 @@ struct IntegerSum: RunningSum {
     mutating func grow(to groups: Int) { totals.grow(to: groups, 0) }
 
     mutating func add(_ column: Column, _ groups: [Int32]) throws(Problem) {
-        guard case .int32(let values) = column.data else { return }
+        switch column.data {
+        case .int32(let values): try add(values, column.validity, groups)
+        // Sums of parts.
+        case .int64(let values): try add(values, column.validity, groups)
+        default: break
+        }
+    }
+
+    @inline(__always)
+    private mutating func add<T: FixedWidthInteger>(
+        _ values: [T], _ valid: Validity?, _ groups: [Int32]
+    ) throws(Problem) {
         var overflows = false
-        let valid = column.validity
         totals.withUnsafeMutableBufferPointer { totals in
             for row in ValidRows(valid, groups.count) {
                 let group = Int(groups[row])

@@ -17,6 +17,8 @@ final class AggregateOperator: BatchOperator {
     private let context: QueryContext
     /// How many divisions the input has gone through.
     private let level: Int
+    /// The input is what parts of the rows gave.
+    private let merges: Bool
     /// New groups find no room any more; what was held then.
     private var isFull = false
     private var fullBytes = 0
@@ -40,7 +42,7 @@ final class AggregateOperator: BatchOperator {
 
         init(
             _ number: Int, _ members: [Int], _ types: [ColumnType], _ node: AggregateNode,
-            keeperBytesMax: Int, _ context: QueryContext
+            merges: Bool, keeperBytesMax: Int, _ context: QueryContext
         ) throws(Problem) {
             self.number = number
             self.members = members
@@ -51,7 +53,8 @@ final class AggregateOperator: BatchOperator {
                     types: members.map { types[$0] }, directBytesMax: context.memory.limit / 8)
             for aggregate in node.aggregates {
                 states.append(
-                    try AggregateState(aggregate.call, bytesMax: keeperBytesMax, context))
+                    try AggregateState(
+                        aggregate.call, merging: merges, bytesMax: keeperBytesMax, context))
             }
             if table == nil { for state in states { state.grow(to: 1) } }
         }
@@ -101,17 +104,19 @@ final class AggregateOperator: BatchOperator {
         }
     }
 
+    /// `merges`: the node is the second step of a `PartialAggregation`.
     convenience init(
-        _ input: any BatchOperator, _ node: AggregateNode, _ context: QueryContext
+        _ input: any BatchOperator, _ node: AggregateNode, _ context: QueryContext,
+        merges: Bool = false
     ) throws(Problem) {
         let count = node.sets?.count ?? 1
-        try self.init(input, node, sets: 0..<count, context, level: 0)
+        try self.init(input, node, sets: 0..<count, context, level: 0, merges: merges)
     }
 
     /// `numbers`: the grouping sets to compute.
     private init(
         _ input: any BatchOperator, _ node: AggregateNode, sets numbers: Range<Int>,
-        _ context: QueryContext, level: Int
+        _ context: QueryContext, level: Int, merges: Bool
     ) throws(Problem) {
         guard node.keys.count <= 63 else {
             throw Problem("54000", "at most 63 expressions in GROUP BY")
@@ -120,6 +125,7 @@ final class AggregateOperator: BatchOperator {
         self.node = node
         self.context = context
         self.level = level
+        self.merges = merges
         keys = node.keys.map { CompiledExpression($0.expression) }
         let types = keys.map(\.type)
         var sets: [GroupedSet] = []
@@ -130,7 +136,8 @@ final class AggregateOperator: BatchOperator {
             let members = node.sets.map { $0[number] } ?? Array(node.keys.indices)
             sets.append(
                 try GroupedSet(
-                    number, members, types, node, keeperBytesMax: limit / max(1, keepers), context))
+                    number, members, types, node, merges: merges,
+                    keeperBytesMax: limit / max(1, keepers), context))
         }
         self.sets = sets
         memory = MemoryShare(
@@ -230,10 +237,11 @@ final class AggregateOperator: BatchOperator {
     /// The groups of a set for which there was no room.
     private func parts(of set: GroupedSet, _ others: SpilledPartitions) -> any BatchOperator {
         let sets = set.number..<(set.number + 1)
-        return SpilledPartitions.inTurn { [node, context, level] (part) throws(Problem) in
+        return SpilledPartitions.inTurn { [node, context, level, merges] (part) throws(Problem) in
             guard others.rowCount(ofPart: part) > 0 else { return nil }
             return try AggregateOperator(
-                others.reader(ofPart: part), node, sets: sets, context, level: level + 1)
+                others.reader(ofPart: part), node, sets: sets, context, level: level + 1,
+                merges: merges)
         }
     }
 }

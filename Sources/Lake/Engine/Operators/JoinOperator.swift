@@ -63,6 +63,44 @@ final class JoinOperator: BatchOperator, EarlyReader {
         self.level = level
     }
 
+    /// One more that looks for partners among what `owner` keeps.
+    private init(of owner: JoinOperator, _ rows: any BatchOperator, _ context: QueryContext) {
+        let node = owner.node
+        self.node = node
+        self.context = context
+        filter = nil
+        before = []
+        kept = owner.kept
+        streamed = Side(
+            input: rows,
+            keys: node.keys.map { CompiledExpression(node.keepsLeft ? $0.right : $0.left) },
+            types: owner.streamed.types)
+        residual = node.residual.map { CompiledExpression($0) }
+        memory = MemoryShare(context.memory, for: "joining")
+        level = owner.level
+        build = owner.build
+        hasBegun = true
+    }
+
+    /// Whether what is kept does not change while partners are looked for.
+    var canBeShared: Bool { !marksKept }
+    /// Whether it is in memory. Known once it was read.
+    var isShared: Bool { canBeShared && build != nil }
+
+    /// An operator that joins `rows` with what this one keeps, on any thread.
+    func prober(
+        of rows: any BatchOperator, _ context: QueryContext
+    ) throws(Problem) -> JoinOperator {
+        precondition(isShared, "what is kept was read, and stays as it is")
+        return JoinOperator(of: self, rows, context)
+    }
+
+    /// Nobody looks for partners any more.
+    func endProbing() {
+        build = nil
+        memory.end()
+    }
+
     /// Rows that stream by come out without a partner as well.
     private var padsStream: Bool {
         node.kind == .left || node.kind == .full || node.kind == .single

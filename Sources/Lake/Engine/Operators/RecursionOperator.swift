@@ -11,7 +11,8 @@ final class WorkingRows {
 /// until a round gives none. Rows come out as they are made, so that a LIMIT ends what would not.
 final class RecursionOperator: BatchOperator {
     private let node: RecursionNode
-    private let makeStep: () throws(Problem) -> any BatchOperator
+    /// nil behind the last round: it knows what is shared around, which may be what reads this.
+    private var makeStep: (() throws(Problem) -> any BatchOperator)?
     private let working: WorkingRows
     private let context: QueryContext
     private let memory: MemoryShare
@@ -41,7 +42,10 @@ final class RecursionOperator: BatchOperator {
         while true {
             try context.checkCancellation()
             guard let batch = try current.next() else {
-                if round.isEmpty { return nil }
+                guard !round.isEmpty, let makeStep else {
+                    makeStep = nil
+                    return nil
+                }
                 working.batches = round
                 round = []
                 roundBytes = 0

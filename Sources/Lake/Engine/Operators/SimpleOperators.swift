@@ -5,22 +5,39 @@ import Columns
 import SQL
 
 final class ScanOperator: BatchOperator {
+    private let node: ScanNode
     private let source: any BatchSource
     private let predicate: CompiledExpression?
     private let schema: TableSchema
     private let context: QueryContext
     private var cutter = BatchCutter()
 
-    init(
+    convenience init(
         _ node: ScanNode, _ tables: any TableSource, filters: [ScanFilter], _ context: QueryContext
     ) throws(Problem) {
-        source =
+        let source =
             filters.isEmpty
             ? try tables.open(node, context)
             : try tables.open(node, filters: filters, context)
+        self.init(node, source, context)
+    }
+
+    private init(_ node: ScanNode, _ source: any BatchSource, _ context: QueryContext) {
+        self.node = node
+        self.source = source
         predicate = BoundExpression.all(of: node.predicates).map { CompiledExpression($0) }
         schema = node.schema
         self.context = context
+    }
+
+    /// The parts of what is scanned; nil when it cannot be divided. See `DividedSource`.
+    func parts() throws(Problem) -> [SourcePart]? {
+        try (source as? any DividedSource)?.parts(rowsWanted: max(1, context.dividedFromRows / 2))
+    }
+
+    /// The same scan of other rows: those of a part.
+    func reading(_ source: any BatchSource, _ context: QueryContext) -> ScanOperator {
+        ScanOperator(node, source, context)
     }
 
     func next() throws(Problem) -> ColumnBatch? {

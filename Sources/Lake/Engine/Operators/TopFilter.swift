@@ -18,12 +18,16 @@ final class TopFilter: ColumnTest {
     /// Where they come in the order decides.
     var acceptsNull: Bool { true }
 
-    /// From now on rows pass that do not come behind the only row of `key`.
+    /// From now on rows pass that do not come behind the only row of `key`. Parts of the rows tell what
+    /// they know in any order.
     func tighten(to key: Column) {
         guard let (nulls, words) = RowSorter.leadingWords(key, direction), key.count == 1 else {
             return
         }
-        bound.withLock { $0 = Bound(null: nulls[0], word: words[0]) }
+        bound.withLock { bound in
+            if let known = bound, (known.null, known.word) <= (nulls[0], words[0]) { return }
+            bound = Bound(null: nulls[0], word: words[0])
+        }
     }
 
     func rows(of column: Column) -> [Int32]? {

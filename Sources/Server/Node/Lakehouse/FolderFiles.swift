@@ -107,7 +107,7 @@ struct FolderFiles: Sendable {
 }
 
 /// The rows of the files of a folder, one file after the other.
-private final class FolderRows: BatchSource {
+private final class FolderRows: BatchSource, DividedSource {
     private let folder: FolderFiles
     private var numbers: ArraySlice<Int>
     private let fields: [Field]
@@ -115,6 +115,8 @@ private final class FolderRows: BatchSource {
     private let tests: [NamedTest]
     private let now: Now
     private var open: OpenFile?
+    /// Of a part: the file that it is in, and its row groups.
+    private var run: (file: ParquetFile, groups: Range<Int>)?
 
     /// The file that is being read: the columns that it has itself, and for each column that is
     /// wanted its place among those, or among the partition columns.
@@ -140,6 +142,70 @@ private final class FolderRows: BatchSource {
         self.now = now
     }
 
+    /// A part of `whole`: the files `numbers`, or row groups of the only one of them.
+    private init(
+        _ whole: FolderRows, _ numbers: ArraySlice<Int>, _ run: (ParquetFile, Range<Int>)?
+    ) {
+        folder = whole.folder
+        self.numbers = numbers
+        fields = whole.fields
+        conditions = whole.conditions
+        tests = whole.tests
+        now = whole.now
+        self.run = run
+    }
+
+    /// Up to so many files the row groups of each are looked up; of more, files are enough to share.
+    private static let filesOpenedMax = 32
+    /// What a row of a file that is not looked up is taken to need.
+    private static let rowBytes: Int64 = 64
+
+    /// Row groups of large Parquet files, or several small files.
+    func parts(rowsWanted wanted: Int64) throws(Problem) -> [SourcePart] {
+        guard folder.format == .parquet else { return [] }
+        let isOpened = numbers.count <= Self.filesOpenedMax
+        var parts: [SourcePart] = []
+        var (first, rows) = (numbers.startIndex, Int64(0))
+        func add(_ rowCount: Int64, _ numbers: ArraySlice<Int>, _ run: (ParquetFile, Range<Int>)?) {
+            let part = Shared(self, numbers, run)
+            parts.append(SourcePart(rowCount: rowCount) { part.rows() })
+        }
+        for place in numbers.indices {
+            let listed = folder.files[numbers[place]]
+            let file = try isOpened ? FolderFiles.parquet(listed) : nil
+            guard let file, file.rowCount > wanted, file.rowGroups.count > 1 else {
+                rows += file?.rowCount ?? listed.size / Self.rowBytes + 1
+                if rows >= wanted || place == numbers.endIndex - 1 {
+                    add(rows, numbers[first...place], nil)
+                    (first, rows) = (place + 1, 0)
+                }
+                continue
+            }
+            if first < place { add(rows, numbers[first..<place], nil) }
+            (first, rows) = (place + 1, 0)
+            for run in file.runs(rowsWanted: wanted) {
+                add(run.rowCount, numbers[place...place], (file, run.groups))
+            }
+        }
+        return parts
+    }
+
+    /// `@unchecked Sendable` is sound: a part copies what it needs of the whole, which is not read and
+    /// does not change any more.
+    private struct Shared: @unchecked Sendable {
+        let whole: FolderRows
+        let numbers: ArraySlice<Int>
+        let run: (ParquetFile, Range<Int>)?
+
+        init(_ whole: FolderRows, _ numbers: ArraySlice<Int>, _ run: (ParquetFile, Range<Int>)?) {
+            self.whole = whole
+            self.numbers = numbers
+            self.run = run
+        }
+
+        func rows() -> any BatchSource { FolderRows(whole, numbers, run) }
+    }
+
     func next() throws(Problem) -> ColumnBatch? {
         while true {
             if let file = open {
@@ -163,7 +229,8 @@ private final class FolderRows: BatchSource {
 
     private func opened(_ number: Int) throws(Problem) -> OpenFile {
         let file = folder.files[number]
-        let parquet = try folder.format == .parquet ? FolderFiles.parquet(file) : nil
+        var parquet = run?.file
+        if parquet == nil, folder.format == .parquet { parquet = try FolderFiles.parquet(file) }
         var own: [Field] = []
         var places: [OpenFile.Place] = []
         for field in fields {
@@ -182,7 +249,8 @@ private final class FolderRows: BatchSource {
                 ParquetFileRows(
                     parquet, file.name, own,
                     conditions.filter { condition in own.contains { $0.name == condition.column } },
-                    tests.filter { test in own.contains { $0.name == test.column } })
+                    tests.filter { test in own.contains { $0.name == test.column } },
+                    groups: run?.groups)
             } else {
                 TextRows(try RowReader(file, folder.form, named: own, now: now))
             }
@@ -197,14 +265,16 @@ private final class ParquetFileRows: BatchSource {
     private let fields: [Field]
     private let conditions: [ColumnCondition]
     private let tests: [NamedTest]
-    private var group = 0
+    private var groups: Range<Int>
+    private var isChecked = false
     private var batches: ParquetBatches?
 
     init(
         _ file: ParquetFile, _ path: String, _ fields: [Field], _ conditions: [ColumnCondition],
-        _ tests: [NamedTest]
+        _ tests: [NamedTest], groups: Range<Int>?
     ) {
         self.file = file
+        self.groups = groups ?? file.rowGroups.indices
         self.path = path
         self.fields = fields
         self.conditions = conditions
@@ -212,15 +282,15 @@ private final class ParquetFileRows: BatchSource {
     }
 
     func next() throws(Problem) -> ColumnBatch? {
-        if group == 0 { try checkColumns() }
+        if !isChecked { try checkColumns() }
+        isChecked = true
         do throws(ParquetFailure) {
             while true {
                 if let rows = try batches?.next() { return rows.batch }
-                guard group < file.rowGroups.count else { return nil }
+                guard let group = groups.popFirst() else { return nil }
                 batches = try file.batches(
                     rowGroup: group, columns: fields.map(\.name), where: conditions, tests: tests,
                     batchRowsMax: Limits.batchRows)
-                group += 1
             }
         } catch {
             throw DeltaFailure(error, path: path).problem

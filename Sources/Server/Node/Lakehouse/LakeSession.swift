@@ -232,6 +232,14 @@ package final class LakeSessions: Sendable {
     }
 }
 
+extension StatementOptions {
+    /// The most threads that work on a query: `SET query_threads = …`.
+    var threadsMax: Int {
+        let wish = session?.setting(SessionSettings.queryThreads).flatMap { Int($0) } ?? 0
+        return wish > 0 ? wish : .max
+    }
+}
+
 /// The settings that SET, SHOW and RESET know.
 enum SessionSettings {
     /// With their standard values; those with a type can be changed in a session.
@@ -250,6 +258,10 @@ enum SessionSettings {
         ("intervalstyle", "postgres", "Sets the display format for interval values."),
         ("max_identifier_length", "63", "Shows the maximum identifier length."),
         ("max_index_keys", "32", "Shows the maximum number of index keys."),
+        (
+            queryThreads, "0",
+            "Sets the most threads that work on a query; 0 = as many as the server has for it."
+        ),
         ("search_path", "\"$user\", public", "Sets the schemas that names without one are in."),
         ("server_encoding", "UTF8", "Shows the character set of the database."),
         ("server_version", "15.0", "Shows the version of PostgreSQL that the dialect follows."),
@@ -266,9 +278,10 @@ enum SessionSettings {
     static let changeable = [
         "application_name", "statement_timeout", "extra_float_digits", "client_min_messages",
         "timezone", "idle_in_transaction_session_timeout",
-        tailReads, "default_transaction_read_only", "transaction_read_only",
+        tailReads, queryThreads, "default_transaction_read_only", "transaction_read_only",
     ]
     static let tailReads = "tail_reads"
+    static let queryThreads = "query_threads"
 
     static func value(_ name: String, _ session: LakeSession?) throws(Problem) -> String {
         guard let standard = known.first(where: { $0.name == name })?.value else {
@@ -329,6 +342,13 @@ enum SessionSettings {
                 return notices + ["SET TRANSACTION can only be used in transaction blocks"]
             }
             try transaction.set(readOnly: isReadOnly, position: position)
+        } else if name == queryThreads {
+            guard let count = Int(value), (0...1024).contains(count) else {
+                throw Problem(
+                    "22023", "invalid value for parameter \"\(name)\": \"\(value)\"",
+                    hint: "a whole number from 0 to 1024", position: position)
+            }
+            session.set(name, to: "\(count)")
         } else {
             session.set(name, to: String(value.prefix(200)))
         }

@@ -11,7 +11,7 @@ import Synchronization
 
 /// The relations of one query. Each table is read at one version, however often the query names
 /// it; figures of what was read are kept.
-final class LakeSource: TableSource {
+final class LakeSource: TableSource, Sendable {
     let lake: Lakehouse
     /// Whose state of the tables is read; nil for the newest.
     let transaction: LakeTransaction?
@@ -436,12 +436,14 @@ extension LakeSource {
 }
 
 /// The rows of a Delta scan.
-private final class DeltaBatches: MeasuredSource {
+private final class DeltaBatches: MeasuredSource, DividedSource {
     private var scan: DeltaScan
     private let keepsColumns: Bool
     private let filesSkipped: Int
     private let owner: LakeSource
     private var filesDone = 0
+    /// What its parts have read, which other threads may do.
+    private let progressOfParts = ProgressOfParts()
 
     init(_ scan: DeltaScan, keepsColumns: Bool, filesSkipped: Int, _ owner: LakeSource) {
         self.scan = scan
@@ -452,12 +454,26 @@ private final class DeltaBatches: MeasuredSource {
 
     var figures: SourceFigures {
         var figures = SourceFigures()
+        let ofParts = progressOfParts.sum
         figures.files = scan.files.count
         figures.filesSkipped = filesSkipped
-        figures.rowGroups = scan.progress.rowGroupsRead
-        figures.rowGroupsSkipped = scan.progress.rowGroupsSkipped
-        figures.bytes = scan.progress.bytes
+        figures.rowGroups = scan.progress.rowGroupsRead + ofParts.rowGroupsRead
+        figures.rowGroupsSkipped = scan.progress.rowGroupsSkipped + ofParts.rowGroupsSkipped
+        figures.bytes = scan.progress.bytes &+ ofParts.bytes
         return figures
+    }
+
+    func parts(rowsWanted: Int64) throws(Problem) -> [SourcePart] {
+        do throws(DeltaFailure) {
+            return try scan.parts(rowsWanted: rowsWanted).map { part in
+                SourcePart(rowCount: part.rowCount) { [keepsColumns, owner, progressOfParts] in
+                    DeltaPartBatches(
+                        part.scan, keepsColumns: keepsColumns, owner, progressOfParts)
+                }
+            }
+        } catch {
+            throw error.problem
+        }
     }
 
     private func noteProgress() {
@@ -472,6 +488,60 @@ private final class DeltaBatches: MeasuredSource {
             let next = try scan.next()
             noteProgress()
             guard let batch = next else { return nil }
+            return keepsColumns ? batch : ColumnBatch(columns: [], rowCount: batch.rowCount)
+        } catch {
+            throw error.problem
+        }
+    }
+}
+
+/// What the parts of a scan have read. Safe from any thread.
+private final class ProgressOfParts: Sendable {
+    private let progress = Mutex(ScanProgress())
+
+    var sum: ScanProgress { progress.withLock { $0 } }
+
+    func add(_ part: ScanProgress) {
+        progress.withLock { sum in
+            sum.filesDone += part.filesDone
+            sum.rowGroupsRead += part.rowGroupsRead
+            sum.rowGroupsSkipped += part.rowGroupsSkipped
+            sum.bytes &+= part.bytes
+        }
+    }
+}
+
+/// The rows of a part of a Delta scan.
+private final class DeltaPartBatches: MeasuredSource {
+    private var scan: DeltaScan
+    private let keepsColumns: Bool
+    private let owner: LakeSource
+    private let whole: ProgressOfParts
+    private var isDone = false
+
+    init(_ scan: DeltaScan, keepsColumns: Bool, _ owner: LakeSource, _ whole: ProgressOfParts) {
+        self.scan = scan
+        self.keepsColumns = keepsColumns
+        self.owner = owner
+        self.whole = whole
+    }
+
+    var figures: SourceFigures {
+        var figures = SourceFigures()
+        figures.rowGroups = scan.progress.rowGroupsRead
+        figures.rowGroupsSkipped = scan.progress.rowGroupsSkipped
+        return figures
+    }
+
+    func next() throws(Problem) -> ColumnBatch? {
+        if isDone { return nil }
+        do throws(DeltaFailure) {
+            guard let batch = try scan.next() else {
+                isDone = true
+                whole.add(scan.progress)
+                owner.noteDone(files: scan.progress.filesDone, bytes: scan.bytesDone)
+                return nil
+            }
             return keepsColumns ? batch : ColumnBatch(columns: [], rowCount: batch.rowCount)
         } catch {
             throw error.problem

@@ -121,7 +121,7 @@ extension LakeSource {
 }
 
 /// The rows of a table and then those of its tail.
-private final class TailedBatches: MeasuredSource {
+private final class TailedBatches: MeasuredSource, DividedSource {
     private let rows: any BatchSource
     private let tail: StreamTail
     private let name: QualifiedName
@@ -144,11 +144,39 @@ private final class TailedBatches: MeasuredSource {
             if let batch = try rows.next() { return batch }
             isInTail = true
         }
+        return try nextOfTail()
+    }
+
+    fileprivate func nextOfTail() throws(Problem) -> ColumnBatch? {
         do throws(Problem) {
             return try tail.next()
         } catch {
             throw explained(error)
         }
+    }
+
+    /// Those of the table, and then the tail: it is decoded with what belongs to the query's thread.
+    func parts(rowsWanted: Int64) throws(Problem) -> [SourcePart] {
+        guard let parts = try (rows as? any DividedSource)?.parts(rowsWanted: rowsWanted),
+            !parts.isEmpty
+        else { return [] }
+        let tail = OwnTail(self)
+        return parts + [
+            SourcePart(rowCount: Int64(self.tail.recordCount), isOfQuery: true) { tail.batches() }
+        ]
+    }
+
+    /// `@unchecked Sendable` is sound: the part is opened and read by the query's thread alone.
+    private struct OwnTail: @unchecked Sendable {
+        let whole: TailedBatches
+        init(_ whole: TailedBatches) { self.whole = whole }
+        func batches() -> any BatchSource { TailBatches(whole) }
+    }
+
+    private final class TailBatches: BatchSource {
+        private let whole: TailedBatches
+        init(_ whole: TailedBatches) { self.whole = whole }
+        func next() throws(Problem) -> ColumnBatch? { try whole.nextOfTail() }
     }
 
     /// Says that the table itself can still be read.

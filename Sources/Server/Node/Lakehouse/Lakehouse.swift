@@ -34,6 +34,10 @@ package struct LakeLimits: Sendable {
     /// Without it a larger source stays in memory, rows are ordered in runs, and a query that needs
     /// more than `queryBytes` fails.
     package var scratch: ScratchSpace?
+    /// Who helps with statements that read; nil: each has one thread.
+    package var workers: (any QueryWorkers)?
+    /// Tables of fewer rows are read by one thread.
+    package var dividedFromRows = Limits.dividedFromRows
 
     package init(scratch: ScratchSpace? = nil) { self.scratch = scratch }
 }

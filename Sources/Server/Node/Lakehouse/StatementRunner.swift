@@ -355,7 +355,8 @@ extension Lakehouse: LakeService {
         if explain.analyze {
             let clock = clock
             let measured = try QueryExecutor.measure(
-                plan, try source(of: plan, options), queryContext(options),
+                plan, try source(of: plan, options),
+                queryContext(options, isReproducible: !explain.timing),
                 clock: { clock().monotonic })
             lines = isJSON ? [] : measured.lines(timing: explain.timing)
             json = isJSON ? measured.json(timing: explain.timing) : .null

@@ -292,12 +292,16 @@ extension Lakehouse {
 
     // MARK: Helpers
 
-    func queryContext(_ options: StatementOptions) -> QueryContext {
+    /// `isReproducible`: all that the query does is the same in every run, its answer aside.
+    func queryContext(
+        _ options: StatementOptions, isReproducible: Bool = false
+    ) -> QueryContext {
         QueryContext(
             now: options.session?.transaction?.started ?? clock(),
             random: withRandom { $0.fork() }, zones: timeZones,
-            memoryBytes: limits.queryBytes, scratch: limits.scratch,
-            seeded: options.session?.seeded,
+            memoryBytes: limits.queryBytes, scratch: limits.scratch, workers: limits.workers,
+            threadsMax: isReproducible ? 1 : options.threadsMax,
+            dividedFromRows: limits.dividedFromRows, seeded: options.session?.seeded,
             keepSeeded: { [session = options.session] in session?.set(seeded: $0) },
             isCancelled: options.isCancelled,
             cancelQuery: { [queries] id in (try? queries.cancel(id)) != nil })

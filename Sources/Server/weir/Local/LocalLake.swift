@@ -26,6 +26,10 @@ final class LocalLake: QueryService {
         if let memory = environment("WEIR_QUERY_MEMORY") {
             limits.queryBytes = try bytes(ofMebibytes: memory, "WEIR_QUERY_MEMORY", from: 16)
         }
+        // The threads end with the process: it has nothing to clear up that they could disturb.
+        limits.workers = QueryPool.helping(
+            threadsMax: try threads(environment("WEIR_QUERY_THREADS"), "WEIR_QUERY_THREADS"),
+            niceness: 0)
         lake = try Lakehouse(
             port: AbsentNode(), store: place.store,
             paths: .anywhere(
