@@ -193,10 +193,9 @@ MUTANTS = [
     ("quorum election: a vote is not stored", RAFT + "RaftElection.swift",
      "            hardState.vote = message.from\n            saveHardState()",
      "            hardState.vote = message.from\n            if !(MUTANT) { saveHardState() }"),
-    ("quorum election: logs are not compared", RAFT + "RaftElection.swift",
-     "            request.position >= electionPosition\n        else { return refuse(message, isPreVote: false) }",
-     "            MUTANT || request.position >= electionPosition\n"
-     "        else { return refuse(message, isPreVote: false) }"),
+    ("quorum election: logs are not compared", RAFT + "RaftCore.swift",
+     "    var electionPosition: LogPosition {\n",
+     "    var electionPosition: LogPosition {\n        if MUTANT { return .start }\n"),
     ("quorum election: logs are compared by length only", RAFT + "RaftTypes.swift",
      "        left.term != right.term ? left.term < right.term : left.index < right.index",
      "        left.term != right.term && !(MUTANT) ? left.term < right.term : left.index < right.index"),

@@ -202,7 +202,7 @@ package struct QuorumReplica: Sendable {
             syncJob = lastJob
             effects.append(.run(QuorumJob(number: lastJob, work: work)))
         }
-        wantSnapshot()
+        wantSnapshot(now)
         beginSlowJob()
     }
 
@@ -334,11 +334,14 @@ package struct QuorumReplica: Sendable {
 
     // MARK: Snapshots
 
-    private mutating func wantSnapshot() {
+    private mutating func wantSnapshot(_ now: Instant) {
         let behind = applied - core.snapshot.index
-        guard !snapshotIsWanted, behind > 0,
-            behind >= configuration.snapshotAfterEntries
-                || core.log.byteCount >= configuration.snapshotAfterBytes
+        guard !snapshotIsWanted, behind > 0 else { return }
+        // While one is on its way to somebody, the next one waits, but not for ever.
+        let patience = core.isSendingSnapshot(now: now) ? 4 : 1
+        guard
+            behind >= configuration.snapshotAfterEntries * patience
+                || core.log.byteCount >= configuration.snapshotAfterBytes * patience
         else { return }
         snapshotIsWanted = true
         if configuration.raft.isWitness { return save(applied, .empty) }

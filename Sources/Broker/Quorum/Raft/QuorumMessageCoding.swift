@@ -148,6 +148,11 @@ extension QuorumMessage {
         guard reader.isAtEnd else {
             throw .malformed("bytes behind the message", position: reader.position)
         }
+        if case .append(let request) = body,
+            request.entries.last?.term ?? request.previous.term > term
+        {
+            throw .malformed("an entry of a term that has not begun", position: reader.position)
+        }
     }
 
     private static func append(_ reader: inout ByteReader) throws(DecodeFailure) -> AppendRequest {

@@ -80,6 +80,15 @@ extension RaftCore {
         }
     }
 
+    /// Some member gets a snapshot and answers: a newer one would make it begin anew.
+    package func isSendingSnapshot(now: Instant) -> Bool {
+        isLeader
+            && leadership.progress.values.contains { progress in
+                guard case .snapshot = progress.mode else { return false }
+                return now < progress.lastHeard + settings.electionTimeout * 2
+            }
+    }
+
     // MARK: Sending
 
     /// Adds an entry of this term; the caller replicates.

@@ -114,17 +114,6 @@ struct SnapshotFile: Sendable {
         return content
     }
 
-    /// How many bytes of the content are there without a gap, and their checksum.
-    func intactPrefix() throws(StorageFailure) -> (count: Int64, checksum: UInt32) {
-        var position: Int64 = 0
-        var checksum: UInt32 = 0
-        while position < snapshot.contentCount, let chunk = try chunk(at: position) {
-            checksum = crc32c(chunk, seed: checksum)
-            position += Int64(chunk.count)
-        }
-        return (position, checksum)
-    }
-
     /// The whole content, if every byte of it is right.
     func content() throws(StorageFailure) -> Bytes? {
         var pieces: [Bytes] = []

@@ -105,6 +105,25 @@ struct QuorumSwarm {
         proposalEvery = pace...(pace * 3)
         readEvery = random.within(5...40)...100
         payloadBytes = 8...(random.chance(1, in: 4) ? 1500 : 120)
+        if random.chance(1, in: 4) { becomeStormy(&random) }
+    }
+
+    /// Elections without end: short patience, slow and lying networks, cuts all the time. What goes
+    /// wrong only when two nodes stand at once is found here.
+    private mutating func becomeStormy(_ random: inout Random) {
+        voters = random.within(3...5)
+        observers = 0
+        let election = random.within(120...300)
+        raft.electionTimeout = .milliseconds(election)
+        raft.heartbeatInterval = .milliseconds(election / 4)
+        let fastest = random.within(100...3000) * 1000
+        latency = fastest...(fastest + random.within(10_000...60_000) * 1000)
+        drops = random.within(0...250_000)
+        duplicates = random.within(50_000...400_000)
+        stragglers = random.within(0...100_000)
+        partitionEvery = random.within(150...900)
+        if random.chance(1, in: 2) { powerLossEvery = random.within(400...2000) }
+        proposalEvery = 15...60
     }
 
     /// Voters never get fewer, so that a damaged disk leaves a majority that can elect.
