@@ -5,7 +5,7 @@ import Quorum
 ///
 /// - Election safety: a term has one leader, in one of its lives.
 /// - Log matching: entries of one place and term follow the same log (equal chains).
-/// - Leader completeness: a new leader has everything that was committed.
+/// - Leader completeness: a new leader has everything that was committed in earlier terms.
 /// - State machine safety: what is committed at a place is the same everywhere, for ever.
 /// - Durability: what was acknowledged is committed at the place that was named.
 /// - Linearizability: a read sees everything that was acknowledged or read before it began. The
@@ -21,6 +21,8 @@ struct QuorumChecker {
     private var chains: [Place: UInt32] = [:]
     /// Chains of what is committed, from index 1 on, and the state of the machine there.
     private(set) var committed: [UInt32] = []
+    /// In which term each of them was committed first.
+    private var commitTerms: [Term] = []
     private var states: [UInt64] = [0]
     /// The highest place that a client knows to be committed.
     private(set) var floor: LogIndex = 0
@@ -39,16 +41,20 @@ struct QuorumChecker {
                     + "and node \(core.id.value) in life \(core.life)")
         }
         leaders[core.term.value] = (core.id, core.life)
-        guard core.log.lastIndex > commitIndex else {
+        // Who wins an old election late need not have what newer terms committed.
+        var count = committed.count
+        while count > 0, commitTerms[count - 1] >= core.term { count -= 1 }
+        let index = LogIndex(Int64(count))
+        guard core.log.lastIndex > index else {
             return fail(
                 "node \(core.id.value) leads term \(core.term) with a log up to "
-                    + "\(core.log.lastIndex), \(commitIndex) is committed")
+                    + "\(core.log.lastIndex), \(index) was committed before")
         }
-        guard let chain = core.log.chain(at: commitIndex) else { return }
-        if !committed.isEmpty, chain != committed[committed.count - 1] {
+        guard let chain = core.log.chain(at: index), count > 0 else { return }
+        if chain != committed[count - 1] {
             fail(
                 "node \(core.id.value) leads term \(core.term) with a log that differs before "
-                    + "\(commitIndex), which is committed")
+                    + "\(index), which is committed")
         }
     }
 
@@ -80,6 +86,7 @@ struct QuorumChecker {
                 }
             } else if place == committed.count {
                 committed.append(chain)
+                commitTerms.append(core.term)
             } else {
                 return fail(
                     "node \(core.id.value) knows \(value) as committed before anybody had it")

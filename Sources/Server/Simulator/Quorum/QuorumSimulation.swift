@@ -480,7 +480,10 @@ struct QuorumSimulation {
     private mutating func read() {
         guard !isQuiet else { return }
         queue.schedule(.read, at: time + Int64(load.within(swarm.readEvery)) * 1_000_000)
-        let index = contact()
+        var index = contact()
+        // Who thinks that it leads, and perhaps does not any more, is whom to ask.
+        let leaders = members.indices.filter { members[$0].replica?.core.isLeader == true }
+        if !leaders.isEmpty, load.chance(1, in: 2) { index = leaders[load.below(leaders.count)] }
         guard members[index].replica != nil else { return }
         give(index, .read(request(.read(floor: checker.floor))))
     }
