@@ -23,7 +23,7 @@ package func simulateTransactions(
 
 /// What one seed is run for.
 package enum SimulationKind: String, CaseIterable {
-    case log, node, groups, transactions, shares
+    case log, node, groups, transactions, shares, quorum
 
     func run(seed: UInt64, options: SimulationOptions) -> SimulationResult {
         switch self {
@@ -32,12 +32,13 @@ package enum SimulationKind: String, CaseIterable {
         case .groups: simulateGroups(seed: seed, options: options)
         case .transactions: simulateTransactions(seed: seed, options: options)
         case .shares: simulateShares(seed: seed, options: options)
+        case .quorum: simulateQuorum(seed: seed, options: options)
         }
     }
 }
 
-/// Runs many seeds, each for the log alone, for a whole node, for groups, for transactions and for
-/// share groups (or for some of them), and reports what goes wrong. Returns how many seeds failed.
+/// Runs many seeds, each for the log alone, for a whole node, for groups, for transactions, for
+/// share groups and for the metadata quorum (or for some of them), and reports what goes wrong. Returns how many seeds failed.
 package func runSimulations(
     seeds: Range<UInt64>, kinds: [SimulationKind] = SimulationKind.allCases,
     options: SimulationOptions, report: (String) -> Void
@@ -53,7 +54,9 @@ package func runSimulations(
             hasFailed = true
             report(
                 "seed \(seed), \(kind.rawValue) (trace \(hex(result.traceHash))): "
-                    + result.anomalies.joined(separator: "; "))
+                    + result.anomalies.joined(separator: "; ")
+                    + "\n  repeat: weir sim run --only \(kind.rawValue) --seed \(seed) --count 1 --trace"
+            )
         }
         if hasFailed { failed += 1 }
     }
@@ -62,7 +65,8 @@ package func runSimulations(
             + "\(total.acknowledged) batches acknowledged, \(total.crashes) crashes, "
             + "\(total.powerLosses) power losses, \(total.failedSyncs) failed syncs, "
             + "\(total.damagedPartitions) partitions damaged on purpose, "
-            + "\(total.cleanings) cleanings")
+            + "\(total.cleanings) cleanings, \(total.reads) reads, "
+            + "\(total.simulatedNanoseconds / 1_000_000_000) s in the simulated quorum")
     return failed
 }
 
@@ -76,5 +80,7 @@ extension SimulationResult {
         failedSyncs += other.failedSyncs
         damagedPartitions += other.damagedPartitions
         cleanings += other.cleanings
+        reads += other.reads
+        simulatedNanoseconds += other.simulatedNanoseconds
     }
 }

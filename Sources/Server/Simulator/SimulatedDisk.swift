@@ -53,6 +53,8 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     package private(set) var operations = 0
     /// The call at which the process dies: it and all later ones fail.
     package var crashAtOperation: Int?
+    /// That call was made.
+    package var isDead: Bool { crashAtOperation.map { operations >= $0 } ?? false }
     /// The numbers of the calls that make names durable.
     private(set) var directorySyncs: [Int] = []
     package private(set) var trace = TraceHash()

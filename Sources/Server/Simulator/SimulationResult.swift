@@ -28,6 +28,10 @@ package struct SimulationResult: Hashable, Sendable {
     package var damagedPartitions = 0
     /// Compactions that ran to their end.
     package var cleanings = 0
+    /// Reads that were answered.
+    package var reads = 0
+    /// How long it was for those inside.
+    package var simulatedNanoseconds: Int64 = 0
 
     package init(seed: UInt64) { self.seed = seed }
 }
