@@ -222,6 +222,7 @@ package struct Column: Sendable {
         precondition(!columns.isEmpty, "at least one column")
         if columns.count == 1 { return columns[0] }
         var builder = ColumnBuilder(columns[0].type)
+        builder.reserveCapacity(columns.reduce(0) { $0 + $1.count })
         for column in columns { builder.append(column) }
         return builder.finish()
     }

@@ -164,7 +164,7 @@ package struct TextColumn: Sendable {
         }
         let count = views.count
         views += other.views
-        if base == 0 { return }
+        if base == 0 || other.buffers.isEmpty { return }
         views.withUnsafeMutableBufferPointer { views in
             for row in count..<views.count { views[row] = views[row].rebased(by: base) }
         }

@@ -59,6 +59,9 @@ int weir_thread_join(pthread_t thread) { return -pthread_join(thread, NULL); }
 int64_t weir_thread_id(void) { return syscall(SYS_gettid); }
 
 int weir_processors(void) {
+    // Those that the process may run on: a container often has fewer than the machine.
+    cpu_set_t own;
+    if (sched_getaffinity(0, sizeof own, &own) == 0) return CPU_COUNT(&own);
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : (int)n;
 }
