@@ -22,7 +22,7 @@ def test_a_fault_at_every_storage_call_breaks_no_promise():
 
 
 def test_seeds_under_crashes_and_power_loss_end_without_an_anomaly():
-    code, answer = run("run", "--seed", "20000", "--count", "400")
+    code, answer = run("run", "--seed", "20000", "--count", "250")
     assert answer["failed"] == 0, "\n".join(answer["report"])
     assert code == 0
 

@@ -81,6 +81,8 @@ STATEMENTS = [
     "SELECT (TIMESTAMPTZ '2024-07-01', TIMESTAMPTZ '2024-07-02') OVERLAPS (DATE '2024-07-01', DATE '2024-07-03')",
     "SELECT 'yesterday'::timestamptz = current_date - 1, 'today'::timestamptz = current_date",
     "SELECT 'tomorrow'::date - current_date",
+    "SELECT 'now'::timestamp = localtimestamp, 'now'::timestamptz = now(), 'today'::timestamp = current_date",
+    "SELECT x::date - current_date, x::timestamp - interval '1 day' < current_date FROM (VALUES ('today'), ('tomorrow')) AS v(x)",
 ]
 
 

@@ -247,7 +247,11 @@ struct DateTimeParser {
         case "bc": isBC = true
         case "ad": break
         case "epoch": return setSpecial(0)
-        case "now": return setSpecial(now)
+        case "now":
+            // By the clock of the session, whose offset it is then in.
+            let failure = setSpecial(now + Int64(localSeconds) * 1_000_000)
+            zone = localSeconds
+            return failure
         case "today": return setSpecial(day: 0)
         case "tomorrow": return setSpecial(day: 1)
         case "yesterday": return setSpecial(day: -1)
@@ -284,6 +288,12 @@ struct DateTimeParser {
         return DateTimeText.zoneSeconds(zoneName, local: local, zones)
     }
 
+    /// Seconds east of UTC of the session's clock at this moment.
+    private var localSeconds: Int {
+        clock.local.map { Int($0.offset(at: CalendarMath.floorDivide(now, 1_000_000)).seconds) }
+            ?? 0
+    }
+
     private mutating func setSpecial(_ moment: Int64) -> DateTimeText.Failure? {
         guard isEmpty else { return .syntax }
         let (days, time) = CalendarMath.split(moment)
@@ -294,7 +304,8 @@ struct DateTimeParser {
 
     private mutating func setSpecial(day: Int) -> DateTimeText.Failure? {
         guard special == nil, year == nil, self.day == nil else { return .syntax }
-        special = DateTimeText.Parsed(days: CalendarMath.split(now).days + day, time: 0)
+        let local = now + Int64(localSeconds) * 1_000_000
+        special = DateTimeText.Parsed(days: CalendarMath.split(local).days + day, time: 0)
         return nil
     }
 

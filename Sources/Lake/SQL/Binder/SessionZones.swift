@@ -118,8 +118,10 @@ struct ZonedExpressions {
             return .literal(value, type)
         }
         let from = operand.type
+        // Words such as today mean a day of the session's clock.
+        let mayBeWord = from == .text && [.date, .time, .timestamp].contains(type)
         guard clock != nil, from != type, from != .null, type != .variant,
-            from.hasMoments || type.hasMoments
+            from.hasMoments || type.hasMoments || mayBeWord
         else { return plain }
         return .call(
             .castInZone,
