@@ -131,7 +131,7 @@ def test_errors_show_the_place_and_a_name_that_is_near(shell):
 
 def test_ctrl_c_ends_the_query_and_keeps_the_session(shell, server):
     shell.run("SET statement_timeout = '1 h';")
-    shell.type("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b;\r")
+    shell.type("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000) b;\r")
     shell.expect("running for")
     shell.expect("Ctrl-C cancels")
     began = time.monotonic()
@@ -238,7 +238,7 @@ def test_copy_reads_and_writes_files_of_this_machine(shell, tmp_path):
 def test_a_server_that_goes_is_told_and_comes_back(own_server, open_shell):
     shell = open_shell("--http-server", f"127.0.0.1:{own_server.http_port}")
     shell.run("SET statement_timeout = '1 h';")
-    shell.type("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b;\r")
+    shell.type("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000) b;\r")
     shell.expect("running for")
     own_server.kill()
     out = shell.expect("weir=> ")
@@ -265,7 +265,7 @@ def test_a_folder_needs_no_server(open_shell, tmp_path):
     assert "(1 row)" in shell.run("SELECT 1;")
     shell.run("PREPARE p AS SELECT $1::int + 1 AS n;")
     assert "43" in shell.run("EXECUTE p (42);")
-    shell.type("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b;\r")
+    shell.type("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000) b;\r")
     shell.expect("running for")
     shell.type(CTRL_C)
     assert "57014" in shell.expect("weir=> ")
