@@ -40,7 +40,7 @@ final class DistinctRows {
         let keys = [Column(type: .int32, data: .int32(groups))] + columns[..<argumentCount]
         if let others {
             let numbers = table.find(keys, count: groups.count)
-            let unknown = numbers.indices.filter { numbers[$0] < 0 }.map { Int32($0) }
+            let unknown = JoinProbe.rows(numbers, having: false)
             if unknown.isEmpty { return [] }
             let rows = unknown.count < groups.count ? { $0.gather(unknown) } : { (c: Column) in c }
             try others.append(

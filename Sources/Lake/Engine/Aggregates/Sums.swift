@@ -45,11 +45,14 @@ final class SumAccumulator<Sum: RunningSum>: Accumulator {
 final class AverageAccumulator<Sum: RunningSum>: Accumulator {
     private var sum: Sum
     private let type: ColumnType
+    /// The arguments are sums and counts of parts of the rows.
+    private let merges: Bool
     private var counts: [Int64] = []
 
-    init(_ sum: Sum, _ type: ColumnType) {
+    init(_ sum: Sum, _ type: ColumnType, merges: Bool = false) {
         self.sum = sum
         self.type = type
+        self.merges = merges
     }
 
     func grow(to groups: Int) {
@@ -59,6 +62,7 @@ final class AverageAccumulator<Sum: RunningSum>: Accumulator {
 
     func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
         try sum.add(arguments[0], groups)
+        if merges { return counts.add(arguments[1], groups) }
         let valid = arguments[0].fullValidity
         counts.withUnsafeMutableBufferPointer { counts in
             for row in ValidRows(valid, groups.count) { counts[Int(groups[row])] &+= 1 }

@@ -64,7 +64,7 @@ package struct NoTables: TableSource {
 }
 
 /// Batches that are there already.
-package final class BatchList: BatchSource {
+package final class BatchList: BatchSource, BatchOperator {
     private var batches: ArraySlice<ColumnBatch>
 
     package init(_ batches: [ColumnBatch]) { self.batches = batches[...] }

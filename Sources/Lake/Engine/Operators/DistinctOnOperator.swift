@@ -86,7 +86,7 @@ final class DistinctOnOperator: BatchOperator {
         guard let table else { return firstInOrder(keys, batch.rowCount) }
         if let others {
             let numbers = table.find(keys, count: batch.rowCount)
-            let unknown = numbers.indices.filter { numbers[$0] < 0 }.map { Int32($0) }
+            let unknown = JoinProbe.rows(numbers, having: false)
             try others.append(batch.gather(unknown), keys: keys.map { $0.gather(unknown) })
             return []
         }

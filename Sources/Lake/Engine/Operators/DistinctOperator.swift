@@ -34,7 +34,7 @@ final class DistinctOperator: BatchOperator {
             try context.checkCancellation()
             if let others {
                 let numbers = table.find(batch.columns, count: batch.rowCount)
-                let unknown = numbers.indices.filter { numbers[$0] < 0 }.map { Int32($0) }
+                let unknown = JoinProbe.rows(numbers, having: false)
                 let rows = batch.gather(unknown)
                 try others.append(rows, keys: rows.columns)
                 continue

@@ -83,7 +83,7 @@ final class PieceJoin: BatchOperator {
     ) throws(Problem) -> any BatchOperator {
         var part = node
         part.kind = kind
-        let held = BatchesOperator(piece)
+        let held = BatchList(piece)
         return try JoinOperator(
             node.keepsLeft ? held : rows, node.keepsLeft ? rows : held, part, context,
             level: SpilledPartitions.levelMax)
@@ -133,20 +133,6 @@ final class PieceJoin: BatchOperator {
             batches.append(batch)
         }
         return batches
-    }
-}
-
-/// Batches that are there already.
-private final class BatchesOperator: BatchOperator {
-    private let batches: [ColumnBatch]
-    private var position = 0
-
-    init(_ batches: [ColumnBatch]) { self.batches = batches }
-
-    func next() throws(Problem) -> ColumnBatch? {
-        guard position < batches.count else { return nil }
-        position += 1
-        return batches[position - 1]
     }
 }
 

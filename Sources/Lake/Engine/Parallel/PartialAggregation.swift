@@ -94,8 +94,8 @@ extension AccumulatorFactory {
                 : SumAccumulator(WideSum(argument), call.type)
         case .average:
             return argument == .int64
-                ? MergedAverage(IntegerSum(), call.type)
-                : MergedAverage(WideSum(argument), call.type)
+                ? AverageAccumulator(IntegerSum(), call.type, merges: true)
+                : AverageAccumulator(WideSum(argument), call.type, merges: true)
         default: return try make(call)
         }
     }
@@ -115,39 +115,9 @@ private final class MergedCount: Accumulator {
     var memoryBytes: Int { counts.heldCount * 8 }
 }
 
-/// The average of sums and counts.
-private final class MergedAverage<Sum: RunningSum>: Accumulator {
-    private var sum: Sum
-    private let type: ColumnType
-    private var counts: [Int64] = []
-
-    init(_ sum: Sum, _ type: ColumnType) {
-        self.sum = sum
-        self.type = type
-    }
-
-    func grow(to groups: Int) {
-        sum.grow(to: groups)
-        counts.grow(to: groups, 0)
-    }
-
-    func update(_ arguments: [Column], _ groups: [Int32]) throws(Problem) {
-        try sum.add(arguments[0], groups)
-        counts.add(arguments[1], groups)
-    }
-
-    func finish() throws(Problem) -> Column {
-        Column(
-            type: type, data: try sum.averages(counts, type),
-            validity: counts.contains(0) ? Validity(counts.map { $0 > 0 }) : nil)
-    }
-
-    var memoryBytes: Int { sum.memoryBytes + counts.heldCount * 8 }
-}
-
 extension [Int64] {
     /// Adds counts, which are never NULL, to those of their groups.
-    fileprivate mutating func add(_ column: Column, _ groups: [Int32]) {
+    mutating func add(_ column: Column, _ groups: [Int32]) {
         guard case .int64(let values) = column.data else { return }
         withUnsafeMutableBufferPointer { counts in
             for row in 0..<groups.count { counts[Int(groups[row])] &+= values[row] }
