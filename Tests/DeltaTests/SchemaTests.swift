@@ -73,6 +73,24 @@ struct SchemaTests {
         #expect(
             CalendarText.timestamp(microseconds: -1, digits: 6, separator: "T")
                 == "1969-12-31T23:59:59.999999")
+        // What '-infinity' and 'infinity' are stored as.
+        #expect(
+            CalendarText.timestamp(microseconds: .min, digits: 6, separator: "T")
+                == "-290308-12-21T19:59:05.224192")
+        #expect(
+            CalendarText.timestamp(microseconds: .max, digits: 6, separator: "T")
+                == "294247-01-10T04:00:54.775807")
+        for moment in [Int64.min, .min + 1, .max] {
+            let text = CalendarText.timestamp(microseconds: moment, digits: 6, separator: " ")
+            #expect(CalendarText.parseTimestamp(text)?.microseconds == moment)
+            #expect(CalendarText.parseTimestamp(text + "Z")?.microseconds == moment)
+        }
+        for text in ["-290308-12-21 19:59:05.224191", "294247-01-10 04:00:54.775808"] {
+            #expect(CalendarText.parseTimestamp(text) == nil)
+        }
+        for days in [Int32.min, .max] {
+            #expect(CalendarText.parseDate(CalendarText.date(days: days)) == days)
+        }
         var random = Random(seed: 5)
         for _ in 0..<2000 {
             let days = Int32(random.within(-800_000...3_000_000))
@@ -99,6 +117,7 @@ struct SchemaTests {
         #expect(DecimalText.parse("-0.05", scale: 2) == -5)
         #expect(DecimalText.parse("1.5e3", scale: 1) == 15_000)
         #expect(DecimalText.parse("12e-1", scale: 1) == 12)
+        #expect(DecimalText.parse("1e-9223372036854775808", scale: 1) == nil)
         #expect(DecimalText.parse("1.234", scale: 2) == nil)
         #expect(DecimalText.parse("0.000", scale: 0) == 0)
         for text in [

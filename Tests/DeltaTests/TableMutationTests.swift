@@ -103,7 +103,7 @@ struct TableMutationTests {
         var model: [[Value]] = []
         var history: [Int64: [[Value]]] = [0: []]
         var nextID: Int64 = 0
-        for step in 1...40 {
+        for step in 1...24 {
             let now = later(Int64(step))
             let editor = RowEditor(table: table, random: random.fork(), now: now)
             let divisor = Int64(random.within(2...9))

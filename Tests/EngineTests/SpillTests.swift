@@ -188,8 +188,8 @@ private func rows(
     {
         // Pieces of sorted runs are some MiB together, and a partition is a row or two.
         let sql = """
-            SELECT count(*), sum(r) FROM (
-              SELECT row_number() OVER (PARTITION BY s ORDER BY i) AS r FROM (
+            SELECT count(s), sum(r) FROM (
+              SELECT s, row_number() OVER (PARTITION BY s ORDER BY i) AS r FROM (
                 SELECT i, repeat('a text that is long ', 5) || i * 7919 % 29989 AS s
                 FROM generate_series(1, 60000) AS g(i)) AS long) AS numbered
             """
@@ -197,6 +197,95 @@ private func rows(
         let small = context(3 << 20, scratch)
         #expect(try rows(sql, small) == ["60000|90033"])
         #expect(small.memory.spilledBytes > 6 << 20)
+    }
+
+    @Test func `partitions without room for their numbers wait on the disk`() throws {
+        // As many partitions as rows, then some of 50 rows, each of them over all batches.
+        for modulus in [20_011, 397] {
+            let sql = """
+                SELECT count(*), sum(r), sum(r * i), count(p), min(s) FROM (
+                  SELECT i, s, row_number() OVER w AS r, lag(i) OVER w AS p FROM (
+                    SELECT i, 'key ' || i * 7919 % \(modulus) || ' of these' AS s
+                    FROM generate_series(1, 20000) AS g(i)) AS keys
+                  WINDOW w AS (PARTITION BY s, length(s) ORDER BY i DESC)) AS numbered
+                """
+            let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+            let expected = try rows(sql, context(Limits.queryBytes, nil))
+            for memory in [64 << 10, 400 << 10] {
+                let small = context(memory, scratch)
+                #expect(try rows(sql, small) == expected, "\(modulus), \(memory)")
+                #expect(small.memory.spilledBytes > 0)
+                #expect(small.memory.used == 0)
+            }
+            #expect(try scratch.fileCount() == 0)
+        }
+    }
+
+    @Test(arguments: [
+        "ORDER BY i", "ORDER BY i DESC", "ORDER BY x DESC NULLS LAST", "ORDER BY x, f DESC",
+        "ORDER BY f NULLS FIRST, i DESC", "ORDER BY b, d DESC", "ORDER BY nothing, i DESC", "",
+    ])
+    func `the first row of a partition is that with number 1`(order: String) throws {
+        let input = """
+            SELECT i, i * 7919 % 20011 % 211 AS k, 'key ' || i * 7919 % 1009 AS s, i * 31 % 17 > 8 AS b,
+              nullif(i * 131 % 97, 5) AS x, (i * 37 % 89)::float8 / 7 AS f,
+              date '2026-01-01' + i * 53 % 11 AS d, NULL::int AS nothing
+            FROM generate_series(1, 5000) AS g(i)
+            """
+        for keys in ["s, b", "nullif(k, 3)", "i"] {
+            func query(_ condition: String) -> String {
+                """
+                SELECT s, x, i, r FROM (
+                  SELECT *, row_number() OVER (PARTITION BY \(keys) \(order)) AS r
+                  FROM (\(input)) AS t) AS numbered WHERE \(condition)
+                """
+            }
+            // The condition of the second hides what it says.
+            let expected = try rows(query("r + 0 = 1"), context(Limits.queryBytes, nil)).sorted()
+            let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+            for memory in [Limits.queryBytes, 200 << 10] {
+                let small = context(memory, scratch)
+                #expect(try rows(query("r = 1"), small).sorted() == expected, "\(keys), \(memory)")
+                #expect(
+                    small.memory.spilledBytes > 0 || memory > 200 << 10 || keys != "i")
+                #expect(small.memory.used == 0)
+            }
+            #expect(try scratch.fileCount() == 0)
+        }
+        for condition in ["r <= 1 AND i > 100", "2 > r", "r = 0", "r = 1 AND s LIKE '%9'"] {
+            func query(_ zero: String) -> String {
+                """
+                SELECT s, i FROM (SELECT s, i, row_number() OVER (PARTITION BY s \(order)) AS r
+                  FROM (\(input)) AS t) AS numbered
+                WHERE \(condition.replacing("r ", with: "r \(zero)").replacing("> r", with: "> r \(zero)"))
+                """
+            }
+            let large = context(Limits.queryBytes, nil)
+            #expect(try rows(query(""), large).sorted() == rows(query("+ 0 "), large).sorted())
+        }
+    }
+
+    @Test(arguments: ["0", "i / 4500", "i / 1500", "i % 3", "i % 1201", "i"])
+    func `distinct values are counted as distinct rows are`(group: String) throws {
+        // Values that come once, that come often, and NULL, first and last.
+        for value in ["i", "i % 211", "nullif(i % 37, 1)", "CASE WHEN i < 4500 THEN i % 1500 END"] {
+            let input = """
+                SELECT \(group) AS k, 'value ' || (\(value)) AS s
+                FROM generate_series(1, 6000) AS g(i)
+                """
+            let counted = "SELECT k, count(DISTINCT s) FROM (\(input)) AS t GROUP BY k"
+            let other =
+                "SELECT k, count(s) FROM (SELECT DISTINCT k, s FROM (\(input)) AS t) AS d GROUP BY k"
+            let scratch = try ScratchSpace(disk: MemoryDisk(), folder: "spill")
+            let expected = try rows(other, context(Limits.queryBytes, nil)).sorted()
+            #expect(try rows(counted, context(Limits.queryBytes, nil)).sorted() == expected)
+            for memory in [40 << 10, 200 << 10] {
+                let small = context(memory, scratch)
+                #expect(try rows(counted, small).sorted() == expected, "\(value), \(memory)")
+                #expect(small.memory.used == 0)
+            }
+            #expect(try scratch.fileCount() == 0)
+        }
     }
 
     @Test(arguments: ["aggregates.test", "joins.test", "ordering.test", "queries.test"])

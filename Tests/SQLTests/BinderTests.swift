@@ -310,6 +310,13 @@ let planCases: [(String, String)] = [
                 + "total_events, unique_users"
         ),
         ("SELECT b FROM t WHERE b == 'x'", "write ="),
+        (
+            "SELECT 1 FROM gold.event_metrics WHERE event_type = \"sea'rch\"",
+            "a text stands in single quotes: 'sea''rch'  columns: metric_hour, event_type, app_type, "
+                + "total_events, unique_users"
+        ),
+        ("SELECT 1::itn", "did you mean \"int\"?"),
+        ("SELECT hello", "a text stands in single quotes: 'hello'"),
         ("SELECT * FROM event_metrics", "did you mean \"gold.event_metrics\"?"),
         ("SELECT * FROM gold.event_metric", "did you mean \"gold.event_metrics\"?"),
         ("SELECT b FROM t, u", "write t.b or u.b"),

@@ -165,19 +165,43 @@ import Testing
         #expect(!planned.hint.isEmpty)
     }
 
-    @Test(arguments: [
-        (
-            "SELECT a FROM t ORDER BY a dsc", "syntax error at or near \"dsc\"",
-            "did you mean \"DESC\"?", 27
-        ),
-        ("SELCT 1", "syntax error at or near \"SELCT\"", "did you mean \"SELECT\"?", 0),
-        (
-            "SELECT 1; CRAETE TOPIC t", "syntax error at or near \"CRAETE\"",
-            "did you mean \"CREATE\"?", 10
-        ),
-    ])
+    @Test(
+        arguments: [
+            (
+                "SELECT a FROM t ORDER BY a dsc", "syntax error at or near \"dsc\"",
+                "did you mean \"DESC\"?", 27
+            ),
+            ("SELCT 1", "syntax error at or near \"SELCT\"", "did you mean \"SELECT\"?", 0),
+            (
+                "CREATE TABEL t (a int)", "syntax error at or near \"TABEL\"",
+                "did you mean \"TABLE\"?", 7
+            ),
+            (
+                "SELECT sum(a) OVER (partion BY b)", "syntax error at or near \"BY\"",
+                "did you mean \"PARTITION\" by \"partion\"?", 28
+            ),
+            (
+                "SELECT `a` FROM t", "syntax error at or near \"`\"",
+                "names stand in double quotes", 7
+            ),
+            (
+                "SELECT a FROM t wher b = 1", "syntax error at or near \"b\"",
+                "did you mean \"WHERE\" by \"wher\"?", 21
+            ),
+            (
+                "SELECT a FROM t ordr BY a", "syntax error at or near \"BY\"",
+                "did you mean \"ORDER\" by \"ordr\"?", 21
+            ),
+            (
+                "SELECT a FROM t lft JOIN u USING (a) 5", "syntax error at or near \"5\"", nil, 37
+            ),
+            (
+                "SELECT 1; CRAETE TOPIC t", "syntax error at or near \"CRAETE\"",
+                "did you mean \"CREATE\"?", 10
+            ),
+        ] as [(String, String, String?, Int)])
     func `a misspelled word gets a suggestion`(
-        text: String, message: String, hint: String, position: Int
+        text: String, message: String, hint: String?, position: Int
     ) {
         let problem = #expect(throws: Problem.self) { try Parser.script(text) }
         #expect(

@@ -13,7 +13,9 @@ package enum CalendarText {
         microseconds: Int64, digits: Int, separator: String
     ) -> String {
         let day = floorDivide(microseconds, 86_400_000_000)
-        let inDay = microseconds - day * 86_400_000_000
+        // Not by the begin of the day: that of the earliest moment is before all of them.
+        let rest = microseconds % 86_400_000_000
+        let inDay = rest < 0 ? rest + 86_400_000_000 : rest
         let seconds = inDay / 1_000_000
         let fraction = digits == 3 ? inDay % 1_000_000 / 1000 : inDay % 1_000_000
         let (year, month, dayOfMonth) = civilDate(daysSinceEpoch: Int(day))
@@ -48,9 +50,9 @@ package enum CalendarText {
             microseconds -= offset * 1_000_000
         }
         guard scanner.isAtEnd else { return nil }
-        let (base, overflow) = Int64(days).multipliedReportingOverflow(by: 86_400_000_000)
-        let (sum, carry) = base.addingReportingOverflow(microseconds)
-        return overflow || carry ? nil : (sum, hasZone)
+        // Wide, because the day of the earliest moment begins before all moments.
+        let moment = Int128(days) * 86_400_000_000 + Int128(microseconds)
+        return Int64(exactly: moment).map { ($0, hasZone) }
     }
 
     static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
@@ -94,7 +96,7 @@ private struct DigitScanner {
     mutating func date() -> Int? {
         let isNegative = skip(0x2D)
         if !isNegative { _ = skip(0x2B) }
-        guard let year = number(minimum: 4, maximum: 6), skip(0x2D),
+        guard let year = number(minimum: 4, maximum: 7), skip(0x2D),
             let month = number(minimum: 1, maximum: 2), (1...12).contains(month), skip(0x2D),
             let day = number(minimum: 1, maximum: 2), day >= 1
         else { return nil }

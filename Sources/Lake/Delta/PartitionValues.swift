@@ -171,7 +171,8 @@ package enum DecimalText {
         if let mark = bytes.firstIndex(where: { $0 == 0x65 || $0 == 0x45 }) {
             var tail = bytes[(mark + 1)...]
             if tail.first == 0x2B { tail = tail.dropFirst() }
-            guard let power = Int(String(decoding: tail, as: UTF8.self)), abs(power) <= 80 else {
+            guard let power = Int(String(decoding: tail, as: UTF8.self)), power.magnitude <= 80
+            else {
                 return nil
             }
             exponent = power

@@ -207,7 +207,11 @@ struct PlanBuilder {
             }
             return BuiltPlan(UnionOperator(operators))
         case .over(let node):
-            return BuiltPlan(try OverOperator(try input(node.input), node, context))
+            let below = try input(node.input)
+            return BuiltPlan(
+                FirstRowsOperator.suits(node)
+                    ? FirstRowsOperator(below, node, context)
+                    : try OverOperator(below, node, context))
         case .window(let node):
             return BuiltPlan(WindowOperator(try input(node.input), node, context))
         case .recursion(let node): return BuiltPlan(try recursion(node, depth))

@@ -114,7 +114,7 @@ enum PlanText {
             if !node.orderBy.isEmpty { window.append("order by " + order(node.orderBy)) }
             let calls = node.calls.map { "\($0.function.name)(\(list($0.arguments)))" }
             return "Over (" + window.joined(separator: " ") + ") "
-                + calls.joined(separator: ", ")
+                + calls.joined(separator: ", ") + (node.keepsFirst ? ", first rows" : "")
         case .window(let node):
             let size = IntervalText.text(Interval(microseconds: node.sizeMicroseconds))
             let slide = IntervalText.text(Interval(microseconds: node.slideMicroseconds))

@@ -154,7 +154,7 @@ extension ValueRange {
             switch value {
             case nil: open
             case .float(let number): number.isNaN ? nil : number
-            case .int(let number): abs(number) <= 1 << 53 ? Double(number) : nil
+            case .int(let number): number.magnitude <= 1 << 53 ? Double(number) : nil
             default: nil
             }
         }

@@ -149,3 +149,7 @@ SELECT * FROM stock ORDER BY id;
 MERGE INTO stock s USING sale x ON s.id = x.item WHEN MATCHED AND (SELECT valid FROM price p WHERE p.item = x.item) THEN DELETE;
 MERGE INTO stock s USING sale x ON s.id = x.item WHEN NOT MATCHED AND EXISTS (SELECT FROM price WHERE item = s.id) THEN DO NOTHING;
 SELECT count(*) FROM stock;
+-- Among no elements nothing is found, not even NULL.
+SELECT NULL::int = ANY ('{}'::int[]), NULL::int <> ALL ('{}'::int[]), NULL::int = ANY (NULL::int[]), NOT (NULL::int = ANY ('{}'::int[]));
+SELECT n, v = ANY (l), v <> ALL (l), NOT (v = ANY (l)), v > ANY (l), v > ALL (l) FROM (VALUES (1, '{}'::int[], NULL::int), (2, NULL, NULL), (3, ARRAY[1], NULL), (4, ARRAY[1, NULL], 1), (5, ARRAY[NULL]::int[], 2), (6, NULL, 3), (7, '{}', 4)) AS x (n, l, v) ORDER BY n;
+SELECT n FROM (VALUES (1, '{}'::int[], NULL::int), (2, NULL, NULL), (3, ARRAY[1], NULL), (4, ARRAY[1], 2)) AS x (n, l, v) WHERE NOT (v = ANY (l)) ORDER BY n;

@@ -2162,3 +2162,14 @@ SELECT * FROM jsonb_to_record('{"a": "x"}');
 SELECT * FROM jsonb_to_record('{"a": "x"}') AS t;
 SELECT * FROM jsonb_to_recordset('{"a": 1}') AS t(a int);
 SELECT * FROM jsonb_to_record('{"a": 1}') AS t(a int, a int);
+-- Exponents at the edges of what numbers hold.
+SELECT 1e-9223372036854775808;
+SELECT 1e9223372036854775807;
+SELECT '1e-9223372036854775808'::numeric;
+SELECT '1e-9223372036854775808'::float8;
+SELECT '1e-9223372036854775808'::int;
+SELECT '-1e-99999999999999999999'::numeric;
+SELECT '1e200000'::float8;
+SELECT '1e1000'::int;
+SELECT '1e+-3'::numeric;
+SELECT '1e'::float8;

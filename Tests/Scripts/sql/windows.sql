@@ -77,3 +77,14 @@ SELECT sum(DISTINCT qty) OVER () FROM sales;
 SELECT shop, sum(qty) OVER (ORDER BY id) FROM sales GROUP BY shop;
 SELECT count(*), max(q) FROM (SELECT shop AS q, rank() OVER (PARTITION BY 'a' ORDER BY id), lead(shop, 2) OVER (ORDER BY id DESC) FROM sales) AS x;
 SELECT l FROM (SELECT lead(shop) OVER (ORDER BY id) AS l, rank() OVER (PARTITION BY shop ORDER BY qty), sum(qty) OVER () FROM sales) AS x ORDER BY l LIMIT 3;
+SELECT id, shop FROM (SELECT *, row_number() OVER (PARTITION BY shop ORDER BY qty DESC NULLS LAST, id) AS r FROM sales) AS x WHERE r = 1 ORDER BY id;
+SELECT id, r FROM (SELECT *, row_number() OVER (PARTITION BY shop, qty ORDER BY id DESC) AS r FROM sales) AS x WHERE r < 2 AND id > 2 ORDER BY id;
+SELECT count(*) FROM (SELECT row_number() OVER (PARTITION BY qty ORDER BY shop, id) AS r FROM sales) AS x WHERE 1 >= r;
+SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY shop ORDER BY qty NULLS FIRST, id) AS r FROM sales WHERE id % 2 = 0) AS x WHERE r <= 1 ORDER BY id;
+SELECT count(*) FROM (SELECT row_number() OVER (PARTITION BY shop ORDER BY id) AS r FROM sales) AS x WHERE r = 0;
+SELECT x.id FROM (SELECT id, qty, row_number() OVER (PARTITION BY shop ORDER BY id) AS r FROM sales) AS x JOIN sales AS s ON s.id = x.id WHERE r = 1 AND s.qty IS NOT NULL ORDER BY 1;
+-- Of two errors the one of the frame is the first.
+SELECT DISTINCT ON ('x') sum(1) OVER (ORDER BY 1 GROUPS BETWEEN CURRENT ROW AND 3 PRECEDING);
+SELECT nothing, sum(1) OVER (ORDER BY 1 ROWS 3 FOLLOWING) FROM nowhere;
+SELECT nothing, sum(1) OVER (ROWS BETWEEN UNBOUNDED FOLLOWING AND CURRENT ROW) FROM nowhere;
+SELECT nothing, sum(1) OVER (GROUPS CURRENT ROW) FROM nowhere;

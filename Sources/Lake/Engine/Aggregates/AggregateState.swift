@@ -13,6 +13,7 @@ final class AggregateState {
     private var accumulator: (any Accumulator)?
     private let collected: GroupedRows?
     private let percentiles: Percentiles?
+    private let counts: DistinctCounts?
     /// The values seen so far, when only distinct ones count.
     private let distinct: DistinctRows?
     /// The results of all groups, where they are formed at once.
@@ -30,12 +31,15 @@ final class AggregateState {
         for argument in call.arguments { argument.forEachColumn { columns.append($0) } }
         for key in call.orderBy { key.expression.forEachColumn { columns.append($0) } }
         filterColumns = columns
-        if Percentiles.suits(call) {
-            percentiles = Percentiles(call, bytesMax: bytesMax, context)
+        percentiles =
+            Percentiles.suits(call) ? Percentiles(call, bytesMax: bytesMax, context) : nil
+        counts =
+            DistinctCounts.suit(call)
+            ? DistinctCounts(call.arguments[0].type, bytesMax: bytesMax, context) : nil
+        if percentiles != nil || counts != nil {
             (accumulator, collected, keys, distinct) = (nil, nil, [], nil)
             return
         }
-        percentiles = nil
         let order = Self.order(of: call)
         keys = order.map { CompiledExpression($0.expression) }
         if Self.keepsRows(call) {
@@ -93,6 +97,7 @@ final class AggregateState {
         accumulator?.grow(to: groups)
         collected?.grow(to: groups)
         percentiles?.grow(to: groups)
+        counts?.grow(to: groups)
     }
 
     /// Takes in the rows of `batch`, whose groups are `groups`.
@@ -130,6 +135,7 @@ final class AggregateState {
         try accumulator?.update(columns, groups)
         try collected?.update(columns, groups)
         try percentiles?.update(columns, groups)
+        try counts?.update(columns[0], groups)
     }
 
     /// A column in the layout of its type: dictionaries stay, columns of nothing but NULL do not.
@@ -158,6 +164,7 @@ final class AggregateState {
         finishedBytes = memoryBytes
         if let accumulator { finished = try accumulator.finish() }
         if let percentiles { finished = try percentiles.finish() }
+        if let counts { finished = try counts.finish() }
         accumulator = nil
     }
 
@@ -179,7 +186,8 @@ final class AggregateState {
     /// What is held, apart from rows that are kept: they count themselves.
     var memoryBytes: Int {
         if finished != nil { return finishedBytes }
-        return accumulator?.memoryBytes ?? collected?.memoryBytes ?? percentiles?.memoryBytes ?? 0
+        return accumulator?.memoryBytes ?? collected?.memoryBytes ?? percentiles?.memoryBytes
+            ?? counts?.memoryBytes ?? 0
     }
 }
 

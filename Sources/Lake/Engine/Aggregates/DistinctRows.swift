@@ -55,14 +55,19 @@ final class DistinctRows {
                 throw SQLErrors.outOfMemory(
                     "DISTINCT of an aggregate", limit: context.memory.limit)
             }
-            others = try SpilledPartitions(
-                [.int32] + types, level: level, for: "DISTINCT of an aggregate", scratch, context)
+            try useDisk(scratch)
             // One batch is always taken, so that each division leaves less to do.
             if table.count > 0 { return try newRows(columns, groups) }
         }
         let before = table.count
         let numbers = table.insert(keys, count: groups.count)
         return AggregateState.newRows(numbers, before)
+    }
+
+    /// From now on rows with values that are not known go to the scratch disk.
+    func useDisk(_ scratch: ScratchSpace) throws(Problem) {
+        others = try SpilledPartitions(
+            [.int32] + types, level: level, for: "DISTINCT of an aggregate", scratch, context)
     }
 
     /// Gives `take` the rows that brought a new value and were not given by `newRows`. Ends the

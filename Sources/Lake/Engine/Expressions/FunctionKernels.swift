@@ -12,7 +12,7 @@ extension ScalarFunction {
             .jsonBuildArray, .textToList, .listConcat, .listPosition, .listRemove,
             .quoteNullable, .format, .overlaps, .jsonSetLax, .listReplace, .listPositions,
             .listPositionFrom, .listFill, .quantified, .makeStructure, .textToListWithNull,
-            .listToTextWithNull, .castInZone, .jsonInZone, .requireRelation:
+            .listToTextWithNull, .castInZone, .jsonInZone, .requireRelation, .listContains:
             false
         default: true
         }

@@ -109,6 +109,10 @@ struct IntervalParser {
         let isNegative = cursor.next == 0x2D
         _ = cursor.take(0x2D) || cursor.take(0x2B)
         let (value, digits) = cursor.number()
+        while digits > 0, cursor.isDigit {
+            isOutOfRange = true
+            cursor.index += 1
+        }
         var fraction = 0.0
         var fractionDigits = 0
         if cursor.next == 0x2E {
@@ -145,7 +149,8 @@ struct IntervalParser {
             seen = true
             if cursor.next == 0x3A {
                 cursor.index = start
-                guard time() else { return false }
+                guard time(), ["h", "m", "s", "ms", "us"].allSatisfy({ units.insert($0).inserted })
+                else { return false }
                 continue
             }
             // SQL's year-month form: 1-2.

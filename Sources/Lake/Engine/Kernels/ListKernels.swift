@@ -75,16 +75,20 @@ enum ListKernels {
         return Column(type: .int32, data: .int32(values), validity: valid)
     }
 
-    /// `value = ANY(list)`: NULL when not found among elements some of which are NULL.
+    /// `value = ANY(list)`: NULL when not found among elements some of which are NULL. Among none
+    /// there is nothing to compare with, so that even NULL is not found.
     static func contains(_ list: Vector, _ value: Vector, count: Int) -> Column {
-        let strict = TextKernels.strictValidity([list, value], count: count)
         guard case .list(let offsets, let elements) = list.column.data else {
             return Column.nulls(.boolean, count: count)
         }
         var flags = [UInt8](repeating: 0, count: count)
         var valid = Validity(repeating: false, count: count)
-        for row in ValidRows(strict, count) {
+        for row in ValidRows(list.validityFor(count), count) {
             let at = list.isConstant ? 0 : row
+            if value.isNull(row) {
+                if offsets[at] == offsets[at + 1] { valid.set(row, true) }
+                continue
+            }
             let wanted = value.value(row)
             var sawNull = false
             for index in Int(offsets[at])..<Int(offsets[at + 1]) {

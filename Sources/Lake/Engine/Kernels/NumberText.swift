@@ -141,6 +141,8 @@ package enum NumberText {
         /// The first digit that did not fit any more, for rounding.
         var nextDigit: UInt8?
         var significant = 0
+        /// The exponent is none that any type has.
+        var isBeyond = false
     }
 
     private static func digits(_ text: UnsafeRawBufferPointer) -> Digits? {
@@ -175,10 +177,16 @@ package enum NumberText {
         if index < text.count {
             guard text[index] == 0x65 || text[index] == 0x45 else { return nil }
             let rest = UnsafeRawBufferPointer(rebasing: text[(index + 1)...])
-            guard rest.count > 0, !isSpace(rest[0]), case .value(let power) = integer(rest),
-                power > -100_000, power < 100_000
-            else { return nil }
-            result.exponent += Int(power)
+            guard rest.count > 0, !isSpace(rest[0]) else { return nil }
+            switch integer(rest) {
+            case .value(let power):
+                // As far as PostgreSQL reads them; what is behind a hundred thousand digits is all
+                // the same.
+                result.isBeyond = power.magnitude >= 1 << 30
+                result.exponent += Int(min(max(power, -100_000), 100_000))
+            case .failure(.range): result.isBeyond = true
+            case .failure: return nil
+            }
         }
         return result
     }
@@ -197,6 +205,7 @@ package enum NumberText {
 
     static func decimal(_ text: UnsafeRawBufferPointer, scale: Int) -> Parsed<Int128> {
         guard let parts = digits(trimmed(text)) else { return .failure(.syntax) }
+        if parts.isBeyond { return .failure(.range) }
         let shift = parts.exponent + scale
         var magnitude: Int128
         if parts.magnitude == 0 {
@@ -218,6 +227,7 @@ package enum NumberText {
     static func float(_ text: UnsafeRawBufferPointer) -> Parsed<Double> {
         let text = trimmed(text)
         guard let parts = digits(text) else { return special(text) }
+        if parts.isBeyond { return .failure(.range) }
         // 53 bits and powers of ten up to 22 are exact, so one operation rounds correctly.
         if parts.nextDigit == nil, parts.magnitude < 1 << 53, abs(parts.exponent) <= 22 {
             let mantissa = Double(Int64(parts.magnitude))

@@ -14,7 +14,7 @@ final class KeyFilter: ColumnTest {
         case places(base: Int64, words: [UInt64], count: Int)
         /// Two bits for each key, in the word that the upper bits of its hash choose: a Bloom filter in
         /// blocks of 64 bits.
-        case hashes(words: [UInt64])
+        case hashes(words: [UInt64], of: ColumnType)
     }
 
     private let members = Mutex<Members?>(nil)
@@ -53,7 +53,7 @@ final class KeyFilter: ColumnTest {
             guard let hashes = table.columns(groups)[0].hashes else { return nil }
             for hash in hashes { words[word(of: hash, size)] |= bits(of: hash) }
         }
-        return .hashes(words: words)
+        return .hashes(words: words, of: table.types[0])
     }
 
     @inline(__always)
@@ -75,8 +75,9 @@ final class KeyFilter: ColumnTest {
             case .int64(let values): return Self.rows(values, column.validity, base, words, count)
             default: return nil
             }
-        case .hashes(let words):
-            guard let hashes = column.hashes else { return nil }
+        case .hashes(let words, let type):
+            // A file may hold the values as another type, with other hashes: UUIDs as texts.
+            guard column.type == type, let hashes = column.hashes else { return nil }
             return numbers(below: hashes.count) { row in
                 let hash = hashes[row]
                 let bits = Self.bits(of: hash)

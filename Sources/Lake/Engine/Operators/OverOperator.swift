@@ -6,11 +6,14 @@ import SQL
 /// computed over whole columns of them. Rows come out in that order.
 ///
 /// Some partitions are at work at a time. Rows that do not fit into memory are sorted on the scratch
-/// disk; one partition has to fit.
+/// disk; one partition has to fit. Where keys of partitions are long, a table of them gives each
+/// partition a number, in the order of its first row, and the rows are sorted by that; rows of keys for
+/// which the table has no room wait on the scratch disk, divided by the hash of their keys.
 final class OverOperator: BatchOperator {
     private let input: any BatchOperator
     private let node: OverNode
     private let context: QueryContext
+    private let level: Int
     private let memory: MemoryShare
     private let carried: CarriedColumns
     /// The places of the keys.
@@ -19,35 +22,50 @@ final class OverOperator: BatchOperator {
     /// The places of what the functions read, call by call.
     private let arguments: [[Int]]
     private let order: RowOrder
+    /// How many columns the sorted rows have.
+    private let width: Int
+    private var numbers: PartitionNumbers?
     private var sorted: (any BatchOperator)?
     /// Sorted rows whose functions are not computed yet.
     private let waiting: RowBuffer
     /// At how many waiting rows it is worth while to look for the end of a partition.
     private var patience = OverOperator.rowsMin
     private var cutter = BatchCutter()
+    /// What the rows give that found no room in `numbers`.
+    private var rest: (any BatchOperator)?
 
     private static let rowsMin = Limits.batchRows
 
-    init(_ input: any BatchOperator, _ node: OverNode, _ context: QueryContext) throws(Problem) {
+    /// `level`: how often the rows were divided before.
+    init(
+        _ input: any BatchOperator, _ node: OverNode, _ context: QueryContext, level: Int = 0
+    ) throws(Problem) {
         self.input = input
         self.node = node
         self.context = context
+        self.level = level
         // One partition has to fit, and a batch of rows in any case.
         memory = MemoryShare(
             context.memory, for: "window functions", canSpill: context.scratch != nil,
             least: min(4 << 20, context.memory.limit / 8))
-        var carried = CarriedColumns(node.input.schema)
-        partitionBy = node.partitionBy.map { carried.place(of: $0) }
+        var carried = CarriedColumns(node.input.schema, kept: node.kept)
+        // Rows that were divided so often come into order by their keys.
+        let isNumbered =
+            level < SpilledPartitions.levelMax && PartitionNumbers.suit(node.partitionBy)
+        let keys = isNumbered ? [] : node.partitionBy.map { carried.place(of: $0) }
         orderBy = node.orderBy.map { carried.place(of: $0.expression) }
         arguments = node.calls.map { $0.expressions.map { carried.place(of: $0) } }
         self.carried = carried
+        let types = carried.types + (isNumbered ? [.int32] : [])
+        width = types.count
+        partitionBy = isNumbered ? [types.count - 1] : keys
+        numbers = isNumbered ? PartitionNumbers(node, context, level: level) : nil
         let directions =
-            node.partitionBy.map { _ in SortDirection(isDescending: false, nullsFirst: false) }
+            partitionBy.map { _ in SortDirection(isDescending: false, nullsFirst: false) }
             + node.orderBy.map { SortDirection($0) }
         order = RowOrder(
-            carried.types, keys: partitionBy + orderBy, directions, for: "window functions", context
-        )
-        waiting = RowBuffer(types: carried.types)
+            types, keys: partitionBy + orderBy, directions, for: "window functions", context)
+        waiting = RowBuffer(types: types)
     }
 
     func next() throws(Problem) -> ColumnBatch? {
@@ -57,7 +75,7 @@ final class OverOperator: BatchOperator {
             guard let batch = try sorted.next() else {
                 guard waiting.count > 0 else {
                     memory.end()
-                    return nil
+                    return try rest?.next()
                 }
                 let rows = waiting.batch()
                 waiting.removeAll()
@@ -85,9 +103,23 @@ final class OverOperator: BatchOperator {
 
     private func sort() throws(Problem) -> any BatchOperator {
         while let batch = try input.next() {
-            try order.append(try carried.columns(batch, context), count: batch.rowCount)
+            guard let (rows, numbers) = try numbers?.number(batch) else {
+                try order.append(try carried.columns(batch, context), count: batch.rowCount)
+                continue
+            }
+            guard rows.rowCount > 0 else { continue }
+            try order.append(
+                try carried.columns(rows, context) + [numbers], count: rows.rowCount)
         }
-        return try order.finish(columns: carried.types.count)
+        if let others = try numbers?.end() {
+            rest = SpilledPartitions.inTurn { [node, context, level] (part) throws(Problem) in
+                guard others.rowCount(ofPart: part) > 0 else { return nil }
+                return try OverOperator(
+                    others.reader(ofPart: part), node, context, level: level + 1)
+            }
+        }
+        numbers = nil
+        return try order.finish(columns: width)
     }
 
     /// The waiting rows but for the last partition, which may go on; nil when it is the only one.

@@ -8,6 +8,7 @@ final class TopFilter: ColumnTest {
     private struct Bound {
         var null: UInt64
         var word: UInt64
+        var type: ColumnType
     }
 
     private let direction: SortDirection
@@ -26,12 +27,13 @@ final class TopFilter: ColumnTest {
         }
         bound.withLock { bound in
             if let known = bound, (known.null, known.word) <= (nulls[0], words[0]) { return }
-            bound = Bound(null: nulls[0], word: words[0])
+            bound = Bound(null: nulls[0], word: words[0], type: key.type)
         }
     }
 
     func rows(of column: Column) -> [Int32]? {
-        guard let bound = bound.withLock({ $0 }),
+        // A file may hold the values as another type, with another order of words: UUIDs as texts.
+        guard let bound = bound.withLock({ $0 }), column.type == bound.type,
             let (nulls, words) = RowSorter.leadingWords(column, direction)
         else { return nil }
         return nulls.withUnsafeBufferPointer { nulls in

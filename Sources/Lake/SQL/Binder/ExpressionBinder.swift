@@ -187,8 +187,9 @@ extension Binder {
             return .literal(.int(value), isSmall ? .int32 : .int64)
         }
         guard let number = DecimalLiteral(digits) else {
+            // The lexer has read a number: its exponent is too large.
             throw Problem(
-                "22P02", "invalid input syntax for type numeric: \"\(digits)\"",
+                "22003", "value \"\(digits)\" is out of range for type numeric",
                 position: position)
         }
         let scale = max(0, number.scale)

@@ -148,7 +148,7 @@ struct DecimalLiteral {
         guard let mark = bytes.first else { return }
         guard mark | 0x20 == UInt8(ascii: "e"),
             let exponent = Int(String(decoding: bytes.dropFirst(), as: UTF8.self)),
-            abs(exponent) < 1000
+            exponent.magnitude < 1000
         else { return nil }
         scale -= exponent
     }
@@ -314,10 +314,20 @@ func plainInterval(_ text: String) -> Interval? {
     guard !words.isEmpty else { return nil }
     var seen: [PlainUnit] = []
     var index = 0
+    /// Whether the time is still far from its limits, so that no sum of two such can overflow.
+    func adds(_ more: Int64) -> Bool {
+        guard more.magnitude < 1 << 62 else { return false }
+        microseconds += more
+        return microseconds.magnitude < 1 << 62
+    }
     while index < words.count {
         if words[index].contains(":") {
-            guard let time = clockTime(words[index]) else { return nil }
-            microseconds += time
+            // With units of the time it is an error that the engine words.
+            guard !seen.contains(where: \.isOfTime), let time = clockTime(words[index]) else {
+                return nil
+            }
+            seen += PlainUnit.allCases.filter(\.isOfTime)
+            guard adds(time) else { return nil }
             index += 1
             continue
         }
@@ -340,24 +350,25 @@ func plainInterval(_ text: String) -> Interval? {
         if unit == .second, amountText.contains(".") {
             guard var number = DecimalLiteral(amountText) else { return nil }
             number.round(toScale: 6)
-            guard let value = number.unscaled(atScale: 6), let exact = Int64(exactly: value)
+            guard let value = number.unscaled(atScale: 6), let exact = Int64(exactly: value),
+                adds(exact)
             else { return nil }
-            microseconds += exact
             continue
         }
-        guard let amount = Int64(amountText), abs(amount) < 1_000_000_000 else { return nil }
+        guard let amount = Int64(amountText), amount.magnitude < 1_000_000_000 else { return nil }
+        var time: Int64 = 0
         switch unit {
         case .year: months += amount * 12
         case .month: months += amount
         case .week: days += amount * 7
         case .day: days += amount
-        case .hour: microseconds += amount * 3_600_000_000
-        case .minute: microseconds += amount * 60_000_000
-        case .second: microseconds += amount * 1_000_000
-        case .millisecond: microseconds += amount * 1000
-        case .microsecond: microseconds += amount
+        case .hour: time = amount * 3_600_000_000
+        case .minute: time = amount * 60_000_000
+        case .second: time = amount * 1_000_000
+        case .millisecond: time = amount * 1000
+        case .microsecond: time = amount
         }
-        guard microseconds.magnitude < 1 << 62 else { return nil }
+        guard adds(time) else { return nil }
     }
     guard let wholeMonths = Int32(exactly: months), let wholeDays = Int32(exactly: days) else {
         return nil
@@ -365,8 +376,15 @@ func plainInterval(_ text: String) -> Interval? {
     return Interval(months: wholeMonths, days: wholeDays, microseconds: microseconds)
 }
 
-private enum PlainUnit {
+private enum PlainUnit: CaseIterable {
     case year, month, week, day, hour, minute, second, millisecond, microsecond
+
+    var isOfTime: Bool {
+        switch self {
+        case .year, .month, .week, .day: false
+        case .hour, .minute, .second, .millisecond, .microsecond: true
+        }
+    }
 }
 
 private func intervalUnit(_ text: String) -> PlainUnit? {

@@ -21,7 +21,7 @@ extension Binder {
         let body = first.operands.count == 1 ? first.operands[0] : .setOperation(first)
         // What the first part is made of decides the columns.
         let unnamed = try openRecursion(table, nil)
-        var base: LogicalPlan
+        let base: LogicalPlan
         do {
             defer { commonTables.removeLast() }
             base = try bindBody(body, outer: outer, expected: [])
@@ -38,8 +38,10 @@ extension Binder {
         step = try retyped(step, to: types, at: operation.position)
         switch step.workingCount(number) {
         case 0:
-            base = .union([named, step])
-            return operation.isAll ? base : .distinct(base)
+            // It does not read itself: a query like any other, with its ORDER BY and its LIMIT.
+            _ = try openRecursion(table, nil)
+            defer { commonTables.removeLast() }
+            return try bindQuery(table.query, outer: outer)
         case 1: break
         default:
             throw Problem(

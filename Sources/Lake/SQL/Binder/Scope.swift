@@ -149,8 +149,13 @@ struct Scope {
                 hint: columnHint(wanted, columns), position: name.position)
         }
         let columns = entries.filter { !$0.needsQualifier }.map(\.name)
+        var hint = columnHint(wanted, columns)
+        if nearestName(to: wanted, among: columns) == nil {
+            let text = "a text stands in single quotes: \(quotedLiteral(wanted))"
+            hint = hint.map { "\(text)  \($0)" } ?? text
+        }
         return Problem(
-            "42703", "column \"\(wanted)\" does not exist", hint: columnHint(wanted, columns),
+            "42703", "column \"\(wanted)\" does not exist", hint: hint,
             position: name.position)
     }
 }

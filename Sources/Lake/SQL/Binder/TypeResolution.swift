@@ -143,7 +143,8 @@ private func scalarType(_ name: TypeName) throws(Problem) -> ColumnType {
 
 private let knownTypes = [
     "text", "integer", "bigint", "boolean", "numeric", "timestamptz", "timestamp", "date", "jsonb",
-    "time", "uuid", "interval", "varchar", "smallint", "real", "float8", "bytea", "decimal",
+    "time", "uuid", "interval", "varchar", "smallint", "real", "float8", "bytea", "decimal", "int",
+    "json", "double precision", "double", "float", "char", "variant", "string",
 ]
 
 private func numericType(_ name: TypeName) throws(Problem) -> ColumnType {

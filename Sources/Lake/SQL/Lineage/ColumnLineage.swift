@@ -46,7 +46,8 @@ extension LogicalPlan {
             return result
         case .over(let node):
             let below = node.input.columnSources
-            return below + node.calls.map { sources($0.arguments, below) }
+            return node.keptColumns.map { below[$0] }
+                + node.calls.map { sources($0.arguments, below) }
         case .expand(let node):
             let below = node.input.columnSources
             let added = node.calls.flatMap { call in

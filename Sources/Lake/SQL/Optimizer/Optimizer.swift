@@ -10,6 +10,7 @@ package enum Optimizer {
             let cardinality = Cardinality(statistics)
             plan = JoinOrder.apply(SemiJoinPushdown.apply(plan, cardinality), cardinality)
         }
-        return ProjectionMerging.apply(ProjectionPruning.apply(PercentileSharing.apply(plan)))
+        plan = FirstRows.apply(PercentileSharing.apply(plan))
+        return ProjectionMerging.apply(ProjectionPruning.apply(plan))
     }
 }

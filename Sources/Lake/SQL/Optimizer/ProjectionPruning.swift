@@ -252,22 +252,26 @@ final class ProjectionPruning {
     }
 
     private func over(_ node: OverNode, _ wanted: [Int]) -> Pruned {
-        let width = node.input.schema.fields.count
-        var result = node
-        let kept = node.calls.indices.filter { wanted.contains(width + $0) }
-        result.calls = kept.map { node.calls[$0] }
-        if kept.isEmpty {
-            let below = prune(node.input, wanted: wanted.filter { $0 < width })
-            let gone = [Int?](repeating: nil, count: node.calls.count)
-            return Pruned(plan: below.plan, places: below.places + gone)
+        let columns = node.keptColumns
+        let width = columns.count
+        let own = wanted.filter { $0 < width }
+        let calls = node.calls.indices.filter { wanted.contains(width + $0) }
+        var places = [Int?](repeating: nil, count: width + node.calls.count)
+        if calls.isEmpty {
+            let below = prune(node.input, wanted: union(own.map { columns[$0] }, []))
+            for place in own { places[place] = below.places[columns[place]] }
+            return Pruned(plan: below.plan, places: places)
         }
+        var result = node
+        result.calls = calls.map { node.calls[$0] }
         let below = prune(
-            node.input, wanted: union(wanted.filter { $0 < width }, result.expressions))
+            node.input, wanted: union(own.map { columns[$0] }, result.expressions))
         result = result.mapExpressions(below.moved)
         result.input = below.plan
-        let newWidth = below.plan.schema.fields.count
-        var places = below.places + [Int?](repeating: nil, count: node.calls.count)
-        for (new, old) in kept.enumerated() { places[width + old] = newWidth + new }
+        // What only partitions, order and arguments need ends here.
+        result.kept = own.map { below.places[columns[$0]] ?? 0 }
+        for (new, old) in own.enumerated() { places[old] = new }
+        for (new, old) in calls.enumerated() { places[width + old] = own.count + new }
         return Pruned(plan: .over(result), places: places)
     }
 

@@ -215,19 +215,30 @@ package struct Parser {
             hint: hint ?? misspelt, position: token.position)
     }
 
-    /// Where a word stands that is none of the language: the one that it is nearly.
+    /// Where a word stands that is none of the language: the one that it is nearly. The word before
+    /// may be it, too: a misspelt clause is first taken for an alias.
     private var misspelt: String? {
-        guard !isAtEnd, token.kind == .word, token.keyword == nil, token.end - token.start > 2
-        else {
-            return nil
-        }
-        let words: [Keyword] = [
-            .from, .where, .group, .order, .having, .limit, .offset, .desc, .asc, .join, .union,
-            .values, .into, .set, .and, .or, .between, .like, .nulls, .as, .using, .partition,
+        let clauses: [Keyword] = [
+            .from, .where, .group, .order, .having, .limit, .offset, .join, .union, .inner, .left,
+            .right, .full, .cross, .natural, .partition, .column, .values, .set,
         ]
-        return nearestName(to: spelling(token), among: words.map(\.rawValue)).map {
-            "did you mean \"\($0.uppercased())\"?"
+        let others: [Keyword] = [
+            .desc, .asc, .into, .and, .or, .between, .like, .nulls, .as, .using,
+        ]
+        func near(_ token: Token, _ words: [Keyword]) -> String? {
+            guard token.kind == .word, token.keyword == nil, token.end - token.start > 2 else {
+                return nil
+            }
+            return nearestName(to: spelling(token), among: words.map(\.rawValue)).map {
+                "\"\($0.uppercased())\"?"
+            }
         }
+        if token.kind == .symbol, spelling(token).hasPrefix("`") {
+            return "names stand in double quotes"
+        }
+        if !isAtEnd, let word = near(token, clauses + others) { return "did you mean \(word)" }
+        guard index > 1, let word = near(tokens[index - 1], clauses) else { return nil }
+        return "did you mean \(word.dropLast()) by \"\(spelling(tokens[index - 1]))\"?"
     }
 
     /// A part of the language that is known but not built.

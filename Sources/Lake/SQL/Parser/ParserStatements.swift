@@ -125,7 +125,13 @@ extension Parser {
     /// A kind of object that the dialect knows but we have not, or an error.
     mutating func unknownObject(_ verb: String, from start: Int) throws(Problem) -> Statement {
         guard let hint = Parser.plannedObject(spelling(token).lowercased()) else {
-            throw unexpected(expected: "a kind of object, such as TABLE, VIEW or TOPIC")
+            let kinds = [
+                "table", "view", "topic", "schema", "streaming", "materialized",
+            ]
+            let near = token.kind == .word ? nearestName(to: spelling(token), among: kinds) : nil
+            throw unexpected(
+                expected: "a kind of object, such as TABLE, VIEW or TOPIC",
+                hint: near.map { "did you mean \"\($0.uppercased())\"?" })
         }
         let words = "\(verb) \(spelling(token).uppercased())"
         skipStatement()

@@ -53,8 +53,27 @@ extension Parser {
         } else {
             frame.start = try frameBound()
         }
+        try check(frame)
         if acceptWord("exclude") { frame.exclusion = try frameExclusion() }
         return frame
+    }
+
+    /// The grammar of PostgreSQL does this, too: of several errors in a statement it is the first.
+    private func check(_ frame: WindowFrame) throws(Problem) {
+        func refuse(_ message: String) -> Problem {
+            Problem("42P20", message, position: frame.position)
+        }
+        switch (frame.start, frame.end) {
+        case (.unboundedFollowing, _):
+            throw refuse("frame start cannot be UNBOUNDED FOLLOWING")
+        case (_, .unboundedPreceding):
+            throw refuse("frame end cannot be UNBOUNDED PRECEDING")
+        case (.currentRow, .preceding):
+            throw refuse("frame starting from current row cannot have preceding rows")
+        case (.following, .preceding), (.following, .currentRow):
+            throw refuse("frame starting from following row cannot have preceding rows")
+        default: break
+        }
     }
 
     private mutating func frameBound() throws(Problem) -> WindowFrame.Bound {

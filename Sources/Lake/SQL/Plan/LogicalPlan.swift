@@ -59,8 +59,10 @@ package indirect enum LogicalPlan: Hashable, Sendable {
             return TableSchema(node.left.schema.fields + node.right.schema.fields)
         case .union(let inputs): return inputs.first?.schema ?? TableSchema([])
         case .over(let node):
+            let fields = node.input.schema.fields
             return TableSchema(
-                node.input.schema.fields + node.calls.map { Field($0.name, $0.type) })
+                node.keptColumns.map { fields[$0] }
+                    + node.calls.map { Field($0.name, $0.type) })
         case .expand(let node): return TableSchema(node.input.schema.fields + node.added)
         case .window(let node):
             let fields = node.input.schema.fields

@@ -127,9 +127,14 @@ package struct WindowCall: Hashable, Sendable {
 }
 
 /// Adds the results of window functions behind the input's columns. All calls of a node have the same
-/// partitions and order; the rows come out partition by partition in that order.
+/// partitions and order; the rows come out partition by partition, those of each in that order.
 package struct OverNode: Hashable, Sendable {
     package var input: LogicalPlan
+    /// The columns of the input that the rows keep, in their order; nil for all.
+    package var kept: [Int]?
+    /// Only the first row of each partition is looked at, whose row_number() is 1: others may be left
+    /// out.
+    package var keepsFirst = false
     package var partitionBy: [BoundExpression]
     package var orderBy: [SortKey]
     package var calls: [WindowCall]
@@ -143,6 +148,9 @@ package struct OverNode: Hashable, Sendable {
         self.orderBy = orderBy
         self.calls = calls
     }
+
+    /// The places of the input's columns that come out.
+    package var keptColumns: [Int] { kept ?? Array(input.schema.fields.indices) }
 
     /// All expressions over the input.
     package var expressions: [BoundExpression] {
