@@ -101,6 +101,15 @@ import Testing
         #expect(nearestName(to: "event_typ", among: names) == "event_type")
         #expect(nearestName(to: "evnet_type", among: names) == "event_type")
         #expect(nearestName(to: "zebra", among: names) == nil)
+        // Nothing of the name would be left.
+        #expect(nearestName(to: "u", among: ["t", "d"]) == nil)
+        #expect(nearestName(to: "ab", among: ["xb", "cd"]) == "xb")
+    }
+
+    @Test func `of names that are as near, the one that was meant more likely is found`() {
+        #expect(nearestName(to: "cont", among: ["cot", "font", "cone", "count"]) == "count")
+        #expect(nearestName(to: "fron", among: ["iron", "from"]) == "from")
+        #expect(nearestName(to: "x1", among: ["x2", "x3"]) == "x2")
     }
 
     @Test func `a UUID comes back from its text`() {

@@ -1,4 +1,5 @@
 import Base
+import Synchronization
 import Testing
 import WeirClient
 import WireProtocol
@@ -212,5 +213,49 @@ import WireProtocol
         let failure = #expect(throws: ClientFailure.self) { try admin.listTopics() }
         #expect(failure?.isRetriable == true)
         admin.close()
+    }
+
+    @Test func `a broker that hangs is not asked again while another answers`() throws {
+        let first = FakeBroker()
+        let second = FakeBroker(nodeId: 2)
+        first.join([second])
+        second.join([first])
+        defer {
+            first.hang(false)
+            first.stop()
+            second.stop()
+        }
+        let admin = Admin(
+            ClientConfiguration(
+                bootstrapServers: [first.address, second.address], connectTimeout: .seconds(1),
+                requestTimeout: .seconds(1), retryTimeout: .seconds(30)))
+        defer { admin.close() }
+        #expect(try admin.describeCluster().brokers.count == 2)
+        first.hang()
+        #expect(try admin.describeCluster().brokers.count == 2)
+        let clock = ContinuousClock()
+        let took = try clock.measure {
+            for _ in 0..<5 { _ = try admin.describeCluster() }
+        }
+        // Each question to the first one would take a second.
+        #expect(took < .seconds(3))
+    }
+
+    @Test func `each record that was handed over with a completion is told its place`() throws {
+        let broker = FakeBroker()
+        defer { broker.stop() }
+        let producer = producer(broker, batchBytes: 2000)
+        let heard = Mutex<[Int64: Int64]>([:])
+        for number in Int64(0)..<500 {
+            try producer.enqueue(
+                ProducerRecord(topic: "t", value: Array("\(number)".utf8), partition: 1)
+            ) { result in
+                heard.withLock { $0[number] = (try? result.get().offset) ?? -1 }
+            }
+        }
+        try producer.closeBlocking()
+        let places = heard.withLock { $0 }
+        #expect(places.count == 500 && places.allSatisfy { $0.key == $0.value })
+        #expect(broker.values("t", 1) == (0..<500).map { "\($0)" })
     }
 }

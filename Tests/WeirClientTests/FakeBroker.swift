@@ -30,15 +30,19 @@ final class FakeBroker: @unchecked Sendable {
     private var nextMember = 0
     private var nextProducerId: Int64 = 1000
     var faults: [ProduceFault] = []
+    private var others: [FakeBroker] = []
+    private var isHanging = false
     private(set) var produceRequests = 0
     private let listener: Int32
     let port: Int32
     let defaultPartitions: Int
+    let nodeId: Int32
 
     var address: String { "127.0.0.1:\(port)" }
 
-    init(defaultPartitions: Int = 3) {
+    init(defaultPartitions: Int = 3, nodeId: Int32 = 1) {
         self.defaultPartitions = defaultPartitions
+        self.nodeId = nodeId
         pthread_mutex_init(lock, nil)
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -81,6 +85,12 @@ final class FakeBroker: @unchecked Sendable {
         }
     }
 
+    /// Says from now on that these belong to its cluster.
+    func join(_ others: [FakeBroker]) { locked { self.others = others } }
+
+    /// Takes connections and requests, and answers nothing, as a process that was stopped does.
+    func hang(_ isHanging: Bool = true) { locked { self.isHanging = isHanging } }
+
     func fail(_ faults: [ProduceFault]) { locked { self.faults = faults } }
 
     private func locked<Result>(_ body: () -> Result) -> Result {
@@ -107,6 +117,7 @@ final class FakeBroker: @unchecked Sendable {
                 let request = try? BrokerRequest(
                     from: &reader, apiKey: kind, version: header.apiVersion)
             else { return }
+            while locked({ isHanging }) { usleep(10_000) }
             guard let answer = locked({ answer(request, header) }) else { return }
             for piece in answer where !write(connection, piece) { return }
         }
@@ -166,7 +177,7 @@ final class FakeBroker: @unchecked Sendable {
         case .fetch(let request): return frame(fetch(request))
         case .listOffsets(let request): return frame(listOffsets(request))
         case .findCoordinator:
-            return frame(FindCoordinatorResponse(nodeId: 1, host: "127.0.0.1", port: port))
+            return frame(FindCoordinatorResponse(nodeId: nodeId, host: "127.0.0.1", port: port))
         case .joinGroup(let request): return frame(join(request))
         case .syncGroup(let request):
             for share in request.assignments { assignments[share.memberId] = share.assignment }
@@ -187,7 +198,9 @@ final class FakeBroker: @unchecked Sendable {
 
     private func metadata(_ request: MetadataRequest) -> MetadataResponse {
         var response = MetadataResponse(
-            brokers: [.init(nodeId: 1, host: "127.0.0.1", port: port)], controllerId: 1)
+            brokers: ([self] + others).map {
+                .init(nodeId: $0.nodeId, host: "127.0.0.1", port: $0.port)
+            }, controllerId: nodeId)
         for name in request.topics.map({ $0.compactMap(\.name) }) ?? topics.keys.sorted() {
             if topics[name] == nil, request.allowAutoTopicCreation {
                 topics[name] = Array(repeating: Log(), count: defaultPartitions)
@@ -196,8 +209,8 @@ final class FakeBroker: @unchecked Sendable {
             if let logs = topics[name] {
                 topic.partitions = logs.indices.map {
                     .init(
-                        partitionIndex: Int32($0), leaderId: 1, leaderEpoch: 0, replicaNodes: [1],
-                        isrNodes: [1])
+                        partitionIndex: Int32($0), leaderId: nodeId, leaderEpoch: 0,
+                        replicaNodes: [nodeId], isrNodes: [nodeId])
                 }
             } else {
                 topic.errorCode = .unknownTopicOrPartition

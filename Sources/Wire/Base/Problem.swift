@@ -36,20 +36,34 @@ extension Problem: CustomStringConvertible {
 }
 
 /// The candidate most like `name`, if one is near enough to be a misspelling of it: at most one
-/// edit in three letters, neighbours swapped counted as one edit, case ignored. Earlier candidates
-/// win ties, so put the likelier ones first.
+/// edit in three letters and one letter that stays, neighbours swapped counted as one edit, case
+/// ignored. Of those that are as near, one with the same first letter wins, then one that has all
+/// letters of `name`, then the earlier one, so put the likelier ones first.
 package func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {
     let wanted = Array(name.lowercased().utf8.prefix(64))
+    let farthest = min(max(1, wanted.count / 3), wanted.count - 1)
     var best: (distance: Int, name: String)?
     for candidate in candidates {
         let other = Array(candidate.lowercased().utf8.prefix(64))
         guard abs(other.count - wanted.count) <= 3 else { continue }
-        let distance = editDistance(wanted, other)
-        if distance <= max(1, wanted.count / 3), distance < best?.distance ?? .max {
-            best = (distance, candidate)
-        }
+        var distance = editDistance(wanted, other)
+        guard distance <= farthest else { continue }
+        // What decides between equals takes less room than one edit.
+        distance *= 4
+        if other.first != wanted.first { distance += 2 }
+        if !other.contains(inOrder: wanted) { distance += 1 }
+        if distance < best?.distance ?? .max { best = (distance, candidate) }
     }
     return best?.name
+}
+
+extension [UInt8] {
+    /// Whether `letters` are left when some others are taken away.
+    fileprivate func contains(inOrder letters: [UInt8]) -> Bool {
+        var next = 0
+        for letter in self where next < letters.count && letter == letters[next] { next += 1 }
+        return next == letters.count
+    }
 }
 
 /// Damerau–Levenshtein distance with adjacent transpositions (optimal string alignment).

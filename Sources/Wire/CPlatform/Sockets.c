@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -117,6 +118,12 @@ int weir_accept_from(int listener, weir_address *peer) {
     set_flag(descriptor, IPPROTO_TCP, TCP_NODELAY);
     set_flag(descriptor, SOL_SOCKET, SO_KEEPALIVE);
     return descriptor;
+}
+
+int weir_set_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0) return -errno;
+    return fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 int weir_connect(const weir_address *address, int timeout_milliseconds) {

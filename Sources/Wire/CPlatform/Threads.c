@@ -2,6 +2,7 @@
 #include "CPlatform.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,25 @@ int weir_processors(void) {
     if (sched_getaffinity(0, sizeof own, &own) == 0) return CPU_COUNT(&own);
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : (int)n;
+}
+
+int weir_processor_numbers(int *numbers, int room) {
+    cpu_set_t own;
+    if (sched_getaffinity(0, sizeof own, &own) != 0) return -errno;
+    int count = 0;
+    for (int n = 0; n < CPU_SETSIZE && count < room; n++) {
+        if (CPU_ISSET(n, &own)) numbers[count++] = n;
+    }
+    return count;
+}
+
+int weir_thread_restrict(int64_t thread, const int *numbers, int count) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int i = 0; i < count; i++) {
+        if (numbers[i] >= 0 && numbers[i] < CPU_SETSIZE) CPU_SET(numbers[i], &set);
+    }
+    return sched_setaffinity((pid_t)thread, sizeof set, &set) == 0 ? 0 : -errno;
 }
 
 int weir_condition_init(pthread_cond_t *condition) {

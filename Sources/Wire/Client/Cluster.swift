@@ -36,6 +36,8 @@ final class Cluster: Sendable {
 
     private struct State {
         var connections: [Key: BrokerConnection] = [:]
+        /// Brokers to which a connection failed, and when that was noticed last.
+        var troubles: [Int32: Int64] = [:]
         var brokers: [Int32: Broker] = [:]
         var topics: [String: TopicState] = [:]
         var controllerId: Int32 = -1
@@ -77,10 +79,30 @@ final class Cluster: Sendable {
         }
     }
 
-    /// Any broker, for requests that each can answer.
+    /// Any broker, for requests that each can answer: one that works before one that is not known
+    /// to, and last those that failed, the one first whose failure is the oldest. A broker that hangs
+    /// takes connections and answers nothing, so whoever began with it each time would hang with it.
     func anyConnection() throws(ClientFailure) -> BrokerConnection {
-        let nodes = state.withLock { $0.brokers.keys.sorted() }
-        for node in nodes {
+        let (working, others) = state.withLock { state in
+            let nodes = state.brokers.keys.sorted()
+            for node in nodes {
+                let key = Key(node: node, purpose: .general)
+                guard let connection = state.connections[key], connection.failure != nil else {
+                    continue
+                }
+                state.connections[key] = nil
+                state.troubles[node] = monotonicNow()
+            }
+            let working = nodes.first {
+                state.connections[Key(node: $0, purpose: .general)] != nil
+            }
+            let others = nodes.sorted {
+                (state.troubles[$0] ?? .min, $0) < (state.troubles[$1] ?? .min, $1)
+            }
+            return (working, others)
+        }
+        if let working, let connection = try? connection(to: working) { return connection }
+        for node in others {
             if let connection = try? connection(to: node) { return connection }
         }
         return try bootstrap()
@@ -96,10 +118,17 @@ final class Cluster: Sendable {
     private func connect(
         _ key: Key, host: String, port: Int32
     ) throws(ClientFailure) -> BrokerConnection {
-        let connection = try BrokerConnection(
-            host: host, port: port, configuration: configuration)
+        let connection: BrokerConnection
+        do throws(ClientFailure) {
+            connection = try BrokerConnection(
+                host: host, port: port, configuration: configuration)
+        } catch {
+            state.withLock { $0.troubles[key.node] = monotonicNow() }
+            throw error
+        }
         let isClosed = state.withLock { state in
             state.connections[key] = connection
+            state.troubles[key.node] = nil
             return state.isClosed
         }
         if isClosed {
@@ -244,10 +273,13 @@ final class Cluster: Sendable {
             for broker in response.brokers {
                 brokers[broker.nodeId] = Broker(host: broker.host, port: broker.port)
             }
-            // A broker that moved must not be reached by its old connection.
+            // A broker that moved must not be reached by its old connection. Whoever waits there, on another
+            // thread, asks again elsewhere.
             for (key, connection) in state.connections where key.node >= 0 {
                 if brokers[key.node] != state.brokers[key.node] {
-                    connection.close()
+                    connection.close(
+                        ClientFailure(
+                            "broker \(key.node) is not where it was", isRetriable: true))
                     state.connections[key] = nil
                 }
             }

@@ -68,6 +68,15 @@ public final class Producer: Sendable {
         try core.enqueue(record, completion: nil)
     }
 
+    /// `enqueue`, and `completion` hears what becomes of the record, on a thread of the library. It
+    /// must not block: other answers wait for it.
+    public func enqueue(
+        _ record: ProducerRecord,
+        completion: @escaping @Sendable (Result<RecordMetadata, ClientFailure>) -> Void
+    ) throws(ClientFailure) {
+        try core.enqueue(record, completion: completion)
+    }
+
     /// Waits until everything that was handed over before is stored or has failed. Throws the first
     /// failure of an enqueued record since the last `flush`.
     public func flush() async throws(ClientFailure) {

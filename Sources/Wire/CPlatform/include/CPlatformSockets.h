@@ -32,6 +32,8 @@ int weir_local_address(int descriptor, weir_address *address);
 int weir_accept_from(int listener, weir_address *peer);
 // A blocking, close-on-exec connection with TCP_NODELAY, or -ETIMEDOUT, -ECONNREFUSED, ….
 int weir_connect(const weir_address *address, int timeout_milliseconds);
+// Reads and writes no longer wait. 0 or a negative errno.
+int weir_set_nonblocking(int descriptor);
 // Time limits of blocking reads and writes; 0 = none. They then end with -EAGAIN.
 int weir_set_timeouts(int descriptor, int milliseconds);
 

@@ -14,6 +14,11 @@ int weir_thread_start(
 int weir_thread_join(pthread_t thread);
 int64_t weir_thread_id(void);
 int weir_processors(void);
+// The numbers of the processors that the process may run on, lowest first, at most `room` of them.
+// Returns how many.
+int weir_processor_numbers(int *numbers, int room);
+// From now on the thread runs on these processors only. Returns 0 or -errno.
+int weir_thread_restrict(int64_t thread, const int *numbers, int count);
 
 // A condition variable on the monotonic clock. `deadline_nanoseconds` of that clock, or INT64_MAX.
 // Returns 0, or -ETIMEDOUT.
@@ -28,5 +33,16 @@ int weir_signal_descriptor(int with_hangup);
 // The number of the next delivered signal, or -errno (-EAGAIN = none).
 int weir_next_signal(int descriptor);
 void weir_sleep_nanoseconds(int64_t nanoseconds);
+
+// Processes: more of this program, as children of the thread that starts them.
+
+// Runs this program again with these arguments and variables, both ended by NULL, its outputs going to
+// `output`. It gets a process group of its own, and is killed when the thread that started it ends,
+// however that happens. Returns its number, or -errno.
+int weir_child_start(char *const arguments[], char *const variables[], int output);
+int weir_child_signal(int child, int number);
+// 1 when it has ended: `outcome` is its exit code, or the negative number of the signal that ended it.
+// 0 when it runs and nobody wants to wait.
+int weir_child_end(int child, int wait, int *outcome);
 
 #endif
