@@ -50,6 +50,7 @@ let wire: [Target] = [
 let broker: [Target] = [
     room("Log", in: "Broker/Log", uses: ["Base", "Compression", "WireProtocol"]),
     room("Quorum", in: "Broker/Quorum", uses: ["Base"]),
+    room("Replica", in: "Broker/Replica", uses: ["Base", "Log"]),
     room("Coordinator", in: "Broker/Coordinator", uses: ["Base", "WireProtocol"]),
     room("Security", in: "Broker/Security", uses: ["Base", "Crypto", "Quorum"]),
 ]
@@ -71,7 +72,8 @@ let lake: [Target] = [
 ]
 
 let everythingBelowNode = [
-    "Base", "Compression", "Crypto", "WireProtocol", "Log", "Quorum", "Coordinator", "Security",
+    "Base", "Compression", "Crypto", "WireProtocol", "Log", "Quorum", "Replica", "Coordinator",
+    "Security",
     "Columns", "Parquet", "Delta",
     "SQL", "Engine", "Catalog", "Streams", "RowFiles",
 ]
@@ -110,8 +112,9 @@ let testTargets: [Target] = [
     tests("Base"), tests("Compression", uses: ["Base"]),
     tests("WireProtocol", uses: ["Base", "Compression"]),
     tests("WeirClient", uses: ["Base", "WireProtocol", "Compression"]),
-    tests("Log", uses: ["Base", "WireProtocol", "Compression"]),
+    tests("Log", uses: ["Base", "WireProtocol", "Compression", "FaultyDisks"]),
     tests("Quorum", uses: ["Base"]),
+    tests("Replica", uses: ["Base", "Log", "WireProtocol", "Compression"]),
     tests("Crypto", uses: ["Base"]),
     tests("Security", uses: ["Base", "Crypto", "Quorum"]),
     tests("Coordinator", uses: ["Base", "WireProtocol"]),

@@ -1,4 +1,5 @@
 import Base
+import FaultyDisks
 import Log
 import Testing
 import WireProtocol
@@ -24,6 +25,36 @@ import WireProtocol
         #expect(fixture.store.partitions.isEmpty)
         #expect(fixture.disk.exists("unrecognized/orders-0/00000000000000000000.log"))
         #expect(fixture.report.notes.contains { $0.contains("unrecognized/orders-0") })
+    }
+
+    @Test func `the records of the node itself find room on a disk that is full for clients`()
+        throws
+    {
+        let disk = RefusingDisk()
+        var configuration = smallConfiguration()
+        configuration.reserveBytes = 8 << 20
+        var fixture = try Fixture(disk: disk, configuration: configuration)
+        try fixture.create()
+        func isTaken(from origin: AppendOrigin) throws -> Bool {
+            fixture.store.forgetSpaceLeft()
+            do throws(AppendFailure) {
+                _ = try fixture.store.append(
+                    try! batch("x"), to: orders, origin: origin, now: at(0))
+                return true
+            } catch {
+                #expect(error == .noSpace)
+                return false
+            }
+        }
+        disk.freeBytes = 9 << 20
+        #expect(try isTaken(from: .client))
+        disk.freeBytes = 7 << 20
+        #expect(try !isTaken(from: .client))
+        #expect(try isTaken(from: .node))
+        disk.freeBytes = 3 << 20
+        #expect(
+            try !isTaken(from: .node),
+            "half of the reserve is for what deletes and checkpoints write")
     }
 
     @Test func `records are visible once they are durable`() throws {

@@ -118,4 +118,38 @@ import Testing
         image.apply(.leaderEpoch(4))
         #expect(image.leaderEpoch == 4)
     }
+
+    @Test func `a log that knows no replicas is that of the only node`() throws {
+        // As nodes wrote it before partitions had states: topic `t` with two partitions, epoch 3.
+        let id = UUID128(high: 1, low: 2)
+        let written: [(key: [UInt8], value: [UInt8])] = [
+            (
+                [2] + [0, 0, 0, 0, 0, 0, 0, 1] + [0, 0, 0, 0, 0, 0, 0, 2],
+                [1, 0, 1] + Array("t".utf8) + [0, 0, 0, 0, 2, 0, 0]
+            ),
+            ([5], [1, 0, 0, 0, 3]),
+        ]
+        var image = MetadataImage()
+        image.soleNode = 7
+        for (key, value) in written {
+            let record = try MetadataRecord(key: Bytes(key), value: Bytes(value))
+            image.apply(record)
+            let again = record.encoded()
+            #expect(again.key == Bytes(key) && again.value == Bytes(value), "and writes it still")
+        }
+        image.checkInvariants()
+        let topic = try #require(image.topic(id: id))
+        for partition: Int32 in 0...1 {
+            let state = image.state(of: topic, partition)
+            #expect(state.replicas == [7] && state.inSync == [7] && state.leader == 7)
+            #expect(state.leaderEpoch == 3)
+            #expect(image.leadership(of: topic, partition).epoch == 3)
+        }
+        image.apply(.partition(topic: id, 0, PartitionState(new: [2, 3])))
+        #expect(image.state(of: topic, 0).leader == 2)
+        #expect(image.state(of: topic, 1).leader == 7)
+        image.apply(.topicRemoved(id))
+        image.apply(.topic(topic))
+        #expect(image.state(of: topic, 0).leader == 7, "states go with their topic")
+    }
 }

@@ -396,14 +396,34 @@ package struct GroupCoordinator: Sendable {
         }
     }
 
-    /// All partitions were replayed: members get a fresh session to report back.
-    package mutating func finishReplay(now: Now) {
+    /// All groups that `isMeant` were replayed: their members get a fresh session to report back.
+    package mutating func finishReplay(
+        now: Now, where isMeant: (String) -> Bool = { _ in true }
+    ) {
         context.now = now
-        for name in groups.keys.sorted() {
+        for name in groups.keys.sorted() where isMeant(name) {
             groups[name]?.resume(&context)
             forgetIfUnused(name)
         }
         nextExpiryCheck = now.monotonic + context.configuration.offsetsRetentionCheckInterval
+    }
+
+    /// Another broker coordinates the groups that `isMeant`: whoever waits for one is told so, and
+    /// nothing of them stays. Appends that are under way end as they may.
+    package mutating func forget(
+        now: Now, where isMeant: (String) -> Bool
+    ) -> [GroupEffect] {
+        context.now = now
+        for name in groups.keys.sorted() where isMeant(name) {
+            groups[name]?.dismiss(&context)
+            groups[name] = nil
+            pendingOffsets.remove(group: name)
+        }
+        for name in pendingOffsets.groupNames where isMeant(name) {
+            pendingOffsets.remove(group: name)
+        }
+        pruneDeadlines()
+        return context.takeEffects()
     }
 
     package func checkInvariants() {

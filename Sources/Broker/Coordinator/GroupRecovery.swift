@@ -1,4 +1,5 @@
 import Base
+import WireProtocol
 
 extension ClassicGroup {
     /// Takes the state that a record of the log describes.
@@ -28,6 +29,22 @@ extension ClassicGroup {
         phase = members.isEmpty ? .empty : .stable
         if leader.flatMap(members.position(of:)) == nil { leader = members.all.first?.id }
         subscribedTopics = members.isEmpty ? nil : findSubscribedTopics()
+    }
+
+    /// Tells the members that wait that the group is coordinated elsewhere.
+    mutating func dismiss(_ context: inout GroupContext) {
+        for position in members.indices {
+            switch members[position].waiting {
+            case .nothing: break
+            case .join(let token):
+                context.reply(
+                    token,
+                    .join(JoinAnswer(error: .notCoordinator, memberID: members[position].id)))
+            case .sync(let token):
+                context.reply(token, .sync(SyncAnswer(error: .notCoordinator)))
+            }
+            members[position].waiting = .nothing
+        }
     }
 
     /// Starts the clocks of a restored group.

@@ -91,6 +91,7 @@ package struct MarkerToken: Hashable, Comparable, Sendable {
 
 /// The end of a transaction, to be written to each of its partitions.
 package struct TransactionMarkers: Hashable, Sendable {
+    package var transactionalID: String
     package var producerID: Int64
     package var producerEpoch: Int16
     package var isCommit: Bool

@@ -301,7 +301,7 @@ package struct TransactionCoordinator: Sendable {
         }
     }
 
-    private mutating func refused(_ pending: PendingTransition, _ failure: ErrorCode) {
+    mutating func refused(_ pending: PendingTransition, _ failure: ErrorCode) {
         let id = pending.id
         switch pending.purpose {
         case .initialized(let token), .fenced(let token):

@@ -142,7 +142,8 @@ extension TransactionCoordinator {
             .writeMarkers(
                 token,
                 TransactionMarkers(
-                    producerID: state.producerID, producerEpoch: state.producerEpoch,
+                    transactionalID: id, producerID: state.producerID,
+                    producerEpoch: state.producerEpoch,
                     isCommit: state.phase == .prepareCommit, bumpsEpochs: state.bumpsEpochs,
                     partitions: partitions)))
     }
@@ -283,11 +284,33 @@ extension TransactionCoordinator {
         entries[id] = state.map { TransactionEntry(state: $0) }
     }
 
-    /// All partitions were replayed: what was prepared comes to its end, open transactions have the
-    /// rest of their time.
-    package mutating func finishReplay(now: Now) -> [TransactionEffect] {
+    /// Another broker coordinates the ids that `isMeant`: whoever waits for one is told so, and nothing
+    /// of them stays. What is prepared is ended by the other one.
+    package mutating func forget(where isMeant: (String) -> Bool, now: Now) -> [TransactionEffect] {
         self.now = now
-        for id in entries.keys.sorted() {
+        for token in appends.keys.sorted() {
+            guard let pending = appends[token], isMeant(pending.id) else { continue }
+            appends[token] = nil
+            entries[pending.id]?.isPending = false
+            refused(pending, .notCoordinator)
+        }
+        for id in entries.keys.sorted() where isMeant(id) {
+            for wait in entries[id]?.waiting ?? [] {
+                effects.append(.reply(wait.token, .partitionsAdded(.notCoordinator)))
+            }
+            if let token = entries[id]?.markers { markerOwners[token] = nil }
+            entries[id] = nil
+        }
+        return takeEffects()
+    }
+
+    /// All partitions that keep the ids that `isMeant` were replayed: what was prepared comes to its
+    /// end, open transactions have the rest of their time.
+    package mutating func finishReplay(
+        where isMeant: (String) -> Bool = { _ in true }, now: Now
+    ) -> [TransactionEffect] {
+        self.now = now
+        for id in entries.keys.sorted() where isMeant(id) {
             guard let state = entries[id]?.state else { continue }
             if state.isPrepared {
                 sendMarkers(id)

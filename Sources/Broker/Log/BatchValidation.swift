@@ -9,6 +9,8 @@ struct ValidatedBatch: Sendable {
     var correctedMaxTimestamp: Int64?
     /// Set when the topic keeps the time of the append instead of the producer's.
     var appendTime: Int64?
+    /// The batch has its place and its leader epoch from the log that it is a copy of.
+    var isCopy = false
 
     /// The timestamp that indexes and retention go by.
     var maxTimestamp: Int64 { appendTime ?? correctedMaxTimestamp ?? header.maxTimestamp }

@@ -15,9 +15,10 @@
 //   64     4    number of the partition in this store
 //   68     4    leader epoch
 //   72     1    kind: 1 a record batch, 2 a note about durable ends, 3 a reference to a batch that
-//               stands only in its segment
+//               stands only in its segment, 4 a leader epoch that begins at the base offset
 //   73     1    flags: bit 0 the batch begins a new segment
-//   74     6    zero
+//   74     2    zero
+//   76     4    offsets between the batch and the one before: in a copy of a log that was cleaned
 //   80     …    payload: the batch, or (8 durable sequence, 4 count, count × (4 number, 8 end)), or
 //               nothing
 //
@@ -36,6 +37,7 @@ struct JournalFrameHeader: Hashable, Sendable {
         case batch = 1
         case durableNote = 2
         case reference = 3
+        case leaderEpoch = 4
     }
 
     var payloadLength: Int
@@ -50,11 +52,14 @@ struct JournalFrameHeader: Hashable, Sendable {
     var leaderEpoch: Int32
     var kind: Kind
     var startsSegment: Bool
+    /// Offsets that no batch has between the one before and this one.
+    var gap: UInt32 = 0
 
     init(
         payloadLength: Int, payloadChecksum: UInt32, identity: UInt64, generation: UInt64,
         sequence: UInt64, baseOffset: Int64, lastOffset: Int64, partitionDurableEnd: Int64,
-        partitionNumber: UInt32, leaderEpoch: Int32, kind: Kind, startsSegment: Bool
+        partitionNumber: UInt32, leaderEpoch: Int32, kind: Kind, startsSegment: Bool,
+        gap: UInt32 = 0
     ) {
         self.payloadLength = payloadLength
         self.payloadChecksum = payloadChecksum
@@ -68,6 +73,7 @@ struct JournalFrameHeader: Hashable, Sendable {
         self.leaderEpoch = leaderEpoch
         self.kind = kind
         self.startsSegment = startsSegment
+        self.gap = gap
     }
 
     /// The header at `position`, when a valid one of this store is there.
@@ -88,7 +94,7 @@ struct JournalFrameHeader: Hashable, Sendable {
             sequence: load(UInt64.self, 32), baseOffset: load(Int64.self, 40),
             lastOffset: load(Int64.self, 48), partitionDurableEnd: load(Int64.self, 56),
             partitionNumber: load(UInt32.self, 64), leaderEpoch: load(Int32.self, 68), kind: kind,
-            startsSegment: load(UInt8.self, 73) & 1 != 0)
+            startsSegment: load(UInt8.self, 73) & 1 != 0, gap: load(UInt32.self, 76))
     }
 
     /// Fills the first 80 bytes of `target`.
@@ -110,7 +116,7 @@ struct JournalFrameHeader: Hashable, Sendable {
         store(kind.rawValue, 72)
         store(UInt8(startsSegment ? 1 : 0), 73)
         store(UInt16(0), 74)
-        store(UInt32(0), 76)
+        store(gap, 76)
         let covered = UnsafeRawBufferPointer(rebasing: target[8..<Self.byteCount])
         store(crc32c(covered), 4)
     }

@@ -99,6 +99,11 @@ struct JournalScan: Sendable {
                         Frame(
                             header: header, fileIndex: fileIndex, position: Int64(position),
                             payloadIsIntact: isIntact))
+                case .leaderEpoch:
+                    found.append(
+                        Frame(
+                            header: header, fileIndex: fileIndex, position: Int64(position),
+                            payloadIsIntact: true))
                 case .reference:
                     // As a batch whose payload was lost: the segment has to have it.
                     found.append(

@@ -83,6 +83,8 @@ package enum AppendFailure: Error, Equatable, Sendable {
     case storage(StorageFailure)
     /// The store stopped after a failure that only a restart can heal.
     case halted
+    /// A change of the metadata of a cluster, and this node is not its controller. Retriable.
+    case notController
 
     /// The error code of the protocol.
     package var code: Int16 {
@@ -100,6 +102,7 @@ package enum AppendFailure: Error, Equatable, Sendable {
         case .invalidTransactionState: 48
         case .notInTransaction: 42
         case .coordinatorFenced: 52
+        case .notController: 41
         case .noSpace, .journalFull, .damaged, .storage, .halted: 56
         }
     }
@@ -142,6 +145,7 @@ extension AppendFailure: CustomStringConvertible {
         case .damaged(let damage): damage.description
         case .storage(let failure): failure.description
         case .halted: "the log store has stopped after a storage failure"
+        case .notController: "this node is not the controller of the cluster"
         }
     }
 }
@@ -267,6 +271,8 @@ package struct DurableAdvance: Hashable, Sendable {
     package var topicPartition: TopicPartition
     package var durableEndOffset: Offset
     package var highWatermark: Offset
+    /// The leader epoch whose begin is durable.
+    package var durableLeaderEpoch: LeaderEpoch
 }
 
 package enum SyncOutcome: Sendable {

@@ -14,6 +14,8 @@ package struct LogStore: Sendable {
         var sequence: UInt64
         var number: UInt32
         var end: Int64
+        /// A leader epoch that begins, or -1.
+        var epoch: Int32 = -1
     }
 
     let disk: any Disk
@@ -83,14 +85,8 @@ package struct LogStore: Sendable {
     }
 
     package func offsets(of partition: TopicPartition) -> PartitionOffsets? {
-        guard let slot = slots[partition] else { return nil }
-        return PartitionOffsets(
-            logStartOffset: Offset(logs[slot].logStart),
-            highWatermark: Offset(logs[slot].highWatermark),
-            lastStableOffset: Offset(logs[slot].lastStableOffset),
-            durableEndOffset: Offset(logs[slot].durableEnd),
-            logEndOffset: Offset(logs[slot].logEnd),
-            leaderEpoch: LeaderEpoch(logs[slot].leaderEpoch))
+        // Asked of the log itself: field by field from here, each would be taken from a copy of it.
+        slots[partition].map { logs[$0].offsets }
     }
 
     /// The bytes of all segments: a sum over them.
@@ -131,9 +127,7 @@ package struct LogStore: Sendable {
             let checkpoint = PartitionCheckpoint(
                 topicPartition: new.topicPartition, topicID: new.topicID, number: nextNumber)
             nextNumber += 1
-            var log = PartitionLog(
-                checkpoint: checkpoint, disk: disk,
-                verifiesChecksums: configuration.planted != .skipChecksum)
+            var log = makeLog(checkpoint)
             log.settings = new.settings
             try disk.makeDirectory(log.directory)
             try PartitionMetadata(log).write(disk: disk, directory: log.directory)
@@ -200,6 +194,13 @@ package struct LogStore: Sendable {
         logs[slot].leaderEpoch = max(logs[slot].leaderEpoch, epoch.value)
     }
 
+    func makeLog(_ checkpoint: PartitionCheckpoint) -> PartitionLog {
+        PartitionLog(
+            checkpoint: checkpoint, disk: disk,
+            verifiesChecksums: configuration.planted != .skipChecksum,
+            isReplicated: configuration.isReplicated)
+    }
+
     mutating func add(_ log: PartitionLog) {
         slots[log.topicPartition] = logs.count
         slotsByNumber[log.number] = logs.count
@@ -207,7 +208,7 @@ package struct LogStore: Sendable {
         logs.append(log)
     }
 
-    private mutating func remove(slot: Int) {
+    mutating func remove(slot: Int) {
         unwrittenBytes -= Int64(logs[slot].unwrittenBytes)
         slots[logs[slot].topicPartition] = nil
         slotsByNumber[logs[slot].number] = nil
@@ -258,7 +259,19 @@ package struct LogStore: Sendable {
         guard batch.count <= journal.payloadBytesMax else {
             throw .recordListTooLarge(bytes: batch.count, limit: journal.payloadBytesMax)
         }
-        guard hasRoom(for: 2 * batch.count) else { throw .noSpace }
+        return try take(
+            batch, validated, isOwned: isOwned, slot, mayUseReserve: origin == .node, now: now)
+    }
+
+    /// Puts a batch behind the others. `mayUseReserve`: when clients' records are refused already.
+    mutating func take(
+        _ batch: Bytes, _ validated: ValidatedBatch, isOwned: Bool, _ slot: Int,
+        mayUseReserve: Bool = false, now: Now
+    ) throws(AppendFailure) -> AppendResult {
+        let wall = now.timestamp.milliseconds
+        guard hasRoom(for: 2 * batch.count, mayUseReserve: mayUseReserve) else {
+            throw .noSpace
+        }
         try makeRoomInMemory()
         let isDirect = batch.count >= configuration.directFromBytes
         let place = try reserve(payload: isDirect ? 0 : batch.count, now: now)
@@ -307,6 +320,8 @@ package struct LogStore: Sendable {
         var number: UInt32
         var durableEnd: Int64
         var startsSegment: Bool
+        /// Where the log ends.
+        var logEnd: Int64
 
         func header(
             _ kind: JournalFrameHeader.Kind, _ batch: BatchHeader,
@@ -319,7 +334,8 @@ package struct LogStore: Sendable {
                 identity: identity, generation: place.generation, sequence: place.sequence,
                 baseOffset: batch.baseOffset, lastOffset: batch.lastOffset,
                 partitionDurableEnd: durableEnd, partitionNumber: number,
-                leaderEpoch: batch.leaderEpoch, kind: kind, startsSegment: startsSegment)
+                leaderEpoch: batch.leaderEpoch, kind: kind, startsSegment: startsSegment,
+                gap: UInt32(clamping: batch.baseOffset - logEnd))
         }
     }
 
@@ -328,7 +344,8 @@ package struct LogStore: Sendable {
     ) -> Framing {
         Framing(
             identity: journal.identity, place: place, number: logs[slot].number,
-            durableEnd: logs[slot].durableEnd, startsSegment: plan.startsSegment)
+            durableEnd: logs[slot].durableEnd, startsSegment: plan.startsSegment,
+            logEnd: logs[slot].logEnd)
     }
 
     /// The journal frame with the batch in its final form as payload: one piece of memory serves
@@ -409,6 +426,7 @@ package struct LogStore: Sendable {
         _ validated: ValidatedBatch, _ slot: Int, _ plan: PartitionLog.Plan
     ) -> BatchHeader {
         var header = validated.header
+        if validated.isCopy { return header }
         header.baseOffset = plan.baseOffset
         header.leaderEpoch = logs[slot].leaderEpoch
         header.maxTimestamp = validated.maxTimestamp
@@ -457,11 +475,14 @@ package struct LogStore: Sendable {
         }
     }
 
-    private mutating func hasRoom(for bytes: Int) -> Bool {
+    /// A node could not even start on a full disk, or delete, if its own records found no room: they
+    /// may use half of the reserve.
+    private mutating func hasRoom(for bytes: Int, mayUseReserve: Bool = false) -> Bool {
         if spaceLeft < Int64(bytes) + (1 << 20) {
             spaceLeft = disk.freeBytes - configuration.reserveBytes - unwrittenBytes
         }
-        return spaceLeft >= Int64(bytes)
+        let more = mayUseReserve ? configuration.reserveBytes / 2 : 0
+        return spaceLeft + more >= Int64(bytes)
     }
 
     // MARK: Memory
@@ -519,7 +540,7 @@ package struct LogStore: Sendable {
     /// The free space has changed by more than appends: ask the disk again.
     package mutating func forgetSpaceLeft() { spaceLeft = 0 }
 
-    private mutating func appendFailure(_ failure: StorageFailure) -> AppendFailure {
+    mutating func appendFailure(_ failure: StorageFailure) -> AppendFailure {
         switch failure {
         case .noSpace:
             spaceLeft = 0
@@ -533,7 +554,7 @@ package struct LogStore: Sendable {
 
     /// Room in the journal: in the active file, the next free one, a new one, or, when segments
     /// lag behind by the whole ring, after a checkpoint made here and now.
-    private mutating func reserve(
+    mutating func reserve(
         payload: Int, now: Now
     ) throws(AppendFailure) -> CommitJournal.Slot {
         if let place = journal.reserve(payload: payload) { return place }
@@ -708,7 +729,11 @@ package struct LogStore: Sendable {
         while let first = pending.first, first.sequence < endSequence {
             _ = pending.removeFirst()
             guard let slot = slotsByNumber[first.number] else { continue }
-            let didMove = logs[slot].durable(upTo: min(first.end, logs[slot].logEnd))
+            var didMove = logs[slot].durable(upTo: min(first.end, logs[slot].logEnd))
+            if first.epoch > logs[slot].durableEpoch {
+                logs[slot].durableEpoch = first.epoch
+                didMove = true
+            }
             let wasAcknowledged = configuration.planted == .acknowledgeBeforeSync
             if didMove || wasAcknowledged, knownMoved.insert(first.number).inserted {
                 moved.append(first.number)
@@ -723,7 +748,17 @@ package struct LogStore: Sendable {
         DurableAdvance(
             topicPartition: logs[slot].topicPartition,
             durableEndOffset: Offset(logs[slot].durableEnd),
-            highWatermark: Offset(logs[slot].highWatermark))
+            highWatermark: Offset(logs[slot].highWatermark),
+            durableLeaderEpoch: LeaderEpoch(logs[slot].durableEpoch))
+    }
+
+    /// Takes note of a frame that begins a leader epoch.
+    mutating func remember(epoch: Int32, of slot: Int, at place: CommitJournal.Slot) {
+        pending.append(
+            PendingAppend(
+                sequence: place.sequence, number: logs[slot].number, end: logs[slot].logEnd,
+                epoch: epoch))
+        bytesSinceCheckpoint += 1
     }
 
     private mutating func segmentIsDurable(
@@ -824,7 +859,7 @@ package struct LogStore: Sendable {
         return (LeaderEpoch(found.epoch), Offset(found.endOffset))
     }
 
-    private func readable(_ partition: TopicPartition) throws(ReadFailure) -> Int {
+    func readable(_ partition: TopicPartition) throws(ReadFailure) -> Int {
         guard let slot = slots[partition] else { throw .unknownPartition }
         if let damage = logs[slot].damage { throw .damaged(damage) }
         return slot

@@ -35,6 +35,9 @@ package struct LogStoreConfiguration: Sendable {
     package var cleanerKeyCountMax = 500_000
     /// Told apart from every other store, so that a journal of another one is not replayed.
     package var storeIdentity: UInt64 = 0
+    /// Other nodes have copies of the logs: readers see what `raiseHighWatermark` says, not what is
+    /// durable here.
+    package var isReplicated = false
     /// A fault for the simulator's own test; `.none` everywhere else.
     package var planted = PlantedBug.none
 

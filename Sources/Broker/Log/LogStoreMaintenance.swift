@@ -401,27 +401,6 @@ extension LogStore {
         return Offset(target)
     }
 
-    /// Cuts a partition back to `offset`, durably: for replicas that must follow another log.
-    package mutating func truncate(
-        _ partition: TopicPartition, to offset: Offset, now: Now
-    ) throws(StorageFailure) {
-        try requireRunning()
-        guard let slot = slots[partition] else { return }
-        do {
-            // Journal frames of what is cut must not be replayed.
-            if checkpointRun != nil { try checkpointNow(now) }
-            try writeBehind(slot)
-            forgetSegmentSync()
-            scrubRun?.segmentBase = -1
-            try logs[slot].truncate(to: offset.value, now: now.timestamp.milliseconds)
-            forgetPending(number: logs[slot].number)
-            try checkpointNow(now)
-        } catch {
-            halt("\(partition) could not be cut to \(offset): \(error)")
-            throw error
-        }
-    }
-
     /// Makes everything durable and leaves a short recovery to the next start.
     package mutating func close(now: Now) throws(StorageFailure) {
         guard haltReason == nil else { return }

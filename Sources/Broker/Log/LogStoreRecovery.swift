@@ -90,10 +90,9 @@ extension LogStore {
     private mutating func loadPartitions(
         _ known: StoreCheckpoint?, report: inout RecoveryReport
     ) throws(StorageFailure) {
-        let verifies = configuration.planted != .skipChecksum
         if let known {
             for checkpoint in known.partitions {
-                add(PartitionLog(checkpoint: checkpoint, disk: disk, verifiesChecksums: verifies))
+                add(makeLog(checkpoint))
             }
             return
         }
@@ -107,7 +106,7 @@ extension LogStore {
             }
             let checkpoint = PartitionCheckpoint(
                 topicPartition: partition, topicID: metadata.topicID, number: metadata.number)
-            add(PartitionLog(checkpoint: checkpoint, disk: disk, verifiesChecksums: verifies))
+            add(makeLog(checkpoint))
         }
     }
 

@@ -18,6 +18,17 @@ extension LogStore {
         return try append(batch, to: partition, origin: .node, now: now)
     }
 
+    /// Whether a producer has written to the partition in a transaction, with this epoch, that has not
+    /// ended here.
+    package func isInTransaction(
+        _ partition: TopicPartition, producerID: Int64, producerEpoch: Int16
+    ) -> Bool {
+        guard let slot = slots[partition],
+            let entry = logs[slot].producers[producerID]
+        else { return false }
+        return entry.isInTransaction && entry.epoch == producerEpoch
+    }
+
     /// The producers that a partition remembers, by id.
     package func producers(of partition: TopicPartition) -> [ActiveProducer] {
         guard let slot = slots[partition] else { return [] }

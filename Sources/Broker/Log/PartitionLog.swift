@@ -29,7 +29,11 @@ struct PartitionLog: Sendable {
     private var direct: [DirectBatch] = []
     /// Readers see records below. With one replica it is the durable end.
     var highWatermark: Int64 = 0
+    /// The high watermark is moved from outside.
+    let isReplicated: Bool
     var leaderEpoch: Int32 = 0
+    /// The leader epoch that survives a power loss.
+    var durableEpoch: Int32 = 0
     var epochs = LeaderEpochCache()
     var producers = ProducerTable()
     var tail = TailCache()
@@ -49,7 +53,8 @@ struct PartitionLog: Sendable {
     let verifiesChecksums: Bool
 
     init(
-        checkpoint: PartitionCheckpoint, disk: any Disk, verifiesChecksums: Bool = true
+        checkpoint: PartitionCheckpoint, disk: any Disk, verifiesChecksums: Bool = true,
+        isReplicated: Bool = false
     ) {
         topicPartition = checkpoint.topicPartition
         topicID = checkpoint.topicID
@@ -61,7 +66,10 @@ struct PartitionLog: Sendable {
         logEnd = checkpoint.end
         durableEnd = checkpoint.durableEnd
         writtenEnd = checkpoint.end
+        self.isReplicated = isReplicated
+        highWatermark = isReplicated ? checkpoint.logStart : 0
         leaderEpoch = checkpoint.leaderEpoch
+        durableEpoch = checkpoint.leaderEpoch
         cleanedUpTo = checkpoint.cleanedUpTo
         epochs = LeaderEpochCache(entries: checkpoint.epochs)
         producers = checkpoint.producers
@@ -217,6 +225,8 @@ struct PartitionLog: Sendable {
         precondition(header.baseOffset >= logEnd, "offsets rise")
         logEnd = header.lastOffset + 1
         if epochs.latest != header.leaderEpoch {
+            // An epoch in which this node led and wrote nothing says nothing about these records.
+            epochs.truncateEnd(to: header.baseOffset)
             epochs.assign(epoch: header.leaderEpoch, start: header.baseOffset)
         }
         let marker = TransactionMarker(header, batch)
@@ -264,9 +274,33 @@ struct PartitionLog: Sendable {
         let end = min(journalEnd, direct.first?.baseOffset ?? Int64.max)
         guard end > durableEnd else { return false }
         durableEnd = end
-        highWatermark = end
-        producers.makeVisible(below: end)
+        if !isReplicated {
+            highWatermark = end
+            producers.makeVisible(below: end)
+        }
         return true
+    }
+
+    var offsets: PartitionOffsets {
+        PartitionOffsets(
+            logStartOffset: Offset(logStart), highWatermark: Offset(highWatermark),
+            lastStableOffset: Offset(lastStableOffset), durableEndOffset: Offset(durableEnd),
+            logEndOffset: Offset(logEnd), leaderEpoch: LeaderEpoch(leaderEpoch))
+    }
+
+    /// Readers see everything below `offset` that is durable here. Returns whether that is more.
+    mutating func raiseHighWatermark(to offset: Int64) -> Bool {
+        let target = min(offset, durableEnd)
+        guard target > highWatermark else { return false }
+        highWatermark = target
+        producers.makeVisible(below: target)
+        return true
+    }
+
+    /// The log's own leader begins an epoch: batches from `start` on carry it.
+    mutating func beginEpoch(_ epoch: Int32, at start: Int64) {
+        leaderEpoch = max(leaderEpoch, epoch)
+        epochs.assign(epoch: epoch, start: start)
     }
 
     // MARK: Log start
@@ -275,6 +309,7 @@ struct PartitionLog: Sendable {
     mutating func raiseLogStart(to offset: Int64) {
         guard offset > logStart else { return }
         logStart = offset
+        if isReplicated { highWatermark = max(highWatermark, offset) }
         epochs.truncateStart(to: offset)
         producers.removeBelow(offset)
     }
@@ -329,20 +364,23 @@ struct PartitionLog: Sendable {
 
     // MARK: Truncation
 
-    /// Cuts all batches that reach `offset` or above. The journal must be made to forget them by a
-    /// checkpoint before anything else is appended.
-    mutating func truncate(to offset: Int64, now: Int64) throws(StorageFailure) {
-        guard offset < logEnd else { return }
-        try writeBehind()
+    /// Cuts all batches that reach `offset` or above, in memory: returns the segments whose files
+    /// go, and the last one that stays is to be trimmed, once a checkpoint says so. The journal must
+    /// have been made to forget them before anything else is appended.
+    mutating func truncate(to offset: Int64, now: Int64) throws(StorageFailure) -> [Segment] {
+        guard offset < logEnd else {
+            // An epoch without records may stand at the end.
+            epochs.truncateEnd(to: max(offset, 0))
+            return []
+        }
+        precondition(unwrittenBytes == 0, "what is cut was written")
         tail.removeAll()
-        while let last = segments.last, last.baseOffset >= offset {
-            if segments.count == 1 { break }
-            segments[segments.count - 1].closeHandle()
-            for name in last.existingFiles(disk: disk) { try disk.remove(name) }
-            segments.removeLast()
+        var removed: [Segment] = []
+        while let last = segments.last, last.baseOffset >= offset, segments.count > 1 {
+            removed.append(segments.removeLast())
             directoryIsDirty = true
         }
-        guard let last = segments.last else { return }
+        guard let last = segments.last else { return removed }
         var cut = last.bytes
         var end = max(last.baseOffset, logStart)
         let file = try segments[segments.count - 1].handle(disk)
@@ -354,8 +392,8 @@ struct PartitionLog: Sendable {
             }
             end = item.header.lastOffset + 1
         }
-        try segments[segments.count - 1].cut(
-            to: cut, disk: disk, indexInterval: settings.indexIntervalBytes)
+        try segments[segments.count - 1].forget(
+            from: cut, disk: disk, indexInterval: settings.indexIntervalBytes)
         logEnd = end
         writtenEnd = end
         journalEnd = min(journalEnd, end)
@@ -365,6 +403,7 @@ struct PartitionLog: Sendable {
         cleanedUpTo = min(cleanedUpTo, end)
         epochs.truncateEnd(to: end)
         try rebuildProducers(now: now)
+        return removed
     }
 
     // MARK: Invariants

@@ -62,8 +62,10 @@ struct PartitionRecovery {
         if log.damage == nil { try cutTail() }
         log.logStart = min(log.logStart, log.logEnd)
         log.durableEnd = log.logEnd
-        log.highWatermark = log.logEnd
-        log.producers.makeVisible(below: log.logEnd)
+        log.durableEpoch = log.leaderEpoch
+        // What the others have of a replicated log is not known yet.
+        log.highWatermark = log.isReplicated ? log.logStart : log.logEnd
+        log.producers.makeVisible(below: log.highWatermark)
     }
 
     // MARK: Directory
@@ -200,15 +202,20 @@ struct PartitionRecovery {
     private mutating func replayFrames() throws(StorageFailure) {
         for frame in frames {
             let header = frame.header
+            if header.kind == .leaderEpoch {
+                log.beginEpoch(header.leaderEpoch, at: min(header.baseOffset, log.logEnd))
+                continue
+            }
             guard header.lastOffset >= log.logEnd else { continue }
             if log.segments.isEmpty, header.baseOffset < log.logEnd {
                 // Retention removed everything up to the middle of this batch.
                 log.logEnd = header.baseOffset
             }
             guard header.baseOffset >= log.logEnd else { continue }
-            if header.baseOffset > log.logEnd {
-                try extend(until: header.baseOffset)
-                if log.logEnd < header.baseOffset {
+            let previousEnd = header.baseOffset - Int64(header.gap)
+            if previousEnd > log.logEnd {
+                try extend(until: previousEnd)
+                if log.logEnd < previousEnd {
                     guard log.logEnd < durableEnd else { return }
                     markDamaged(
                         until: header.baseOffset, "the journal lost the frame, the segment has not")
@@ -216,6 +223,8 @@ struct PartitionRecovery {
                     try openSegment(header.baseOffset)
                 }
             }
+            // Nobody has the offsets of a gap.
+            log.logEnd = max(log.logEnd, header.baseOffset)
             guard let batch = try intactPayload(frame), let batchHeader = BatchHeader(batch) else {
                 try extend(until: header.lastOffset + 1)
                 if log.logEnd <= header.lastOffset {

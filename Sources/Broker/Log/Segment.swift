@@ -170,12 +170,12 @@ struct Segment: Sendable {
         return max(excess, 0)
     }
 
-    /// Forgets all batches at `position` and above and rebuilds what is derived from the rest.
-    mutating func cut(
-        to position: Int64, disk: any Disk, indexInterval: Int
+    /// Forgets all batches at `position` and above and rebuilds what is derived from the rest. The
+    /// file keeps them until `trim`.
+    mutating func forget(
+        from position: Int64, disk: any Disk, indexInterval: Int
     ) throws(StorageFailure) {
         let file = try handle(disk)
-        try file.truncate(to: position)
         var fresh = Segment(
             directory: directory, baseOffset: baseOffset, file: file, createdAt: createdAt)
         var scanner = BatchScanner(file: file, from: 0, to: position)

@@ -25,6 +25,14 @@ package struct MetadataImage: Sendable {
     /// Whether any of `quotas` is about the time of requests.
     package private(set) var hasRequestQuotas = false
 
+    package private(set) var brokers: OrderedMap<NodeID, BrokerMetadata> = [:]
+    /// States of partitions by topic; for lookups only.
+    private var partitionStates: [UUID128: [PartitionState]] = [:]
+    package private(set) var slots: OrderedMap<UUID128, MetadataSlots> = [:]
+    package private(set) var features: OrderedMap<String, Int16> = [:]
+    /// The node that stands alone: partitions that say nothing else are on it. No record says so.
+    package var soleNode: NodeID?
+
     /// Producer ids are handed out from blocks, so that one record serves a thousand producers.
     package static let producerIDBlock: Int64 = 1000
 
@@ -37,6 +45,38 @@ package struct MetadataImage: Sendable {
     package func topic(id: UUID128) -> TopicMetadata? {
         guard let name = names[id] else { return nil }
         return byName[name]
+    }
+
+    /// Who has a partition of `topic`; O(1).
+    package func state(of topic: TopicMetadata, _ partition: Int32) -> PartitionState {
+        if let states = partitionStates[topic.id], partition >= 0, Int(partition) < states.count {
+            return states[Int(partition)]
+        }
+        let replicas = soleNode.map { [$0] } ?? []
+        return PartitionState(
+            replicas: replicas, inSync: replicas, eligible: [], leader: soleNode,
+            leaderEpoch: leaderEpoch, partitionEpoch: 0)
+    }
+
+    /// Who leads a partition of `topic`, and since which epoch; O(1), for every request.
+    package func leadership(
+        of topic: TopicMetadata, _ partition: Int32
+    ) -> (leader: NodeID?, epoch: LeaderEpoch) {
+        if !partitionStates.isEmpty, let states = partitionStates[topic.id], partition >= 0,
+            Int(partition) < states.count
+        {
+            let state = states[Int(partition)]
+            return (state.leader, state.leaderEpoch)
+        }
+        return (soleNode, leaderEpoch)
+    }
+
+    /// The same by name; nil when there is no such partition.
+    package func state(of partition: TopicPartition) -> PartitionState? {
+        guard let topic = byName[partition.topic], partition.partition >= 0,
+            partition.partition < topic.partitionCount
+        else { return nil }
+        return state(of: topic, partition.partition)
     }
 
     /// The settings that were given to a broker or group.
@@ -81,7 +121,10 @@ package struct MetadataImage: Sendable {
         switch record {
         case .cluster(let id): clusterID = id
         case .topic(let topic):
-            if let old = byName[topic.name] { remove(old) }
+            if let old = byName[topic.name] {
+                remove(old)
+                if old.id != topic.id { partitionStates[old.id] = nil }
+            }
             if let old = self.topic(id: topic.id) { remove(old) }
             topics[topic.name] = topic
             byName[topic.name] = topic
@@ -90,6 +133,7 @@ package struct MetadataImage: Sendable {
             partitionCount += Int(topic.partitionCount)
         case .topicRemoved(let id):
             if let topic = topic(id: id) { remove(topic) }
+            partitionStates[id] = nil
         case .producerIDsReserved(let next): nextProducerID = max(nextProducerID, next)
         case .object(let name, let content): objects[name] = content
         case .objectRemoved(let name): objects[name] = nil
@@ -102,7 +146,61 @@ package struct MetadataImage: Sendable {
         case .quotas(let entity, let values):
             quotas[entity] = values.isEmpty ? nil : values
             hasRequestQuotas = quotas.contains { $0.value[.requestPercentage] != nil }
+        case .broker(let broker): brokers[broker.registration.id] = broker
+        case .brokerRemoved(let id): brokers[id] = nil
+        case .partition(let topic, let partition, let state):
+            set(topic, Int(partition), state)
+        case .slot(let table, let version, let content):
+            slots[table, default: MetadataSlots()].contents[version] = content
+        case .slotsTrimmed(let table, let below):
+            slots[table, default: MetadataSlots()].trim(below)
+        case .feature(let name, let level): features[name] = level
         }
+    }
+
+    private mutating func set(_ topic: UUID128, _ partition: Int, _ state: PartitionState) {
+        let known = partitionStates[topic]?.count ?? 0
+        if partition < known {
+            partitionStates[topic]?[partition] = state
+            return
+        }
+        // Partitions come in order; whoever skips some leaves them without replicas.
+        let nobody = PartitionState(
+            replicas: [], inSync: [], eligible: [], leader: nil, leaderEpoch: 0, partitionEpoch: 0)
+        partitionStates[topic, default: []] +=
+            [PartitionState](repeating: nobody, count: partition - known) + [state]
+    }
+
+    /// Records that make this image of an empty one: the content of a snapshot.
+    package var records: [MetadataRecord] {
+        var records: [MetadataRecord] = []
+        if clusterID != .zero { records.append(.cluster(clusterID)) }
+        if leaderEpoch != 0 { records.append(.leaderEpoch(leaderEpoch)) }
+        if nextProducerID != 0 { records.append(.producerIDsReserved(next: nextProducerID)) }
+        records += brokers.values.map { .broker($0) }
+        for topic in topics.values {
+            for (number, state) in (partitionStates[topic.id] ?? []).enumerated() {
+                records.append(.partition(topic: topic.id, Int32(number), state))
+            }
+            records.append(.topic(topic))
+        }
+        records += objects.map { .object(name: $0.key, content: $0.value) }
+        records += settings.map { .settings($0.key, $0.value) }
+        records += acls.bindings.map { .acl($0) }
+        records += credentials.map { .credential($0.key, $0.value) }
+        records += quotas.map { .quotas($0.key, $0.value) }
+        for (table, known) in slots {
+            if known.first > 0 { records.append(.slotsTrimmed(table: table, below: known.first)) }
+            for (version, content) in known.contents {
+                records.append(.slot(table: table, version: version, content: content))
+            }
+        }
+        records += features.map { .feature($0.key, level: $0.value) }
+        return records
+    }
+
+    package init(_ records: [MetadataRecord]) {
+        for record in records { apply(record) }
     }
 
     private mutating func remove(_ topic: TopicMetadata) {
@@ -124,6 +222,32 @@ package struct MetadataImage: Sendable {
             sum += Int(topic.partitionCount)
         }
         precondition(sum == partitionCount, "the partition count is the sum")
+        for topic in topics.values where partitionStates[topic.id] != nil {
+            for partition in 0..<topic.partitionCount {
+                let state = state(of: topic, partition)
+                precondition(
+                    state.leader.map(state.inSync.contains) ?? true, "who leads is in sync")
+                precondition(
+                    (state.inSync + state.eligible).allSatisfy(state.replicas.contains),
+                    "who is in sync is a replica")
+            }
+        }
         acls.checkInvariants()
+    }
+}
+
+/// Versions of one table that belong to somebody, from `first` on.
+package struct MetadataSlots: Hashable, Sendable {
+    package var first: Int64 = 0
+    package var contents: OrderedMap<Int64, Bytes> = [:]
+
+    package init() {}
+
+    mutating func trim(_ below: Int64) {
+        guard below > first else { return }
+        first = below
+        var kept: OrderedMap<Int64, Bytes> = [:]
+        for (version, content) in contents where version >= below { kept[version] = content }
+        contents = kept
     }
 }

@@ -1,4 +1,5 @@
-// Records of the internal partition `__cluster_metadata-0`. Integers are big-endian; text is a
+// Records of the metadata: of the internal partition `__cluster_metadata-0` of a node that stands
+// alone, of the entries of the quorum's log in a cluster (`MetadataEntry`). Integers are big-endian; text is a
 // uint16 length and UTF-8.
 //
 // Key: what the record is about. A later record with the same key replaces an earlier one, so the
@@ -7,7 +8,8 @@
 //   0       1     type (see below)
 //   1       …     identity: nothing (cluster, producer ids, leader epoch), 16 bytes (topic id),
 //                 the name as UTF-8 to the end (object), kind (uint8) and name as UTF-8 to the
-//                 end (settings)
+//                 end (settings), node (int32, broker), topic id and number (int32, partition),
+//                 table id and version (int64, slot), table id (first slot), name (feature)
 //
 // Value: the whole new state; null = the thing is gone.
 //   offset  size  field
@@ -18,7 +20,13 @@
 //                      setting count (uint16), each: name (text), value (uint32 length, UTF-8)
 //     3 producer ids   the first id that was not reserved yet (int64)
 //     4 object         its bytes to the end
-//     5 leader epoch   the epoch of all partitions since the last start (int32)
+//     5 leader epoch   the epoch of all partitions since the last start (int32); of a node alone
+//     6 broker         registration, epoch (int64), fenced (uint8)
+//     7 partition      replicas, in sync, eligible, leader, leader epoch, partition epoch as in
+//                      `ClusterCommandCoding`; a partition without is on the node that stands alone
+//     8 slot           its bytes to the end
+//     9 first slot     slots of the table below are gone (int64)
+//    10 feature        level (int16)
 //     32 settings      setting count (uint16), each as in a topic
 //    16 access rule    nothing: the key says it all
 //    17 credential     iterations (int32), then salt, stored key, server key, each uint16 length
@@ -50,6 +58,13 @@ package enum MetadataRecord: Equatable, Sendable {
     case quotas(QuotaEntity, OrderedMap<QuotaKind, Double>)
     /// All settings of a resource that is not a topic; none = it has none of its own.
     case settings(SettingsOwner, OrderedMap<String, String>)
+    case broker(BrokerMetadata)
+    case brokerRemoved(NodeID)
+    /// Comes before the topic that it is of, or after it.
+    case partition(topic: UUID128, Int32, PartitionState)
+    case slot(table: UUID128, version: Int64, content: Bytes)
+    case slotsTrimmed(table: UUID128, below: Int64)
+    case feature(String, level: Int16)
 }
 
 /// What settings belong to, when it is not a topic.
@@ -63,6 +78,9 @@ package struct SettingsOwner: Hashable, Comparable, Sendable {
         self.kind = kind
         self.name = name
     }
+
+    /// Whoever has no settings of its own goes by these.
+    package static let allBrokers = SettingsOwner(kind: 4, name: "")
 
     package static func < (left: SettingsOwner, right: SettingsOwner) -> Bool {
         left.kind != right.kind ? left.kind < right.kind : left.name < right.name
@@ -104,6 +122,11 @@ extension MetadataRecord {
         case producerIDs = 3
         case object = 4
         case leaderEpoch = 5
+        case broker = 6
+        case partition = 7
+        case slot = 8
+        case firstSlot = 9
+        case feature = 10
         case settings = 32
         case acl = 16
         case credential = 17
@@ -149,6 +172,34 @@ extension MetadataRecord {
             key.utf8(owner.name)
             if settings.isEmpty { return (key.finish(), nil) }
             value.settings(settings)
+        case .broker(let broker):
+            key.uint8(Kind.broker.rawValue)
+            key.int32(broker.registration.id.value)
+            value.registration(broker.registration)
+            value.int64(broker.epoch)
+            value.uint8(broker.isFenced ? 1 : 0)
+        case .brokerRemoved(let id):
+            key.uint8(Kind.broker.rawValue)
+            key.int32(id.value)
+            return (key.finish(), nil)
+        case .partition(let topic, let partition, let state):
+            key.uint8(Kind.partition.rawValue)
+            key.identifier(topic)
+            key.int32(partition)
+            value.partition(state)
+        case .slot(let table, let version, let content):
+            key.uint8(Kind.slot.rawValue)
+            key.identifier(table)
+            key.int64(version)
+            value.bytes(content)
+        case .slotsTrimmed(let table, let below):
+            key.uint8(Kind.firstSlot.rawValue)
+            key.identifier(table)
+            value.int64(below)
+        case .feature(let name, let level):
+            key.uint8(Kind.feature.rawValue)
+            key.utf8(name)
+            value.int16(level)
         case .acl(let binding):
             key.uint8(Kind.acl.rawValue)
             key.binding(binding)
@@ -196,6 +247,7 @@ extension MetadataRecord {
             case .acl: self = .aclRemoved(try key.binding())
             case .credential: self = .credentialRemoved(try key.credentialKey())
             case .quotas: self = .quotas(try key.quotaEntity(), [:])
+            case .broker: self = .brokerRemoved(try key.node())
             default: throw .malformed("metadata record type \(type) without a value", position: 0)
             }
             return
@@ -226,6 +278,32 @@ extension MetadataRecord {
             let name = try key.credentialKey()
             self = .credential(name, try reader.credential(of: name.mechanism))
         case .quotas: self = .quotas(try key.quotaEntity(), try reader.quotas())
+        case .broker:
+            let id = try key.node()
+            let registration = try reader.registration()
+            let epoch = try reader.int64()
+            guard registration.id == id else {
+                throw .malformed("a broker under another number", position: reader.position)
+            }
+            self = .broker(
+                BrokerMetadata(
+                    registration: registration, epoch: epoch,
+                    isFenced: try reader.flags(most: 1) == 1))
+        case .partition:
+            let topic = try key.identifier()
+            let number = try key.int32()
+            guard number >= 0, Int(number) < Limits.partitionsPerTopic else {
+                throw .invalid(what: "partition", value: Int64(number), position: key.position)
+            }
+            self = .partition(topic: topic, number, try reader.partition())
+        case .slot:
+            let table = try key.identifier()
+            self = .slot(
+                table: table, version: try key.int64(), content: reader.rest().compacted())
+        case .firstSlot:
+            self = .slotsTrimmed(table: try key.identifier(), below: try reader.int64())
+        case .feature:
+            self = .feature(try key.string(key.remaining), level: try reader.int16())
         }
         guard key.isAtEnd else {
             throw .malformed("metadata key goes on after its end", position: key.position)

@@ -107,6 +107,22 @@ package struct QuorumReplica: Sendable {
         try disk.syncDirectory("")
     }
 
+    /// Who a formatted disk says that its node is.
+    package static func identity(
+        on disk: any Disk, directory: String
+    ) throws(QuorumFailure) -> QuorumIdentity {
+        let path = directory + "/" + QuorumIdentity.name
+        guard disk.exists(path) else { throw .notFormatted(path: directory) }
+        do throws(StorageFailure) {
+            guard let found = QuorumIdentity(try disk.contents(path)) else {
+                throw .corrupt(path: path, position: 0, detail: "no copy is intact")
+            }
+            return found
+        } catch {
+            throw .storage(error)
+        }
+    }
+
     /// Starts on a formatted disk. Reads and rewrites the log; what `startEffects` gives comes first.
     package init(
         _ configuration: QuorumConfiguration, disk: any Disk, random: Random, now: Instant

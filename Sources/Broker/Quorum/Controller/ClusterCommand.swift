@@ -33,6 +33,21 @@ package struct BrokerRegistration: Hashable, Sendable {
     }
 }
 
+/// A broker as the cluster knows it.
+package struct BrokerMetadata: Hashable, Sendable {
+    package var registration: BrokerRegistration
+    /// Rises with each registration of any broker: the place of the registration in the log.
+    package var epoch: Int64
+    /// Not alive, or not ready: it leads nothing.
+    package var isFenced: Bool
+
+    package init(registration: BrokerRegistration, epoch: Int64, isFenced: Bool) {
+        self.registration = registration
+        self.epoch = epoch
+        self.isFenced = isFenced
+    }
+}
+
 /// Who has a partition, and who of them has all of it.
 package struct PartitionState: Hashable, Sendable {
     /// In the order of preference for leadership.
@@ -56,26 +71,28 @@ package struct PartitionState: Hashable, Sendable {
         self.leaderEpoch = leaderEpoch
         self.partitionEpoch = partitionEpoch
     }
+
+    /// A new partition: all replicas are in sync, the first leads.
+    package init(new replicas: [NodeID]) {
+        self.init(
+            replicas: replicas, inSync: replicas, eligible: [], leader: replicas.first,
+            leaderEpoch: 0, partitionEpoch: 0)
+    }
 }
 
-/// What the controller proposes: one entry of the quorum's log.
+/// What a broker or an operator asks of the controller. The controller decides by its image of the
+/// metadata (`MetadataImage.decide`); what it decides are records.
 package enum ClusterCommand: Hashable, Sendable {
     /// A broker has started. It is fenced until `unfence`.
     case register(BrokerRegistration)
     case fence(NodeID, epoch: Int64)
     case unfence(NodeID, epoch: Int64)
     case unregister(NodeID)
-    /// A topic; of each partition its replicas, the first of which leads.
-    case createTopic(UUID128, name: String, replicas: [[NodeID]])
-    case deleteTopic(UUID128)
-    case addPartitions(UUID128, replicas: [[NodeID]])
     /// A new state of a partition, made from the one with `expected`; the epoch of the leader rises
     /// when the leader is another one or `raisesEpoch`.
     case changePartition(
         topic: UUID128, partition: Int32, expected: Int32, inSync: [NodeID], eligible: [NodeID],
         leader: NodeID?, raisesEpoch: Bool)
-    /// A setting of a resource (number of its type as published, name); nil = the default again.
-    case setConfig(kind: UInt8, resource: String, name: String, value: String?)
     /// A block of producer ids for a broker.
     case reserveProducerIDs(NodeID, epoch: Int64, count: Int32)
     /// Version `version` of a table belongs to who names it first.
@@ -83,9 +100,12 @@ package enum ClusterCommand: Hashable, Sendable {
     /// Slots below are not needed any more: the versions are in the store.
     case trimSlots(table: UUID128, below: Int64)
     case setFeature(String, level: Int16)
+    /// The word of an operator: a replica that may miss committed records leads a partition that
+    /// nobody can lead otherwise.
+    case electUncleanly(topic: UUID128, partition: Int32, expected: Int32, leader: NodeID)
 }
 
-/// What a command did, the same on every node.
+/// What became of a command.
 package enum ClusterOutcome: Hashable, Sendable {
     case done
     /// The broker's epoch: everything it asks for names it.
@@ -103,7 +123,10 @@ package enum ClusterRefusal: Hashable, Sendable {
     case staleBrokerEpoch(current: Int64)
     /// The node's number is that of another disk whose broker is alive.
     case duplicateBroker
-    case topicExists
+    /// The node's number is that of another disk, which has replicas.
+    case foreignDisk
+    /// Replicas are on the broker.
+    case holdsReplicas
     case unknownTopic
     case unknownPartition
     /// The partition was changed since.
@@ -116,4 +139,8 @@ package enum ClusterRefusal: Hashable, Sendable {
     case invalid
     /// A feature level does not go back.
     case featureLowered(current: Int16)
+    /// The node is not the controller, or not any more; nothing was done, as far as it knows.
+    case notController
+    /// Leadership ended before it was known: it may have been done, or not.
+    case uncertain
 }

@@ -1,4 +1,5 @@
-// A command of the controller in an entry of the quorum's log. Integers are big-endian.
+// A command to the controller, as nodes send it to each other, and its outcome. Integers are
+// big-endian.
 //
 //   offset size field
 //   0      1    version, 1 today
@@ -27,22 +28,10 @@ extension ClusterCommand {
         case .unregister(let id):
             writer.uint8(4)
             writer.int32(id.value)
-        case .createTopic(let id, let name, let replicas):
-            writer.uint8(5)
-            writer.uuid(id)
-            writer.shortText(name)
-            writer.list(replicas) { $0.nodes($1) }
-        case .deleteTopic(let id):
-            writer.uint8(6)
-            writer.uuid(id)
-        case .addPartitions(let id, let replicas):
-            writer.uint8(7)
-            writer.uuid(id)
-            writer.list(replicas) { $0.nodes($1) }
         case .changePartition(
             let topic, let partition, let expected, let inSync, let eligible, let leader,
             let raisesEpoch):
-            writer.uint8(8)
+            writer.uint8(5)
             writer.uuid(topic)
             writer.int32(partition)
             writer.int32(expected)
@@ -50,30 +39,30 @@ extension ClusterCommand {
             writer.nodes(eligible)
             writer.optional(leader) { $0.int32($1.value) }
             writer.uint8(raisesEpoch ? 1 : 0)
-        case .setConfig(let kind, let resource, let name, let value):
-            writer.uint8(9)
-            writer.uint8(kind)
-            writer.shortText(resource)
-            writer.shortText(name)
-            writer.optional(value) { $0.content(Bytes(utf8: $1)) }
         case .reserveProducerIDs(let id, let epoch, let count):
-            writer.uint8(10)
+            writer.uint8(6)
             writer.int32(id.value)
             writer.int64(epoch)
             writer.int32(count)
         case .putSlot(let table, let version, let content):
-            writer.uint8(11)
+            writer.uint8(7)
             writer.uuid(table)
             writer.int64(version)
             writer.content(content)
         case .trimSlots(let table, let below):
-            writer.uint8(12)
+            writer.uint8(8)
             writer.uuid(table)
             writer.int64(below)
         case .setFeature(let name, let level):
-            writer.uint8(13)
+            writer.uint8(9)
             writer.shortText(name)
             writer.int16(level)
+        case .electUncleanly(let topic, let partition, let expected, let leader):
+            writer.uint8(10)
+            writer.uuid(topic)
+            writer.int32(partition)
+            writer.int32(expected)
+            writer.int32(leader.value)
         }
         return writer.finish()
     }
@@ -91,14 +80,6 @@ extension ClusterCommand {
         case 3: self = .unfence(try reader.node(), epoch: try reader.int64())
         case 4: self = .unregister(try reader.node())
         case 5:
-            let id = try reader.uuid()
-            let name = try reader.shortText()
-            self = .createTopic(id, name: name, replicas: try reader.replicaLists())
-        case 6: self = .deleteTopic(try reader.uuid())
-        case 7:
-            let id = try reader.uuid()
-            self = .addPartitions(id, replicas: try reader.replicaLists())
-        case 8:
             let topic = try reader.uuid()
             let partition = try reader.int32()
             let expected = try reader.int32()
@@ -108,25 +89,23 @@ extension ClusterCommand {
             self = .changePartition(
                 topic: topic, partition: partition, expected: expected, inSync: inSync,
                 eligible: eligible, leader: leader, raisesEpoch: try reader.flags(most: 1) == 1)
-        case 9:
-            let kind = try reader.uint8()
-            let resource = try reader.shortText()
-            let name = try reader.shortText()
-            var value: String?
-            if try reader.flags(most: 1) == 1 {
-                value = try reader.string(Int(try reader.uint32()))
-            }
-            self = .setConfig(kind: kind, resource: resource, name: name, value: value)
-        case 10:
+        case 6:
             let id = try reader.node()
             let epoch = try reader.int64()
             self = .reserveProducerIDs(id, epoch: epoch, count: try reader.int32())
-        case 11:
+        case 7:
             let table = try reader.uuid()
             let version = try reader.int64()
             self = .putSlot(table: table, version: version, content: try reader.content())
-        case 12: self = .trimSlots(table: try reader.uuid(), below: try reader.int64())
-        case 13: self = .setFeature(try reader.shortText(), level: try reader.int16())
+        case 8: self = .trimSlots(table: try reader.uuid(), below: try reader.int64())
+        case 9: self = .setFeature(try reader.shortText(), level: try reader.int16())
+        case 10:
+            let topic = try reader.uuid()
+            let partition = try reader.int32()
+            let expected = try reader.int32()
+            self = .electUncleanly(
+                topic: topic, partition: partition, expected: expected,
+                leader: try reader.node())
         default:
             throw .invalid(what: "type of a controller command", value: Int64(type), position: 1)
         }
@@ -199,13 +178,6 @@ extension ByteReader {
         return result
     }
 
-    mutating func replicaLists() throws(DecodeFailure) -> [[NodeID]] {
-        let count = try listCount("partitions", minimumBytes: 4)
-        var result: [[NodeID]] = []
-        for _ in 0..<count { result.append(try nodes()) }
-        return result
-    }
-
     mutating func registration() throws(DecodeFailure) -> BrokerRegistration {
         let id = try node()
         let incarnation = try uuid()
@@ -221,5 +193,33 @@ extension ByteReader {
         return BrokerRegistration(
             id: id, incarnation: incarnation, directory: directory, rack: rack,
             endpoints: endpoints)
+    }
+}
+
+extension ByteWriter {
+    mutating func partition(_ state: PartitionState) {
+        nodes(state.replicas)
+        nodes(state.inSync)
+        nodes(state.eligible)
+        optional(state.leader) { $0.int32($1.value) }
+        int32(state.leaderEpoch.value)
+        int32(state.partitionEpoch)
+    }
+}
+
+extension ByteReader {
+    mutating func partition() throws(DecodeFailure) -> PartitionState {
+        let at = position
+        let replicas = try nodes()
+        let inSync = try nodes()
+        let eligible = try nodes()
+        let leader = try flags(most: 1) == 1 ? try node() : nil
+        let state = PartitionState(
+            replicas: replicas, inSync: inSync, eligible: eligible, leader: leader,
+            leaderEpoch: LeaderEpoch(try int32()), partitionEpoch: try int32())
+        guard leader.map(inSync.contains) ?? true,
+            (inSync + eligible).allSatisfy(replicas.contains)
+        else { throw .malformed("a partition's leader or in-sync set", position: at) }
+        return state
     }
 }

@@ -107,6 +107,10 @@ package struct RaftCore: Sendable {
         return member.isVoter && member.isServed(by: directory)
     }
     package var isLeader: Bool { role == .leader }
+    /// How far a member's log is known to be that of this leader; nil of nodes that do not lead.
+    package func match(of member: NodeID) -> LogIndex? {
+        isLeader ? leadership.progress[member]?.match : nil
+    }
 
     /// The configuration at `index`, which is at or behind the snapshot.
     package func configuration(at index: LogIndex) -> RaftConfiguration {

@@ -17,6 +17,12 @@ package struct QuorumJob: Sendable {
     package var number: UInt64
     package var work: Work
 
+    /// Promises wait for it.
+    package var isSync: Bool {
+        if case .sync = work { return true }
+        return false
+    }
+
     /// Does the work. After a failure of anything but a removal the process has to stop: nobody
     /// knows what is on the disk.
     package func run(on disk: any Disk) -> StorageFailure? {

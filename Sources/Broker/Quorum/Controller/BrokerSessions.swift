@@ -1,0 +1,46 @@
+import Base
+
+/// Who has been heard lately. Only the controller knows, and only while it leads: a new one gives
+/// everybody a whole session from its begin.
+package struct BrokerSessions: Sendable {
+    private struct Session: Sendable {
+        var epoch: Int64
+        var heardAt: Instant
+    }
+
+    private var sessions: OrderedMap<NodeID, Session> = [:]
+
+    package init() {}
+
+    /// Begins to lead: nobody can have been silent for longer than since now.
+    package mutating func begin(_ image: MetadataImage, now: Instant) {
+        sessions = [:]
+        for (id, broker) in image.brokers {
+            sessions[id] = Session(epoch: broker.epoch, heardAt: now)
+        }
+    }
+
+    package mutating func heard(_ id: NodeID, epoch: Int64, now: Instant) {
+        sessions[id] = Session(epoch: epoch, heardAt: now)
+    }
+
+    /// Everybody gets so much more time.
+    package mutating func extend(by duration: Duration) {
+        sessions.updateValues { $1.heardAt = $1.heardAt + duration }
+    }
+
+    /// Brokers that are not fenced and were silent for their `timeout`, in ascending order.
+    package mutating func expired(
+        _ image: MetadataImage, now: Instant, timeout: (NodeID) -> Duration
+    ) -> [(id: NodeID, epoch: Int64)] {
+        var result: [(id: NodeID, epoch: Int64)] = []
+        for (id, broker) in image.brokers where !broker.isFenced {
+            guard let session = sessions[id], session.epoch == broker.epoch else {
+                sessions[id] = Session(epoch: broker.epoch, heardAt: now)
+                continue
+            }
+            if now - session.heardAt >= timeout(id) { result.append((id, broker.epoch)) }
+        }
+        return result
+    }
+}

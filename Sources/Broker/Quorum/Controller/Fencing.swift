@@ -1,0 +1,70 @@
+import Base
+
+// What follows when brokers come and go, in the same entry of the log: nobody ever sees a broker that is
+// fenced and leads. Who is in sync and who leads is for `PartitionElection` to say.
+extension MetadataImage {
+    /// The records that fence a broker: it leads nothing any more and is in no in-sync set.
+    func recordsFencing(_ id: NodeID) -> [MetadataRecord] {
+        guard var broker = brokers[id] else { return [] }
+        var records: [MetadataRecord] = []
+        if !broker.isFenced {
+            broker.isFenced = true
+            records.append(.broker(broker))
+        }
+        return records + recordsSettling(id) { $0 != id && isAlive($0) }
+    }
+
+    /// The records that let a broker lead: partitions without a leader get one.
+    func recordsUnfencing(_ id: NodeID) -> [MetadataRecord] {
+        guard var broker = brokers[id], broker.isFenced else { return [] }
+        broker.isFenced = false
+        return [.broker(broker)] + recordsSettling(id) { $0 == id || isAlive($0) }
+    }
+
+    /// Registered and not fenced.
+    package func isAlive(_ id: NodeID) -> Bool { brokers[id]?.isFenced == false }
+
+    /// The new states of the partitions that have a replica on the broker.
+    private func recordsSettling(
+        _ id: NodeID, isLive: (NodeID) -> Bool
+    ) -> [MetadataRecord] {
+        var records: [MetadataRecord] = []
+        for topic in topics.values {
+            for partition in 0..<topic.partitionCount {
+                let old = state(of: topic, partition)
+                guard old.replicas.contains(id) else { continue }
+                let decision = PartitionElection(
+                    state: old, minInSync: minInSync(of: topic, old)
+                ).settle(isLive: isLive)
+                guard decision.changes(old) else { continue }
+                records.append(.partition(topic: topic.id, partition, old.with(decision)))
+            }
+        }
+        return records
+    }
+
+    /// How many replicas have to have what is acknowledged: what the topic says, else what all topics are
+    /// told, else one less than it has.
+    package func minInSync(of topic: TopicMetadata, _ state: PartitionState) -> Int {
+        let name = "min.insync.replicas"
+        let wanted = topic.settings[name] ?? settings(of: .allBrokers)[name]
+        return max(
+            1, min(wanted.flatMap(Int.init) ?? state.replicas.count - 1, state.replicas.count))
+    }
+}
+
+extension PartitionState {
+    /// The state after a decision: the epoch of the partition rises, that of the leader when it is another
+    /// one.
+    func with(_ decision: PartitionDecision) -> PartitionState {
+        var new = self
+        if decision.leader != leader || decision.raisesEpoch {
+            new.leaderEpoch = LeaderEpoch(leaderEpoch.value &+ 1)
+        }
+        new.inSync = decision.inSync
+        new.eligible = decision.eligible
+        new.leader = decision.leader
+        new.partitionEpoch = partitionEpoch &+ 1
+        return new
+    }
+}
