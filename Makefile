@@ -18,7 +18,7 @@ demo: release
 
 ## All tests, real clients included. The last line counts them.
 test:
-	@scripts/setup.sh test
+	@scripts/setup.sh build
 	@scripts/test.sh
 
 ## What a change must pass: format, import directions, warnings as errors, tests.

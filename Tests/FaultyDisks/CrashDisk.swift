@@ -140,9 +140,17 @@ package final class CrashDisk: Disk {
         }
     }
 
+    /// The tree comes back, whole, when power fails before the directory around it is synced.
     package func removeTree(_ path: String) throws(StorageFailure) {
-        guard !exists(path) else {
-            throw .system(operation: "removeTree", path: path, code: 38)
+        guard exists(path) else { return }
+        try step("removeTree", path)
+        state.withLock { state in
+            for key in state.entries.keys where key == path || key.hasPrefix(path + "/") {
+                state.entries[key] = nil
+            }
+            for key in state.directories.keys where key == path || key.hasPrefix(path + "/") {
+                state.directories[key] = nil
+            }
         }
     }
 
@@ -179,6 +187,16 @@ package final class CrashDisk: Disk {
             for key in state.directories.keys where parentDirectory(of: key) == path {
                 state.durableDirectories[key] = true
             }
+            for gone in state.durableDirectories.keys
+            where parentDirectory(of: gone) == path && state.directories[gone] == nil {
+                for key in state.durableDirectories.keys
+                where key == gone || key.hasPrefix(gone + "/") {
+                    state.durableDirectories[key] = nil
+                }
+                for key in state.durableEntries.keys where key.hasPrefix(gone + "/") {
+                    state.durableEntries[key] = nil
+                }
+            }
         }
     }
 
@@ -212,13 +230,25 @@ private final class CrashFile: DiskFile {
     func write(_ pieces: [Bytes], at position: Int64) throws(StorageFailure) {
         try disk.step("write", path)
         node.content.withLock { content in
-            content.now.removeSubrange(min(Int(position), content.now.count)...)
-            for piece in pieces { content.now += piece.array }
+            var place = Int(position)
+            for piece in pieces {
+                let end = place + piece.count
+                if content.now.count < end {
+                    content.now += [UInt8](repeating: 0, count: end - content.now.count)
+                }
+                content.now.replaceSubrange(place..<end, with: piece.array)
+                place = end
+            }
         }
     }
 
     func truncate(to size: Int64) throws(StorageFailure) {
-        throw .system(operation: "truncate", path: path, code: 38)
+        try disk.step("truncate", path)
+        node.content.withLock { content in
+            let missing = Int(size) - content.now.count
+            if missing > 0 { content.now += [UInt8](repeating: 0, count: missing) }
+            content.now.removeSubrange(Int(size)...)
+        }
     }
 
     func sync() throws(StorageFailure) {

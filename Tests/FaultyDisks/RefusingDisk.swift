@@ -1,10 +1,11 @@
 import Base
 import Synchronization
 
-/// A disk in memory whose writes fail as long as a failure is set.
+/// A disk in memory whose writes fail as long as a failure is set, and that says how much is free.
 package final class RefusingDisk: Disk {
     private let disk = MemoryDisk()
     private let refusal = Mutex<StorageFailure?>(nil)
+    private let free = Mutex<Int64>(1 << 40)
 
     package init() {}
 
@@ -63,6 +64,9 @@ package final class RefusingDisk: Disk {
         try disk.modificationTime(path)
     }
     package func facts(_ path: String) throws(StorageFailure) -> FileFacts { try disk.facts(path) }
-    package var freeBytes: Int64 { disk.freeBytes }
+    package var freeBytes: Int64 {
+        get { free.withLock { $0 } }
+        set { free.withLock { $0 = newValue } }
+    }
     package var totalBytes: Int64 { disk.totalBytes }
 }

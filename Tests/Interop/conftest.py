@@ -52,11 +52,18 @@ class Server:
         return f"http://127.0.0.1:{self.http_port}"
 
     def start(self, *extra: str, wait: float = 20) -> "Server":
+        self.launch(*extra)
+        return self.ready(wait)
+
+    def launch(self, *extra: str):
+        """Starts the process without waiting for it."""
         self.log = open(os.path.join(self.data, "..", "server.log"), "ab")
         self.process = subprocess.Popen(
             [WEIR, "serve", "--data", self.data, "--kafka", self.kafka,
              "--http", f"127.0.0.1:{self.http_port}", *extra],
             stdout=self.log, stderr=self.log, env={**os.environ, "SWIFT_BACKTRACE": "enable=no"})
+
+    def ready(self, wait: float = 20) -> "Server":
         deadline = time.monotonic() + wait
         while time.monotonic() < deadline:
             if self.process.poll() is not None:

@@ -81,7 +81,8 @@ def plain(value):
     if isinstance(value, list):
         return [plain(item) for item in value]
     try:
-        number = float(f"{float(value):.12g}")
+        # JSON's -0 is read as the whole number 0: zeros have no sign here.
+        number = float(f"{float(value):.12g}") + 0.0
         return "NaN" if number != number else number
     except (ValueError, TypeError):
         return str(value)

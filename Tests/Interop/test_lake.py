@@ -205,6 +205,28 @@ def test_the_command_line_gives_the_same_answer(platform):
     assert "42703" in err and "event_type" in err
 
 
+def test_the_command_line_says_when_there_are_more_rows(platform):
+    address = platform.http.removeprefix("http://")
+    many = "SELECT i FROM generate_series(1, 2000) AS g(i)"
+    for form in ("text", "csv", "tsv", "md", "ndjson"):
+        _, out, err = weir("sql", "--http-server", address, "-o", form, "-c", many)
+        assert "more than these 1,000 rows" in err and "--limit all" in err and "more than" not in out
+    _, out, err = weir("sql", "--http-server", address, "-o", "csv", "-c", many, "--limit", "all")
+    assert out.split() == ["i", *map(str, range(1, 2001))] and not err
+    _, out, err = weir("sql", "--http-server", address, "-o", "csv", "-c", many, "--limit", "2000")
+    assert len(out.split()) == 2001 and not err
+    _, _, err = weir("sql", "--http-server", address, "-c", many, "--limit", "some", check=2)
+    assert "whole number" in err
+
+
+def test_scripts_end_with_remarks_and_know_no_commands_of_the_shell(platform):
+    address = platform.http.removeprefix("http://")
+    _, out, err = weir("sql", "--http-server", address, input="SELECT E'it\\'s; x' AS a;\n-- the end\n/* ; */")
+    assert "it's; x" in out and "(1 row)" in out and not err
+    _, _, err = weir("sql", "--http-server", address, "-c", "\\dt", check=1)
+    assert "42601" in err and "SHOW TABLES" in err
+
+
 def test_time_travel_reads_an_old_version(platform):
     history = platform.request("GET", "/tables/bronze.app_events/history")[1]["history"]
     assert history[-1]["version"] == 0

@@ -169,3 +169,22 @@ def test_the_first_rows_of_files(tmp_path, direction):
             theirs = db.execute(f"WITH t AS (SELECT * FROM '{tmp_path}/t.parquet') {words}").fetchall()
             ours = rows(tmp_path, words.replace(f" {nulls},", ","))
             assert [tuple(row) for row in ours] == theirs, (key, shape)
+
+
+def test_moments_that_never_come_are_partitions(tmp_path):
+    (tmp_path / "lake").mkdir()
+    place = str(tmp_path / "lake")
+    for statement in (
+            "CREATE TABLE p (t timestamp, z timestamptz, d date, i int) PARTITIONED BY (t, z, d)",
+            "INSERT INTO p VALUES ('-infinity', '-infinity', '-infinity', 1), ('infinity', 'infinity', 'infinity', 2)"):
+        weir("sql", place, "-c", statement)
+    _, out, _ = weir("sql", place, "-o", "csv", "-c", "SELECT i, t, z, d FROM p ORDER BY i")
+    assert out.split() == ["i,t,z,d", "1,-infinity,-infinity,-infinity", "2,infinity,infinity,infinity"]
+    for condition in ("t < '2000-01-01'", "z = '-infinity'", "d < 'infinity'"):
+        _, out, _ = weir("sql", place, "-o", "csv", "-c", f"SELECT i FROM p WHERE {condition}")
+        assert out.split() == ["i", "1"], condition
+    weir("sql", place, "-c", "DELETE FROM p WHERE t = '-infinity'")
+    _, out, _ = weir("sql", place, "-o", "csv", "-c", "SELECT i FROM p")
+    assert out.split() == ["i", "2"]
+    _, _, err = weir("sql", place, "-c", "SELECT * FROM p FOR SYSTEM_TIME AS OF timestamptz '-infinity'", check=1)
+    assert "the table did not exist" in err

@@ -507,3 +507,17 @@ def test_rows_that_come_with_a_copy(server):
     assert server.sql("SELECT count(*) FROM from_request") == [[4]]
     # Nothing is left of them.
     assert not list(pathlib.Path(server.data, "lake").rglob("_uploads/*/*"))
+
+
+def test_uuids_of_tables_are_joined_and_ordered(server):
+    """Files hold them as texts, which the conditions that joins and orders hand to scans have to know."""
+    server.sql("CREATE TABLE uuid_left (g int, c uuid)")
+    server.sql("CREATE TABLE uuid_right (f uuid)")
+    server.sql("INSERT INTO uuid_left SELECT n, (CASE WHEN n % 2 = 0 THEN 'a' ELSE '0' END || "
+               "lpad(n::text, 7, '0') || '-0000-4000-8000-222222222222')::uuid FROM generate_series(1, 6000) AS g(n)")
+    server.sql("INSERT INTO uuid_right SELECT c FROM uuid_left WHERE g % 1000 = 0 OR g = 7")
+    joined = "SELECT count(*) AS n FROM uuid_left l JOIN uuid_right r ON r.f = l.c"
+    assert server.sql(joined) == [[7]]
+    assert server.sql("SELECT g FROM uuid_left WHERE c IN (SELECT f FROM uuid_right) ORDER BY g LIMIT 2") == [[7], [1000]]
+    assert server.sql("SELECT g FROM uuid_left ORDER BY c DESC LIMIT 2") == [[6000], [5998]]
+    assert server.sql("SELECT g FROM uuid_left ORDER BY c LIMIT 2") == [[1], [3]]

@@ -117,6 +117,28 @@ def test_statements_take_several_lines_and_come_back(shell):
     assert "42" in shell.run("")
 
 
+def test_a_statement_that_has_begun_takes_commands(shell):
+    shell.run("SELECT 1 AS kept;")
+    # A remark alone begins nothing.
+    shell.run("-- a remark;")
+    shell.run("/* another */ ;")
+    assert "weir-> " in shell.run("SELECT 2", prompt="weir-> ")
+    assert "SELECT 2" in shell.run("\\p", prompt="weir-> ")
+    assert "not shown" in shell.run("\\timing", prompt="weir-> ")
+    assert "\\r throws it away" in shell.run("quit", prompt="weir-> ")
+    assert "Thrown away" in shell.run("\\r")
+    assert "No statement has begun" in shell.run("\\r")
+    assert "SELECT 1 AS kept" in shell.run("\\p")
+    # In a quote every line is text, and a way out is told.
+    shell.run("SELECT E'it\\'s", prompt="'> ")
+    out = shell.run("\\q", prompt="'> ")
+    assert "' is not closed" in out and "Ctrl-C" in out
+    assert "(1 row)" in shell.run("';")
+    shell.run("SELECT 3", prompt="weir-> ")
+    shell.type("\\q\r")
+    assert shell.process.wait(10) == 0
+
+
 def test_errors_show_the_place_and_a_name_that_is_near(shell):
     out = shell.run("SELECT event_typ, count(*) FROM gold.event_metrics GROUP BY 1;")
     assert 'error[42703]: column "event_typ" does not exist' in out
@@ -126,6 +148,12 @@ def test_errors_show_the_place_and_a_name_that_is_near(shell):
     assert "event_type" in lines[row]
     assert 'did you mean "gold.event_metrics"?' in shell.run("SELECT * FROM gold.event_metric;")
     assert "did you mean \\timing?" in shell.run("\\timin")
+    assert "did you mean" not in shell.run("\\c")
+    out = shell.run("SELECT 1 FROM gold.event_metrics WHERE event_type = \"search\";")
+    assert "a text stands in single quotes: 'search'" in out
+    assert 'did you mean "count"?' in shell.run("SELECT cont(*) FROM gold.event_metrics;")
+    out = shell.run("SELECT * FROM gold.event_metrics wher total_events > 1;")
+    assert 'did you mean "WHERE" by "wher"?' in out
     assert "did you mean \"SELECT\"?" in shell.run("SELCT 1;")
 
 
@@ -154,6 +182,14 @@ def test_long_results_are_cut_in_the_middle(shell):
     assert "(1,000 rows, there are more)" in out and "\\limit" in out
     shell.run("\\limit all")
     assert "(5,000 rows)" in shell.run("SELECT * FROM generate_series(1, 5000) AS g(i);")
+    # Of many rows that are too wide, the texts are cut; few are written as lists.
+    for rows in (500, 3):
+        out = shell.run(f"SELECT i, repeat('wide ', 20) a, repeat('wide ', 20) b FROM generate_series(1, {rows}) g(i);")
+        lines = out.replace("\r", "").split("\n")[:-1]
+        assert max(map(len, lines)) <= 100 if rows > 40 else "─[ 3 ]" in out
+        assert ("wide…" in out) == (rows > 40)
+    out = shell.run("SELECT * FROM generate_series(1, 100000000) AS g(i);")
+    assert "(1,000,000 rows, there are more)" in out and "\\copy" in out and "\\limit" not in out
 
 
 def test_the_commands_of_the_shell(shell, tmp_path):
@@ -163,6 +199,12 @@ def test_the_commands_of_the_shell(shell, tmp_path):
     assert "error_message" in shell.run("\\d weir.queries")
     assert "did you mean" in shell.run("\\d gold.event_metric")
     assert "gold.event_metrics" in shell.run("\\dt gold")
+    for pattern in ("gold.*", "gold.event*", "*metric?", "*"):
+        assert "gold.event_metrics" in shell.run(f"\\dt {pattern}")
+    shell.run("CREATE SCHEMA bare;")
+    assert "no tables" in shell.run("\\dt bare")
+    assert "no table is like" in shell.run("\\dt gold.events*")
+    assert "(1 row)" not in shell.run("CREATE TOPIC clicks (a int);") and "clicks" in shell.run("\\d")
     assert re.search(r"gold\s+weir", shell.run("\\l"))
     assert "date_trunc" in shell.run("\\df trunc")
     assert "CREATE TABLE" in shell.run("\\history gold.event_metrics")
@@ -233,6 +275,14 @@ def test_copy_reads_and_writes_files_of_this_machine(shell, tmp_path):
     assert target.read_text() == "b,a\ntwo,2\none,1\n"
     assert "No such file" in shell.run("\\copy copied FROM '/nowhere/x.csv'")
     assert "format" in shell.run(f"\\copy copied TO '{tmp_path}/x.bin'")
+    # Neither is anything sent for a table that is not there, nor computed for a file that can't be.
+    assert 'relation "copie" does not exist' in shell.run(f"\\copy copie FROM '{name}'")
+    assert 'column "c" does not exist' in shell.run(f"\\copy copied (a, c) FROM '{name}'")
+    out = shell.run("\\copy (SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000) b)"
+                    " TO '/nowhere/x.csv'")
+    assert "No such file" in out
+    assert "not what is typed" in shell.run("\\copy copied FROM STDIN")
+    assert not [file for file in tmp_path.iterdir() if file.name.endswith(".tmp")]
 
 
 def test_a_server_that_goes_is_told_and_comes_back(own_server, open_shell):
@@ -249,6 +299,23 @@ def test_a_server_that_goes_is_told_and_comes_back(own_server, open_shell):
     out = shell.expect("weir=> ")
     assert "connected again" in out and "settings and prepared statements" in out
     assert "42" in out
+    # What was to be a part of a transaction is not done alone.
+    shell.run("CREATE TABLE kept (a int);")
+    shell.run("BEGIN;")
+    shell.run("INSERT INTO kept VALUES (1);")
+    shell.run("SAVEPOINT s;")
+    shell.run("ROLLBACK TO s;")
+    own_server.kill()
+    own_server.start()
+    out = shell.run("INSERT INTO kept VALUES (2);")
+    assert "error[08006]: the transaction is gone" in out and "this statement was not run" in out
+    shell.run("INSERT INTO kept VALUES (3);")
+    assert re.search(r"count\s+─+\s+1\s", shell.run("SELECT count(*) FROM kept;"))
+    shell.run("BEGIN;")
+    shell.run("COMMIT;")
+    own_server.kill()
+    own_server.start()
+    assert "(1 row)" in shell.run("SELECT 1;")
     # Nobody waits for a server that does not come.
     own_server.stop()
     shell.type("SELECT 1;\r")

@@ -14,8 +14,9 @@ from conftest import WEIR
 
 SCALE = float(os.environ.get("WEIR_TPCH_SCALE", "0.01"))
 MEMORY = int(os.environ.get("WEIR_TPCH_MEMORY", "128"))
-# Half is for what the operators of a query hold, half for everything else: program, pages, answer.
-QUERY_MEMORY = MEMORY // 2
+# A quarter is for what the operators of a query hold, the rest for everything else: the program, what the
+# allocator keeps, and the pages of the files that two threads have open.
+QUERY_MEMORY = MEMORY // 4
 # Starts a program from a small process, and writes its exit status and highest resident KiB: a child counts what
 # the process that it was forked from had.
 MEASURED = """

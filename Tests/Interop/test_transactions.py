@@ -503,8 +503,8 @@ def check_compacted(server, topic, committed, committing, aborted):
         parts = {last.get((residue, index)) for index in range(8)}
         assert len(parts) == 1, f"half a transaction: {parts}"
         assert parts.pop() >= newest, "a committed value is lost"
-    assert len(records) < 8 * len(committed), "nothing was cleaned"
-    print(f"{len(committed)} committed, {len(records)} records left")
+    eventually(lambda: len(read_all(server, topic, partitions=3)) < 8 * len(committed), timeout=60,
+               what="fewer records than were committed: a cleaned segment")
 
 
 CLEANS_OFTEN = ["-X", "log.cleaner.backoff.ms=100", "-X", "checkpoint.interval.ms=200"]
@@ -533,7 +533,9 @@ def test_kill_nine_in_the_middle_of_transactions(tmp_path, policy):
                 server.start(*CLEANS_OFTEN)
                 assert worker.poll() is None, "the producer gave up"
             before = log.read_text().count("committed")
-            eventually(lambda: log.read_text().count("committed") > before + 3, timeout=90,
+            # Only closed segments are cleaned: on a slow machine the kills alone do not fill one.
+            enough = max(before + 3, 60 if policy == "compact" else 0)
+            eventually(lambda: log.read_text().count("committed") > enough, timeout=90,
                        what="commits after the last kill")
         finally:
             worker.terminate()

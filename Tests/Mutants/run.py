@@ -31,18 +31,32 @@ package let activeMutant: Int = getenv("WEIR_MUTANT").flatMap { Int(String(cStri
 # From cheap to dear. Each is (arguments, seconds of wall time it may take).
 STAGES = [
     (["sim", "inject"], 120),
-    (["sim", "run", "--seed", "0", "--count", "150"], 120),
+    (["sim", "run", "--seed", "0", "--count", "150"], 300),
     (["sim", "week", "--days", "7"], 180),
-    (["sim", "run", "--seed", "150", "--count", "1500"], 400),
+    (["sim", "run", "--seed", "150", "--count", "1500"], 1500),
 ]
 # Of bugs in the metadata quorum, whose names begin with "quorum".
 QUORUM_STAGES = [
     (["sim", "run", "--only", "quorum", "--seed", "0", "--count", "300"], 180),
     (["sim", "run", "--only", "quorum", "--seed", "300", "--count", "5000"], 600),
 ]
+# Of bugs in replication, whose names begin with "replication".
+REPLICATION_STAGES = [
+    (["sim", "run", "--only", "replication", "--seed", "0", "--count", "100"], 180),
+    (["sim", "run", "--only", "replication", "--seed", "100", "--count", "1400"], 600),
+]
+# Of bugs in whole nodes, whose names begin with "cluster".
+CLUSTER_STAGES = [
+    (["sim", "run", "--only", "cluster", "--seed", "0", "--count", "40"], 240),
+    (["sim", "run", "--only", "cluster", "--seed", "40", "--count", "400"], 600),
+]
 
 
 def stages(name: str) -> list[tuple[list[str], int]]:
+    if name.startswith("replication"):
+        return REPLICATION_STAGES
+    if name.startswith("cluster"):
+        return CLUSTER_STAGES
     return QUORUM_STAGES if name.startswith("quorum") else STAGES
 
 
@@ -123,7 +137,7 @@ def main() -> int:
     binary = build()
     survivors = 0
     chosen = [(n, m) for n, m in enumerate(MUTANTS, 1) if options.name in m[0]]
-    for group in (STAGES, QUORUM_STAGES):
+    for group in (STAGES, QUORUM_STAGES, REPLICATION_STAGES, CLUSTER_STAGES):
         if not any(stages(mutant[0]) is group for _, mutant in chosen):
             continue
         found, spent = hunt(binary, 0, group)

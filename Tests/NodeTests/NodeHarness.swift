@@ -23,6 +23,7 @@ struct NodeHarness {
     var halted: Problem?
     var wakeAt: Instant?
     var authenticated: [ConnectionID] = []
+    private(set) var mayStop = false
     var paused: [UInt64: Instant] = [:]
     var holdsSyncs = false
     var heldSync: SyncTicket?
@@ -100,6 +101,8 @@ struct NodeHarness {
         case .authenticated(let id): authenticated.append(id)
         case .pause(let id, let until): paused[id.value] = until
         case .commandFinished(let id, let result): finished[id.value] = result
+        case .mayStop: mayStop = true
+        case .dial, .linked, .runQuorumJob: Issue.record("the node stands alone")
         case .halt(let problem): halted = problem
         }
     }

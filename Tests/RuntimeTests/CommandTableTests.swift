@@ -140,6 +140,11 @@ import Testing
             ("/* a; /* b; */ c; */ d;", ["/* a; /* b; */ c; */ d"], ""),
             ("$$ a;b $$; c", ["$$ a;b $$"], "c"), ("$x$ $$; $x$;", ["$x$ $$; $x$"], ""),
             ("$1; a$b$;", ["$1", "a$b$"], ""), (";;;", [], ""), ("", [], ""),
+            ("select E'it\\'s; x'; b", ["select E'it\\'s; x'"], "b"),
+            ("e'\\\\'; b;", ["e'\\\\'", "b"], ""), ("E'a''\\';';", ["E'a''\\';'"], ""),
+            ("type'\\'; b;", ["type'\\'", "b"], ""), ("'\\'; b;", ["'\\'", "b"], ""),
+            ("a; -- no more", ["a"], ""), ("-- a;\n;/* b; /* c */ */ ; d", [], "d"),
+            ("/* no end", [], "/* no end"), ("a /", [], "a /"), ("- - 1;", ["- - 1"], ""),
         ] as [(String, [String], String)])
     func `statements end at semicolons that count`(text: String, whole: [String], rest: String) {
         var splitter = StatementSplitter()
@@ -159,5 +164,11 @@ import Testing
         #expect(splitter.add("; next") == ["select '\nx' /* \n*/ from t"])
         splitter.reset()
         #expect(splitter.isEmpty)
+        #expect(splitter.add("-- a remark begins nothing\n").isEmpty)
+        #expect(splitter.waitsFor == "=" && splitter.isEmpty && !splitter.isQuoted)
+        #expect(splitter.add("select E'\\'\n").isEmpty)
+        #expect(splitter.waitsFor == "'" && splitter.isQuoted)
+        #expect(splitter.add("' /* \n").isEmpty)
+        #expect(splitter.waitsFor == "*" && splitter.isQuoted)
     }
 }

@@ -7,7 +7,7 @@ import Synchronization
 
 /// A machine for the driver's tests. Its requests are words:
 /// `sync …` answers after a journal sync, `later …` after a timer, `big N` with N bytes, `lend` with
-/// a file; `close` and `halt` do what they say; everything else comes back as it is.
+/// a file; `dial PORT` calls another node; `close` and `halt` do what they say; everything else comes back as it is.
 struct EchoMachine: EventMachine {
     let file: FakeFile
     var waitingForSync: [(ConnectionID, Bytes)] = []
@@ -47,6 +47,8 @@ struct EchoMachine: EventMachine {
         case .command(let id, _):
             effects.append(
                 .commandFinished(id, .failure(Problem("test.unknown", "only statistics"))))
+        case .leave: effects.append(.mayStop)
+        case .dialed, .dialFailed, .quorumJobDone: break
         }
     }
 
@@ -73,6 +75,9 @@ struct EchoMachine: EventMachine {
             prefix.int32(Int32(lent.count + 2))
             prefix.uint8(0x3C)
             effects.append(.send(connection, [prefix.finish(), lent, Bytes(utf8: ">")]))
+        case "dial":
+            effects.append(
+                .dial(NodeID(2), host: "127.0.0.1", port: words.last.flatMap { UInt16($0) } ?? 0))
         case "close": effects.append(.close(connection, reason: "asked for"))
         case "halt": effects.append(.halt(Problem("test.halt", "asked for")))
         default: answer(connection, bytes, &effects)

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Node
 @testable import Runtime
 import Synchronization
@@ -102,6 +103,40 @@ import Testing
         #expect(running.stop() == .stopped)
         #expect(running.log.all.count == 1)
         #expect(running.log.all[0].contains(line))
+    }
+
+    /// A node that was called welcomes the caller and goes on at once: both may come together, before
+    /// the welcome was looked at.
+    @Test func `a large frame right behind the welcome of a node that was called is taken`() throws
+    {
+        let running = try RunningDriver()
+        let other = try Listener(binding: HostPort(host: "127.0.0.1", port: 0))
+        let client = try running.connect()
+        try client.sendFrame("dial \(other.port)")
+        var descriptor: Int32 = -1
+        for _ in 0..<1000 where descriptor < 0 {
+            descriptor = accept(other.descriptors[0], nil, nil)
+            if descriptor < 0 { usleep(5000) }
+        }
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        var writer = ByteWriter()
+        for count in [7, 300_000] {
+            writer.int32(Int32(count))
+            writer.zeros(count)
+        }
+        let sent = writer.finish()
+        var received = 0
+        sent.withUnsafeBytes { _ = send(descriptor, $0.baseAddress, $0.count, 0) }
+        var room = [UInt8](repeating: 0, count: 1 << 20)
+        while received < sent.count {
+            let count = recv(descriptor, &room, room.count, 0)
+            if count <= 0 { break }
+            received += count
+        }
+        #expect(received == sent.count)
+        #expect(running.log.all == [])
+        #expect(running.stop() == .stopped)
     }
 
     @Test func `after the first request larger ones are allowed, up to the limit`() throws {

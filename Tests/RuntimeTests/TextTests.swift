@@ -175,6 +175,13 @@ import Testing
         #expect(throws: Problem.self) { try read([text]) }
     }
 
+    @Test func `an answer that is too long for the client is told as that`() {
+        let text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3ffffffe\r\n"
+        let problem = #expect(throws: Problem.self) { try read([text]) }
+        #expect(problem?.message == "the answer is longer than 1024 MiB")
+        #expect(problem?.hint?.contains("fewer rows") == true)
+    }
+
     @Test func `nobody listening is told with a hint`() throws {
         let port = try Listener(binding: HostPort(host: "127.0.0.1", port: 0)).port
         do throws(Problem) {

@@ -25,7 +25,7 @@ import Testing
         var lines: [String] = []
         var options = SimulationOptions()
         options.planted = .acknowledgeBeforeSync
-        let failed = runSimulations(seeds: 0..<6, options: options) {
+        let failed = runSimulations(seeds: 0..<6, kinds: [.log, .node], options: options) {
             lines.append($0)
         }
         #expect(failed > 0 && lines.count > failed)

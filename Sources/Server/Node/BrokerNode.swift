@@ -3,6 +3,7 @@ import Coordinator
 import Crypto
 import Log
 import Quorum
+import Replica
 import Security
 import WireProtocol
 
@@ -17,7 +18,7 @@ import WireProtocol
 package struct BrokerNode: Sendable {
     let configuration: NodeConfiguration
     let diagnostics: any Diagnostics
-    let versions = ApiVersionTable.all
+    let versions: ApiVersionTable
     var random: Random
     var store: LogStore
     var coordinator: GroupCoordinator
@@ -31,6 +32,17 @@ package struct BrokerNode: Sendable {
     var draft: MetadataImage
     /// What topics get that say nothing themselves.
     var topicDefaults: TopicDefaults
+    /// What a node of a cluster has besides; nil = it stands alone.
+    var cluster: ClusterCore?
+    /// The replicas of a node of a cluster, from its registration on.
+    var replicas: ReplicaManager?
+    /// What they want done at the end of the event.
+    var replicaEffects: [ReplicaEffect] = []
+    var replicaWaits: [UInt64: ReplicaWait] = [:]
+    var lastReplicaToken: UInt64 = 0
+    /// The partitions of which this node of a cluster knows what they keep, and since which leadership.
+    /// Looked up only.
+    var coordinated: [TopicPartition: LeaderEpoch] = [:]
     var changes = Queue<PendingChange>()
     /// The last record of the newest of them.
     var lastChangeOffset: Offset = -1
@@ -103,6 +115,12 @@ package struct BrokerNode: Sendable {
         let start = try NodeStart.open(
             configuration: configuration, disk: disk, random: &random, diagnostics: diagnostics,
             now: now)
+        versions = ApiVersionTable.served(inCluster: configuration.cluster != nil)
+        if let settings = configuration.cluster {
+            cluster = try ClusterCore(
+                settings, node: configuration.nodeID, wanted: configuration.clusterID,
+                disk: disk, random: &random, now: now)
+        }
         self.configuration = configuration
         self.diagnostics = diagnostics
         self.random = random
@@ -117,6 +135,11 @@ package struct BrokerNode: Sendable {
         coordinator = GroupCoordinator(configuration: configuration.groups, random: groupRandom)
         transactions = TransactionCoordinator(configuration: configuration.transactions)
         shares = ShareCoordinator(configuration: configuration.shares)
+        // In a cluster the metadata come from the quorum, and the groups after them.
+        if cluster != nil {
+            startQuorum()
+            return
+        }
         try replayGroups()
         try replayTransactions()
         try replayShares()
@@ -139,17 +162,37 @@ package struct BrokerNode: Sendable {
         if isHalted { return }
         self.now = now
         switch event {
+        case .connectionOpened(let id, let peer, let listener, _)
+        where configuration.cluster?.listener == listener && cluster != nil:
+            openLink(id, peer)
         case .connectionOpened(let id, let peer, let listener, let principal):
             open(id, peer: peer, listener: listener, principal: principal)
-        case .request(let id, let request): receive(request, from: id)
-        case .connectionClosed(let id): forget(id)
+        case .request(let id, let request):
+            if isLink(id) { receive(request, fromLink: id) } else { receive(request, from: id) }
+        case .connectionClosed(let id):
+            if isLink(id) { linkClosed(id) } else { forget(id) }
+        case .dialed(let node, let id, let address): dialed(node, id, address)
+        case .dialFailed(let node, let reason): dialFailed(node, reason)
+        case .quorumJobDone(let number, let failure):
+            drive(.jobDone(number: number, failure: failure))
         case .journalSynced(let ticket, let failure): synced(ticket, failure: failure)
         case .command(let id, let command): run(command, id)
+        case .leave: leave()
         case .timer:
             announcedWake = nil
             tick()
         }
+        followUp(into: &effects)
+    }
+
+    /// What an event has made possible, and what that has.
+    private mutating func followUp(into effects: inout [NodeEffect]) {
         startRequests()
+        while !replicaEffects.isEmpty, !isHalted {
+            performReplicaEffects()
+            startRequests()
+        }
+        if cluster != nil { routeVirtual() }
         effects.append(contentsOf: output)
         output.removeAll(keepingCapacity: true)
     }
@@ -160,9 +203,13 @@ package struct BrokerNode: Sendable {
         self.now = now
         if !relaxedAnswers.isEmpty {
             answerRelaxed()
-            startRequests()
-            effects.append(contentsOf: output)
-            output.removeAll(keepingCapacity: true)
+            followUp(into: &effects)
+            if isHalted { return }
+        }
+        // What the round has appended goes to the other nodes before this one syncs it.
+        if replicas != nil {
+            replicaEffects += replicas?.flush(store: &store, now: now) ?? []
+            followUp(into: &effects)
             if isHalted { return }
         }
         while let request = store.beginSync() {
@@ -200,6 +247,7 @@ package struct BrokerNode: Sendable {
         if let due = deadLetterRetries.next { next = min(next, due) }
         if let produce = nextProduceCheck { next = min(next, produce) }
         if let signOn = saslDeadlines.next { next = min(next, signOn) }
+        next = min(next, cluster?.nextDeadline ?? .distantFuture)
         return next
     }
 
@@ -215,6 +263,7 @@ package struct BrokerNode: Sendable {
         retryDeadLetters()
         expireProduces()
         resumeSasl()
+        keepHouse()
     }
 
     mutating func halt(_ problem: Problem) {
@@ -231,6 +280,9 @@ package struct BrokerNode: Sendable {
         counters.journalSyncs += 1
         switch store.syncCompleted(ticket, failure: failure) {
         case .halt(let problem): halt(problem)
+        case .advanced(let partitions) where replicas != nil:
+            replicaEffects += replicas?.durable(partitions, store: &store, now: now) ?? []
+            for advance in partitions { followCoordination(of: advance.topicPartition) }
         case .advanced(let partitions):
             for advance in partitions where !isHalted {
                 settle(advance.topicPartition, through: advance.durableEndOffset)
@@ -262,7 +314,7 @@ package struct BrokerNode: Sendable {
         for waiter in due where !isHalted { settle(waiter) }
     }
 
-    private mutating func settle(_ waiter: DurabilityWaiter) {
+    mutating func settle(_ waiter: DurabilityWaiter) {
         switch waiter {
         case .produce(let key, let topic, let partition):
             finishProduce(key, topic: topic, partition: partition, error: nil)
@@ -281,29 +333,48 @@ package struct BrokerNode: Sendable {
     /// Everything of a deleted partition that somebody waits for will not come.
     mutating func abandon(_ partition: TopicPartition) {
         while let wait = durabilityWaits[partition]?.popFirst() {
-            switch wait.waiter {
-            case .produce(let key, let topic, let place):
-                finishProduce(
-                    key, topic: topic, partition: place, error: .unknownTopicOrPartition)
-            case .change: break
-            case .group(let token):
-                perform(
-                    coordinator.appended(token, failure: .coordinatorNotAvailable, now: now))
-            case .share(let token):
-                perform(shares.appended(token, failure: .coordinatorNotAvailable, now: now))
-            case .deadLetters(let place, let range):
-                deadLettersSettled(place, range, isWritten: false)
-            case .append(let id):
-                appends[id] = nil
-                output.append(.commandFinished(id, .failure(Self.unknownTopic(partition.topic))))
-            case .transaction(let token):
-                perform(
-                    transactions.appended(token, failure: .coordinatorNotAvailable, now: now))
-            case .marker(let wait): markerSettled(wait, error: .unknownTopicOrPartition)
-            }
+            fail(wait.waiter, of: partition, .unknownTopicOrPartition)
         }
         durabilityWaits[partition] = nil
         wakeFetches(of: partition)
+    }
+
+    /// What somebody waits for will not come: the partition is gone, or this node does not lead it any
+    /// more. In the second case it may be done by its next leader, or not.
+    mutating func fail(
+        _ waiter: DurabilityWaiter, of partition: TopicPartition, _ error: ErrorCode
+    ) {
+        let isGone = error == .unknownTopicOrPartition
+        switch waiter {
+        case .produce(let key, let topic, let place):
+            finishProduce(key, topic: topic, partition: place, error: error)
+        case .change: break
+        case .group(let token):
+            perform(
+                coordinator.appended(
+                    token, failure: isGone ? .coordinatorNotAvailable : .notCoordinator, now: now))
+        case .share(let token):
+            perform(shares.appended(token, failure: .coordinatorNotAvailable, now: now))
+        case .deadLetters(let place, let range):
+            deadLettersSettled(place, range, isWritten: false)
+        case .append(let id):
+            guard appends.removeValue(forKey: id) != nil else { return }
+            output.append(
+                .commandFinished(
+                    id,
+                    .failure(
+                        isGone
+                            ? Self.unknownTopic(partition.topic)
+                            : Problem(
+                                "cluster.leader",
+                                "another node leads \(partition) now: the records may be there, or not",
+                                hint: "look whether they are, and try again"))))
+        case .transaction(let token):
+            perform(
+                transactions.appended(
+                    token, failure: isGone ? .coordinatorNotAvailable : .notCoordinator, now: now))
+        case .marker(let wait): markerSettled(wait, error: error)
+        }
     }
 
     // MARK: Invariants
@@ -320,6 +391,7 @@ package struct BrokerNode: Sendable {
         shares.checkInvariants()
         image.checkInvariants()
         draft.checkInvariants()
+        replicas?.checkInvariants(store: store)
         fetchSessions.checkInvariants()
         shareSessions.checkInvariants()
         for key in fetches.keys {
@@ -329,7 +401,7 @@ package struct BrokerNode: Sendable {
             precondition(connections[key.connection] != nil, "a parked fetch has a connection")
         }
         precondition(queuedBytes >= 0, "queued bytes are a sum")
-        if changes.isEmpty {
+        if changes.isEmpty, cluster?.proposals.isEmpty ?? true {
             precondition(image.topics.count == draft.topics.count, "nothing is pending")
         }
     }

@@ -161,5 +161,30 @@ package struct NodeStatistics: Sendable {
     package var damagedPartitions = 0
     package var scrubbedBytes: Int64 = 0
     package var scrubRounds: Int64 = 0
+    /// nil = the node stands alone.
+    package var cluster: ClusterStatistics?
+    package init() {}
+}
+
+/// The cluster as one of its nodes sees it.
+package struct ClusterStatistics: Sendable {
+    /// The node is registered and serves clients.
+    package var isServing = false
+    package var isController = false
+    /// -1 = none is known.
+    package var controller: Int32 = -1
+    package var term: Int64 = 0
+    /// Entries of the metadata log that are applied here.
+    package var applied: Int64 = 0
+    /// Other nodes that there is a link to.
+    package var links = 0
+    package var brokersAlive = 0
+    package var brokersFenced = 0
+    package var partitionsWithoutLeader = 0
+    /// Not all of their replicas are in sync.
+    package var partitionsUnderReplicated = 0
+    /// Fewer replicas are in sync than have to be, so that nothing is acknowledged to all.
+    package var partitionsBelowMinimum = 0
+
     package init() {}
 }

@@ -21,10 +21,18 @@ package struct NodeConfiguration: Sendable {
     package var bootstrapCredentials: [(key: ScramCredentialKey, value: ScramCredential)] = []
     /// `broker.rack`
     package var rack: String?
+    /// The cluster that the node is one of; nil = it stands alone.
+    package var cluster: ClusterConfiguration?
     /// Taken for a new data directory; an existing one must have the same. nil = a random one.
     package var clusterID: UUID128?
     /// `num.partitions`
     package var partitionsDefault: Int32 = 1
+    /// `default.replication.factor`; a cluster with fewer nodes has fewer.
+    package var replicationDefault = 3
+    /// `offsets.topic.replication.factor`, in the same way.
+    package var offsetsReplication = 3
+    /// `transaction.state.log.replication.factor`, too.
+    package var transactionsReplication = 3
     /// `auto.create.topics.enable`
     package var createsTopicsAutomatically = true
     /// `delete.topic.enable`
@@ -67,6 +75,19 @@ package struct NodeConfiguration: Sendable {
     package var log = LogStoreConfiguration()
 
     package init() {}
+
+    /// Replicas of a partition for which nobody says how many.
+    var replicationFactor: Int { possible(replicationDefault) }
+    var offsetsReplicationFactor: Int { possible(offsetsReplication) }
+    var transactionsReplicationFactor: Int { possible(transactionsReplication) }
+
+    /// Of a topic of the coordinators.
+    func internalReplicationFactor(of topic: String) -> Int {
+        topic == BrokerNode.transactionsTopic
+            ? transactionsReplicationFactor : offsetsReplicationFactor
+    }
+
+    private func possible(_ wanted: Int) -> Int { min(wanted, cluster?.members.count ?? 1) }
 
     /// The listeners, at least one.
     var doors: [ListenerSettings] {

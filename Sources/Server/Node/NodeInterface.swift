@@ -3,6 +3,7 @@
 
 import Base
 import Log
+import Quorum
 
 /// A connection of the broker port, numbered by the driver and never reused.
 package struct ConnectionID: Hashable, Comparable, Sendable {
@@ -33,6 +34,14 @@ package enum NodeEvent: Sendable {
     /// The journal bytes of `ticket` are durable, or can't be made so.
     case journalSynced(SyncTicket, failure: StorageFailure?)
     case command(CommandID, NodeCommand)
+    /// A call of another node got through: the connection is a link. `address` is where it leads.
+    case dialed(NodeID, ConnectionID, address: String)
+    case dialFailed(NodeID, String)
+    /// A job of the quorum has ended, well or not.
+    case quorumJobDone(number: UInt64, failure: StorageFailure?)
+    /// The process is asked to stop: `mayStop` follows when other nodes lead what this one led, or when
+    /// there are none. Whoever can't wait closes the node.
+    case leave
     /// The time asked for by `wakeAt` came. Send it once after the start, too: it brings the first
     /// `wakeAt`.
     case timer
@@ -45,6 +54,9 @@ package enum NodeEffect: Sendable {
     case close(ConnectionID, reason: String)
     /// The client has proved who it is: its requests may be as large as those of anybody.
     case authenticated(ConnectionID)
+    /// The connection is a link to another node: its frames may be large, and it is read also while
+    /// its other side does not read.
+    case linked(ConnectionID)
     /// Read no more requests of the connection before this moment: its quota is used up.
     case pause(ConnectionID, until: Instant)
     /// Sync the journal file off the loop, then answer with `journalSynced`. At most one is open.
@@ -52,9 +64,15 @@ package enum NodeEffect: Sendable {
     /// The same for a segment file, for which nobody waits: it must not delay the journal. At most
     /// one is open.
     case syncSegment(SyncTicket, file: any DiskFile)
+    /// Call another node; answered by `dialed` or `dialFailed`.
+    case dial(NodeID, host: String, port: UInt16)
+    /// Do work of the metadata quorum on the disk off the loop, then answer with `quorumJobDone`.
+    case runQuorumJob(QuorumJob)
     /// Send `timer` at this moment; replaces an earlier wish.
     case wakeAt(Instant)
     case commandFinished(CommandID, Result<NodeAnswer, Problem>)
+    /// The answer to `leave`.
+    case mayStop
     /// Storage can't be trusted any more: stop the process, restart from disk.
     case halt(Problem)
 }

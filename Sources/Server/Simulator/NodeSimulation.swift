@@ -249,7 +249,8 @@ struct NodeSimulation {
                 beginSync(ticket, file, isJournal: true)
             case .syncSegment(let ticket, let file):
                 beginSync(ticket, file, isJournal: false)
-            case .authenticated, .pause: break
+            case .authenticated, .pause, .mayStop: break
+            case .dial, .linked, .runQuorumJob: preconditionFailure("the node stands alone")
             case .wakeAt(let instant):
                 wakeGeneration += 1
                 queue.schedule(.wake(wakeGeneration), at: max(time + 1, instant.nanoseconds))

@@ -23,7 +23,7 @@ package func simulateTransactions(
 
 /// What one seed is run for.
 package enum SimulationKind: String, CaseIterable {
-    case log, node, groups, transactions, shares, quorum
+    case log, node, groups, transactions, shares, quorum, replication, cluster
 
     func run(seed: UInt64, options: SimulationOptions) -> SimulationResult {
         switch self {
@@ -33,12 +33,15 @@ package enum SimulationKind: String, CaseIterable {
         case .transactions: simulateTransactions(seed: seed, options: options)
         case .shares: simulateShares(seed: seed, options: options)
         case .quorum: simulateQuorum(seed: seed, options: options)
+        case .replication: simulateReplication(seed: seed, options: options)
+        case .cluster: simulateCluster(seed: seed, options: options)
         }
     }
 }
 
 /// Runs many seeds, each for the log alone, for a whole node, for groups, for transactions, for
-/// share groups and for the metadata quorum (or for some of them), and reports what goes wrong. Returns how many seeds failed.
+/// share groups, for the metadata quorum, for replication and for a cluster of whole nodes (or for some
+/// of them), and reports what goes wrong. Returns how many seeds failed.
 package func runSimulations(
     seeds: Range<UInt64>, kinds: [SimulationKind] = SimulationKind.allCases,
     options: SimulationOptions, report: (String) -> Void
@@ -66,7 +69,7 @@ package func runSimulations(
             + "\(total.powerLosses) power losses, \(total.failedSyncs) failed syncs, "
             + "\(total.damagedPartitions) partitions damaged on purpose, "
             + "\(total.cleanings) cleanings, \(total.reads) reads, "
-            + "\(total.simulatedNanoseconds / 1_000_000_000) s in the simulated quorum")
+            + "\(total.simulatedNanoseconds / 1_000_000_000) s in simulated clusters")
     return failed
 }
 

@@ -216,7 +216,8 @@ struct TransactionSimulation {
             case .wakeAt(let instant):
                 wakeGeneration += 1
                 queue.schedule(.wake(wakeGeneration), at: max(time + 1, instant.nanoseconds))
-            case .authenticated, .pause, .commandFinished: break
+            case .authenticated, .pause, .mayStop, .commandFinished: break
+            case .dial, .linked, .runQuorumJob: preconditionFailure("the node stands alone")
             case .halt(let problem):
                 trace.mix(problem.code)
                 if faults.chance(1, in: 2) { losePower() } else { killProcess() }

@@ -46,6 +46,14 @@ package struct OperationRoutes: Sendable {
                 _, _, responder in
                 port.submit(.statistics) { result in
                     switch result {
+                    case .success(.statistics(let node)) where node.cluster?.isServing == false:
+                        responder.respond(
+                            .problem(
+                                Problem(
+                                    "cluster.joining",
+                                    "the node is not registered with a controller yet",
+                                    hint: "a majority of the nodes that vote has to run"),
+                                status: 503))
                     case .success: responder.respond(.text("ok\n"))
                     case .failure(let problem):
                         responder.respond(.problem(problem, status: 503))
@@ -70,12 +78,28 @@ package struct OperationRoutes: Sendable {
     private func health() -> HTTPResponse {
         let process = figures()
         let broker: JSONValue
+        var cluster: JSONValue?
         var healthy = true
         if let node = statistics() {
             broker = [
                 "status": "ok", "topics": .int(node.topics), "partitions": .int(node.partitions),
                 "connections": .int(node.connections), "log_bytes": .int(node.logBytes),
             ]
+            if let state = node.cluster {
+                let isWell =
+                    state.isServing && state.controller >= 0 && state.brokersFenced == 0
+                    && state.partitionsWithoutLeader == 0 && state.partitionsBelowMinimum == 0
+                if !isWell { healthy = false }
+                cluster = [
+                    "status": isWell ? "ok" : "failing", "serving": .bool(state.isServing),
+                    "controller": .int(state.controller),
+                    "brokers_alive": .int(state.brokersAlive),
+                    "brokers_fenced": .int(state.brokersFenced),
+                    "partitions_without_leader": .int(state.partitionsWithoutLeader),
+                    "partitions_under_replicated": .int(state.partitionsUnderReplicated),
+                    "partitions_below_minimum": .int(state.partitionsBelowMinimum),
+                ]
+            }
         } else {
             healthy = false
             broker = ["status": "failing", "detail": "the node does not answer"]
@@ -97,12 +121,14 @@ package struct OperationRoutes: Sendable {
             healthy = false
             tables = ["status": "failing", "detail": .string(error.message)]
         }
+        var components = [JSONMember("broker", broker), JSONMember("lakehouse", tables)]
+        if let cluster { components.append(JSONMember("cluster", cluster)) }
         let uptime = now().timestamp.milliseconds - process.startedAt.milliseconds
         return .json(
             [
                 "status": healthy ? "healthy" : "degraded", "version": .string(process.version),
                 "uptime_seconds": .double(Double(uptime) / 1000),
-                "components": ["broker": broker, "lakehouse": tables],
+                "components": .object(components),
                 "memory_bytes": .int(process.residentBytes),
             ], status: healthy ? 200 : 503)
     }
@@ -171,10 +197,40 @@ package struct OperationRoutes: Sendable {
             page.counter(
                 "weir_scrub_rounds", "Times that all closed segments were checked",
                 Double(node.scrubRounds))
+            if let cluster = node.cluster { clusterMetrics(cluster, &page) }
         }
         if let reports = try? lake.tables(layer: nil) { tableMetrics(reports, &page) }
         return .text(
             page.finish(), type: "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    }
+
+    private func clusterMetrics(_ cluster: ClusterStatistics, _ page: inout MetricsPage) {
+        page.gauge(
+            "weir_cluster_serving", "Whether the node is registered and serves clients",
+            cluster.isServing ? 1 : 0)
+        page.gauge(
+            "weir_cluster_controller", "Whether the node is the controller",
+            cluster.isController ? 1 : 0)
+        page.gauge("weir_cluster_term", "Term of the metadata quorum", Double(cluster.term))
+        page.gauge(
+            "weir_cluster_applied", "Entries of the metadata log that are applied here",
+            Double(cluster.applied))
+        page.gauge(
+            "weir_cluster_links", "Other nodes that there is a link to", Double(cluster.links))
+        page.gauge("weir_cluster_brokers", "Brokers that are alive", Double(cluster.brokersAlive))
+        page.gauge(
+            "weir_cluster_brokers_fenced", "Brokers that fell silent or are not ready",
+            Double(cluster.brokersFenced))
+        page.gauge(
+            "weir_cluster_partitions_without_leader", "Partitions that nobody leads",
+            Double(cluster.partitionsWithoutLeader))
+        page.gauge(
+            "weir_cluster_partitions_under_replicated", "Partitions with replicas out of sync",
+            Double(cluster.partitionsUnderReplicated))
+        page.gauge(
+            "weir_cluster_partitions_below_minimum",
+            "Partitions with fewer replicas in sync than min.insync.replicas",
+            Double(cluster.partitionsBelowMinimum))
     }
 
     private func tableMetrics(_ reports: [TableReport], _ page: inout MetricsPage) {

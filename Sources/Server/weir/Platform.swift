@@ -20,6 +20,8 @@ struct PlatformSettings: Sendable {
     var queryMemoryBytes = 256 << 20
     /// The most threads that work on one query.
     var queryThreads = QueryPool.threadsByDefault
+    /// Processors that queries leave to the broker while records are produced.
+    var reservedProcessors = ProcessorReserve.countByDefault
     /// The topic that the event gateway appends to.
     var gatewayTopic = "topic_app_events"
 }
@@ -33,6 +35,7 @@ final class Platform: Sendable {
     private let workers: WorkerPool
     private let statements: WorkerPool
     private let helpers: QueryPool?
+    private let reserve: ProcessorReserve?
     private let scheduler: Scheduler
 
     /// Opens the data directory, recovers, and listens. Returns when both ports answer.
@@ -41,16 +44,28 @@ final class Platform: Sendable {
         observer: (any LakeObserver)? = nil
     ) throws(Problem) {
         let started = SystemClock.now
-        let broker = try BrokerService(
-            data: settings.dataDirectory, listening: settings.kafka, settings: settings.server,
-            diagnostics: diagnostics)
+        let reserve = ProcessorReserve(settings.reservedProcessors)
+        self.reserve = reserve
+        var server = settings.server
+        server.driver.reserve = reserve
+        let broker: BrokerService
+        do throws(Problem) {
+            broker = try BrokerService(
+                data: settings.dataDirectory, listening: settings.kafka, settings: server,
+                diagnostics: diagnostics)
+        } catch {
+            reserve?.stop()
+            throw error
+        }
         self.broker = broker
         workers = WorkerPool(name: "weir-lake", threads: settings.server.workers)
         // Statements have threads of their own, so that no question waits behind a refresh. They
-        // yield to the broker's: `Benchmarks/interference.py`.
-        let statements = WorkerPool(name: "weir-sql", threads: 4, niceness: 5)
+        // yield to the broker's and leave its processors alone: `Benchmarks/interference.py`.
+        let statements = WorkerPool(
+            name: "weir-sql", threads: 4, niceness: 5, reserve: reserve)
         self.statements = statements
-        helpers = QueryPool.helping(threadsMax: settings.queryThreads, niceness: 5)
+        helpers = QueryPool.helping(
+            threadsMax: settings.queryThreads, niceness: 5, reserve: reserve)
         let scheduler = Scheduler(pool: workers, diagnostics: diagnostics)
         self.scheduler = scheduler
         do throws(Problem) {
@@ -82,6 +97,7 @@ final class Platform: Sendable {
             statements.stop()
             helpers?.stop()
             _ = broker.stop()
+            reserve?.stop()
             throw error
         }
     }
@@ -132,6 +148,7 @@ final class Platform: Sendable {
         workers.stop()
         statements.stop()
         helpers?.stop()
+        defer { reserve?.stop() }
         return broker.stop()
     }
 }

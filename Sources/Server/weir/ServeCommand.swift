@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import Node
 import Runtime
 
 let serveCommands: [RegisteredCommand] = [
@@ -20,6 +21,13 @@ let serveCommands: [RegisteredCommand] = [
                     "listener", value: "NAME://HOST:PORT",
                     "A listener of the broker, instead of --kafka; may be given several times",
                     isRepeatable: true),
+                FlagSpec(
+                    "cluster", value: "HOST:PORT,…",
+                    "Where the nodes of the cluster listen for each other, the same on each of them",
+                    readsEnvironment: true),
+                FlagSpec(
+                    "node", value: "NUMBER", "Which of the nodes of --cluster this is, from 1",
+                    readsEnvironment: true),
                 FlagSpec(
                     "config", "c", value: "FILE",
                     "Settings as name=value lines; those of -X win", readsEnvironment: true),
@@ -49,12 +57,21 @@ let serveCommands: [RegisteredCommand] = [
                         + " \(Limits.queryThreads)",
                     readsEnvironment: true),
                 FlagSpec(
+                    "reserve-processors", value: "COUNT",
+                    "Processors that queries leave to the broker while records are produced; without it one"
+                        + " in eight, 0 for none",
+                    readsEnvironment: true),
+                FlagSpec(
                     "verbose", "v", "Reports details as well", readsEnvironment: true),
             ],
             examples: [
                 ("weir serve", "serves this machine, data in ./weir-data"),
                 ("weir serve --data /srv/weir --kafka '*:9092'", "serves every network"),
                 ("weir serve --config server.properties", "takes the settings of a file"),
+                (
+                    "weir serve --node 1 --cluster a:9090,b:9090,c:9090 --kafka a:9092",
+                    "is the first of three nodes"
+                ),
                 ("weir serve --lake s3://lake/tables", "keeps tables in a bucket"),
             ],
             takesSettings: true),
@@ -92,28 +109,83 @@ private func serve(_ context: CommandContext) throws(Problem) -> ExitCode {
         parsing: context.invocation.string("kafka") ?? "localhost:9092", defaultPort: 9092)
     let http = try HostPort(
         parsing: context.invocation.string("http") ?? "localhost:8888", defaultPort: 8888)
+    try joinCluster(context, &settings)
     let lakeMemory = try bytes(
         ofMebibytes: context.invocation.string("lake-memory") ?? "32", "--lake-memory")
     let queryMemory = try bytes(
         ofMebibytes: context.invocation.string("query-memory") ?? "256", "--query-memory",
         from: 16)
     let queryThreads = try threads(context.invocation.string("query-threads"), "--query-threads")
+    let reserved = try reservedProcessors(context.invocation.string("reserve-processors"))
     let platform = try Platform(
         PlatformSettings(
             dataDirectory: data, kafka: address, http: http, server: settings,
             lake: context.invocation.string("lake"), lakeMemoryBytes: lakeMemory,
-            queryMemoryBytes: queryMemory, queryThreads: queryThreads),
+            queryMemoryBytes: queryMemory, queryThreads: queryThreads,
+            reservedProcessors: reserved),
         diagnostics: diagnostics)
     announce(
-        context, data: data, address, http, platform, named: !settings.security.listeners.isEmpty,
+        context, data: data, address, http, platform, settings,
         began: began)
     return waitForEnd(signals, platform, diagnostics)
 }
 
+/// Takes `--node` and `--cluster`.
+private func joinCluster(
+    _ context: CommandContext, _ settings: inout ServerSettings
+) throws(Problem) {
+    let node = context.invocation.string("node")
+    guard let list = context.invocation.string("cluster") else {
+        if node == nil { return }
+        throw Problem(
+            "usage.value", "--node says which node of a cluster this is, and there is no --cluster",
+            hint: "weir help serve")
+    }
+    var members: [ClusterConfiguration.Address] = []
+    for part in list.split(separator: ",", omittingEmptySubsequences: false) {
+        let address = try HostPort(
+            parsing: part.filter { $0 != " " }, defaultPort: 9090)
+        guard !address.host.isEmpty, address.host != "*", address.port != 0 else {
+            throw Problem(
+                "usage.value", "--cluster is a list of host:port, found \"\(part)\"",
+                notes: ["the other nodes have to find each of them there"])
+        }
+        let member = ClusterConfiguration.Address(host: address.host, port: address.port)
+        if members.contains(member) {
+            throw Problem("usage.value", "--cluster names \(address.text) twice")
+        }
+        members.append(member)
+    }
+    guard members.count <= 64 else {
+        throw Problem(
+            "usage.value", "--cluster has \(members.count) nodes, at most 64 are possible")
+    }
+    guard let number = node.flatMap({ Int32($0) }), number >= 1, Int(number) <= members.count
+    else {
+        throw Problem(
+            "usage.value",
+            "--node is the place of this node in --cluster, from 1 to \(members.count)"
+                + (node.map { ", found \($0)" } ?? ""))
+    }
+    settings.node.nodeID = NodeID(number)
+    var cluster = ClusterConfiguration(members: members)
+    cluster.heartbeatInterval = settings.heartbeatInterval
+    cluster.sessionTimeout = settings.sessionTimeout
+    cluster.lease = settings.lease
+    settings.node.cluster = cluster
+}
+
 private func announce(
     _ context: CommandContext, data: String, _ kafka: HostPort, _ http: HostPort,
-    _ platform: Platform, named: Bool, began: Instant
+    _ platform: Platform, _ settings: ServerSettings, began: Instant
 ) {
+    let named = !settings.security.listeners.isEmpty
+    let member = settings.node.cluster.map { cluster in
+        (
+            node: settings.node.nodeID.value, count: cluster.members.count,
+            address: cluster.members[Int(settings.node.nodeID.value) - 1].text
+        )
+    }
     let elapsed = Double((SystemClock.monotonic - began).wholeNanoseconds) / 1e9
     func shown(_ address: HostPort, _ port: UInt16) -> String {
         HostPort(host: address.host.isEmpty ? "*" : address.host, port: port).text
@@ -121,12 +193,20 @@ private func announce(
     let broker = shown(kafka, platform.broker.brokerPort)
     let surface = shown(http, platform.httpPort)
     if context.isJSON {
-        context.print([
+        var report: JSONValue = [
             "version": .string(Version.number), "data": .string(data),
             "kafka": .string(broker), "kafka_port": .int(platform.broker.brokerPort),
             "listeners": .array(platform.broker.listeners.map { .string($0) }),
             "http": .string(surface), "http_port": .int(platform.httpPort),
-        ])
+        ]
+        if let member, case .object(let members) = report {
+            report = .object(
+                members + [
+                    JSONMember("node", .int(member.node)),
+                    JSONMember("nodes", .string(member.address)),
+                ])
+        }
+        context.print(report)
         return
     }
     context.say(
@@ -134,7 +214,8 @@ private func announce(
         \(Version.text)
           data   \(data)
           kafka  \(named ? platform.broker.listeners.joined(separator: ", ") : broker)
-          http   http://\(surface)/docs
+          http   http://\(surface)/docs\(
+            member.map { "\n  node   \($0.node) of \($0.count), for nodes at \($0.address)" } ?? "")
         ready after \(durationText(seconds: elapsed)); Ctrl-C stops it
         """)
 }
@@ -185,6 +266,23 @@ func threads(_ text: String?, _ setting: String) throws(Problem) -> Int {
     guard let count = Int(text), (1...1024).contains(count) else {
         throw Problem(
             "usage.value", "\(setting) is a number of threads from 1 to 1024, found \(text)")
+    }
+    return count
+}
+
+/// The processors kept for the broker, from a setting that need not be there.
+private func reservedProcessors(_ text: String?) throws(Problem) -> Int {
+    guard let text else { return ProcessorReserve.countByDefault }
+    guard let count = Int(text), (0...1024).contains(count) else {
+        throw Problem(
+            "usage.value",
+            "--reserve-processors is a number of processors from 0 to 1024, found \(text)")
+    }
+    guard count == 0 || count < SystemThread.processorCount else {
+        throw Problem(
+            "usage.value",
+            "--reserve-processors \(count) leaves none of \(SystemThread.processorCount) for queries"
+        )
     }
     return count
 }

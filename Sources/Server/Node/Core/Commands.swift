@@ -4,6 +4,7 @@ import Base
 import Coordinator
 import Log
 import Quorum
+import Replica
 import WireProtocol
 
 extension BrokerNode {
@@ -34,8 +35,32 @@ extension BrokerNode {
         finish(id, .failure(problem))
     }
 
+    /// Why this node can't serve a partition to the process itself; nil when it can.
+    private func leadershipProblem(_ partition: TopicPartition) -> Problem? {
+        guard cluster != nil, let topic = image.topic(partition.topic),
+            leadershipError(topic, partition.partition) != nil
+        else { return nil }
+        let leader = image.leadership(of: topic, partition.partition).leader
+        return Problem(
+            "cluster.leader",
+            "\(partition) is led by "
+                + (leader.map { "node \($0.value)" } ?? "nobody at the moment"),
+            hint: "ask that node, or use a Kafka client, which finds it")
+    }
+
+    private func problem(_ refusal: ReplicaRefusal) -> Problem {
+        if case .append(let failure) = refusal { return problem(failure) }
+        return Problem(
+            "cluster.replicas", refusal.description, hint: "try again in a moment")
+    }
+
     private func problem(_ failure: AppendFailure) -> Problem {
         switch failure {
+        case .notController:
+            Problem(
+                "cluster.controller", "this node is not the controller of the cluster",
+                notes: [controllerID < 0 ? "there is none" : "node \(controllerID) is"],
+                hint: "ask that node, or use weir topic, which finds it")
         case .messageTooLarge, .recordListTooLarge, .invalidRecord, .invalidTimestamp:
             Problem("record.invalid", failure.description, notes: failure.records.map(\.message))
         case .noSpace, .journalFull:
@@ -76,6 +101,10 @@ extension BrokerNode {
         }
         roundRobin[name] = next
         if records.isEmpty { return finish(id, .success(.appended([]))) }
+        for batch in plan.batches {
+            let target = TopicPartition(topic: name, partition: batch.partition)
+            if let problem = leadershipProblem(target) { return fail(id, problem) }
+        }
         append(plan, records, id)
     }
 
@@ -84,7 +113,7 @@ extension BrokerNode {
     ) {
         let unknown = AppendedRecord(partition: -1, offset: -1)
         var appended = [AppendedRecord](repeating: unknown, count: records.count)
-        var waits: [(TopicPartition, Offset)] = []
+        var waits: [(TopicPartition, AppendedBatch)] = []
         for batch in plan.batches {
             var builder = RecordBatchBuilder(capacity: batch.bytes)
             for index in batch.records {
@@ -96,15 +125,16 @@ extension BrokerNode {
             }
             let bytes = finishUncompressed(builder)
             let target = TopicPartition(topic: plan.topic.name, partition: batch.partition)
-            do throws(AppendFailure) {
-                let result = try store.append(bytes, to: target, now: now)
+            do throws(ReplicaRefusal) {
+                let appendedBatch = try self.append(bytes, to: target)
+                let result = appendedBatch.result
                 counters.producedBytes += Int64(bytes.count)
                 counters.producedRecords += Int64(batch.records.count)
                 for (place, index) in batch.records.enumerated() {
                     appended[index] = AppendedRecord(
                         partition: batch.partition, offset: result.baseOffset + Int64(place))
                 }
-                waits.append((target, result.lastOffset))
+                waits.append((target, appendedBatch))
             } catch {
                 var problem = problem(error)
                 if !waits.isEmpty {
@@ -116,7 +146,7 @@ extension BrokerNode {
             }
         }
         appends[id] = ParkedAppend(records: appended, open: waits.count)
-        for (target, last) in waits { whenDurable(target, last, .append(id)) }
+        for (target, batch) in waits { whenDurable(target, batch, .append(id)) }
     }
 
     /// One batch of an append command is durable.
@@ -133,6 +163,15 @@ extension BrokerNode {
             partition.partition < topic.partitionCount
         else {
             return fail(id, Self.unknownTopic("\(partition)", among: image.topics.keys))
+        }
+        if let problem = leadershipProblem(partition) { return fail(id, problem) }
+        if let error = readError(partition, from: offset) {
+            return fail(
+                id,
+                Problem(
+                    "cluster.replicas",
+                    "\(partition) can't be read at the moment: \(error.publishedName)",
+                    hint: "try again in a moment"))
         }
         do throws(ReadFailure) {
             let result = try store.read(
@@ -205,9 +244,10 @@ extension BrokerNode {
         }
         let topic = TopicMetadata(
             id: newTopicID(), name: name, partitionCount: count, settings: settings)
-        if let failure = change([.topic(topic)], .command(id, .done)) {
-            fail(id, problem(failure))
+        guard let records = recordsPlacing([topic]) else {
+            return fail(id, Problem("cluster.brokers", "no broker is alive"))
         }
+        if let failure = change(records, .command(id, .done)) { fail(id, problem(failure)) }
     }
 
     private mutating func deleteTopic(_ name: String, _ id: CommandID) {
@@ -251,6 +291,13 @@ extension BrokerNode {
     // MARK: Objects and figures
 
     private mutating func putObject(_ name: String, _ content: Bytes?, _ id: CommandID) {
+        if cluster != nil {
+            return fail(
+                id,
+                Problem(
+                    "cluster.unsupported", "tables are not possible in a cluster of nodes yet",
+                    notes: ["topics are"], hint: "run tables on a node that stands alone"))
+        }
         let limit = NodeStart.metadataBatchBytesMax - 4096
         if name.utf8.count > 1024 || (content?.count ?? 0) > limit {
             return fail(
@@ -279,6 +326,7 @@ extension BrokerNode {
         result.damagedPartitions = log.damagedPartitions
         result.scrubbedBytes = log.scrubbedBytes
         result.scrubRounds = log.scrubRounds
+        result.cluster = clusterStatistics
         result.groups = coordinator.groupCount
         return result
     }

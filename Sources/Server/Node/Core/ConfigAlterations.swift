@@ -171,7 +171,9 @@ extension BrokerNode {
         _ name: String, _ alterations: [SettingAlteration], replaces: Bool
     ) -> AlterationOutcome {
         let node = "\(configuration.nodeID.value)"
-        guard name.isEmpty || name == node else {
+        let isOther =
+            Int32(name).map { image.brokers[NodeID($0)] != nil && "\($0)" == name } ?? false
+        guard name.isEmpty || name == node || isOther else {
             return .refused(
                 .invalidRequest, "broker \(name) asked for, this is \(node); \"\" = all brokers")
         }

@@ -5,6 +5,7 @@ import Base
 import Coordinator
 import Log
 import Quorum
+import Replica
 import WireProtocol
 
 extension BrokerNode {
@@ -74,10 +75,10 @@ extension BrokerNode {
             properties.producerEpoch = producer.producerEpoch
             properties.isTransactional = true
         }
-        do throws(AppendFailure) {
-            let result = try store.append(
-                finishUncompressed(builder, properties), to: partition, origin: .node, now: now)
-            whenDurable(partition, result.lastOffset, .group(token))
+        do throws(ReplicaRefusal) {
+            let appended = try append(
+                finishUncompressed(builder, properties), to: partition, origin: .node)
+            whenDurable(partition, appended, .group(token))
         } catch {
             diagnostics.report(
                 .warning, "groups", "state of group \(group) was refused by the log: \(error)")
@@ -86,10 +87,12 @@ extension BrokerNode {
     }
 
     /// What a member is told: whatever may pass is tried again, what is too large never fits.
-    private func groupError(_ failure: AppendFailure) -> ErrorCode {
-        switch failure {
-        case .messageTooLarge, .recordListTooLarge, .invalidRecord: .unknownServerError
-        case .invalidProducerEpoch: .invalidProducerEpoch
+    private func groupError(_ refusal: ReplicaRefusal) -> ErrorCode {
+        switch refusal {
+        case .append(.messageTooLarge), .append(.recordListTooLarge), .append(.invalidRecord):
+            .unknownServerError
+        case .append(.invalidProducerEpoch): .invalidProducerEpoch
+        case .notLeader: .notCoordinator
         default: .coordinatorNotAvailable
         }
     }

@@ -1,5 +1,6 @@
-// How the metadata changes: a record is appended to the metadata partition; when it is durable it
-// is applied, the logs follow, and whoever asked is answered.
+// How the metadata changes: a record is appended to the metadata partition, or proposed to the
+// quorum of a cluster; when it is durable it is applied, the logs follow, and whoever asked is
+// answered.
 
 import Base
 import Coordinator
@@ -15,6 +16,7 @@ extension BrokerNode {
     mutating func change(
         _ records: [MetadataRecord], _ completion: PendingChange.Completion
     ) -> AppendFailure? {
+        if cluster != nil { return propose(records, completion) }
         let batch = NodeStart.batch(of: records, at: now.timestamp)
         let result: AppendResult
         do throws(AppendFailure) {
@@ -32,6 +34,11 @@ extension BrokerNode {
 
     /// Does its part when everything that was changed so far is durable.
     mutating func afterPendingChanges(_ completion: PendingChange.Completion) {
+        if cluster != nil {
+            // Proposals are committed in their order.
+            if propose([], completion) != nil { complete(completion) }
+            return
+        }
         changes.append(PendingChange(records: [], completion: completion))
         whenDurable(Self.metadataPartition, lastChangeOffset, .change)
     }
@@ -42,15 +49,25 @@ extension BrokerNode {
         for record in change.records {
             if let problem = apply(record) { return halt(problem) }
         }
-        switch change.completion {
+        complete(change.completion)
+        wakeWaitingForChange()
+    }
+
+    /// A change is made: whoever asked is told.
+    mutating func complete(_ completion: PendingChange.Completion) {
+        switch completion {
         case .answer(let key, let frame): send(frame, to: key)
         case .command(let id, let answer): output.append(.commandFinished(id, .success(answer)))
         case .producerIDs:
             isReservingProducerIDs = false
             let end = image.nextProducerID
             producerIDs = (end - MetadataImage.producerIDBlock)..<end
+        case .outcome(let reply, let outcome): answer(reply, outcome)
         case .none: break
         }
+    }
+
+    mutating func wakeWaitingForChange() {
         let waiting = waitingForChange
         waitingForChange = []
         for id in waiting {
@@ -59,7 +76,18 @@ extension BrokerNode {
         }
     }
 
-    private mutating func apply(_ record: MetadataRecord) -> Problem? {
+    /// Applies a record that is durable; the logs follow.
+    mutating func apply(_ record: MetadataRecord) -> Problem? {
+        // Until the node is registered it does not know whether this is all: it looks at its logs
+        // when it is.
+        guard isServing else {
+            image.apply(record)
+            return nil
+        }
+        return applyAndFollow(record)
+    }
+
+    private mutating func applyAndFollow(_ record: MetadataRecord) -> Problem? {
         switch record {
         case .topic(let topic):
             let old = image.topic(id: topic.id)
@@ -79,14 +107,21 @@ extension BrokerNode {
             configureGroup(owner)
             return nil
         case .cluster, .producerIDsReserved, .object, .objectRemoved, .leaderEpoch, .acl,
-            .aclRemoved, .credential, .credentialRemoved, .quotas:
+            .aclRemoved, .credential, .credentialRemoved, .quotas, .broker, .brokerRemoved,
+            .slot, .slotsTrimmed, .feature:
+            image.apply(record)
+            return nil
+        case .partition:
+            // What follows is for the replicas to say, after the other records of the entry.
             image.apply(record)
             return nil
         }
     }
 
-    /// Creates the logs that are new, and tells all of them their settings.
+    /// Creates the logs that are new, and tells all of them their settings. In a cluster that is for the
+    /// replicas to do.
     private mutating func follow(_ topic: TopicMetadata, from old: TopicMetadata?) -> Problem? {
+        if cluster != nil { return nil }
         let settings = partitionSettings(of: topic)
         let partitions = topic.partitions
         let known = Int(old?.partitionCount ?? 0)
@@ -103,7 +138,8 @@ extension BrokerNode {
                     notes: ["the topic is in the metadata; the next start creates its logs"])
             }
             for partition in new {
-                store.raiseLeaderEpoch(of: partition.topicPartition, to: image.leaderEpoch)
+                store.raiseLeaderEpoch(
+                    of: partition.topicPartition, to: leaderEpoch(of: partition.topicPartition))
             }
         }
         for partition in partitions.prefix(known) {
@@ -114,7 +150,10 @@ extension BrokerNode {
 
     private mutating func remove(_ topic: TopicMetadata) -> Problem? {
         do throws(StorageFailure) {
-            try store.delete(topic.partitions, now: now)
+            try store.delete(
+                cluster == nil
+                    ? topic.partitions : topic.partitions.filter { store.topicID(of: $0) != nil },
+                now: now)
         } catch {
             return Problem(
                 "storage.failed",

@@ -16,9 +16,17 @@ struct NodeStart {
         configuration: NodeConfiguration, disk: any Disk, random: inout Random,
         diagnostics: any Diagnostics, now: Now
     ) throws(Problem) -> NodeStart {
+        if configuration.cluster == nil, disk.exists(ClusterConfiguration.directoryFile) {
+            throw Problem(
+                "cluster.needed", "the data directory is that of a node of a cluster",
+                notes: ["nothing was changed"],
+                hint: "start it with --node and --cluster, as before")
+        }
         let opened: (store: LogStore, report: RecoveryReport)
         do throws(StorageFailure) {
-            opened = try LogStore.open(disk: disk, configuration: configuration.log, now: now)
+            var log = configuration.log
+            log.isReplicated = configuration.cluster != nil
+            opened = try LogStore.open(disk: disk, configuration: log, now: now)
         } catch {
             throw Problem("storage.failed", "the data directory can't be opened: \(error)")
         }
@@ -27,12 +35,24 @@ struct NodeStart {
             diagnostics.report(.error, "log", damage.description)
         }
         var start = NodeStart(store: opened.store)
+        if configuration.cluster != nil {
+            guard !start.store.partitions.contains(BrokerNode.metadataPartition) else {
+                throw Problem(
+                    "cluster.single", "the data directory is that of a node that stands alone",
+                    notes: ["it can't become one of a cluster yet"],
+                    hint: "start without --cluster, or choose another directory with --data")
+            }
+            return start
+        }
+        start.image.soleNode = configuration.nodeID
         try start.openMetadata(diagnostics: diagnostics, now: now)
         try start.replayMetadata()
         try start.begin(configuration: configuration, random: &random, now: now)
         start.topicDefaults =
             BrokerValues(configuration: configuration, image: start.image).topicDefaults
-        try start.reconcile(diagnostics: diagnostics, now: now)
+        try reconcile(
+            &start.store, start.image, node: configuration.nodeID, start.topicDefaults,
+            diagnostics: diagnostics, now: now)
         return start
     }
 
@@ -119,48 +139,6 @@ struct NodeStart {
         for record in records { image.apply(record) }
     }
 
-    /// Finishes creations and deletions that a crash interrupted: the metadata decides.
-    private mutating func reconcile(diagnostics: any Diagnostics, now: Now) throws(Problem) {
-        var missing: [NewPartition] = []
-        for topic in image.topics.values {
-            let settings = TopicValues(settings: topic.settings, defaults: topicDefaults)
-                .partitionSettings
-            for partition in topic.partitions where store.topicID(of: partition) != topic.id {
-                missing.append(
-                    NewPartition(
-                        topicPartition: partition, topicID: topic.id, settings: settings))
-            }
-        }
-        let orphans = store.partitions.filter { partition in
-            guard partition != BrokerNode.metadataPartition else { return false }
-            guard let topic = image.topic(partition.topic) else { return true }
-            return partition.partition >= topic.partitionCount
-                || store.topicID(of: partition) != topic.id
-        }
-        do throws(StorageFailure) {
-            if !orphans.isEmpty {
-                diagnostics.report(
-                    .info, "node", "deleting \(orphans.count) logs of topics that were deleted")
-                try store.delete(orphans, now: now)
-            }
-            if !missing.isEmpty {
-                diagnostics.report(
-                    .info, "node", "creating \(missing.count) logs of topics that have none")
-                try store.create(missing, now: now)
-            }
-        } catch {
-            throw Problem("storage.failed", "the logs can't be matched to the topics: \(error)")
-        }
-        for topic in image.topics.values {
-            let settings = TopicValues(settings: topic.settings, defaults: topicDefaults)
-                .partitionSettings
-            for partition in topic.partitions {
-                store.configure(partition, settings: settings)
-                store.raiseLeaderEpoch(of: partition, to: image.leaderEpoch)
-            }
-        }
-    }
-
     /// `records` as one batch of the metadata partition.
     static func batch(of records: [MetadataRecord], at time: Timestamp) -> Bytes {
         var builder = RecordBatchBuilder(capacity: 256)
@@ -173,6 +151,59 @@ struct NodeStart {
 
     /// The largest batch of the metadata partition: bounds what a stored object may hold.
     static let metadataBatchBytesMax = 8 << 20
+}
+
+/// Finishes creations and deletions that a crash interrupted: the metadata decide, and say which
+/// partitions have a replica on `node`.
+func reconcile(
+    _ store: inout LogStore, _ image: MetadataImage, node: NodeID, _ topicDefaults: TopicDefaults,
+    diagnostics: any Diagnostics, now: Now
+) throws(Problem) {
+    func isOurs(_ topic: TopicMetadata, _ partition: TopicPartition) -> Bool {
+        image.state(of: topic, partition.partition).replicas.contains(node)
+    }
+    var missing: [NewPartition] = []
+    for topic in image.topics.values {
+        let settings = TopicValues(settings: topic.settings, defaults: topicDefaults)
+            .partitionSettings
+        for partition in topic.partitions
+        where store.topicID(of: partition) != topic.id && isOurs(topic, partition) {
+            missing.append(
+                NewPartition(
+                    topicPartition: partition, topicID: topic.id, settings: settings))
+        }
+    }
+    let orphans = store.partitions.filter { partition in
+        guard partition != BrokerNode.metadataPartition else { return false }
+        guard let topic = image.topic(partition.topic) else { return true }
+        return partition.partition >= topic.partitionCount
+            || store.topicID(of: partition) != topic.id || !isOurs(topic, partition)
+    }
+    do throws(StorageFailure) {
+        if !orphans.isEmpty {
+            diagnostics.report(
+                .info, "node", "deleting \(orphans.count) logs of topics that were deleted")
+            try store.delete(orphans, now: now)
+        }
+        if !missing.isEmpty {
+            diagnostics.report(
+                .info, "node", "creating \(missing.count) logs of topics that have none")
+            try store.create(missing, now: now)
+        }
+    } catch {
+        throw Problem("storage.failed", "the logs can't be matched to the topics: \(error)")
+    }
+    for topic in image.topics.values {
+        let settings = TopicValues(settings: topic.settings, defaults: topicDefaults)
+            .partitionSettings
+        for partition in topic.partitions where isOurs(topic, partition) {
+            store.configure(partition, settings: settings)
+            // The epochs of a cluster begin durably, when the replica begins to lead.
+            guard image.soleNode != nil else { continue }
+            store.raiseLeaderEpoch(
+                of: partition, to: image.leadership(of: topic, partition.partition).epoch)
+        }
+    }
 }
 
 /// The batch of `builder`, which can't fail without compression.
@@ -246,69 +277,78 @@ extension BrokerNode {
         guard let topic = image.topic(Self.offsetsTopic) else {
             return coordinator.finishReplay(now: now)
         }
-        let diagnostics = diagnostics
-        var groups = coordinator
         for partition in topic.partitions {
             if let damage = store.damage(of: partition) {
                 diagnostics.report(.error, "groups", damage.description)
                 continue
             }
-            do throws(Problem) {
-                try store.replay(partition) { header, record in
-                    guard let key = record.key else { return }
-                    do throws(DecodeFailure) {
-                        if header.isControl {
-                            guard let end = try ControlRecord(record) else { return }
-                            groups.transactionEnded(
-                                producerID: header.producerId, isCommit: end.kind == .commit,
-                                partition: partition.partition,
-                                partitionCount: topic.partitionCount)
-                        } else if header.isTransactional {
-                            try groups.replay(
-                                key: key, value: record.value, producerID: header.producerId)
-                        } else {
-                            try groups.replay(key: key, value: record.value)
-                        }
-                    } catch {
-                        diagnostics.report(
-                            .error, "groups",
-                            "offset \(record.offset) of \(partition) was left out: \(error)")
-                    }
-                }
-            } catch {
-                diagnostics.report(.error, "groups", error.description)
-            }
+            replayGroups(of: partition, partitionCount: topic.partitionCount)
         }
-        groups.finishReplay(now: now)
+        coordinator.finishReplay(now: now)
+    }
+
+    /// Replays one partition of the topic of the groups.
+    mutating func replayGroups(of partition: TopicPartition, partitionCount: Int32) {
+        let diagnostics = diagnostics
+        var groups = coordinator
+        do throws(Problem) {
+            try store.replay(partition) { header, record in
+                guard let key = record.key else { return }
+                do throws(DecodeFailure) {
+                    if header.isControl {
+                        guard let end = try ControlRecord(record) else { return }
+                        groups.transactionEnded(
+                            producerID: header.producerId, isCommit: end.kind == .commit,
+                            partition: partition.partition, partitionCount: partitionCount)
+                    } else if header.isTransactional {
+                        try groups.replay(
+                            key: key, value: record.value, producerID: header.producerId)
+                    } else {
+                        try groups.replay(key: key, value: record.value)
+                    }
+                } catch {
+                    diagnostics.report(
+                        .error, "groups",
+                        "offset \(record.offset) of \(partition) was left out: \(error)")
+                }
+            }
+        } catch {
+            diagnostics.report(.error, "groups", error.description)
+        }
         coordinator = groups
     }
 
     /// Replays the topic of the transactional ids, and brings what was prepared to its end. The
     /// groups must have been replayed.
     mutating func replayTransactions() throws(Problem) {
-        let diagnostics = diagnostics
-        var coordinator = transactions
         for partition in image.topic(Self.transactionsTopic)?.partitions ?? [] {
             if let damage = store.damage(of: partition) {
                 diagnostics.report(.error, "transactions", damage.description)
                 continue
             }
-            do throws(Problem) {
-                try store.replay(partition) { record in
-                    guard let key = record.key else { return }
-                    do throws(DecodeFailure) {
-                        try coordinator.replay(key: key, value: record.value)
-                    } catch {
-                        diagnostics.report(
-                            .error, "transactions",
-                            "offset \(record.offset) of \(partition) was left out: \(error)")
-                    }
+            replayTransactions(of: partition)
+        }
+        perform(transactions.finishReplay(now: now))
+    }
+
+    /// Replays one partition of the topic of the transactional ids.
+    mutating func replayTransactions(of partition: TopicPartition) {
+        let diagnostics = diagnostics
+        var coordinator = transactions
+        do throws(Problem) {
+            try store.replay(partition) { record in
+                guard let key = record.key else { return }
+                do throws(DecodeFailure) {
+                    try coordinator.replay(key: key, value: record.value)
+                } catch {
+                    diagnostics.report(
+                        .error, "transactions",
+                        "offset \(record.offset) of \(partition) was left out: \(error)")
                 }
-            } catch {
-                diagnostics.report(.error, "transactions", error.description)
             }
+        } catch {
+            diagnostics.report(.error, "transactions", error.description)
         }
         transactions = coordinator
-        perform(transactions.finishReplay(now: now))
     }
 }

@@ -85,6 +85,8 @@ struct PendingChange: Sendable {
         case answer(RequestKey, frame: [Bytes])
         case command(CommandID, NodeAnswer)
         case producerIDs
+        /// The outcome of a command to the controller.
+        case outcome(CommandReply, ClusterOutcome)
         /// Nobody in particular; connections that wait for any change look again.
         case none
     }

@@ -2,6 +2,7 @@
 
 import Base
 import Log
+import Replica
 import Security
 import WireProtocol
 
@@ -46,7 +47,7 @@ extension BrokerNode {
         guard request.count <= Limits.requestBytes else {
             return close(id, "a request of \(request.count) bytes")
         }
-        if isIdle { return start(request, of: id) }
+        if isIdle, isServing { return start(request, of: id) }
         guard
             connections[id]?.mayQueue(
                 request, requests: configuration.queuedRequestsMax,
@@ -60,6 +61,7 @@ extension BrokerNode {
 
     /// Starts queued requests of connections that nothing blocks any more.
     mutating func startRequests() {
+        guard isServing else { return }
         while !isHalted, let id = runnable.popFirst() {
             while !isHalted, connections[id]?.mayStart == true,
                 let request = connections[id]?.dequeue()
@@ -99,6 +101,7 @@ extension BrokerNode {
             correlationId: header.correlationId, clientID: header.clientId ?? "",
             principal: begun.principal, host: begun.host, listener: begun.listener)
         if refuses(body, context) { return }
+        if cluster != nil, forwards(body, context, request) { return }
         dispatch(body, context, request)
     }
 
@@ -225,5 +228,6 @@ extension BrokerNode {
     }
 
     func error(_ failure: AppendFailure) -> ErrorCode { ErrorCode(number: failure.code) }
+    func error(_ refusal: ReplicaRefusal) -> ErrorCode { ErrorCode(number: refusal.code) }
     func error(_ failure: ReadFailure) -> ErrorCode { ErrorCode(number: failure.code) }
 }

@@ -5,6 +5,7 @@ import Base
 import Coordinator
 import Log
 import Quorum
+import Replica
 import WireProtocol
 
 /// A request whose answer the transaction coordinator owes.
@@ -17,6 +18,8 @@ enum ParkedTransactionRequest: Sendable {
     /// The partitions that it writes to become part of the transaction first.
     case produce(RequestContext, ProduceRequest)
     case commitOffsets(RequestContext, TxnOffsetCommitRequest)
+    /// A node that leads the partitions asks, under this number.
+    case question(NodeID, UInt64, TransactionQuestion)
 }
 
 /// An AddPartitionsToTxn request with transactions that are not settled.
@@ -38,6 +41,8 @@ struct MarkerWait: Sendable {
         case coordinator(MarkerToken)
         /// A place in the answer to an operator.
         case request(RequestKey, marker: Int, topic: Int, partition: Int)
+        /// A place in the answer to a coordinator on another node.
+        case peer(PeerRequest, place: Int)
     }
 
     var owner: Owner
@@ -87,12 +92,14 @@ extension BrokerNode {
         case (.commitOffsets(let context, let request), .partitionsAdded(let error)):
             unblock(context)
             commitOffsets(request, context, refusal: error)
+        case (.question(let node, let number, let question), .partitionsAdded(let error)):
+            self.reply(error, to: question, number, node)
         default: preconditionFailure("the coordinator answers what was asked")
         }
     }
 
     /// Requests behind this one may be started, although it is not answered.
-    private mutating func unblock(_ context: RequestContext) {
+    mutating func unblock(_ context: RequestContext) {
         let id = context.key.connection
         connections[id]?.unblock(context.key.sequence)
         if connections[id]?.mayStart == true { runnable.append(id) }
@@ -110,16 +117,18 @@ extension BrokerNode {
             partition: groupPartition(of: id, partitionCount: topic.partitionCount))
         var builder = RecordBatchBuilder(capacity: 512)
         builder.append(key: key, value: value, timestamp: now.timestamp)
-        do throws(AppendFailure) {
-            let result = try store.append(
-                finishUncompressed(builder), to: partition, origin: .node, now: now)
-            whenDurable(partition, result.lastOffset, .transaction(token))
+        do throws(ReplicaRefusal) {
+            let appended = try append(finishUncompressed(builder), to: partition, origin: .node)
+            whenDurable(partition, appended, .transaction(token))
         } catch {
             diagnostics.report(
                 .warning, "transactions", "state of \(id) was refused by the log: \(error)")
             let code: ErrorCode =
                 switch error {
-                case .messageTooLarge, .recordListTooLarge, .invalidRecord: .unknownServerError
+                case .append(.messageTooLarge), .append(.recordListTooLarge),
+                    .append(.invalidRecord):
+                    .unknownServerError
+                case .notLeader: .notCoordinator
                 default: .coordinatorNotAvailable
                 }
             perform(transactions.appended(token, failure: code, now: now))
@@ -133,44 +142,73 @@ extension BrokerNode {
         parkedMarkers[token] = ParkedMarkers(open: 1)
         let marker = MarkerAppend(
             producerID: markers.producerID, producerEpoch: markers.producerEpoch,
-            coordinatorEpoch: image.leaderEpoch.value, isCommit: markers.isCommit,
-            bumpsEpochs: markers.bumpsEpochs)
+            coordinatorEpoch: coordinatorEpoch(of: .transaction(markers.transactionalID)),
+            isCommit: markers.isCommit, bumpsEpochs: markers.bumpsEpochs)
+        var elsewhere = OrderedMap<NodeID, [TopicPartition]>()
         for partition in markers.partitions {
             // What was deleted has no transaction any more.
-            guard image.topic(partition.topic) != nil else { continue }
+            guard let topic = image.topic(partition.topic) else { continue }
             parkedMarkers[token]?.open += 1
+            if cluster != nil {
+                let leader = image.leadership(of: topic, partition.partition).leader
+                guard let leader else {
+                    closeMarker(token, failed: partition)
+                    continue
+                }
+                if leader != configuration.nodeID {
+                    elsewhere[leader, default: []].append(partition)
+                    continue
+                }
+            }
             let wait = MarkerWait(
                 owner: .coordinator(token), partition: partition, producerID: marker.producerID,
                 isCommit: marker.isCommit)
-            do throws(AppendFailure) {
+            do throws(ReplicaRefusal) {
                 try append(marker, wait)
             } catch {
-                closeMarker(token, failed: markerIsDue(error, partition) ? partition : nil)
+                closeMarker(
+                    token, failed: isMarkerDue(self.error(error), partition) ? partition : nil)
             }
         }
+        delegate(marker, elsewhere, token)
         closeMarker(token, failed: nil)
     }
 
     /// Whether a marker that could not be written must be tried again.
-    private func markerIsDue(_ failure: AppendFailure, _ partition: TopicPartition) -> Bool {
-        switch failure {
-        case .unknownPartition: return false
-        case .invalidProducerEpoch, .coordinatorFenced:
+    func isMarkerDue(_ error: ErrorCode, _ partition: TopicPartition) -> Bool {
+        switch error {
+        case .none, .unknownTopicOrPartition: return false
+        case .invalidProducerEpoch, .transactionCoordinatorFenced:
             // Somebody has ended the transaction here with a newer epoch.
             diagnostics.report(
-                .warning, "transactions", "\(partition) needs no marker: \(failure)")
+                .warning, "transactions",
+                "\(partition) needs no marker: \(error.publishedName)")
             return false
         default:
             diagnostics.report(
                 .warning, "transactions",
-                "\(partition) can't take a marker now, it is tried again: \(failure)")
+                "\(partition) can't take a marker now, it is tried again: \(error.publishedName)")
             return true
         }
     }
 
     /// Appends a marker; `wait` is settled when it is durable.
-    mutating func append(_ marker: MarkerAppend, _ wait: MarkerWait) throws(AppendFailure) {
-        let result = try store.appendMarker(marker, to: wait.partition, now: now)
+    mutating func append(_ marker: MarkerAppend, _ wait: MarkerWait) throws(ReplicaRefusal) {
+        guard replicas == nil else {
+            lastReplicaToken += 1
+            let token = lastReplicaToken
+            replicaEffects += try replicas!.append(
+                marker, to: wait.partition, token: token, store: &store, now: now)
+            replicaWaits[token] = ReplicaWait(partition: wait.partition, waiter: .marker(wait))
+            return overruleQuestions(marker.producerID, wait.partition)
+        }
+        if cluster != nil { throw .notLeader }
+        let result: AppendResult?
+        do throws(AppendFailure) {
+            result = try store.appendMarker(marker, to: wait.partition, now: now)
+        } catch {
+            throw .append(error)
+        }
         // One that is there already may still be on its way to the disk.
         let end = store.offsets(of: wait.partition)?.logEndOffset ?? 0
         whenDurable(wait.partition, result?.lastOffset ?? Offset(end.value - 1), .marker(wait))
@@ -186,14 +224,17 @@ extension BrokerNode {
                 partition: wait.partition.partition, partitionCount: topic.partitionCount)
         }
         switch wait.owner {
-        case .coordinator(let token): closeMarker(token, failed: nil)
+        case .coordinator(let token):
+            closeMarker(
+                token, failed: isMarkerDue(error ?? .none, wait.partition) ? wait.partition : nil)
+        case .peer(let request, let place): peerMarkerWritten(request, place: place, error ?? .none)
         case .request(let key, let marker, let topic, let partition):
             markerWritten(
                 key, marker: marker, topic: topic, partition: partition, error ?? .none)
         }
     }
 
-    private mutating func closeMarker(_ token: MarkerToken, failed: TopicPartition?) {
+    mutating func closeMarker(_ token: MarkerToken, failed: TopicPartition?) {
         if let failed { parkedMarkers[token]?.failed.append(failed) }
         parkedMarkers[token]?.open -= 1
         guard parkedMarkers[token]?.open == 0,

@@ -20,8 +20,9 @@ extension BrokerNode {
     mutating func joinTransaction(
         _ request: ProduceRequest, _ context: RequestContext
     ) -> Bool {
-        guard let id = request.transactionalId, context.version >= Self.firstBumpingProduce,
-            request.acks != 0
+        let bumpsEpochs = context.version >= Self.firstBumpingProduce
+        // In a cluster the coordinator is elsewhere, and has to be asked in any case.
+        guard let id = request.transactionalId, bumpsEpochs || cluster != nil, request.acks != 0
         else { return false }
         var claim: ProducerClaim?
         var missing: [TopicPartition] = []
@@ -39,10 +40,18 @@ extension BrokerNode {
                 // are appended.
                 if let claim, claim != found { continue }
                 claim = found
-                if transactions.verify(found, partition) != .none { missing.append(partition) }
+                if !isPart(partition, of: found) { missing.append(partition) }
             }
         }
         guard let claim, !missing.isEmpty else { return false }
+        if cluster != nil {
+            connections[context.key.connection]?.block(on: context.key.sequence)
+            ask(
+                TransactionQuestion(
+                    claim: claim, partitions: missing, adds: bumpsEpochs, bumpsEpochs: bumpsEpochs),
+                .produce(context, request))
+            return true
+        }
         let call = AddPartitionsCall(claim: claim, partitions: missing, bumpsEpochs: true)
         let token = park(.produce(context, request))
         connections[context.key.connection]?.block(on: context.key.sequence)
@@ -50,6 +59,14 @@ extension BrokerNode {
             transactions.addPartitions(
                 call, token, waitUntil: now.monotonic + Self.transactionWaitMax, now: now))
         return true
+    }
+
+    /// Whether a partition is known to be part of the producer's open transaction. Where the coordinator
+    /// is elsewhere, what the producer has written in it tells.
+    func isPart(_ partition: TopicPartition, of claim: ProducerClaim) -> Bool {
+        if cluster == nil { return transactions.verify(claim, partition) == .none }
+        return store.isInTransaction(
+            partition, producerID: claim.producerID, producerEpoch: claim.producerEpoch)
     }
 
     /// Who writes the batch, when it belongs to a transaction. Batches that can't be read are
@@ -68,16 +85,22 @@ extension BrokerNode {
 
     /// Whether the partition is part of the producer's open transaction, at this moment: nothing
     /// comes between this and the append.
+    /// `verified`: what the coordinator has just said, where it is elsewhere.
     func verify(
-        _ claim: ProducerClaim, _ partition: TopicPartition, refusal: ErrorCode, version: Int16
+        _ claim: ProducerClaim, _ partition: TopicPartition, refusal: ErrorCode,
+        verified: [TopicPartition: ErrorCode], version: Int16
     ) -> ErrorCode {
-        var error = transactions.verify(claim, partition)
+        var error =
+            cluster == nil
+            ? transactions.verify(claim, partition)
+            : isPart(partition, of: claim) ? .none : verified[partition] ?? .transactionAbortable
         if error == .transactionAbortable, refusal != .none { error = refusal }
         return switch error {
         case .producerFenced: .invalidProducerEpoch
         case .transactionAbortable where version < 11: .invalidTxnState
         // What every producer tries again.
-        case .concurrentTransactions, .coordinatorNotAvailable, .coordinatorLoadInProgress:
+        case .concurrentTransactions, .coordinatorNotAvailable, .coordinatorLoadInProgress,
+            .notCoordinator:
             .notEnoughReplicas
         default: error
         }

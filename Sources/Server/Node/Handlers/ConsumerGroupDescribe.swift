@@ -19,6 +19,9 @@ extension BrokerNode {
             if name.isEmpty {
                 entry.errorCode = .invalidGroupId
                 entry.errorMessage = "the group id is empty"
+            } else if let refusal = refusal(of: .group(name)) {
+                entry.errorCode = refusal
+                entry.errorMessage = "this node does not coordinate group \(name)"
             } else if let group = coordinator.describeConsumerGroup(name) {
                 guard maySeeTopics(of: group, context) else {
                     entry.errorCode = .topicAuthorizationFailed

@@ -50,13 +50,38 @@ extension BrokerNode {
         if grown.isEmpty || request.validateOnly { return answer(context, response) }
         let frame = response.frame(
             version: context.version, correlationId: context.correlationId)
-        let failure = change(grown.map { .topic($0) }, .answer(context.key, frame: frame))
+        var placement: ReplicaPlacement?
+        var records: [MetadataRecord] = []
+        for topic in grown {
+            let assigned = request.topics.first { $0.name == topic.name }?.assignments ?? []
+            guard
+                let more = recordsPlacing(
+                    topic, from: draft.topic(topic.name)?.partitionCount ?? 0,
+                    assigned: assigned.map { $0.brokerIds.map { NodeID($0) } },
+                    factor: copies(of: topic), placement: &placement)
+            else {
+                for place in response.results.indices
+                where response.results[place].errorCode == .none {
+                    response.results[place].errorCode = .invalidReplicationFactor
+                    response.results[place].errorMessage =
+                        "too few brokers are there for \(topic.name)"
+                }
+                return answer(context, response)
+            }
+            records += more
+        }
+        let failure = change(records, .answer(context.key, frame: frame))
         guard let failure else { return }
         for place in response.results.indices where response.results[place].errorCode == .none {
             response.results[place].errorCode = error(failure)
             response.results[place].errorMessage = failure.description
         }
         answer(context, response)
+    }
+
+    /// New partitions have as many replicas as those before.
+    private func copies(of topic: TopicMetadata) -> Int {
+        max(1, draft.state(of: topic, 0).replicas.count)
     }
 
     private func check(
@@ -75,13 +100,19 @@ extension BrokerNode {
         }
         let more = wanted.count - topic.partitionCount
         if let assignments = wanted.assignments, !assignments.isEmpty {
-            let isOurs = assignments.allSatisfy { $0.brokerIds == [configuration.nodeID.value] }
-            if assignments.count != Int(more) || !isOurs {
+            var complaint: String?
+            for assignment in assignments where complaint == nil {
+                complaint = self.complaint(aboutReplicas: assignment.brokerIds)
+            }
+            if assignments.count != Int(more) || complaint != nil {
                 return (
                     .invalidReplicaAssignment,
-                    "\(more) assignments to broker \(configuration.nodeID.value) are needed"
+                    complaint.map { "\(more) assignments are needed; \($0)" }
+                        ?? "\(more) assignments are needed, there are \(assignments.count)"
                 )
             }
+        } else if let complaint = complaint(aboutFactor: copies(of: topic)) {
+            return (.invalidReplicationFactor, complaint)
         }
         if Int(wanted.count) > Limits.partitionsPerTopic || Int(more) > budget {
             return (

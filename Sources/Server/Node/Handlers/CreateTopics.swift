@@ -46,7 +46,9 @@ extension BrokerNode {
                 accepted.append(metadata)
                 taken[MetadataImage.folded(topic.name)] = topic.name
                 budget -= Int(metadata.partitionCount)
-                var created = result(for: metadata, isOnlyValidated: request.validateOnly)
+                var created = result(
+                    for: metadata, copies: copies(of: topic),
+                    isOnlyValidated: request.validateOnly)
                 if !authorize(context, .describeConfigs, .topic, topic.name) {
                     created.numPartitions = -1
                     created.replicationFactor = -1
@@ -64,8 +66,25 @@ extension BrokerNode {
         if accepted.isEmpty || request.validateOnly { return answer(context, response) }
         let frame = response.frame(
             version: context.version, correlationId: context.correlationId)
-        let failure = change(
-            accepted.map { .topic($0) }, .answer(context.key, frame: frame))
+        var placement: ReplicaPlacement?
+        var records: [MetadataRecord] = []
+        for topic in accepted {
+            let wanted = request.topics.first { $0.name == topic.name }
+            guard
+                let more = recordsPlacing(
+                    topic, assigned: wanted.map(Self.replicas) ?? [],
+                    factor: wanted.flatMap { factor(of: $0) }, placement: &placement)
+            else {
+                for place in places {
+                    response.topics[place] = .init(
+                        name: response.topics[place].name, errorCode: .invalidReplicationFactor,
+                        errorMessage: "too few brokers are there for \(topic.name)", configs: nil)
+                }
+                return answer(context, response)
+            }
+            records += more
+        }
+        let failure = change(records, .answer(context.key, frame: frame))
         guard let failure else { return }
         for place in places {
             response.topics[place] = .init(
@@ -75,13 +94,31 @@ extension BrokerNode {
         answer(context, response)
     }
 
+    /// The assigned replicas, by partition.
+    private static func replicas(
+        of topic: CreateTopicsRequest.CreatableTopic
+    ) -> [[NodeID]] {
+        topic.assignments.sorted { $0.partitionIndex < $1.partitionIndex }
+            .map { $0.brokerIds.map { NodeID($0) } }
+    }
+
+    /// The number of replicas that a request wants, where it says so without naming them.
+    private func factor(of topic: CreateTopicsRequest.CreatableTopic) -> Int? {
+        topic.replicationFactor == -1 ? nil : Int(topic.replicationFactor)
+    }
+
+    private func copies(of topic: CreateTopicsRequest.CreatableTopic) -> Int {
+        topic.assignments.first?.brokerIds.count ?? factor(of: topic)
+            ?? configuration.replicationFactor
+    }
+
     private func result(
-        for topic: TopicMetadata, isOnlyValidated: Bool
+        for topic: TopicMetadata, copies: Int, isOnlyValidated: Bool
     ) -> CreateTopicsResponse.CreatableTopicResult {
         let values = BrokerValues(configuration: configuration, image: image)
         return .init(
             name: topic.name, topicId: isOnlyValidated ? .zero : topic.id, errorMessage: nil,
-            numPartitions: topic.partitionCount, replicationFactor: 1,
+            numPartitions: topic.partitionCount, replicationFactor: Int16(clamping: copies),
             configs: TopicSettings.all.map { definition in
                 let own = topic.settings[definition.name]
                 let inherited = values.layers(of: definition).first?.source ?? .defaultValue
@@ -116,10 +153,8 @@ extension BrokerNode {
                 return refuse(.invalidReplicaAssignment, message)
             }
             partitions = Int32(topic.assignments.count)
-        } else if topic.replicationFactor != -1, topic.replicationFactor != 1 {
-            return refuse(
-                .invalidReplicationFactor,
-                "replication factor \(topic.replicationFactor) asked for, there is 1 broker")
+        } else if let message = complaint(aboutFactor: copies(of: topic)) {
+            return refuse(.invalidReplicationFactor, message)
         }
         if partitions == -1 { partitions = configuration.partitionsDefault }
         if let message = complaint(aboutCount: partitions, budget: budget) {
@@ -172,16 +207,47 @@ extension BrokerNode {
         return nil
     }
 
+    /// What is wrong with a number of replicas; nil when nothing is.
+    func complaint(aboutFactor factor: Int) -> String? {
+        let brokers = cluster == nil ? 1 : draft.brokers.count
+        guard factor >= 1, factor <= brokers else {
+            return "replication factor \(factor) asked for, "
+                + (brokers == 1 ? "there is 1 broker" : "there are \(brokers) brokers")
+        }
+        if cluster != nil, !draft.brokers.values.contains(where: { !$0.isFenced }) {
+            return "no broker is alive"
+        }
+        return nil
+    }
+
     private func complaint(
         about assignments: [CreateTopicsRequest.CreatableReplicaAssignment]
     ) -> String? {
+        let counts = Set(assignments.map(\.brokerIds.count))
+        if counts.count > 1 { return "all partitions have to have as many replicas" }
+
         let numbers = assignments.map(\.partitionIndex).sorted()
         for (expected, number) in numbers.enumerated() where Int(number) != expected {
             return "assigned partitions are numbered from 0 without gaps"
         }
-        for assignment in assignments where assignment.brokerIds != [configuration.nodeID.value] {
-            return "the only broker is \(configuration.nodeID.value)"
+        for assignment in assignments {
+            if let complaint = complaint(aboutReplicas: assignment.brokerIds) { return complaint }
         }
         return nil
+    }
+
+    /// What is wrong with assigned replicas of a partition; nil when nothing is.
+    func complaint(aboutReplicas ids: [Int32]) -> String? {
+        if cluster == nil {
+            return ids == [configuration.nodeID.value]
+                ? nil : "the only broker is \(configuration.nodeID.value)"
+        }
+        guard !ids.isEmpty else { return "a partition has at least one replica" }
+        guard Set(ids).count == ids.count else { return "a partition names a broker twice" }
+        for id in ids where draft.brokers[NodeID(id)] == nil {
+            return "there is no broker \(id)"
+        }
+        return ids.contains { draft.isAlive(NodeID($0)) }
+            ? nil : "of the brokers \(ids.map { "\($0)" }.joined(separator: ", ")) none is alive"
     }
 }

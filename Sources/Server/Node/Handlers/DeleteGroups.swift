@@ -14,6 +14,10 @@ extension BrokerNode {
                 groupDeleted(context.key, place: place, .groupAuthorizationFailed)
                 continue
             }
+            if let refusal = refusal(of: .group(name)) {
+                groupDeleted(context.key, place: place, refusal)
+                continue
+            }
             if shares.contains(name) {
                 let token = park(ParkedShareRequest.delete(context.key, place: place))
                 perform(shares.delete(name, token, now: now))

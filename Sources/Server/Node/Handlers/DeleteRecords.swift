@@ -49,6 +49,17 @@ extension BrokerNode {
             result.errorCode = .invalidTopicException
             return result
         }
+        if partition.partition >= 0, partition.partition < topic.partitionCount,
+            let error = leadershipError(topic, partition.partition)
+        {
+            result.errorCode = error
+            return result
+        }
+        // What is not known to be committed may come back with another leader.
+        if let error = readError(partition, from: Offset(.max)) {
+            result.errorCode = error
+            return result
+        }
         do throws(DeleteRecordsFailure) {
             result.lowWatermark = try store.deleteRecords(
                 in: partition, before: offset, now: now

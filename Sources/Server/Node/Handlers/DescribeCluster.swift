@@ -13,13 +13,14 @@ extension BrokerNode {
             return answer(context, response)
         }
         response.clusterId = clusterIDText
-        response.controllerId = configuration.nodeID.value
-        let listener = listener(of: context)
-        response.brokers = [
+        response.controllerId = controllerForClients
+        response.brokers = reachableBrokers(
+            context, withFenced: request.includeFencedBrokers
+        ).map {
             .init(
-                brokerId: configuration.nodeID.value, host: listener.advertisedHost,
-                port: listener.advertisedPort, rack: configuration.rack)
-        ]
+                brokerId: $0.id, host: $0.host, port: $0.port, rack: $0.rack,
+                isFenced: $0.isFenced)
+        }
         if request.includeClusterAuthorizedOperations {
             response.clusterAuthorizedOperations = authorizedClusterOperations(context)
         }

@@ -13,7 +13,9 @@ extension BrokerNode {
                 response.groups.append(entry)
                 continue
             }
-            if let group = coordinator.describe(name) {
+            if let refusal = refusal(of: .group(name)) {
+                entry.errorCode = refusal
+            } else if let group = coordinator.describe(name) {
                 entry.groupState = group.state
                 entry.protocolType = group.protocolType
                 entry.protocolData = group.protocolName

@@ -13,7 +13,7 @@ extension BrokerNode {
             for topic in wanted {
                 guard let known = image.topic(topic.topic) else { continue }
                 let partitions = topic.partitions.filter { partition in
-                    (0..<known.partitionCount).contains(partition)
+                    (0..<known.partitionCount).contains(partition) && isHere(known.name, partition)
                         && seen.insert(TopicPartition(topic: known.name, partition: partition))
                             .inserted
                 }
@@ -27,7 +27,8 @@ extension BrokerNode {
             topics = image.topics.values.map { topic in
                 Topic(
                     name: topic.name,
-                    partitions: (0..<topic.partitionCount).map { logSize(topic.name, $0) })
+                    partitions: (0..<topic.partitionCount).filter { isHere(topic.name, $0) }
+                        .map { logSize(topic.name, $0) })
             }
         }
         let space = store.diskSpace
@@ -35,6 +36,12 @@ extension BrokerNode {
             logDir: configuration.dataDirectory, topics: topics, totalBytes: space.total,
             usableBytes: space.free)
         answer(context, DescribeLogDirsResponse(results: [directory]))
+    }
+
+    /// This node has a replica.
+    private func isHere(_ topic: String, _ partition: Int32) -> Bool {
+        cluster == nil
+            || store.bytes(of: TopicPartition(topic: topic, partition: partition)) != nil
     }
 
     private func logSize(

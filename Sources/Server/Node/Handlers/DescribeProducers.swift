@@ -1,5 +1,6 @@
 import Base
 import Log
+import Quorum
 import WireProtocol
 
 extension BrokerNode {
@@ -18,6 +19,10 @@ extension BrokerNode {
                     result.errorCode = .topicAuthorizationFailed
                 } else if !exists(partition) {
                     result.errorCode = .unknownTopicOrPartition
+                } else if let topic = image.topic(topic.name),
+                    let error = leadershipError(topic, number)
+                {
+                    result.errorCode = error
                 } else {
                     let producers = store.producers(of: partition)
                     if budget.take(entries: producers.count + 1) {

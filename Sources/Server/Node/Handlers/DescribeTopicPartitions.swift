@@ -54,14 +54,17 @@ extension BrokerNode {
     private func entry(
         of topic: TopicMetadata, partitions: Range<Int32>, _ context: RequestContext
     ) -> DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic {
-        let node = configuration.nodeID.value
-        return .init(
+        .init(
             name: topic.name, topicId: topic.id, isInternal: topic.isInternal,
             partitions: partitions.map { partition in
-                .init(
-                    partitionIndex: partition, leaderId: node,
-                    leaderEpoch: image.leaderEpoch.value, replicaNodes: [node],
-                    isrNodes: [node], eligibleLeaderReplicas: [], lastKnownElr: [])
+                let state = image.state(of: topic, partition)
+                return .init(
+                    errorCode: state.leader == nil ? .leaderNotAvailable : .none,
+                    partitionIndex: partition, leaderId: state.leader?.value ?? -1,
+                    leaderEpoch: state.leaderEpoch.value, replicaNodes: state.replicas.map(\.value),
+                    isrNodes: state.inSync.map(\.value),
+                    eligibleLeaderReplicas: state.eligible.map(\.value), lastKnownElr: [],
+                    offlineReplicas: offline(state.replicas))
             }, topicAuthorizedOperations: authorizedOperations(context, .topic, topic.name))
     }
 }

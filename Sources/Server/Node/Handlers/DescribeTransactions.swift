@@ -15,6 +15,8 @@ extension BrokerNode {
                 result.errorCode = .transactionalIdAuthorizationFailed
             } else if id.isEmpty {
                 result.errorCode = .invalidRequest
+            } else if let refusal = refusal(of: .transaction(id)) {
+                result.errorCode = refusal
             } else if let found = transactions.describe(id) {
                 if budget.take(entries: found.partitions.count + 1) {
                     result.transactionState = found.state.phase.publishedName

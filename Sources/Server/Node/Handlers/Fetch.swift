@@ -115,14 +115,20 @@ extension BrokerNode {
             return fail(
                 topic == nil && version >= 13 ? .unknownTopicId : .unknownTopicOrPartition)
         }
-        if let error = epochError(wanted.currentLeaderEpoch) {
-            if error == .fencedLeaderEpoch {
+        if let error = leadershipError(
+            topic, wanted.partition, clientEpoch: wanted.currentLeaderEpoch)
+        {
+            if error != .unknownLeaderEpoch {
+                let (leader, epoch) = image.leadership(of: topic, wanted.partition)
                 data.currentLeader = .init(
-                    leaderId: configuration.nodeID.value, leaderEpoch: image.leaderEpoch.value)
+                    leaderId: leader?.value ?? -1, leaderEpoch: epoch.value)
             }
             return fail(error)
         }
         let partition = TopicPartition(topic: topic.name, partition: wanted.partition)
+        if let error = readError(partition, from: Offset(wanted.fetchOffset)) {
+            return fail(error)
+        }
         if let diverging = divergence(of: wanted, partition) {
             outcome.mustAnswer = true
             data.divergingEpoch = diverging
@@ -188,12 +194,6 @@ extension BrokerNode {
         return authorize(context, .read, .topic, name) ? nil : .topicAuthorizationFailed
     }
 
-    /// Whether the client's idea of the leadership is older or newer than ours.
-    func epochError(_ clientEpoch: Int32) -> ErrorCode? {
-        if clientEpoch < 0 || clientEpoch == image.leaderEpoch.value { return nil }
-        return clientEpoch < image.leaderEpoch.value ? .fencedLeaderEpoch : .unknownLeaderEpoch
-    }
-
     /// Where the reader's log and ours parted, if it says what it read last.
     private func divergence(
         of wanted: FetchRequest.FetchPartition, _ partition: TopicPartition
@@ -238,12 +238,14 @@ extension BrokerNode {
                 response.responses.append(
                     .init(topic: target.topic, topicId: target.topicID, partitions: [answer]))
             }
-            if answer.currentLeader.leaderId >= 0, response.nodeEndpoints.isEmpty {
-                response.nodeEndpoints = [
+            let leader = answer.currentLeader.leaderId
+            if leader >= 0, !response.nodeEndpoints.contains(where: { $0.nodeId == leader }),
+                let broker = reachableBrokers(context).first(where: { $0.id == leader })
+            {
+                response.nodeEndpoints.append(
                     .init(
-                        nodeId: configuration.nodeID.value, host: configuration.advertisedHost,
-                        port: configuration.advertisedPort, rack: configuration.rack)
-                ]
+                        nodeId: broker.id, host: broker.host, port: broker.port,
+                        rack: broker.rack))
             }
         }
         self.answer(context, response)
@@ -310,6 +312,11 @@ extension BrokerNode {
                 completeFetch(key)
             }
         }
+    }
+
+    /// Fetches of a partition that another node leads by now are answered with that.
+    mutating func endFetches(of partition: TopicPartition) {
+        for key in fetchesByPartition[partition] ?? [] { completeFetch(key) }
     }
 
     private mutating func completeFetch(_ key: RequestKey) {

@@ -7,7 +7,8 @@ extension BrokerNode {
     /// The topic that keeps the groups.
     static let offsetsTopic = "__consumer_offsets"
 
-    /// This broker coordinates every group and every transactional id.
+    /// A node that stands alone coordinates every group and every transactional id; in a cluster
+    /// whoever leads the partition that keeps one coordinates it.
     mutating func findCoordinator(
         _ request: FindCoordinatorRequest, _ context: RequestContext, _ frame: Bytes
     ) {
@@ -61,6 +62,18 @@ extension BrokerNode {
             return .init(
                 key: key, nodeId: -1, port: -1, errorCode: .invalidRequest,
                 errorMessage: "the transactional id is empty")
+        case .group where cluster != nil, .transaction where cluster != nil:
+            let subject: Coordinated = kind == .group ? .group(key) : .transaction(key)
+            guard let node = coordinatingNode(of: subject),
+                let broker = reachableBrokers(context).first(where: { $0.id == node.value })
+            else {
+                return .init(
+                    key: key, nodeId: -1, port: -1, errorCode: .coordinatorNotAvailable,
+                    errorMessage: "the node that coordinates \(key) is not there")
+            }
+            return .init(
+                key: key, nodeId: broker.id, host: broker.host, port: broker.port,
+                errorMessage: nil)
         case .group, .transaction:
             let listener = listener(of: context)
             return .init(
@@ -119,6 +132,10 @@ extension BrokerNode {
         _ name: String, partitionCount: Int32, _ context: RequestContext, _ frame: Bytes
     ) -> Bool {
         if image.topic(name) != nil { return false }
+        if !isController {
+            forward(context, frame, to: .controller)
+            return true
+        }
         if draft.topic(name) == nil {
             let topic = TopicMetadata(
                 id: newTopicID(), name: name, isInternal: true, partitionCount: partitionCount,
@@ -129,7 +146,13 @@ extension BrokerNode {
                     "max.message.bytes": "8388608",
                 ])
             // A refusal is told by the answer of whatever needs the topic.
-            if change([.topic(topic)], .none) != nil { return false }
+            guard
+                let records = recordsPlacing(
+                    [topic], factor: configuration.internalReplicationFactor(of: name)),
+                change(records, .none) == nil
+            else {
+                return false
+            }
         }
         retryAfterChange(context, frame)
         return true

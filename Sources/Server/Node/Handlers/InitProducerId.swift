@@ -49,6 +49,13 @@ extension BrokerNode {
     ) -> ErrorCode? {
         if !producerIDs.isEmpty { return nil }
         if !isReservingProducerIDs {
+            if cluster != nil {
+                if let error = reserveProducerIDs() { return error }
+                if !producerIDs.isEmpty { return nil }
+                isReservingProducerIDs = cluster?.producerIDsNumber != nil
+                retryAfterChange(context, frame)
+                return ErrorCode.none
+            }
             let next = draft.nextProducerID + MetadataImage.producerIDBlock
             isReservingProducerIDs = true
             if change([.producerIDsReserved(next: next)], .producerIDs) != nil {

@@ -30,7 +30,9 @@ extension BrokerNode {
     private func names(of kind: ConfigResource) -> [String] {
         switch kind {
         case .topic: image.topics.keys
-        case .broker: ["\(configuration.nodeID.value)"]
+        case .broker:
+            cluster == nil
+                ? ["\(configuration.nodeID.value)"] : image.brokers.keys.map { "\($0.value)" }
         case .group: image.settingsOwners(kind: UInt8(ConfigResource.group.rawValue))
         case .brokerLogger, .clientMetrics, .unknown: []
         }

@@ -34,12 +34,25 @@ extension BrokerNode {
         var result = ListOffsetsResponse.ListOffsetsPartitionResponse(
             partitionIndex: wanted.partitionIndex)
         let partition = TopicPartition(topic: topic, partition: wanted.partitionIndex)
-        guard image.topic(topic) != nil, let offsets = store.offsets(of: partition) else {
+        guard let known = image.topic(topic), wanted.partitionIndex >= 0,
+            wanted.partitionIndex < known.partitionCount
+        else {
             result.errorCode = .unknownTopicOrPartition
             return result
         }
-        if let error = epochError(wanted.currentLeaderEpoch) {
+        if let error = leadershipError(
+            known, wanted.partitionIndex, clientEpoch: wanted.currentLeaderEpoch)
+        {
             result.errorCode = error
+            return result
+        }
+        // Who asks where the log ends wants to know it from somebody who leads for sure.
+        if let error = readError(partition, from: Offset(.max)) {
+            result.errorCode = error
+            return result
+        }
+        guard let offsets = store.offsets(of: partition) else {
+            result.errorCode = .unknownTopicOrPartition
             return result
         }
         if store.damage(of: partition) != nil {
@@ -55,7 +68,7 @@ extension BrokerNode {
         case OffsetQuery.latest:
             let end = isCommittedOnly ? offsets.lastStableOffset : offsets.highWatermark
             result.offset = end.value
-            result.leaderEpoch = image.leaderEpoch.value
+            result.leaderEpoch = leaderEpoch(of: partition).value
         case OffsetQuery.earliest, OffsetQuery.earliestLocal:
             result.offset = offsets.logStartOffset.value
         case OffsetQuery.latestTiered, OffsetQuery.earliestPendingUpload:

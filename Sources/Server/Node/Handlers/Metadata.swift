@@ -30,10 +30,11 @@ extension BrokerNode {
             }
         }
         let partitions = missing.reduce(0) { $0 + Int($1.partitionCount) }
-        if !missing.isEmpty, draft.partitionCount + partitions <= configuration.partitionsMax,
-            change(missing.map { .topic($0) }, .none) == nil
-        {
-            return retryAfterChange(context, frame)
+        if !missing.isEmpty, draft.partitionCount + partitions <= configuration.partitionsMax {
+            if !isController { return forward(context, frame, to: .controller) }
+            if let records = recordsPlacing(missing), change(records, .none) == nil {
+                return retryAfterChange(context, frame)
+            }
         }
         answer(context, metadataResponse(to: request, context))
     }
@@ -47,14 +48,11 @@ extension BrokerNode {
         to request: MetadataRequest, _ context: RequestContext
     ) -> MetadataResponse {
         var response = MetadataResponse()
-        let listener = listener(of: context)
-        response.brokers = [
-            .init(
-                nodeId: configuration.nodeID.value, host: listener.advertisedHost,
-                port: listener.advertisedPort, rack: configuration.rack)
-        ]
+        response.brokers = reachableBrokers(context).map {
+            .init(nodeId: $0.id, host: $0.host, port: $0.port, rack: $0.rack)
+        }
         response.clusterId = clusterIDText
-        response.controllerId = configuration.nodeID.value
+        response.controllerId = controllerForClients
         if request.includeClusterAuthorizedOperations {
             response.clusterAuthorizedOperations =
                 authorizeCluster(context, .describe) ? authorizedClusterOperations(context) : 0
@@ -113,13 +111,16 @@ extension BrokerNode {
     private func entry(
         of topic: TopicMetadata, _ request: MetadataRequest, _ context: RequestContext
     ) -> MetadataResponse.MetadataResponseTopic {
-        let node = configuration.nodeID.value
-        return .init(
+        .init(
             name: topic.name, topicId: topic.id, isInternal: topic.isInternal,
             partitions: (0..<topic.partitionCount).map { partition in
-                .init(
-                    partitionIndex: partition, leaderId: node,
-                    leaderEpoch: image.leaderEpoch.value, replicaNodes: [node], isrNodes: [node])
+                let state = image.state(of: topic, partition)
+                return .init(
+                    errorCode: state.leader == nil ? .leaderNotAvailable : .none,
+                    partitionIndex: partition, leaderId: state.leader?.value ?? -1,
+                    leaderEpoch: state.leaderEpoch.value, replicaNodes: state.replicas.map(\.value),
+                    isrNodes: state.inSync.map(\.value),
+                    offlineReplicas: offline(state.replicas))
             },
             topicAuthorizedOperations: request.includeTopicAuthorizedOperations
                 ? authorizedOperations(context, .topic, topic.name) : operationsNotRequested)

@@ -62,7 +62,7 @@ extension BrokerNode {
         perform(coordinator.commit(call, token, now: now))
     }
 
-    private func refusal(
+    func refusal(
         of request: OffsetCommitRequest, _ error: ErrorCode
     ) -> OffsetCommitResponse {
         OffsetCommitResponse(

@@ -16,8 +16,9 @@ extension BrokerNode {
                     response.groups.append(result)
                     continue
                 }
-                if let refusal = coordinator.refusalOfFetch(
-                    group: group.groupId, memberID: group.memberId, epoch: group.memberEpoch)
+                if let refusal = refusal(of: .group(group.groupId))
+                    ?? coordinator.refusalOfFetch(
+                        group: group.groupId, memberID: group.memberId, epoch: group.memberEpoch)
                 {
                     result.errorCode = refusal
                     response.groups.append(result)
@@ -59,7 +60,7 @@ extension BrokerNode {
             return answer(context, response)
         }
         guard authorize(context, .describe, .group, request.groupId) else {
-            return refuseOffsetFetch(request, context)
+            return refuseOffsetFetch(request, context, .groupAuthorizationFailed)
         }
         let topics = request.topics.map { topics in
             topics.map { (name: $0.name, partitions: $0.partitionIndexes) }
@@ -96,10 +97,9 @@ extension BrokerNode {
     }
 
     /// Before version 2 the error stands with each partition, from then on before all of them.
-    private mutating func refuseOffsetFetch(
-        _ request: OffsetFetchRequest, _ context: RequestContext
+    mutating func refuseOffsetFetch(
+        _ request: OffsetFetchRequest, _ context: RequestContext, _ denied: ErrorCode
     ) {
-        let denied = ErrorCode.groupAuthorizationFailed
         var response = OffsetFetchResponse(errorCode: denied)
         if context.version < 2 {
             response.topics = (request.topics ?? []).map { topic in

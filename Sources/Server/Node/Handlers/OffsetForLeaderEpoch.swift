@@ -34,10 +34,20 @@ extension BrokerNode {
     ) -> OffsetForLeaderEpochResponse.EpochEndOffset {
         var result = OffsetForLeaderEpochResponse.EpochEndOffset(partition: wanted.partition)
         let partition = TopicPartition(topic: topic, partition: wanted.partition)
-        if image.topic(topic) == nil || store.offsets(of: partition) == nil {
+        guard let topic = image.topic(topic), wanted.partition >= 0,
+            wanted.partition < topic.partitionCount
+        else {
             result.errorCode = .unknownTopicOrPartition
-        } else if let error = epochError(wanted.currentLeaderEpoch) {
+            return result
+        }
+        if let error = leadershipError(
+            topic, wanted.partition, clientEpoch: wanted.currentLeaderEpoch)
+        {
             result.errorCode = error
+        } else if let error = readError(partition, from: Offset(.max)) {
+            result.errorCode = error
+        } else if store.offsets(of: partition) == nil {
+            result.errorCode = .unknownTopicOrPartition
         } else if let end = epochEnd(of: LeaderEpoch(wanted.leaderEpoch), in: partition) {
             result.leaderEpoch = end.epoch.value
             result.endOffset = end.endOffset.value
@@ -50,8 +60,9 @@ extension BrokerNode {
     func epochEnd(
         of epoch: LeaderEpoch, in partition: TopicPartition
     ) -> (epoch: LeaderEpoch, endOffset: Offset)? {
-        guard epoch.value >= 0, epoch <= image.leaderEpoch else { return nil }
-        if epoch < image.leaderEpoch, let end = store.endOffset(of: partition, epoch: epoch) {
+        let current = leaderEpoch(of: partition)
+        guard epoch.value >= 0, epoch <= current else { return nil }
+        if epoch < current, let end = store.endOffset(of: partition, epoch: epoch) {
             return end
         }
         return store.offsets(of: partition).map { (epoch, $0.highWatermark) }

@@ -1,6 +1,7 @@
 import Base
 import Log
 import Quorum
+import Replica
 import WireProtocol
 
 extension BrokerNode {
@@ -18,12 +19,14 @@ extension BrokerNode {
         appendProduced(request, context, refusal: .none)
     }
 
-    /// `refusal`: why partitions could not become part of the producer's transaction.
+    /// `refusal`: why partitions could not become part of the producer's transaction; `verified`: what a
+    /// coordinator elsewhere has said about each.
     mutating func appendProduced(
-        _ request: ProduceRequest, _ context: RequestContext, refusal: ErrorCode
+        _ request: ProduceRequest, _ context: RequestContext, refusal: ErrorCode,
+        verified: [TopicPartition: ErrorCode] = [:]
     ) {
         var response = ProduceResponse()
-        var waits: [(topic: Int, partition: Int, TopicPartition, Offset)] = []
+        var waits: [(topic: Int, partition: Int, TopicPartition, AppendedBatch)] = []
         var isRelaxed = false
         response.responses.reserveCapacity(request.topicData.count)
         for (topicPlace, topicData) in request.topicData.enumerated() {
@@ -41,8 +44,8 @@ extension BrokerNode {
                 if !(mayWrite ?? authorize(context, .write, .topic, topicData.name)) {
                     result.errorCode = .topicAuthorizationFailed
                 } else if let last = append(
-                    data, topic, of: request, refusal: refusal, version: context.version, &result,
-                    isRelaxed: &isRelaxed)
+                    data, topic, of: request, refusal: refusal, verified: verified,
+                    version: context.version, &result, isRelaxed: &isRelaxed)
                 {
                     waits.append((topicPlace, place, last.0, last.1))
                 }
@@ -63,12 +66,18 @@ extension BrokerNode {
     /// error, or the topic does not want to wait.
     private mutating func append(
         _ data: ProduceRequest.PartitionProduceData, _ topic: TopicMetadata?,
-        of request: ProduceRequest, refusal: ErrorCode, version: Int16,
+        of request: ProduceRequest, refusal: ErrorCode, verified: [TopicPartition: ErrorCode],
+        version: Int16,
         _ result: inout ProduceResponse.PartitionProduceResponse, isRelaxed: inout Bool
-    ) -> (TopicPartition, Offset)? {
+    ) -> (TopicPartition, AppendedBatch)? {
         guard let topic, data.index >= 0, data.index < topic.partitionCount else {
             result.errorCode =
                 topic == nil && version >= 13 ? .unknownTopicId : .unknownTopicOrPartition
+            return nil
+        }
+        if let error = leadershipError(topic, data.index) {
+            result.errorCode = error
+            result.errorMessage = "another broker leads \(topic.name)-\(data.index)"
             return nil
         }
         if topic.isInternal {
@@ -76,7 +85,7 @@ extension BrokerNode {
             result.errorMessage = "\(topic.name) belongs to the brokers"
             return nil
         }
-        if request.acks == -1,
+        if request.acks == -1, cluster == nil,
             TopicValues(settings: topic.settings, defaults: topicDefaults).minInSyncReplicas > 1
         {
             result.errorCode = .notEnoughReplicas
@@ -93,17 +102,20 @@ extension BrokerNode {
         var origin = AppendOrigin.client
         if let id = request.transactionalId, let claim = Self.transaction(of: batch, id) {
             origin = .transaction(bumpsEpochs: version >= Self.firstBumpingProduce)
-            let error = verify(claim, partition, refusal: refusal, version: version)
+            let error = verify(
+                claim, partition, refusal: refusal, verified: verified, version: version)
             guard error == .none else {
                 result.errorCode = error
                 result.errorMessage = "\(partition) is not part of an open transaction of \(id)"
                 return nil
             }
         }
-        do throws(AppendFailure) {
+        do throws(ReplicaRefusal) {
             // The request is read once: its memory becomes the log's.
-            let appended = try store.append(
-                batch, to: partition, origin: origin, isOwned: true, now: now)
+            let batchInLog = try append(
+                batch, to: partition, request.acks == -1 ? .all : .leader, origin: origin,
+                isOwned: true)
+            let appended = batchInLog.result
             if !appended.isDuplicate {
                 counters.producedBytes += Int64(batch.count)
                 counters.producedRecords += Int64(appended.recordCount)
@@ -111,14 +123,17 @@ extension BrokerNode {
             result.baseOffset = appended.baseOffset.value
             result.logAppendTimeMs = appended.logAppendTime.milliseconds
             result.logStartOffset = appended.logStartOffset.value
-            if appended.needsSync { return (partition, appended.lastOffset) }
+            if appended.needsSync || batchInLog.token != nil { return (partition, batchInLog) }
             isRelaxed = true
             return nil
         } catch {
             result.errorCode = self.error(error)
             result.errorMessage = error.description
-            result.recordErrors = error.records.map {
-                .init(batchIndex: Int32(clamping: $0.index), batchIndexErrorMessage: $0.message)
+            if case .append(let failure) = error {
+                result.recordErrors = failure.records.map {
+                    .init(
+                        batchIndex: Int32(clamping: $0.index), batchIndexErrorMessage: $0.message)
+                }
             }
             return nil
         }
@@ -167,7 +182,7 @@ extension BrokerNode {
 
     private mutating func park(
         _ response: ProduceResponse,
-        _ waits: [(topic: Int, partition: Int, TopicPartition, Offset)],
+        _ waits: [(topic: Int, partition: Int, TopicPartition, AppendedBatch)],
         timeoutMilliseconds: Int32, _ context: RequestContext
     ) {
         var isOpen: [[Bool]] = []
@@ -182,9 +197,9 @@ extension BrokerNode {
             context: context, response: response, open: waits.count, isOpen: isOpen,
             deadline: now.monotonic + timeout)
         if nextProduceCheck == nil { nextProduceCheck = now.monotonic + Self.produceCheckInterval }
-        for (topic, partition, topicPartition, lastOffset) in waits {
+        for (topic, partition, topicPartition, appended) in waits {
             whenDurable(
-                topicPartition, lastOffset,
+                topicPartition, appended,
                 .produce(context.key, topic: topic, partition: partition))
         }
     }

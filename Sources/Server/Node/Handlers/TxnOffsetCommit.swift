@@ -20,9 +20,18 @@ extension BrokerNode {
             return commitOffsets(request, context, refusal: .groupIdNotFound)
         }
         if waitForOffsetsTopic(context, frame) { return }
-        guard context.version >= 5, let partition = offsetsPartition(of: request.groupId),
-            transactions.verify(claim(of: request), partition) != .none
+        let bumpsEpochs = context.version >= 5
+        guard bumpsEpochs || cluster != nil,
+            let partition = offsetsPartition(of: request.groupId),
+            !isPart(partition, of: claim(of: request))
         else { return commitOffsets(request, context, refusal: .none) }
+        if cluster != nil {
+            connections[context.key.connection]?.block(on: context.key.sequence)
+            return ask(
+                TransactionQuestion(
+                    claim: claim(of: request), partitions: [partition], adds: bumpsEpochs,
+                    bumpsEpochs: bumpsEpochs), .commitOffsets(context, request))
+        }
         let call = AddPartitionsCall(
             claim: claim(of: request), partitions: [partition], bumpsEpochs: true)
         let token = park(.commitOffsets(context, request))
@@ -38,15 +47,19 @@ extension BrokerNode {
             producerEpoch: request.producerEpoch)
     }
 
-    /// `refusal`: why the group could not become part of the transaction.
+    /// `refusal`: why the group could not become part of the transaction; `verified`: what a coordinator
+    /// elsewhere has said.
     mutating func commitOffsets(
-        _ request: TxnOffsetCommitRequest, _ context: RequestContext, refusal: ErrorCode
+        _ request: TxnOffsetCommitRequest, _ context: RequestContext, refusal: ErrorCode,
+        verified: [TopicPartition: ErrorCode] = [:]
     ) {
         var error = refusal
         if error == .none {
+            let claim = claim(of: request)
             error =
                 offsetsPartition(of: request.groupId).map {
-                    transactions.verify(claim(of: request), $0)
+                    if cluster == nil { return transactions.verify(claim, $0) }
+                    return isPart($0, of: claim) ? .none : verified[$0] ?? .transactionAbortable
                 } ?? .coordinatorNotAvailable
         }
         let isDenied =

@@ -1,5 +1,6 @@
 import Base
 import Log
+import Replica
 import WireProtocol
 
 /// A WriteTxnMarkers request with markers that are not durable yet.
@@ -65,7 +66,7 @@ extension BrokerNode {
         guard marker.producerID >= 0, marker.producerEpoch >= 0 else {
             return markerSettled(wait, error: .invalidRequest)
         }
-        do throws(AppendFailure) {
+        do throws(ReplicaRefusal) {
             try append(marker, wait)
         } catch {
             markerSettled(wait, error: self.error(error))

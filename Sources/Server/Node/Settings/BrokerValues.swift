@@ -19,7 +19,7 @@ struct BrokerValues: Sendable {
     init(configuration: NodeConfiguration, image: MetadataImage) {
         self.configuration = configuration
         node = image.settings(of: .broker("\(configuration.nodeID.value)"))
-        cluster = image.settings(of: .broker(""))
+        cluster = image.settings(of: .allBrokers)
     }
 
     /// Everything that says something about `setting`, the first to count first.

@@ -4,6 +4,8 @@ package struct StatementSplitter {
     private enum Place: Equatable {
         case plain
         case quoted(UInt8)
+        /// `E'…'`, where a backslash takes the next character along.
+        case escaped
         case lineComment
         /// Comments nest, as in PostgreSQL.
         case blockComment(depth: Int)
@@ -18,7 +20,16 @@ package struct StatementSplitter {
 
     /// No statement has begun: only white space and comments are waiting.
     package var isEmpty: Bool {
-        text.allSatisfy { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
+        if case .blockComment = place { return false }
+        return Self.isBlank(text[...])
+    }
+
+    /// Whether a quote or a comment is open: no line is a command there.
+    package var isQuoted: Bool {
+        switch place {
+        case .plain, .lineComment: false
+        case .quoted, .escaped, .blockComment, .dollar: true
+        }
     }
 
     /// What has been added of the statement that has begun.
@@ -28,6 +39,7 @@ package struct StatementSplitter {
     package var waitsFor: String {
         switch place {
         case .plain, .lineComment: isEmpty ? "=" : "-"
+        case .escaped: "'"
         case .quoted(let quote): quote == 0x27 ? "'" : "\""
         case .blockComment: "*"
         case .dollar: "$"
@@ -43,8 +55,7 @@ package struct StatementSplitter {
         var statements: [String] = []
         while scanned < text.count {
             if let end = step() {
-                let statement = trimmed(text[..<end])
-                if !statement.isEmpty { statements.append(statement) }
+                if !Self.isBlank(text[..<end]) { statements.append(trimmed(text[..<end])) }
                 text.removeFirst(end + 1)
                 scanned = 0
             }
@@ -54,7 +65,7 @@ package struct StatementSplitter {
 
     /// The statement that has no `;` yet, for the end of the input.
     package mutating func rest() -> String {
-        let statement = trimmed(text[...])
+        let statement = isEmpty ? "" : trimmed(text[...])
         reset()
         return statement
     }
@@ -67,6 +78,7 @@ package struct StatementSplitter {
         case .plain:
             switch byte {
             case 0x3B: return scanned
+            case 0x27 where isEscaped: place = .escaped
             case 0x27, 0x22: place = .quoted(byte)
             case 0x2D where next == 0x2D: place = .lineComment
             case 0x2F where next == 0x2A:
@@ -81,6 +93,13 @@ package struct StatementSplitter {
             }
         // A doubled quote closes and opens again, which comes to the same.
         case .quoted(let quote): if byte == quote { place = .plain }
+        case .escaped:
+            if byte == 0x5C {
+                scanned += 1
+            } else if byte == 0x27 {
+                // A doubled quote goes on with backslashes.
+                if next == 0x27 { scanned += 1 } else { place = .plain }
+            }
         case .lineComment: if byte == 0x0A { place = .plain }
         case .blockComment(let depth):
             if byte == 0x2A, next == 0x2F {
@@ -102,16 +121,50 @@ package struct StatementSplitter {
 
     /// `$tag$` at the cursor, unless it stands inside of a name or is a parameter like `$1`.
     private func dollarTag() -> [UInt8]? {
-        func isWord(_ byte: UInt8) -> Bool {
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
-                || (0x61...0x7A).contains(byte) || byte == 0x5F || byte >= 0x80
-        }
-        if scanned > 0, isWord(text[scanned - 1]) { return nil }
+        if scanned > 0, Self.isWord(text[scanned - 1]) { return nil }
         var end = scanned + 1
-        while end < text.count, isWord(text[end]), end - scanned <= 63 { end += 1 }
+        while end < text.count, Self.isWord(text[end]), end - scanned <= 63 { end += 1 }
         guard end < text.count, text[end] == 0x24 else { return nil }
         if end > scanned + 1, (0x30...0x39).contains(text[scanned + 1]) { return nil }
         return Array(text[scanned...end])
+    }
+
+    /// Whether the quote at the cursor has an E before it that is no end of a name.
+    private var isEscaped: Bool {
+        guard scanned > 0, text[scanned - 1] | 0x20 == 0x65 else { return false }
+        return scanned == 1 || !Self.isWord(text[scanned - 2])
+    }
+
+    private static func isWord(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
+            || (0x61...0x7A).contains(byte) || byte == 0x5F || byte >= 0x80
+    }
+
+    /// Whether there are only blanks and comments, the last of which may go on.
+    private static func isBlank(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var rest = bytes
+        while let byte = rest.first {
+            switch byte {
+            case 0x20, 0x0A, 0x0D, 0x09: rest.removeFirst()
+            case 0x2D where rest.dropFirst().first == 0x2D:
+                rest = rest.drop { $0 != 0x0A }
+            case 0x2F where rest.dropFirst().first == 0x2A:
+                var depth = 0
+                repeat {
+                    if rest.starts(with: [0x2F, 0x2A]) {
+                        depth += 1
+                        rest.removeFirst(2)
+                    } else if rest.starts(with: [0x2A, 0x2F]) {
+                        depth -= 1
+                        rest.removeFirst(2)
+                    } else {
+                        rest.removeFirst()
+                    }
+                } while depth > 0 && !rest.isEmpty
+            default: return false
+            }
+        }
+        return true
     }
 
     private func trimmed(_ bytes: ArraySlice<UInt8>) -> String {

@@ -12,6 +12,10 @@ package final class CommandPort: Sendable {
     enum Message: Sendable {
         case command(NodeCommand, Completion)
         case synced(SyncTicketResult, ofJournal: Bool)
+        /// Something that another thread has done for the node.
+        case event(NodeEvent)
+        /// A call of another node: the socket, or why there is none.
+        case dialed(NodeID, Result<DialedSocket, DialFailure>)
         /// New sessions use this context.
         case replaceTLS(TLSContext)
         case stop

@@ -1,5 +1,6 @@
 import Base
 import Node
+import TLS
 
 /// What the driver drives: one deterministic machine that turns events into effects. `BrokerNode`
 /// in the server; small machines in the driver's own tests.
@@ -63,10 +64,18 @@ package struct DriverSettings: Sendable {
     package var writeStall = Duration.seconds(60)
     /// How long `stop` waits for answers to leave.
     package var grace = Duration.seconds(5)
+    /// Before it other nodes get so long to take over.
+    package var leaving = Duration.zero
     /// How long accepting pauses when the process has no descriptors left.
     package var acceptPause = Duration.milliseconds(250)
+    /// Where jobs of the metadata quorum work; nil = the node is in no cluster.
+    package var disk: (any Disk)?
+    /// How calls of other nodes are encrypted; nil = not at all.
+    package var dialTLS: TLSContext?
     /// Commands of other threads that wait for the loop.
     package var commands = 100_000
+    /// Hears of records that were produced, and keeps processors for the loop and its syncs.
+    package var reserve: ProcessorReserve?
 
     package init() {}
 }

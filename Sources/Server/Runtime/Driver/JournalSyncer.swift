@@ -51,8 +51,11 @@ final class JournalSyncer: Sendable {
     private let state = Monitor(State())
     private let thread: SystemThread
 
-    init(name: String, finished: @escaping @Sendable (SyncTicketResult) -> Void) {
-        thread = SystemThread(name: name) { [state] in
+    init(
+        name: String, reserve: ProcessorReserve? = nil,
+        finished: @escaping @Sendable (SyncTicketResult) -> Void
+    ) {
+        thread = SystemThread(name: name, reserve: reserve, side: .reserved) { [state] in
             while true {
                 let task: Task? = state.wait { state in
                     if !state.waiting.isEmpty {

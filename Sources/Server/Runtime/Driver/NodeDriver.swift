@@ -12,6 +12,7 @@ import CPlatform
 import Glibc
 import Log
 import Node
+import Quorum
 import TLS
 
 /// Drives one machine with real sockets, clocks and files, on one thread.
@@ -28,6 +29,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private let epoll: Int32
     private let syncer: JournalSyncer
     private let segmentSyncer: JournalSyncer
+    /// Threads of a node of a cluster: they exist when there is the first work for them.
+    private var workThreads: [WorkThread.Purpose: WorkThread] = [:]
     private var doors: [DriverDoor]
     /// What was received and is still encrypted.
     private let ciphertext = ByteStorage(count: 64 << 10)
@@ -60,6 +63,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     private var paused = DeadlineQueue<UInt64>()
     private var nextSweep = Instant.distantFuture
     private var stopBy: Instant?
+    /// When it stops though other nodes have not taken over.
+    private var leaveBy: Instant?
     private var halted: Problem?
     private var now = SystemClock.now
 
@@ -85,7 +90,9 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         epoll = weir_epoll_create()
         if epoll < 0 { throw Problem("system.descriptors", "no epoll: \(describe(epoll))") }
         door = Door(settings: settings, diagnostics: diagnostics)
-        syncer = JournalSyncer(name: "weir-sync") { port.post(.synced($0, ofJournal: true)) }
+        syncer = JournalSyncer(name: "weir-sync", reserve: settings.reserve) {
+            port.post(.synced($0, ofJournal: true))
+        }
         segmentSyncer = JournalSyncer(name: "weir-segments") {
             port.post(.synced($0, ofJournal: false))
         }
@@ -145,6 +152,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             carryOut()
             if let halted { return end(.halted(halted)) }
             if door.isDue(now.monotonic) { watchAgain() }
+            if let leaveBy, now.monotonic >= leaveBy { beginStopping() }
             if let stopBy, isFinished || now.monotonic >= stopBy { return end(.stopped) }
         }
     }
@@ -154,7 +162,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         if backlogged.contains(where: { wantsRequests(of: $0) }) { return 0 }
         var next = min(wakeAt, nextSweep, door.resumesAt)
         if let resume = paused.next { next = min(next, resume) }
-        if let stopBy { next = min(next, stopBy) }
+        if let deadline = stopBy ?? leaveBy { next = min(next, deadline) }
         if next == .distantFuture { return -1 }
         let wait = (next - SystemClock.monotonic).wholeNanoseconds
         return wait <= 0 ? 0 : Int32(min((wait + 999_999) / 1_000_000, 60_000))
@@ -184,6 +192,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         doors = []
         syncer.stop(waiting: syncsRunning == 0)
         segmentSyncer.stop(waiting: syncsRunning == 0)
+        for (purpose, thread) in workThreads { thread.stop(waiting: !purpose.mayBeSlow) }
+        workThreads = [:]
         if exit == .stopped, syncsRunning == 0 {
             do throws(Problem) {
                 try machine.close(now: SystemClock.now)
@@ -212,12 +222,22 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
                 if ofJournal { syncPace.note(result.took) }
                 accept(.journalSynced(result.ticket, failure: result.failure))
             case .replaceTLS(let context):
-                for place in doors.indices where doors[place].tls != nil {
+                for place in doors.indices
+                where doors[place].tls != nil && !doors[place].isForNodes {
                     doors[place].tls = context
                 }
-            case .stop: beginStopping()
+            case .event(let event): accept(event)
+            case .dialed(let node, let result): dialed(node, result)
+            case .stop: beginLeaving()
             }
         }
+    }
+
+    /// Other nodes get the time to take over.
+    private func beginLeaving() {
+        guard leaveBy == nil, stopBy == nil else { return }
+        leaveBy = now.monotonic + settings.leaving
+        accept(.leave)
     }
 
     /// No new connection and no new request; what was accepted is finished.
@@ -291,9 +311,27 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             segmentSyncer.sync(ticket, file)
         case .wakeAt(let instant): wakeAt = instant
         case .authenticated(let id): connections[id.value]?.isTrusted = true
+        case .linked(let id):
+            connections[id.value]?.isTrusted = true
+            connections[id.value]?.isLink = true
         case .pause(let id, let instant): pause(id, until: instant)
         case .commandFinished(let id, let result):
             commands.removeValue(forKey: id.value)?(result)
+        case .dial(let node, let host, let port):
+            let mail = self.port
+            work(.dialing(node)) {
+                mail.post(.dialed(node, DialedSocket.connect(to: HostPort(host: host, port: port))))
+            }
+        case .runQuorumJob(let job):
+            guard let disk = settings.disk else {
+                preconditionFailure("a node of a cluster has a disk")
+            }
+            let mail = self.port
+            work(job.isSync ? .quorumSync : .quorumFiles) {
+                mail.post(
+                    .event(.quorumJobDone(number: job.number, failure: job.run(on: disk))))
+            }
+        case .mayStop: beginStopping()
         case .halt(let problem): halted = problem
         }
     }
@@ -301,6 +339,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     /// A request that is alone gets its sync here: with nobody to share it with, the two changes of
     /// thread would only cost time.
     private func syncJournal(_ ticket: SyncTicket, _ file: any DiskFile) {
+        if requestsInRound > 0 { settings.reserve?.noteProduced(at: now.monotonic) }
         let isAlone = requestsInRound == 1 && syncsRunning == 0 && backlogged.isEmpty
         guard isAlone, syncPace.isQuick else {
             syncsRunning += 1
@@ -348,6 +387,8 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
     }
 
     private func updatePause(_ connection: Connection) {
+        // Two nodes that both wait for each other to read would wait for ever.
+        if connection.isLink { return }
         let waiting = connection.output.bytes
         if waiting > settings.outputPauseBytes {
             connection.isReadPaused = true
@@ -417,8 +458,57 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         if stream == nil { announce(connection, principal: nil) }
     }
 
+    // MARK: Other nodes
+
+    private func work(_ purpose: WorkThread.Purpose, _ task: @escaping @Sendable () -> Void) {
+        let thread = workThreads[purpose] ?? WorkThread(purpose)
+        workThreads[purpose] = thread
+        thread.submit(task)
+    }
+
+    private func dialed(_ node: NodeID, _ result: Result<DialedSocket, DialFailure>) {
+        switch result {
+        case .failure(let failure): accept(.dialFailed(node, failure.reason))
+        case .success(let socket):
+            guard stopBy == nil else {
+                weir_close(socket.descriptor)
+                return
+            }
+            let id = nextConnection
+            var stream: EncryptedStream?
+            if let context = settings.dialTLS {
+                guard let session = TLSSession(context, host: socket.host) else {
+                    weir_close(socket.descriptor)
+                    return accept(.dialFailed(node, "no memory for a session"))
+                }
+                stream = EncryptedStream(session)
+            }
+            let code = weir_epoll_add(epoll, socket.descriptor, UInt32(WEIR_EPOLL_IN), id)
+            if code < 0 {
+                weir_close(socket.descriptor)
+                return accept(.dialFailed(node, describe(code)))
+            }
+            nextConnection += 1
+            let connection = Connection(
+                id: ConnectionID(id), descriptor: socket.descriptor, peer: socket.address,
+                stream: stream, door: -1, now: now.monotonic)
+            connection.isTrusted = false
+            connection.dialed = node
+            connections[id] = connection
+            if nextSweep == .distantFuture { nextSweep = now.monotonic + sweepPeriod }
+            if let stream {
+                _ = establish(connection, stream)
+            } else {
+                announce(connection, principal: nil)
+            }
+        }
+    }
+
     private func announce(_ connection: Connection, principal: String?) {
         connection.isAnnounced = true
+        if let node = connection.dialed {
+            return accept(.dialed(node, connection.id, address: connection.peer))
+        }
         accept(
             .connectionOpened(
                 connection.id, peer: connection.peer, listener: connection.door,
@@ -435,7 +525,11 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         connection.output.removeAll()
         connection.stream?.end(to: connection.descriptor)
         weir_close(connection.descriptor)
-        if connection.isAnnounced { accept(.connectionClosed(connection.id)) }
+        if connection.isAnnounced {
+            accept(.connectionClosed(connection.id))
+        } else if let node = connection.dialed {
+            accept(.dialFailed(node, reason ?? "it hung up"))
+        }
     }
 
     /// Receives what is there, up to about four buffers, so that one busy connection does not
@@ -510,7 +604,7 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
         case .done:
             markDirty(connection)
             var principal: String?
-            if let mapping = doors[connection.door].principals,
+            if connection.dialed == nil, let mapping = doors[connection.door].principals,
                 let name = stream.session.peerName
             {
                 guard let user = mapping.user(name) else {
@@ -559,10 +653,15 @@ package final class NodeDriver<Machine: EventMachine>: @unchecked Sendable {
             if let frame { connection.backlog.append(frame) }
             return
         }
+        // A node that was called goes on behind its welcome, which nobody has looked at when both come
+        // together. Its address is one of our own list.
         let limits =
             connection.isTrusted
             ? (settings.firstRequestBytes, settings.requestBytes)
-            : (Limits.unauthenticatedBytes, Limits.unauthenticatedBytes)
+            : (
+                Limits.unauthenticatedBytes,
+                connection.dialed == nil ? Limits.unauthenticatedBytes : settings.requestBytes
+            )
         try connection.frames.take(
             received, limits: limits,
             isFirst: connection.requests == 0, budget: &partialBudget, into: &connection.backlog)

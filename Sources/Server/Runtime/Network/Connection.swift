@@ -37,6 +37,10 @@ final class Connection {
     var pausedUntil = Instant.zero
     /// Its reading waits until the peer has taken answers.
     var isReadPaused = false
+    /// The node that this end has called; nil for whoever has called us.
+    var dialed: NodeID?
+    /// It leads to another node, which both have introduced.
+    var isLink = false
 
     /// The oldest request that waits.
     func nextRequest() -> Bytes? {

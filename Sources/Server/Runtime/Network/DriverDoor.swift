@@ -9,6 +9,8 @@ package struct DriverDoor: Sendable {
     package var mustSignOn = false
     /// Whether a certificate says who the client is, and how.
     package var principals: PrincipalMapping?
+    /// Other nodes come through it; its certificates stay.
+    package var isForNodes = false
 
     package init(
         _ listener: Listener, tls: TLSContext? = nil, mustSignOn: Bool = false,

@@ -179,10 +179,15 @@ package struct HTTPAnswerReader {
         var body: [UInt8] = []
         while true {
             let size = try line().split(separator: ";").first.map(String.init) ?? ""
-            guard let count = Int(size.filter { $0 != " " }, radix: 16), count >= 0,
-                count <= Self.bodyBytes - body.count
-            else {
+            guard let count = Int(size.filter { $0 != " " }, radix: 16), count >= 0 else {
                 throw malformed("it has a chunk of size \"\(cut(printable(size), toWidth: 20))\"")
+            }
+            guard count <= Self.bodyBytes - body.count else {
+                throw Problem(
+                    "http.answer", "the answer is longer than \(Self.bodyBytes >> 20) MiB",
+                    hint:
+                        "ask for fewer rows, or write them to a file: \\copy (SELECT …) TO 'file',"
+                        + " weir table export")
             }
             if count == 0 {
                 while try !line().isEmpty {}

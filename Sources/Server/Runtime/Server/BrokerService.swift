@@ -37,23 +37,35 @@ package final class BrokerService: Sendable {
         }
         // The port first: that it is taken shows at once, recovery may take a while.
         setup = SecuritySetup(settings.security, plain: address)
-        let (doors, listeners) = try setup.doors(diagnostics: diagnostics)
+        var (doors, listeners) = try setup.doors(diagnostics: diagnostics)
         brokerPort = doors[0].listener.port
         self.listeners = listeners.map(\.advertisedText)
         var random = systemSecureRandom()
         var configuration = settings.node
         configuration.dataDirectory = disk.absolutePath
         configuration.listeners = listeners
+        var driverSettings = settings.driver
+        if let cluster = settings.node.cluster {
+            let (door, calls) = try setup.clusterDoor(
+                cluster, node: settings.node.nodeID, diagnostics: diagnostics)
+            configuration.cluster?.listener = doors.count
+            doors.append(door)
+            driverSettings.dialTLS = calls
+            driverSettings.disk = disk
+            driverSettings.leaving = .seconds(10)
+        }
         try setup.configure(&configuration, random: &random)
         let node = try BrokerNode(
             configuration: configuration, disk: disk, random: systemRandom(),
             secureRandom: random, diagnostics: diagnostics, now: SystemClock.now)
         let driver = try NodeDriver(
-            machine: node, doors: doors, settings: settings.driver, diagnostics: diagnostics)
+            machine: node, doors: doors, settings: driverSettings, diagnostics: diagnostics)
         self.driver = driver
         port = driver.port
         endDescriptor = weir_eventfd_create()
-        thread = SystemThread(name: "weir-loop") { [exit, endDescriptor] in
+        thread = SystemThread(
+            name: "weir-loop", reserve: settings.driver.reserve, side: .reserved
+        ) { [exit, endDescriptor] in
             let outcome = driver.run()
             exit.change { $0 = outcome }
             weir_eventfd_signal(endDescriptor)

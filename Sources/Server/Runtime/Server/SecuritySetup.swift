@@ -80,6 +80,41 @@ struct SecuritySetup: Sendable {
         return (doors, described)
     }
 
+    /// Binds the listener for other nodes, and says how they are called. With certificates links are
+    /// encrypted; with authorities as well both ends have to show a certificate of one of them.
+    func clusterDoor(
+        _ cluster: ClusterConfiguration, node: NodeID, diagnostics: any Diagnostics
+    ) throws(Problem) -> (door: DriverDoor, calls: TLSContext?) {
+        let place = Int(node.value) - 1
+        guard cluster.members.indices.contains(place) else {
+            throw Problem(
+                "cluster.node",
+                "node \(node.value) is not in a list of \(cluster.members.count) nodes",
+                hint: "--node is the place of this node in --cluster, counted from 1")
+        }
+        let own = cluster.members[place]
+        var door = DriverDoor(
+            try Listener(binding: HostPort(host: own.host, port: own.port)), mustSignOn: true)
+        door.isForNodes = true
+        var calls: TLSContext?
+        var files = settings.files
+        if files.certificate != nil, files.key != nil {
+            if let path = settings.keyPasswordFile { files.keyPassword = try readSecret(path) }
+            let isMutual = files.authorities != nil
+            door.tls = try TLSContext(server: files, peer: isMutual ? .required : .notAsked)
+            calls = try TLSContext(client: files, verifies: isMutual)
+        }
+        let isLocal = ["localhost", "127.0.0.1", "::1"].contains(own.host)
+        if !isLocal, calls == nil || files.authorities == nil {
+            diagnostics.report(
+                .warning, "security",
+                "whoever reaches \(own.text) can speak as a node of the cluster: keep it in a "
+                    + "network of its own, or set ssl.certificate.location, ssl.key.location and "
+                    + "ssl.truststore.location")
+        }
+        return (door, calls)
+    }
+
     private func mechanisms(of listener: String) -> [SaslMechanism] {
         settings.mechanismsOfListeners[listener] ?? settings.mechanisms
     }

@@ -12,6 +12,10 @@ package struct ServerSettings: Sendable {
     package var security = SecuritySettings()
     /// How a bucket is reached, when tables are in one.
     package var objects = S3Settings()
+    /// How often a broker calls the controller of its cluster, and when silence means that it is gone.
+    package var heartbeatInterval = Duration.milliseconds(200)
+    package var sessionTimeout = Duration.seconds(6)
+    package var lease = Duration.milliseconds(800)
     /// Threads for queries and tables.
     package var workers = SystemThread.processorCount
 
@@ -132,6 +136,18 @@ package struct ServerSettings: Sendable {
         flag("auto.create.topics.enable", "create a missing topic when a client asks for it") {
             $1.node.createsTopicsAutomatically = $0
         },
+        whole(
+            "broker.heartbeat.interval.ms", 20...60_000,
+            "how often a broker of a cluster calls the controller"
+        ) { $1.heartbeatInterval = .milliseconds($0) },
+        whole(
+            "broker.lease.ms", 100...60_000,
+            "so long after a heartbeat a broker acts as a leader; later it waits for the next one"
+        ) { $1.lease = .milliseconds($0) },
+        whole(
+            "broker.session.timeout.ms", 500...600_000,
+            "a broker of a cluster that is silent for so long leads nothing any more"
+        ) { $1.sessionTimeout = .milliseconds($0) },
         Setting(name: "broker.rack", text: "where this broker stands") { value, settings in
             settings.node.rack = value.isEmpty ? nil : value
             return nil
@@ -142,6 +158,10 @@ package struct ServerSettings: Sendable {
         milliseconds("connections.max.idle.ms", "a silent connection is closed after this") {
             $1.driver.idle = $0
         },
+        whole(
+            "default.replication.factor", 1...64,
+            "replicas of topics of a cluster when nobody says (default 3, or as many as nodes)"
+        ) { $1.node.replicationDefault = Int($0) },
         flag("delete.topic.enable", "topics may be deleted") { $1.node.deletesTopics = $0 },
         Setting(
             name: "errors.deadletterqueue.topic.name.prefix",
@@ -259,6 +279,10 @@ package struct ServerSettings: Sendable {
         whole("num.partitions", 1...10_000, "partitions of topics when nobody says") {
             $1.node.partitionsDefault = Int32($0)
         },
+        whole(
+            "offsets.topic.replication.factor", 1...64,
+            "replicas of the topic that keeps the groups of a cluster"
+        ) { $1.node.offsetsReplication = Int($0) },
         whole("offset.metadata.max.bytes", 0...32_767, "the longest text of a committed offset") {
             $1.node.groups.offsetMetadataBytesMax = Int($0)
         },
@@ -280,6 +304,10 @@ package struct ServerSettings: Sendable {
             "transaction.remove.expired.transaction.cleanup.interval.ms", 1...86_400_000,
             "how often idle transactional ids are looked for"
         ) { $1.node.transactions.idExpirationCheckInterval = .milliseconds($0) },
+        whole(
+            "transaction.state.log.replication.factor", 1...64,
+            "replicas of the topic that keeps the transactions of a cluster"
+        ) { $1.node.transactionsReplication = Int($0) },
         whole(
             "transaction.state.log.num.partitions", 1...1000,
             "partitions of the topic of the transactions"

@@ -9,6 +9,7 @@ import Engine
 package final class QueryPool: QueryWorkers {
     package let threadsMax: Int
     private let niceness: Int32
+    private let reserve: ProcessorReserve?
     private let state = Monitor(State())
 
     private struct State {
@@ -20,10 +21,11 @@ package final class QueryPool: QueryWorkers {
     }
 
     /// `threadsMax` work on one query, its own thread among them.
-    package init(threadsMax: Int, niceness: Int32) {
+    package init(threadsMax: Int, niceness: Int32, reserve: ProcessorReserve? = nil) {
         precondition(threadsMax > 0, "a query has a thread of its own")
         self.threadsMax = threadsMax
         self.niceness = niceness
+        self.reserve = reserve
     }
 
     /// As many as there are processors, up to a limit.
@@ -32,8 +34,11 @@ package final class QueryPool: QueryWorkers {
     }
 
     /// The pool for a setting; nil when queries have no helpers.
-    package static func helping(threadsMax: Int, niceness: Int32) -> QueryPool? {
-        threadsMax > 1 ? QueryPool(threadsMax: threadsMax, niceness: niceness) : nil
+    package static func helping(
+        threadsMax: Int, niceness: Int32, reserve: ProcessorReserve? = nil
+    ) -> QueryPool? {
+        threadsMax > 1
+            ? QueryPool(threadsMax: threadsMax, niceness: niceness, reserve: reserve) : nil
     }
 
     /// What helpers do for one query. Its properties are reached under the pool's lock only.
@@ -83,7 +88,9 @@ package final class QueryPool: QueryWorkers {
             guard state.threads.isEmpty, !state.isStopping else { return }
             let pool = self.state
             state.threads = (1..<threadsMax).map { number in
-                SystemThread(name: "weir-query-\(number)", niceness: niceness) { Self.work(pool) }
+                SystemThread(
+                    name: "weir-query-\(number)", niceness: niceness, reserve: reserve
+                ) { Self.work(pool) }
             }
         }
         return assignment

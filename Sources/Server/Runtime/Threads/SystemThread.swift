@@ -6,12 +6,22 @@ package final class SystemThread: @unchecked Sendable {
     // Sound: `handle` is written once in `init`, before the object is shared.
     private let handle: pthread_t
 
-    /// Starts the thread. `niceness` above 0 makes it yield the processor to the others. The stack
-    /// is 8 MiB, as a main thread's: recursive parsers count on it.
+    /// Starts the thread. `niceness` above 0 makes it yield the processor to the others; with a
+    /// `reserve` it runs on its `side` of it. The stack is 8 MiB, as a main thread's: recursive
+    /// parsers count on it.
     package init(
-        name: String, niceness: Int32 = 0, stackBytes: Int = 8 << 20,
+        name: String, niceness: Int32 = 0, reserve: ProcessorReserve? = nil,
+        side: ProcessorReserve.Side = .others, stackBytes: Int = 8 << 20,
         body: @escaping @Sendable () -> Void
     ) {
+        var body = body
+        if let reserve {
+            body = { [body] in
+                reserve.join(side)
+                body()
+                reserve.leave()
+            }
+        }
         let context = Unmanaged.passRetained(ThreadBody(body)).toOpaque()
         var thread = pthread_t()
         let code = weir_thread_start(
@@ -28,6 +38,14 @@ package final class SystemThread: @unchecked Sendable {
     package static var currentIdentifier: Int64 { weir_thread_id() }
 
     package static var processorCount: Int { Int(weir_processors()) }
+
+    /// The numbers of the processors that the process may run on, lowest first.
+    package static var processors: [Int32] {
+        let room = processorCount
+        return [Int32](unsafeUninitializedCapacity: room) { numbers, count in
+            count = max(0, Int(weir_processor_numbers(numbers.baseAddress, Int32(room))))
+        }
+    }
 }
 
 private final class ThreadBody {

@@ -27,20 +27,23 @@ package final class WorkerPool: Sendable {
     private let capacity: Int
     private let threads: [SystemThread]
 
+    /// With a `reserve` the jobs are queries, and their threads leave its processors alone.
     package init(
         name: String = "weir-work", threads count: Int = SystemThread.processorCount,
-        capacity: Int = 4096, niceness: Int32 = 5
+        capacity: Int = 4096, niceness: Int32 = 5, reserve: ProcessorReserve? = nil
     ) {
         precondition(count > 0 && capacity > 0, "a pool needs threads and room")
         self.capacity = capacity
         threads = (0..<count).map { [state] index in
-            SystemThread(name: "\(name)-\(index)", niceness: niceness) {
-                Self.work(index, state)
+            SystemThread(name: "\(name)-\(index)", niceness: niceness, reserve: reserve) {
+                Self.work(index, state, reserve)
             }
         }
     }
 
-    private static func work(_ index: Int, _ state: Monitor<State>) {
+    private static func work(
+        _ index: Int, _ state: Monitor<State>, _ reserve: ProcessorReserve?
+    ) {
         enum Step { case run(Cancellation, Job), end }
         while true {
             let step: Step? = state.wait { state in
@@ -57,7 +60,9 @@ package final class WorkerPool: Sendable {
                 return state.isStopping ? .end : nil
             }
             guard case .run(let cancellation, let job) = step else { return }
+            reserve?.queryBegins(at: SystemClock.monotonic)
             job(cancellation)
+            reserve?.queryEnds(at: SystemClock.monotonic)
             state.withLock { $0.running[index] = nil }
         }
     }

@@ -362,8 +362,9 @@ private func benchLatency(_ context: CommandContext) throws(Problem) -> ExitCode
             throw Problem("usage.value", "latency is measured in a new topic of one partition")
         }
         let load = LatencyLoad(
-            server: setup.server, topic: topic.name, topicId: try topicId(topic), shape: shape,
-            rate: rate, isIdempotent: setup.isIdempotent && shape.acknowledgements == -1)
+            server: try setup.leader(of: topic), topic: topic.name, topicId: try topicId(topic),
+            shape: shape, rate: rate,
+            isIdempotent: setup.isIdempotent && shape.acknowledgements == -1)
         report.options = [
             ("rate", .int(rate)), ("record_bytes", .int(shape.valueBytes)),
             ("acks", .string(context.invocation.string("acks") ?? "all")),

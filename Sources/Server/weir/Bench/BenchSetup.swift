@@ -96,6 +96,21 @@ struct BenchSetup {
         }
     }
 
+    /// Where the only partition of a topic is led, once it is served there: in a cluster that need
+    /// not be the server that was named.
+    func leader(of topic: TopicInfo) throws(Problem) -> HostPort {
+        try calling { () throws(ClientFailure) in
+            _ = try admin.endOffsets(topic.name)
+            let brokers = try admin.describeCluster().brokers
+            let partition = try admin.describeTopics([topic.name])[0].partitions[0]
+            // A server that stands alone is spoken to by the name it was given.
+            guard brokers.count > 1,
+                let leader = brokers.first(where: { $0.id == partition.leader })
+            else { return server }
+            return HostPort(host: leader.host, port: UInt16(clamping: leader.port))
+        }
+    }
+
     /// Adds the raw figures, and prints the report in the form that was asked for.
     func finish(_ report: BenchReport) -> ExitCode {
         var report = report

@@ -6,9 +6,12 @@ import Synchronization
 
 /// Ctrl-C and SIGTERM as a wish that long-running commands look at.
 enum InterruptSignal {
-    private static let raised = Atomic<Bool>(false)
+    private static let raised = Atomic<Int>(0)
 
-    static var wasRaised: Bool { raised.load(ordering: .acquiring) }
+    static var wasRaised: Bool { count > 0 }
+
+    /// Who asks twice is in a hurry.
+    static var count: Int { raised.load(ordering: .acquiring) }
 
     /// From now on the signals only raise the wish.
     static func install() {
@@ -16,7 +19,7 @@ enum InterruptSignal {
         signal(SIGTERM, noteInterrupt)
     }
 
-    fileprivate static func note() { raised.store(true, ordering: .releasing) }
+    fileprivate static func note() { raised.add(1, ordering: .releasing) }
 }
 
 private func noteInterrupt(_ number: Int32) { InterruptSignal.note() }
@@ -30,12 +33,21 @@ let demoCommands: [RegisteredCommand] = [
                 through the log into bronze, silver and gold tables. While it runs it shows rates, \
                 lag, freshness and one gold answer; at its end it compares the events produced with \
                 the rows of every bronze table.
+
+                With --nodes 3 it is about the log: three servers are one cluster on this machine, \
+                numbered records flow through a topic with three copies, and every few seconds a node \
+                is killed, stopped or frozen. At its end it reads all records back and compares them \
+                with what was acknowledged; exit code 1 when one is lost, there twice or out of order.
                 """,
             flags: [
+                FlagSpec(
+                    "nodes", "n", value: "N", "1, 3 or 5; several are a cluster that is disturbed",
+                    fallback: "1"),
                 FlagSpec("seconds", "s", value: "N", "Ends by itself after N seconds"),
                 FlagSpec(
                     "rate", "r", value: "FACTOR",
-                    "Times the rates that the platform's owners measured",
+                    "Times the rates that the platform's owners measured; times 1,000 records/s"
+                        + " with several nodes",
                     fallback: "1"),
                 FlagSpec("data", value: "DIR", "Data directory; a new temporary one by default"),
                 FlagSpec(
@@ -50,6 +62,7 @@ let demoCommands: [RegisteredCommand] = [
             examples: [
                 ("weir demo", "until Ctrl-C"),
                 ("weir demo --seconds 60 --rate 100", "a minute at a hundred times the rate"),
+                ("weir demo --nodes 3 --seconds 60", "a minute in which nodes are killed"),
             ]),
         run: { (context) throws(Problem) in try runDemo(context) })
 ]
@@ -62,15 +75,29 @@ private func runDemo(_ context: CommandContext) throws(Problem) -> ExitCode {
             "usage.value", "--rate must be a number above 0 and up to 100000, found \"\(rateText)\""
         )
     }
+    let seconds = try invocation.integer("seconds", in: 1...1_000_000).map { Int($0) }
+    let seed = UInt64(try invocation.integer("seed", in: 0...Int64.max) ?? 1)
+    let nodes = invocation.string("nodes") ?? "1"
+    switch nodes {
+    case "1": break
+    case "3", "5":
+        try checkFlagsOfOneNode(invocation, nodes)
+        return try runClusterDemo(
+            context,
+            ClusterDemoSettings(
+                nodes: nodes == "3" ? 3 : 5, seconds: seconds, rate: rate * 1000, seed: seed))
+    default:
+        throw Problem(
+            "usage.value", "--nodes is 1, 3 or 5, found \"\(nodes)\"",
+            notes: ["an even number tolerates no more lost nodes than the odd one below it"])
+    }
     let settings = DemoSettings(
         dataDirectory: try dataDirectory(invocation),
         kafka: try HostPort(
             parsing: invocation.string("kafka") ?? "127.0.0.1:9092", defaultPort: 9092),
         http: try HostPort(
             parsing: invocation.string("http") ?? "127.0.0.1:8888", defaultPort: 8888),
-        seconds: try invocation.integer("seconds", in: 1...1_000_000).map { Int($0) },
-        rate: rate,
-        seed: UInt64(try invocation.integer("seed", in: 0...Int64.max) ?? 1))
+        seconds: seconds, rate: rate, seed: seed)
     InterruptSignal.install()
     let demo = try Demo(
         settings, context,
@@ -86,12 +113,35 @@ private func runDemo(_ context: CommandContext) throws(Problem) -> ExitCode {
     return summary.isGood ? .ok : .failed
 }
 
+/// Several nodes choose their ports and folders themselves.
+private func checkFlagsOfOneNode(_ invocation: Invocation, _ nodes: String) throws(Problem) {
+    for flag in invocation.command.flags where ["data", "kafka", "http"].contains(flag.long) {
+        guard let given = invocation.string(flag.long), given != flag.fallback else { continue }
+        throw Problem(
+            "usage.value", "--\(flag.long) is for a demo of one node, and --nodes is \(nodes)",
+            notes: ["the nodes take free ports and a temporary folder"])
+    }
+}
+
+private func runClusterDemo(
+    _ context: CommandContext, _ settings: ClusterDemoSettings
+) throws(Problem) -> ExitCode {
+    InterruptSignal.install()
+    let summary = try ClusterDemo(settings, context).run()
+    if context.isJSON {
+        context.print(summary.json)
+    } else {
+        context.print(summary.text)
+    }
+    return summary.isGood ? .ok : .failed
+}
+
 private func dataDirectory(_ invocation: Invocation) throws(Problem) -> String {
     if let given = invocation.string("data") { return given }
     return try temporaryDirectory()
 }
 
-private func temporaryDirectory() throws(Problem) -> String {
+func temporaryDirectory() throws(Problem) -> String {
     var template = Array((environment("TMPDIR") ?? "/tmp").utf8CString.dropLast())
     template += Array("/weir-demo-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {

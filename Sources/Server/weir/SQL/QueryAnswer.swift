@@ -94,12 +94,16 @@ struct QueryAnswer {
                 return rows.map { (Self.text(cells($0)[0]) ?? "") + "\n" }.joined()
             }
             if expanded { return table.expanded() }
-            let text = table.ruled(isComplete: !isTruncated)
-            // A table that wraps at the edge of the terminal can't be read.
-            if let width, let first = text.split(separator: "\n").first,
-                displayWidth(String(first)) > width, rows.count <= 40
-            {
-                return table.expanded()
+            // A table that wraps at the edge of the terminal can't be read. Few rows are written as
+            // lists; of many the texts are cut more.
+            let table = table
+            var text = ""
+            for cellWidth in [60, 40, 28, 20, 14, 10] {
+                text = table.ruled(maxCellWidth: cellWidth, isComplete: !isTruncated)
+                guard let width, let first = text.split(separator: "\n").dropFirst().first,
+                    displayWidth(String(first)) > width
+                else { return text }
+                if rows.count <= 40 { return table.expanded() }
             }
             return text
         }

@@ -24,7 +24,9 @@ let sqlCommands: [RegisteredCommand] = [
                 FlagSpec(
                     "file", "f", value: "FILE", "Run the statements in a file (- = standard input)",
                     isRepeatable: true),
-                FlagSpec("limit", "n", value: "ROWS", "Return at most so many rows of each query"),
+                FlagSpec(
+                    "limit", "n", value: "ROWS",
+                    "Return at most so many rows of each query (1000), or all of them"),
                 httpFlag,
             ],
             examples: [
@@ -38,12 +40,15 @@ let sqlCommands: [RegisteredCommand] = [
 
 private func runSQL(_ context: CommandContext) throws(Problem) -> ExitCode {
     let service = try context.service(at: context.invocation.arguments.first)
-    let limit = try context.invocation.integer("limit", in: 0...10_000_000)
+    let limit: Int64? =
+        context.invocation.string("limit")?.lowercased() == "all"
+        ? .max : try context.invocation.integer("limit", in: 0...10_000_000)
     var scripts = context.invocation.strings("command")
     for path in context.invocation.strings("file") { scripts.append(try readFile(path).text) }
     if scripts.isEmpty {
         if weir_is_terminal(0) == 1, weir_is_terminal(1) == 1 {
-            var shell = SQLShell(service: service, context: context, limit: limit)
+            var shell = SQLShell(
+                service: service, context: context, limit: limit.map { min($0, 10_000_000) })
             return try shell.run()
         }
         scripts = [try readFile("-").text]
@@ -65,7 +70,19 @@ private func runSQL(_ context: CommandContext) throws(Problem) -> ExitCode {
                 statement, on: service, limit: limit, session: session)
             for notice in answer.notices { context.say("notice: " + printable(notice)) }
             context.print(answer.written(as: form))
+            // A file of rows does not say that it is not all of them; an object of JSON does.
+            if answer.isTruncated, form != "json", !context.invocation.isSet("quiet") {
+                standardError(
+                    "notice: there are more than these \(grouped(Int64(answer.rows.count))) rows:"
+                        + " --limit N or --limit all fetches them\n")
+            }
         } catch {
+            var error = error
+            if statement.hasPrefix("\\"), error.code == "42601" {
+                error.hint =
+                    "only the shell knows commands with \\; SHOW TABLES, DESCRIBE t and"
+                    + " COPY are statements"
+            }
             report(error, asJSON: context.isJSON, statement: statement)
             return ExitCode(for: error)
         }

@@ -60,16 +60,22 @@ struct SQLShell {
             }
             guard let line else { continue }
             let text = String(cString: line)
-            if splitter.isEmpty, text.drop(while: { $0 == " " }).first == "\\" {
+            if isCommand(text) {
                 weir_edit_remember(editor, text)
                 if !command(text) { return .ok }
                 continue
             }
-            switch splitter.isEmpty ? Self.bareWord(text) : "" {
-            case "exit", "quit": return .ok
-            case "help":
+            switch Self.bareWord(text) {
+            case "exit" where splitter.isEmpty, "quit" where splitter.isEmpty: return .ok
+            case "help" where splitter.isEmpty:
                 _ = command("\\?")
                 continue
+            case "exit", "quit", "help", "\\q", "\\?":
+                standardError(
+                    splitter.isQuoted
+                        ? "hint: \(splitter.waitsFor) is not closed; Ctrl-C throws all of it away\n"
+                        : "hint: a statement has begun: ; ends it, \\r throws it away, \\q leaves\n"
+                )
             default: break
             }
             pending += pending.isEmpty ? text : "\n" + text
@@ -85,6 +91,14 @@ struct SQLShell {
                 guard execute(statement, ending: isLast ? ending : nil) else { break }
             }
         }
+    }
+
+    /// Whether a line is one of the shell, which may also come in the middle of a statement.
+    private func isCommand(_ line: String) -> Bool {
+        guard line.drop(while: { $0 == " " }).first == "\\", !splitter.isQuoted else {
+            return false
+        }
+        return splitter.isEmpty || Self.ending(of: line).1 == nil
     }
 
     private func greeting() throws(Problem) -> String {
@@ -159,7 +173,10 @@ struct SQLShell {
         let form = context.invocation.string("output") ?? "text"
         standardOutput(answer.written(as: form, expanded: isWide, width: columns))
         if form == "text", answer.isTruncated {
-            standardOutput("Only these were fetched: \\limit 100000 or \\limit all for more.\n")
+            standardOutput(
+                limit ?? 0 < Self.limitOfAll
+                    ? "Only these were fetched: \\limit 100000 or \\limit all for more.\n"
+                    : "Only these were fetched: \\copy (SELECT …) TO 'file' writes any number.\n")
         }
     }
 

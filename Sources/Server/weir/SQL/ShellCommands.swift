@@ -11,18 +11,23 @@ extension SQLShell {
     static let commandNames = [
         "\\d", "\\dt", "\\dv", "\\l", "\\dn", "\\df", "\\x", "\\timing", "\\limit", "\\watch",
         "\\plot",
-        "\\last", "\\g", "\\e", "\\i", "\\copy", "\\history", "\\q", "\\?",
+        "\\last", "\\g", "\\e", "\\i", "\\copy", "\\history", "\\p", "\\r", "\\q", "\\?",
     ]
+
+    /// What `\limit all` fetches: the shell keeps a result in its memory, some 500 MB of four
+    /// columns.
+    static let limitOfAll: Int64 = 1_000_000
 
     private static let help = """
         statements end with ; and may take several lines; Tab completes, Ctrl-R searches what was
         typed, Alt-Enter breaks a line, Ctrl-C ends a running statement or throws the line away
           \\d             lists tables, views and topics      \\d NAME       describes one
-          \\dt [LAYER]    lists the tables of a layer         \\history T    its versions
+          \\dt [PATTERN]  tables of a layer, or like gold.ev* \\history T    its versions
           \\l, \\dn        lists the schemas                   \\df [WORD]    lists functions
           \\x             rows as lists, or not               \\timing       shows times, or not
           \\limit N|all   fetches so many rows (1000)         \\last         the last result in full
           \\e [FILE]      edits the last statement            \\i FILE       runs a file
+          \\p             shows it, or what has begun         \\r            throws away what has
           \\copy T FROM 'file' | (SELECT …) TO 'file'         rows of files of this machine
           \\watch [S]     runs the last statement every S s   \\g            runs it once more
           \\plot [line|bar|hist]   draws the last result      \\q            leaves
@@ -40,6 +45,15 @@ extension SQLShell {
         do throws(Problem) {
             switch name.filter({ $0 != ";" }) {
             case "\\q", "\\quit", "\\exit": return false
+            case "\\r", "\\reset":
+                standardOutput(pending.isEmpty ? "No statement has begun.\n" : "Thrown away.\n")
+                splitter.reset()
+                pending = ""
+            case "\\p":
+                guard let text = pending.isEmpty ? lastStatement : pending else {
+                    throw Self.nothingYet
+                }
+                standardOutput(text + "\n")
             case "\\?", "\\h", "\\help": standardOutput(Self.help)
             case "\\timing":
                 showsTime = argument.map { $0 != "off" } ?? !showsTime
@@ -49,8 +63,13 @@ extension SQLShell {
                 standardOutput("Rows are \(isExpanded ? "expanded" : "lines of a table").\n")
             case "\\limit": try setLimit(argument)
             case "\\d", "\\d+":
-                if let argument { try describe(argument) } else { try listTables(layer: nil) }
-            case "\\dt": try listTables(layer: argument)
+                if let argument, !Self.isPattern(argument) {
+                    try describe(argument)
+                } else {
+                    try listTables(argument)
+                    if argument == nil { try listTopics() }
+                }
+            case "\\dt", "\\dt+": try listTables(argument)
             case "\\dv": try query("SHOW VIEWS")
             case "\\l", "\\dn":
                 try query("SELECT schema_name, owner, relation_count FROM weir.schemas ORDER BY 1")
@@ -77,10 +96,12 @@ extension SQLShell {
             case "\\e": try edit(argument.map(Self.unquoted))
             case "\\copy": try copy(rest)
             default:
-                let near = nearestName(to: name, among: Self.commandNames)
+                let near = nearestName(
+                    to: String(name.dropFirst()),
+                    among: Self.commandNames.map { String($0.dropFirst()) })
                 throw Problem(
                     "shell.unknown", "\(name) is not a command of the shell",
-                    notes: near.map { ["did you mean \($0)?"] } ?? [], hint: "\\? lists them")
+                    notes: near.map { ["did you mean \\\($0)?"] } ?? [], hint: "\\? lists them")
             }
         } catch {
             report(error, asJSON: false)
@@ -103,9 +124,40 @@ extension SQLShell {
         standardOutput(try caller.run(sql, limit: 10_000).table.plain())
     }
 
-    private func listTables(layer: String?) throws(Problem) {
-        let query = layer.map { "?layer=" + PercentCoding.encodedPart($0) } ?? ""
-        standardOutput(tableList(try service.json("GET", "/tables" + query)).plain())
+    /// The tables of a layer, or those that a pattern like `gold.ev*` or `*metrics` fits.
+    private func listTables(_ wanted: String?) throws(Problem) {
+        func show(_ answer: JSONValue) {
+            let isEmpty = answer["tables"]?.arrayValue?.isEmpty ?? true
+            standardOutput(isEmpty ? "There are no tables.\n" : tableList(answer).plain())
+        }
+        guard let wanted else { return show(try service.json("GET", "/tables")) }
+        guard Self.isPattern(wanted) else {
+            return show(
+                try service.json("GET", "/tables?layer=" + PercentCoding.encodedPart(wanted)))
+        }
+        let answer = try service.json("GET", "/tables")
+        let isQualified = wanted.contains(".")
+        let found = (answer["tables"]?.arrayValue ?? []).filter { table in
+            let name = table["name"]?.stringValue ?? ""
+            let bare = name.split(separator: ".").last.map(String.init) ?? name
+            return fnmatch(wanted, isQualified ? name : bare, 0) == 0
+        }
+        guard !found.isEmpty else {
+            throw Problem("42P01", "no table is like \(wanted)", hint: "\\dt lists all of them")
+        }
+        show(["tables": .array(found)])
+    }
+
+    private static func isPattern(_ text: String) -> Bool {
+        text.contains("*") || text.contains("?")
+    }
+
+    /// Topics are relations, too.
+    private mutating func listTopics() throws(Problem) {
+        // A folder has none.
+        guard service is HTTPClient else { return }
+        let topics = try caller.run("SHOW TOPICS", limit: 10_000)
+        if !topics.rows.isEmpty { standardOutput("\n" + topics.table.plain()) }
     }
 
     private mutating func describe(_ name: String) throws(Problem) {
@@ -141,7 +193,7 @@ extension SQLShell {
     private mutating func setLimit(_ text: String?) throws(Problem) {
         switch text?.lowercased() {
         case nil: break
-        case "all": limit = 10_000_000
+        case "all": limit = Self.limitOfAll
         default:
             guard let number = text.flatMap({ Int64($0) }), (0...10_000_000).contains(number) else {
                 throw Problem("shell.usage", "\\limit takes a number of rows, or all")
@@ -177,7 +229,8 @@ extension SQLShell {
             // Statements can hold secrets: nobody else reads the file.
             let before = umask(0o077)
             defer { umask(before) }
-            try writeFile(file, Bytes(utf8: lastStatement.map { $0 + ";\n" } ?? ""))
+            let text = pending.isEmpty ? lastStatement.map { $0 + ";" } ?? "" : pending
+            try writeFile(file, Bytes(utf8: text + "\n"))
         }
         defer { if path == nil { unlink(file) } }
         guard weir_edit_run(editor + " " + Self.quotedForShell(file)) == 0 else {
@@ -187,6 +240,7 @@ extension SQLShell {
         }
         let text = try readFile(file).text
         standardOutput(text.hasSuffix("\n") || text.isEmpty ? text : text + "\n")
+        splitter.reset()
         let statements = splitter.add(text)
         pending = splitter.isEmpty ? "" : splitter.begun
         for statement in statements where !execute(statement) { return }
@@ -206,6 +260,11 @@ extension SQLShell {
         let text = "COPY " + rest
         let parsed = try Parser.statement(text)
         guard case .copy(let copy) = parsed.statement else { return }
+        guard !copy.isFromRequest else {
+            throw Problem(
+                "shell.copy", "\\copy reads files of this machine, not what is typed",
+                hint: "\\copy … FROM 'file', or INSERT INTO … VALUES")
+        }
         let began = SystemClock.monotonic
         var options = ""
         if copy.options.isEmpty {
@@ -249,6 +308,7 @@ extension SQLShell {
         switch copy.direction {
         case .from:
             let file = try ReadOnlyFile(copy.path)
+            try checkTarget(of: copy)
             let upload = try ServerUpload(
                 on: client, TransferProgress("sent", total: file.size, context))
             defer { upload.delete() }
@@ -263,19 +323,35 @@ extension SQLShell {
             }
             return try caller.run(statement(upload.name), limit: nil)
         case .to:
-            let upload = try ServerUpload(
-                on: client, TransferProgress("received", total: nil, context))
-            defer { upload.delete() }
-            let answer = try caller.run(statement(upload.name), limit: nil)
+            // Before anything is computed that nothing can be done with.
             let target = try NewFile(copy.path)
             do throws(Problem) {
+                let upload = try ServerUpload(
+                    on: client, TransferProgress("received", total: nil, context))
+                defer { upload.delete() }
+                let answer = try caller.run(statement(upload.name), limit: nil)
                 _ = try upload.fetch { (piece) throws(Problem) in try target.write(piece) }
                 try target.finish()
+                return answer
             } catch {
                 target.cancel()
                 throw error
             }
-            return answer
+        }
+    }
+
+    /// Asks for the table and its columns before its rows are sent.
+    private mutating func checkTarget(of copy: Copy) throws(Problem) {
+        guard case .table(let name, let columns) = copy.subject else { return }
+        let list = columns.map { quotedIdentifier($0.name) }.joined(separator: ", ")
+        do throws(Problem) {
+            _ = try caller.run(
+                "SELECT \(list.isEmpty ? "*" : list) FROM \(name.qualified.sql) LIMIT 0", limit: 0)
+        } catch {
+            var problem = error
+            // The place is one of another text.
+            problem.position = nil
+            throw problem
         }
     }
 

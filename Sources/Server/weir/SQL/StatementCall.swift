@@ -11,6 +11,8 @@ struct StatementCaller {
     /// The same for short questions beside a statement.
     private let aside: any QueryService
     private var session: String?
+    /// Whether a transaction was begun and has not ended.
+    private var isInTransaction = false
     private var random = systemRandom()
     /// Whether progress is shown.
     private let showsProgress: Bool
@@ -46,14 +48,16 @@ struct StatementCaller {
             do throws(Problem) {
                 return try attempt(statement, limit)
             } catch {
-                try prepareAgain(error)
+                try prepareAgain(error, statement)
             }
         }
         return try attempt(statement, limit)
     }
 
     /// Does what is needed before the statement can be sent again; throws when it can't be.
-    private mutating func prepareAgain(_ problem: Problem) throws(Problem) {
+    private mutating func prepareAgain(
+        _ problem: Problem, _ statement: String
+    ) throws(Problem) {
         switch problem.code {
         case "network.unreachable": try waitForServer(problem)
         case "session.unknown":
@@ -62,6 +66,16 @@ struct StatementCaller {
             standardError(
                 "notice: the server was started again: settings and prepared statements of this"
                     + " session are gone\n")
+            guard isInTransaction else { return }
+            isInTransaction = false
+            // What was meant to be a part of a transaction would be one of its own.
+            let word = statement.prefix { $0.isLetter }.lowercased()
+            guard ["begin", "start", "rollback", "abort"].contains(word) else {
+                throw Problem(
+                    "08006", "the transaction is gone with the server that it was open on",
+                    notes: ["nothing of it is kept, and this statement was not run"],
+                    hint: "begin again: BEGIN")
+            }
         case "network.closed", "network.broken":
             var problem = problem
             problem.notes.append(
@@ -98,6 +112,11 @@ struct StatementCaller {
         }
     }
 
+    /// ROLLBACK TO, which goes on with the transaction and answers as ROLLBACK does.
+    private static func isToSavepoint(_ statement: String) -> Bool {
+        statement.lowercased().split(whereSeparator: \.isWhitespace).contains("to")
+    }
+
     // MARK: One attempt
 
     private mutating func attempt(
@@ -126,7 +145,15 @@ struct StatementCaller {
             if let result = outcome.wait(until: now + .milliseconds(40), for: { $0 }) {
                 thread.join()
                 bar.clear()
-                return QueryAnswer(try result.get())
+                let answer = QueryAnswer(try result.get())
+                switch answer.command {
+                case "BEGIN", "START TRANSACTION": isInTransaction = true
+                case "COMMIT" where !Self.isToSavepoint(statement),
+                    "ROLLBACK" where !Self.isToSavepoint(statement):
+                    isInTransaction = false
+                default: break
+                }
+                return answer
             }
             if weir_edit_was_interrupted() == 1 {
                 bar.clear()
@@ -198,7 +225,8 @@ private struct ProgressBar {
         } else {
             parts.append("running for \(durationText(seconds: seconds.rounded()))")
         }
-        if number("rows") > 0 { parts.append("\(grouped(Int64(number("rows")))) rows") }
+        let rows = Int64(number("rows"))
+        if rows > 0 { parts.append("\(grouped(rows)) row\(rows == 1 ? "" : "s")") }
         if number("memory_bytes") > 0 {
             parts.append(byteText(Int64(number("memory_bytes"))) + " of memory")
         }

@@ -23,17 +23,23 @@ extension BrokerSettings {
         .inert(
             "background.threads", .int, "10", Inert.threads, "Threads for work in the background.",
             scope: .cluster),
-        .inert(
-            "broker.heartbeat.interval.ms", .int, "2000", Inert.oneBroker,
-            "How often a broker says that it lives."),
+        .live(
+            "broker.heartbeat.interval.ms", .int, "2000",
+            "How often a broker of a cluster says that it lives."
+        ) {
+            $0.cluster.map { "\($0.heartbeatInterval.wholeMilliseconds)" }
+        },
         .live("broker.id", .int, "-1", "The number of this broker.") { "\($0.nodeID.value)" },
         .inert(
             "broker.id.generation.enable", .boolean, "true", Inert.oneBroker,
             "Whether a broker without a number is given one."),
         .live("broker.rack", .string, nil, "Where this broker stands.") { $0.rack },
-        .inert(
-            "broker.session.timeout.ms", .int, "9000", Inert.oneBroker,
-            "After this silence a broker is held for dead."),
+        .live(
+            "broker.session.timeout.ms", .int, "9000",
+            "After this silence a broker of a cluster leads nothing any more."
+        ) {
+            $0.cluster.map { "\($0.sessionTimeout.wholeMilliseconds)" }
+        },
         .inert(
             "client.quota.callback.class", .class, nil, Inert.classes,
             "A class that decides about quotas."),
@@ -106,9 +112,10 @@ extension BrokerSettings {
         .inert(
             "create.topic.policy.class.name", .class, nil, Inert.classes,
             "A class that judges new topics."),
-        .inert(
-            "default.replication.factor", .int, "1", Inert.oneBroker,
-            "Replicas of topics that are created automatically."),
+        .live(
+            "default.replication.factor", .int, "1",
+            "Replicas of topics when nobody says."
+        ) { "\($0.replicationFactor)" },
         .inert(
             "delegation.token.expiry.check.interval.ms", .long, "3600000", Inert.notYet,
             "How often expired tokens are looked for."),

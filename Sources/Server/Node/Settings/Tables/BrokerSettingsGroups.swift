@@ -194,9 +194,10 @@ extension BrokerSettings {
             "offsets.topic.num.partitions", .int, "50",
             "Partitions of the topic that keeps the groups."
         ) { "\($0.offsetsPartitions)" },
-        .inert(
-            "offsets.topic.replication.factor", .short, "3", Inert.oneBroker,
-            "Replicas of the topic that keeps the groups."),
+        .live(
+            "offsets.topic.replication.factor", .short, "3",
+            "Replicas of the topic that keeps the groups."
+        ) { "\($0.offsetsReplicationFactor)" },
         .inert(
             "offsets.topic.segment.bytes", .int, "104857600", Inert.notYet,
             "Size of a file of the topic that keeps the groups."),
@@ -264,9 +265,10 @@ extension BrokerSettings {
             "transaction.state.log.num.partitions", .int, "50",
             "Partitions of the topic that keeps transactions."
         ) { "\($0.transactionsPartitions)" },
-        .inert(
-            "transaction.state.log.replication.factor", .short, "3", Inert.oneBroker,
-            "Replicas of the topic that keeps transactions."),
+        .live(
+            "transaction.state.log.replication.factor", .short, "3",
+            "Replicas of the topic that keeps transactions."
+        ) { "\($0.transactionsReplicationFactor)" },
         .inert(
             "transaction.state.log.segment.bytes", .int, "104857600", Inert.notYet,
             "Size of a file of the topic that keeps transactions."),

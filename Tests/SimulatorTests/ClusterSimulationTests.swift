@@ -1,0 +1,30 @@
+import Base
+import Simulator
+import Testing
+
+@Suite struct ClusterSimulationTests {
+    @Test func `what clients were told by a cluster stays true after every fault`() {
+        var failures: [String] = []
+        var total = SimulationResult(seed: 0)
+        for seed in UInt64(0)..<2 {
+            let result = simulateCluster(seed: seed, options: SimulationOptions())
+            total.acknowledged += result.acknowledged
+            total.reads += result.reads
+            total.crashes += result.crashes
+            total.powerLosses += result.powerLosses
+            if let first = result.anomalies.first { failures.append("seed \(seed): \(first)") }
+        }
+        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+        #expect(total.acknowledged > 500)
+        #expect(total.reads > 500)
+        #expect(total.crashes > 5 && total.powerLosses > 1)
+    }
+
+    @Test func `a seed always gives the same trace and its neighbour another`() {
+        var options = SimulationOptions()
+        options.eventCount = 15
+        let first = simulateCluster(seed: 11, options: options)
+        #expect(first.traceHash == simulateCluster(seed: 11, options: options).traceHash)
+        #expect(first.traceHash != simulateCluster(seed: 12, options: options).traceHash)
+    }
+}
