@@ -21,6 +21,7 @@ import harness
 import lake
 import parquet
 from changes import changes
+from cluster import cluster
 from harness import Server, free_port, load, memory, raw_figures, save, settle, spread
 from interference import interference
 from sql import sql
@@ -458,7 +459,7 @@ BENCHMARKS = {"start": start, "idle": idle, "produce": produce, "codecs": codecs
               "travel": travel, "interference": interference,
               "parquet-decode": parquet.decode, "parquet-lookup": parquet.lookup,
               "parquet-write": parquet.write, "commits": lake.commits,
-              "load": lake.load, "demo": demo}
+              "load": lake.load, "demo": demo, "cluster": cluster}
 
 
 def main() -> int:
@@ -474,6 +475,10 @@ def main() -> int:
     parser.add_argument("--commits", type=int, default=10_000, help="number of commits and load")
     parser.add_argument("--threads", type=int, default=1, help="threads of each query of sql")
     parser.add_argument("--seconds", type=int, default=60, help="length of the demo")
+    parser.add_argument("--rounds", type=int, default=20, help="kills and stops of cluster, each")
+    parser.add_argument("--parts", help="of cluster: producing,pauses,many")
+    parser.add_argument("--hold", type=int, default=0,
+                        help="seconds that cluster stays idle with its partitions, to look at it")
     parser.add_argument("--patience", type=float, default=60,
                         help="seconds to wait for a quiet machine before each")
     options = parser.parse_args()
