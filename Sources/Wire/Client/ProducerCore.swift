@@ -11,6 +11,8 @@ final class ProducerCore: Sendable {
         /// Records of `async` callers for whom there was no room.
         var parked:
             [(record: ProducerRecord, partitionCount: Int32, completion: RecordCompletion)] = []
+        /// Batches that have ended and whose callers are being told so.
+        var untold: Set<Int64> = []
         var staleTopics: Set<String> = []
         /// A batch was given up after it may have been stored: its numbers can't be continued.
         var mustRenewIdentity = false
@@ -162,7 +164,9 @@ final class ProducerCore: Sendable {
         }
         // Every batch ends at its delivery timeout at the latest, so this wait ends too.
         let failure: ClientFailure?? = state.wait { state in
-            guard state.parked.isEmpty, !state.accumulator.hasBatches(below: end) else {
+            guard state.parked.isEmpty, !state.accumulator.hasBatches(below: end),
+                !state.untold.contains(where: { $0 < end })
+            else {
                 // Parked records get room one by one and must not wait for their linger.
                 state.accumulator.flush(now: monotonicNow())
                 return nil
@@ -238,6 +242,7 @@ final class ProducerCore: Sendable {
             if state.isStopping { return .done(.stop) }
             let now = monotonicNow()
             let expired = state.accumulator.takeExpired(now: now)
+            for batch in expired { noteUntold(batch, in: &state) }
             let ready = state.accumulator.takeReady(now: now)
             if ready.isEmpty && expired.isEmpty {
                 return .wait(until: state.accumulator.nextWake())
@@ -421,6 +426,7 @@ final class ProducerCore: Sendable {
     private func settle(_ batch: ProducerBatch, baseOffset: Int64, appendTime: Int64) {
         state.update { state in
             state.accumulator.finish(batch)
+            noteUntold(batch, in: &state)
             state.statistics.acknowledgedBatches += 1
             state.statistics.acknowledgedRecords += Int64(batch.recordCount)
             state.statistics.acknowledgedBytes += Int64(batch.encoded?.count ?? 0)
@@ -447,6 +453,7 @@ final class ProducerCore: Sendable {
                 return false
             case .giveUp, .retry:
                 state.accumulator.finish(batch)
+                noteUntold(batch, in: &state)
                 note(failure, of: batch, in: &state)
                 return true
             }
@@ -488,8 +495,19 @@ final class ProducerCore: Sendable {
         state.parked.removeFirst(taken)
     }
 
+    private func isAwaited(_ batch: ProducerBatch) -> Bool {
+        !batch.completions.isEmpty || configuration.onDelivery != nil
+    }
+
+    /// Whoever flushes waits until `report` has told everybody.
+    private func noteUntold(_ batch: ProducerBatch, in state: inout State) {
+        if isAwaited(batch) { state.untold.insert(batch.number) }
+    }
+
     /// Tells everybody, outside of the lock.
     private func report(_ batch: ProducerBatch, _ result: Result<RecordMetadata, ClientFailure>) {
+        guard isAwaited(batch) else { return }
+        defer { state.update { state in _ = state.untold.remove(batch.number) } }
         for (index, completion) in batch.completions {
             completion(
                 result.map { metadata in
