@@ -230,6 +230,9 @@ package struct MetadataImage: Sendable {
                 precondition(
                     (state.inSync + state.eligible).allSatisfy(state.replicas.contains),
                     "who is in sync is a replica")
+                precondition(
+                    (state.adding + state.removing).allSatisfy(state.replicas.contains),
+                    "who comes or goes is a replica")
             }
         }
         acls.checkInvariants()

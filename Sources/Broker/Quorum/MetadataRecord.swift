@@ -23,7 +23,8 @@
 //     5 leader epoch   the epoch of all partitions since the last start (int32); of a node alone
 //     6 broker         registration, epoch (int64), fenced (uint8)
 //     7 partition      replicas, in sync, eligible, leader, leader epoch, partition epoch as in
-//                      `ClusterCommandCoding`; a partition without is on the node that stands alone
+//                      `ClusterCommandCoding`; a partition without is on the node that stands alone.
+//                      While it moves the version is 2, and the replicas that come and those that go follow
 //     8 slot           its bytes to the end
 //     9 first slot     slots of the table below are gone (int64)
 //    10 feature        level (int16)
@@ -115,6 +116,8 @@ package struct TopicMetadata: Equatable, Sendable {
 
 extension MetadataRecord {
     private static let valueVersion: UInt8 = 1
+    /// Of a partition whose replicas come and go.
+    private static let movingVersion: UInt8 = 2
 
     private enum Kind: UInt8 {
         case cluster = 1
@@ -186,6 +189,10 @@ extension MetadataRecord {
             key.uint8(Kind.partition.rawValue)
             key.identifier(topic)
             key.int32(partition)
+            if state.isMoving {
+                value = ByteWriter(capacity: 64)
+                value.uint8(Self.movingVersion)
+            }
             value.partition(state)
         case .slot(let table, let version, let content):
             key.uint8(Kind.slot.rawValue)
@@ -254,7 +261,8 @@ extension MetadataRecord {
         }
         var reader = ByteReader(value)
         let version = try reader.uint8()
-        guard version == Self.valueVersion else {
+        let isMoving = kind == .partition && version == Self.movingVersion
+        guard version == Self.valueVersion || isMoving else {
             throw .unsupported(
                 "version \(version) of metadata record type \(type), "
                     + "written by a newer version of this software")
@@ -295,7 +303,7 @@ extension MetadataRecord {
             guard number >= 0, Int(number) < Limits.partitionsPerTopic else {
                 throw .invalid(what: "partition", value: Int64(number), position: key.position)
             }
-            self = .partition(topic: topic, number, try reader.partition())
+            self = .partition(topic: topic, number, try reader.partition(isMoving: isMoving))
         case .slot:
             let table = try key.identifier()
             self = .slot(

@@ -181,8 +181,10 @@ package struct ClusterStatistics: Sendable {
     package var brokersAlive = 0
     package var brokersFenced = 0
     package var partitionsWithoutLeader = 0
-    /// Not all of their replicas are in sync.
+    /// Not all of their replicas are in sync; those that a move adds don't count before.
     package var partitionsUnderReplicated = 0
+    /// Their replicas come and go.
+    package var partitionsMoving = 0
     /// Fewer replicas are in sync than have to be, so that nothing is acknowledged to all.
     package var partitionsBelowMinimum = 0
 

@@ -98,6 +98,7 @@ package struct OperationRoutes: Sendable {
                     "partitions_without_leader": .int(state.partitionsWithoutLeader),
                     "partitions_under_replicated": .int(state.partitionsUnderReplicated),
                     "partitions_below_minimum": .int(state.partitionsBelowMinimum),
+                    "partitions_moving": .int(state.partitionsMoving),
                 ]
             }
         } else {
@@ -231,6 +232,9 @@ package struct OperationRoutes: Sendable {
             "weir_cluster_partitions_below_minimum",
             "Partitions with fewer replicas in sync than min.insync.replicas",
             Double(cluster.partitionsBelowMinimum))
+        page.gauge(
+            "weir_cluster_partitions_moving", "Partitions whose replicas come and go",
+            Double(cluster.partitionsMoving))
     }
 
     private func tableMetrics(_ reports: [TableReport], _ page: inout MetricsPage) {

@@ -135,7 +135,8 @@ extension Admin {
         let request = IncrementalAlterConfigsRequest(
             resources: [resource], validateOnly: validateOnly)
         try patiently { () throws(ClientFailure) in
-            let response = try connection(for: owner).call(request)
+            // Also those of a broker that is not there: they belong to the metadata.
+            let response = try cluster.controllerConnection().call(request)
             for result in response.responses where result.errorCode != .none {
                 let failure = ClientFailure(
                     result.errorCode, "change the settings of \(owner)",

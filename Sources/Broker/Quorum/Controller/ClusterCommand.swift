@@ -50,7 +50,8 @@ package struct BrokerMetadata: Hashable, Sendable {
 
 /// Who has a partition, and who of them has all of it.
 package struct PartitionState: Hashable, Sendable {
-    /// In the order of preference for leadership.
+    /// In the order of preference for leadership. While the partition moves: those that it is to have, then
+    /// those that it is to lose.
     package var replicas: [NodeID]
     package var inSync: [NodeID]
     /// Replicas that left the in-sync set while it was too small, and have everything still.
@@ -59,10 +60,15 @@ package struct PartitionState: Hashable, Sendable {
     package var leaderEpoch: LeaderEpoch
     /// Rises with each change: changes name the one that they were made from.
     package var partitionEpoch: Int32
+    /// Replicas that the partition did not have before its move, and is to have.
+    package var adding: [NodeID]
+    /// Replicas that it has no more once all the others are in sync.
+    package var removing: [NodeID]
 
     package init(
         replicas: [NodeID], inSync: [NodeID], eligible: [NodeID], leader: NodeID?,
-        leaderEpoch: LeaderEpoch, partitionEpoch: Int32
+        leaderEpoch: LeaderEpoch, partitionEpoch: Int32, adding: [NodeID] = [],
+        removing: [NodeID] = []
     ) {
         self.replicas = replicas
         self.inSync = inSync
@@ -70,6 +76,8 @@ package struct PartitionState: Hashable, Sendable {
         self.leader = leader
         self.leaderEpoch = leaderEpoch
         self.partitionEpoch = partitionEpoch
+        self.adding = adding
+        self.removing = removing
     }
 
     /// A new partition: all replicas are in sync, the first leads.
@@ -103,6 +111,9 @@ package enum ClusterCommand: Hashable, Sendable {
     /// The word of an operator: a replica that may miss committed records leads a partition that
     /// nobody can lead otherwise.
     case electUncleanly(topic: UUID128, partition: Int32, expected: Int32, leader: NodeID)
+    /// The partition shall have these replicas, in this order of preference; nil = it stays where it was
+    /// before the move that is under way.
+    case reassign(topic: UUID128, partition: Int32, expected: Int32, replicas: [NodeID]?)
 }
 
 /// What became of a command.
@@ -143,4 +154,6 @@ package enum ClusterRefusal: Hashable, Sendable {
     case notController
     /// Leadership ended before it was known: it may have been done, or not.
     case uncertain
+    /// There is no move to be cancelled.
+    case notMoving
 }

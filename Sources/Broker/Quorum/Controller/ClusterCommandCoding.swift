@@ -63,6 +63,12 @@ extension ClusterCommand {
             writer.int32(partition)
             writer.int32(expected)
             writer.int32(leader.value)
+        case .reassign(let topic, let partition, let expected, let replicas):
+            writer.uint8(11)
+            writer.uuid(topic)
+            writer.int32(partition)
+            writer.int32(expected)
+            writer.optional(replicas) { $0.nodes($1) }
         }
         return writer.finish()
     }
@@ -106,6 +112,13 @@ extension ClusterCommand {
             self = .electUncleanly(
                 topic: topic, partition: partition, expected: expected,
                 leader: try reader.node())
+        case 11:
+            let topic = try reader.uuid()
+            let partition = try reader.int32()
+            let expected = try reader.int32()
+            self = .reassign(
+                topic: topic, partition: partition, expected: expected,
+                replicas: try reader.flags(most: 1) == 1 ? try reader.nodes() : nil)
         default:
             throw .invalid(what: "type of a controller command", value: Int64(type), position: 1)
         }
@@ -204,21 +217,30 @@ extension ByteWriter {
         optional(state.leader) { $0.int32($1.value) }
         int32(state.leaderEpoch.value)
         int32(state.partitionEpoch)
+        if state.isMoving {
+            nodes(state.adding)
+            nodes(state.removing)
+        }
     }
 }
 
 extension ByteReader {
-    mutating func partition() throws(DecodeFailure) -> PartitionState {
+    /// `isMoving`: behind what every partition has stand the replicas that come and go.
+    mutating func partition(isMoving: Bool) throws(DecodeFailure) -> PartitionState {
         let at = position
         let replicas = try nodes()
         let inSync = try nodes()
         let eligible = try nodes()
         let leader = try flags(most: 1) == 1 ? try node() : nil
-        let state = PartitionState(
+        var state = PartitionState(
             replicas: replicas, inSync: inSync, eligible: eligible, leader: leader,
             leaderEpoch: LeaderEpoch(try int32()), partitionEpoch: try int32())
+        if isMoving {
+            state.adding = try nodes()
+            state.removing = try nodes()
+        }
         guard leader.map(inSync.contains) ?? true,
-            (inSync + eligible).allSatisfy(replicas.contains)
+            (inSync + eligible + state.adding + state.removing).allSatisfy(replicas.contains)
         else { throw .malformed("a partition's leader or in-sync set", position: at) }
         return state
     }

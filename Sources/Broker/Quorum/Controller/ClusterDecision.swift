@@ -63,6 +63,8 @@ extension MetadataImage {
             return ClusterDecision([.feature(name, level: level)])
         case .electUncleanly(let topic, let partition, let expected, let leader):
             return electUncleanly(topic, partition, expected, leader)
+        case .reassign(let topic, let partition, let expected, let replicas):
+            return reassign(topic, partition, expected, to: replicas)
         }
     }
 
@@ -113,17 +115,32 @@ extension MetadataImage {
 
     // MARK: Partitions
 
+    /// The state of a partition, when it is the expected one and its epochs can rise.
+    func changeable(
+        _ topic: UUID128, _ partition: Int32, _ expected: Int32
+    ) -> Result<PartitionState, ClusterRefusal> {
+        guard let known = self.topic(id: topic) else { return .failure(.unknownTopic) }
+        guard partition >= 0, partition < known.partitionCount else {
+            return .failure(.unknownPartition)
+        }
+        let state = state(of: known, partition)
+        guard state.partitionEpoch == expected else {
+            return .failure(.stalePartitionEpoch(current: state.partitionEpoch))
+        }
+        guard state.partitionEpoch < Int32.max, state.leaderEpoch.value < Int32.max else {
+            return .failure(.tooMany)
+        }
+        return .success(state)
+    }
+
     private func change(
         _ topic: UUID128, _ partition: Int32, _ expected: Int32, _ inSync: [NodeID],
         _ eligible: [NodeID], _ leader: NodeID?, _ raisesEpoch: Bool
     ) -> ClusterDecision {
-        guard let known = self.topic(id: topic) else { return .refused(.unknownTopic) }
-        guard partition >= 0, partition < known.partitionCount else {
-            return .refused(.unknownPartition)
-        }
-        var state = state(of: known, partition)
-        guard state.partitionEpoch == expected else {
-            return .refused(.stalePartitionEpoch(current: state.partitionEpoch))
+        var state: PartitionState
+        switch changeable(topic, partition, expected) {
+        case .success(let found): state = found
+        case .failure(let refusal): return .refused(refusal)
         }
         let named = inSync + eligible
         // Who leads has everything that was acknowledged: unclean leaders are not made this way.
@@ -134,9 +151,6 @@ extension MetadataImage {
             // Nobody is left when the only replica that had everything has lost it.
             named.allSatisfy({ state.replicas.contains($0) })
         else { return .refused(.invalidReplicas) }
-        guard state.partitionEpoch < Int32.max, state.leaderEpoch.value < Int32.max else {
-            return .refused(.tooMany)
-        }
         state = state.with(
             PartitionDecision(
                 inSync: inSync, eligible: eligible, leader: leader, raisesEpoch: raisesEpoch))
@@ -146,26 +160,16 @@ extension MetadataImage {
     private func electUncleanly(
         _ topic: UUID128, _ partition: Int32, _ expected: Int32, _ leader: NodeID
     ) -> ClusterDecision {
-        guard let known = self.topic(id: topic) else { return .refused(.unknownTopic) }
-        guard partition >= 0, partition < known.partitionCount else {
-            return .refused(.unknownPartition)
-        }
-        var state = state(of: known, partition)
-        guard state.partitionEpoch == expected else {
-            return .refused(.stalePartitionEpoch(current: state.partitionEpoch))
+        var state: PartitionState
+        switch changeable(topic, partition, expected) {
+        case .success(let found): state = found
+        case .failure(let refusal): return .refused(refusal)
         }
         // Who leads has everything: there is nothing to lose records for.
         guard state.leader == nil, state.replicas.contains(leader) else {
             return .refused(.invalidReplicas)
         }
-        guard state.partitionEpoch < Int32.max, state.leaderEpoch.value < Int32.max else {
-            return .refused(.tooMany)
-        }
-        state.inSync = [leader]
-        state.eligible = []
-        state.leader = leader
-        state.leaderEpoch = LeaderEpoch(state.leaderEpoch.value + 1)
-        state.partitionEpoch += 1
+        state = state.with(PartitionDecision(inSync: [leader], eligible: [], leader: leader))
         return ClusterDecision([.partition(topic: topic, partition, state)])
     }
 

@@ -85,6 +85,7 @@ extension ClusterRefusal {
         case .featureLowered(let current): (13, Int64(current))
         case .notController: (14, 0)
         case .uncertain: (15, 0)
+        case .notMoving: (16, 0)
         }
     }
 
@@ -105,6 +106,7 @@ extension ClusterRefusal {
         case 13: self = .featureLowered(current: Int16(truncatingIfNeeded: number))
         case 14: self = .notController
         case 15: self = .uncertain
+        case 16: self = .notMoving
         default: return nil
         }
     }
@@ -130,6 +132,7 @@ extension ClusterRefusal: CustomStringConvertible {
         case .featureLowered(let current): "the level is \(current) and does not go back"
         case .notController: "the node is not the controller"
         case .uncertain: "the controller changed meanwhile; it may be done, or not"
+        case .notMoving: "the partition is not being moved"
         }
     }
 }

@@ -44,26 +44,28 @@ extension MetadataImage {
     }
 
     /// How many replicas have to have what is acknowledged: what the topic says, else what all topics are
-    /// told, else one less than it has.
+    /// told, else one less than it has. While a partition moves its new replicas don't count, so that nobody
+    /// waits for them.
     package func minInSync(of topic: TopicMetadata, _ state: PartitionState) -> Int {
         let name = "min.insync.replicas"
         let wanted = topic.settings[name] ?? settings(of: .allBrokers)[name]
-        return max(
-            1, min(wanted.flatMap(Int.init) ?? state.replicas.count - 1, state.replicas.count))
+        let count = state.replicas.count - state.adding.count
+        return max(1, min(wanted.flatMap(Int.init) ?? count - 1, count))
     }
 }
 
 extension PartitionState {
     /// The state after a decision: the epoch of the partition rises, that of the leader when it is another
-    /// one.
+    /// one. A move that has come to its end with it is over.
     func with(_ decision: PartitionDecision) -> PartitionState {
         var new = self
-        if decision.leader != leader || decision.raisesEpoch {
-            new.leaderEpoch = LeaderEpoch(leaderEpoch.value &+ 1)
-        }
         new.inSync = decision.inSync
         new.eligible = decision.eligible
         new.leader = decision.leader
+        new.endMoveIfComplete()
+        if new.leader != leader || decision.raisesEpoch {
+            new.leaderEpoch = LeaderEpoch(leaderEpoch.value &+ 1)
+        }
         new.partitionEpoch = partitionEpoch &+ 1
         return new
     }

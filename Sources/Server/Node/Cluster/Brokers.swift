@@ -70,6 +70,13 @@ extension BrokerNode {
         image.state(of: partition)?.leader
     }
 
+    /// The partitions whose replicas come and go, as far as this node knows.
+    package var movingPartitions: [TopicPartition] {
+        image.topics.values.flatMap { topic in
+            topic.partitions.filter { image.state(of: topic, $0.partition).isMoving }
+        }
+    }
+
     /// The number of the controller, -1 while there is none.
     var controllerID: Int32 {
         guard let cluster else { return configuration.nodeID.value }
@@ -156,8 +163,7 @@ extension ApiVersionTable {
     static func served(inCluster: Bool) -> ApiVersionTable {
         guard inCluster else { return .all }
         let missing: Set<ApiKey> = [
-            .alterPartitionReassignments, .alterReplicaLogDirs,
-            .shareGroupHeartbeat, .shareGroupDescribe,
+            .alterReplicaLogDirs, .shareGroupHeartbeat, .shareGroupDescribe,
             .shareFetch, .shareAcknowledge, .describeShareGroupOffsets, .alterShareGroupOffsets,
             .deleteShareGroupOffsets,
         ]
@@ -182,9 +188,8 @@ extension BrokerNode {
             for partition in 0..<topic.partitionCount {
                 let state = image.state(of: topic, partition)
                 if state.leader == nil { result.partitionsWithoutLeader += 1 }
-                if state.inSync.count < state.replicas.count {
-                    result.partitionsUnderReplicated += 1
-                }
+                if state.isUnderReplicated { result.partitionsUnderReplicated += 1 }
+                if state.isMoving { result.partitionsMoving += 1 }
                 if state.inSync.count < image.minInSync(of: topic, state) {
                     result.partitionsBelowMinimum += 1
                 }

@@ -23,7 +23,7 @@ extension BrokerNode {
         {
             return forwards(body, about: subjects, context, frame)
         }
-        guard Self.changesMetadata(body), !isController else { return false }
+        guard Self.isForController(body), !isController else { return false }
         forward(context, frame, to: .controller)
         return true
     }
@@ -86,11 +86,13 @@ extension BrokerNode {
         }
     }
 
-    private static func changesMetadata(_ body: BrokerRequest) -> Bool {
+    /// What changes the metadata, and what is asked right after it.
+    private static func isForController(_ body: BrokerRequest) -> Bool {
         switch body {
         case .createTopics, .deleteTopics, .createPartitions, .alterConfigs,
             .incrementalAlterConfigs, .createAcls, .deleteAcls, .alterUserScramCredentials,
-            .alterClientQuotas, .updateFeatures, .electLeaders, .unregisterBroker:
+            .alterClientQuotas, .updateFeatures, .electLeaders, .unregisterBroker,
+            .alterPartitionReassignments, .listPartitionReassignments:
             true
         default: false
         }

@@ -175,7 +175,7 @@ extension BrokerNode {
             Int32(name).map { image.brokers[NodeID($0)] != nil && "\($0)" == name } ?? false
         guard name.isEmpty || name == node || isOther else {
             return .refused(
-                .invalidRequest, "broker \(name) asked for, this is \(node); \"\" = all brokers")
+                .invalidRequest, "there is no broker \(name), this is \(node); \"\" = all brokers")
         }
         let owner = SettingsOwner.broker(name)
         var settings = draft.settings(of: owner)

@@ -37,6 +37,16 @@ struct BrokerSetting: Sendable {
             scope: .start, inertBecause: nil, documentation: documentation, current: current)
     }
 
+    /// A setting that does something as soon as it is changed: whoever needs it reads it from the metadata.
+    static func changeable(
+        _ name: String, _ type: ConfigType, _ defaultValue: String?, _ documentation: String,
+        scope: Scope
+    ) -> BrokerSetting {
+        BrokerSetting(
+            name: name, type: type, defaultValue: defaultValue, rule: .of(type), scope: scope,
+            inertBecause: nil, documentation: documentation, current: nil)
+    }
+
     /// A setting that is known, kept and shown, and changes nothing.
     static func inert(
         _ name: String, _ type: ConfigType, _ defaultValue: String?, _ reason: String,

@@ -13,6 +13,8 @@ struct ClusterClient {
         case consumer(Consumer)
         case committer(Committer)
         case mover(Mover)
+        /// Gives partitions other replicas.
+        case planner
     }
 
     struct Producer {
@@ -104,6 +106,7 @@ extension ClusterSimulation {
             clients.append(
                 ClusterClient(role: .mover(.init(id: id, bumpsEpochs: load.chance(1, in: 2)))))
         }
+        if swarm.moveEvery > 0 { clients.append(ClusterClient(role: .planner)) }
         // They begin when everything is quiet.
         for place in 0..<count {
             clients.append(
@@ -152,8 +155,9 @@ extension ClusterSimulation {
 
     private mutating func actLater(_ client: Int) {
         clients[client].attempt += 1
-        queue.schedule(
-            .act(client), at: time + Int64(load.within(swarm.pace)) * 1_000_000)
+        var pace = load.within(swarm.pace)
+        if case .planner = clients[client].role { pace += load.below(2 * swarm.moveEvery) }
+        queue.schedule(.act(client), at: time + Int64(pace) * 1_000_000)
     }
 
     // MARK: Requests
@@ -216,6 +220,7 @@ extension ClusterSimulation {
                             ])
                     ]), version: 8, to: anybody)
         case .mover(let mover): act(client, mover)
+        case .planner: plan(client)
         }
     }
 
@@ -306,6 +311,7 @@ extension ClusterSimulation {
         case .consumer(let consumer): try take(client, consumer, frame)
         case .committer(let committer): try take(client, committer, frame)
         case .mover(let mover): try take(client, mover, frame)
+        case .planner: try takePlanned(client, frame)
         }
     }
 
@@ -422,6 +428,10 @@ extension ClusterSimulation {
         for client in clients {
             switch client.role {
             case .maker: break
+            case .planner:
+                for place in movingPartitions() {
+                    checker.fail("the move of \(place) does not come to its end after healing")
+                }
             case .producer(let producer):
                 if !producer.values.isEmpty {
                     checker.fail("\(producer.values) are not answered after healing")

@@ -39,6 +39,8 @@ struct ClusterSwarm {
     var consumers: Int
     var committers: Int
     var movers: Int
+    /// How often a partition gets other replicas, as a mean in milliseconds; 0 = never.
+    var moveEvery: Int
     var pace: ClosedRange<Int>
 
     init(_ random: inout Random) {
@@ -85,11 +87,14 @@ struct ClusterSwarm {
         movers = random.within(0...2)
         let fast = random.within(1...20)
         pace = fast...(fast * 4)
+        let moves = often(50, 200...4000)
+        moveEvery = nodes > 1 ? moves : 0
     }
 
     var summary: String {
         "\(nodes) nodes, topics \(topics), lease \(lease) ms, session \(sessionTimeout) ms, "
             + "\(producers) producers, \(consumers) consumers, \(committers) committers, "
             + "\(movers) movers"
+            + (moveEvery > 0 ? ", a move every \(moveEvery) ms" : "")
     }
 }

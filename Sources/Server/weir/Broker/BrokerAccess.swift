@@ -5,7 +5,8 @@ import WeirClient
 
 /// The commands that speak with the broker.
 let brokerCommands =
-    clusterCommands + topicCommands + produceCommands + consumeCommands + groupCommands
+    clusterCommands + reassignCommands + topicCommands + produceCommands + consumeCommands
+    + groupCommands
     + configCommands
     + aclCommands + userCommands + quotaCommands + transactionCommands
 

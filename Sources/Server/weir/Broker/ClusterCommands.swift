@@ -43,12 +43,17 @@ let clusterCommands: [RegisteredCommand] = [
                 The cluster does so by itself every five minutes. A first replica that is not in sync
                 gets nothing.
                 """,
-            flags: [brokerFlag]),
+            flags: [
+                FlagSpec("replicas", "r", "Also move replicas until all brokers have alike")
+            ] + moveFlags),
         run: balanceCluster),
 ]
 
 private func balanceCluster(_ context: CommandContext) throws(Problem) -> ExitCode {
     try context.withAdmin { (admin) throws(Problem) in
+        if context.invocation.isSet("replicas") {
+            return try spread(context, admin, ClusterPicture(admin))
+        }
         let done = try calling { () throws(ClientFailure) in try admin.balance() }
         if context.isJSON {
             context.print([
@@ -190,13 +195,20 @@ private func clusterHealth(_ context: CommandContext) throws(Problem) -> ExitCod
         let topics = try calling { () throws(ClientFailure) in
             try admin.listTopics(includeInternal: true)
         }
+        var coming: [TopicPartition: [Int32]] = [:]
+        for move in try calling({ () throws(ClientFailure) in try admin.listMoves() }) {
+            coming[TopicPartition(topic: move.topic, partition: move.partition)] = move.adding
+        }
         for topic in topics {
             for partition in topic.partitions {
-                let name = "\(topic.name)-\(partition.partition)"
+                let name = TopicPartition(topic: topic.name, partition: partition.partition)
+                let missing = partition.replicas.filter {
+                    !partition.inSyncReplicas.contains($0) && coming[name]?.contains($0) != true
+                }
                 if partition.leader < 0 {
-                    troubles.append(("no leader", name))
-                } else if partition.inSyncReplicas.count < partition.replicas.count {
-                    troubles.append(("replicas missing", name))
+                    troubles.append(("no leader", "\(name)"))
+                } else if !missing.isEmpty {
+                    troubles.append(("replicas missing", "\(name)"))
                 }
             }
         }

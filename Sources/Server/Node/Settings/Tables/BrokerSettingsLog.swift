@@ -9,9 +9,9 @@ extension BrokerSettings {
         .ofTopics("compression.lz4.level", .int, "9"),
         .ofTopics("compression.type", .string, "producer"),
         .ofTopics("compression.zstd.level", .int, "3"),
-        .inert(
-            "cordoned.log.dirs", .list, nil, Inert.oneBroker,
-            "Directories that get no new partitions.", scope: .node),
+        .changeable(
+            "cordoned.log.dirs", .list, nil,
+            "Directories that get no new partitions; a broker has one, `*` is it.", scope: .node),
         .live("log.cleaner.backoff.ms", .long, "15000", "How often compacted topics are looked at.")
         { "\($0.log.cleanerCheckInterval.wholeMilliseconds)" },
         .inert(
