@@ -45,7 +45,7 @@ struct DeletionVectorTests {
 
     @Test func `bitmaps are united whatever their containers`() {
         var random = Random(seed: 9)
-        for _ in 0..<6 {
+        for _ in 0..<3 {
             var left: Set<Int64> = []
             var right: Set<Int64> = []
             for _ in 0..<random.within(1...3) {
@@ -208,7 +208,7 @@ struct DeletionVectorTests {
         var random = Random(seed: 11)
         let bitmap = RowBitmap((0..<30).filter { $0 % 3 == 0 }.map { Int64($0) }).encoded()
         let good = file(bitmap)
-        for _ in 0..<100 {
+        for _ in 0..<40 {
             var bytes = good.array
             bytes[random.within(1...(bytes.count - 1))] ^= UInt8(1 << random.below(8))
             let foreign = try foreignTable(

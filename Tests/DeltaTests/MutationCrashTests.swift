@@ -145,7 +145,7 @@ struct MutationCrashTests {
         let versionAfter = try calmTable.snapshot().version
 
         for keepsUnsynced in [true, false] {
-            var failurePoint = 0
+            var failurePoint = FailurePoints.first(keepingUnsynced: keepsUnsynced)
             while true {
                 var random = Random(seed: 43)
                 let disk = CrashDisk(copying: prepared)
@@ -171,7 +171,7 @@ struct MutationCrashTests {
                 let last = numbers(try allRows(memoryTable(disk)))
                 #expect(last.filter { $0 >= 200 }.count == 5)
                 if ranThrough { break }
-                failurePoint += 1
+                failurePoint += FailurePoints.step
                 try #require(failurePoint < 500)
             }
             #expect(failurePoint > 3)

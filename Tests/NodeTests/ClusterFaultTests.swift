@@ -9,7 +9,7 @@ import WireProtocol
 @Suite struct ClusterFaultTests {
     /// `WEIR_CLUSTER_SEEDS` gives another number of them.
     static let seeds =
-        ProcessInfo.processInfo.environment["WEIR_CLUSTER_SEEDS"].flatMap { Int($0) } ?? 6
+        ProcessInfo.processInfo.environment["WEIR_CLUSTER_SEEDS"].flatMap { Int($0) } ?? 3
 
     private struct Asked {
         enum What {

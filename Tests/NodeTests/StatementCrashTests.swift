@@ -228,7 +228,7 @@ struct StatementCrashTests {
         let secondProblem = attempt(scenario, calm)
         let twice = try content(scenario, calm)
 
-        var failurePoint = 0
+        var failurePoint = FailurePoints.first(keepingUnsynced: keepsUnsynced)
         while true {
             let disk = CrashDisk(copying: prepared)
             let kept = ObjectPort(copying: objects)
@@ -268,7 +268,7 @@ struct StatementCrashTests {
                 #expect(try reopened.store.list("public", recursive: true) == [], place)
             }
             if ranThrough { break }
-            failurePoint += 1
+            failurePoint += FailurePoints.step
             try #require(failurePoint < 500)
         }
         #expect(failurePoint > 3)

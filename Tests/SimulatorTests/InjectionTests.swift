@@ -6,7 +6,7 @@ import Testing
     @Test func `a fault at any storage call of a scripted run breaks no promise`() {
         var plan = InjectionPlan()
         // Every call is tried by the release build: see Tests/Interop/test_simulator.py.
-        plan.stride = 11
+        plan.stride = 37
         var lines: [String] = []
         let failed = injectEverywhere(plan) { lines.append($0) }
         #expect(failed == 0, "\(lines.joined(separator: "\n"))")
@@ -23,7 +23,7 @@ import Testing
         var plan = InjectionPlan()
         plan.planted = bug
         plan.script = script
-        plan.stride = 3
+        plan.stride = 7
         var lines: [String] = []
         #expect(injectEverywhere(plan) { lines.append($0) } > 0)
         #expect(lines.contains { $0.contains("weir sim inject --script \(script)") })

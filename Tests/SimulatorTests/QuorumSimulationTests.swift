@@ -7,7 +7,7 @@ import Testing
     @Test func `the quorum loses nothing and works again after every fault`() {
         var failures: [String] = []
         var total = (acknowledged: 0, reads: 0, crashes: 0, powerLosses: 0)
-        for seed in UInt64(0)..<25 {
+        for seed in UInt64(0)..<10 {
             let result = simulateQuorum(seed: seed, options: SimulationOptions())
             total.acknowledged += result.acknowledged
             total.reads += result.reads
@@ -16,9 +16,9 @@ import Testing
             if let first = result.anomalies.first { failures.append("seed \(seed): \(first)") }
         }
         #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
-        #expect(total.acknowledged > 5000)
-        #expect(total.reads > 2500)
-        #expect(total.crashes > 50 && total.powerLosses > 40)
+        #expect(total.acknowledged > 2000)
+        #expect(total.reads > 1000)
+        #expect(total.crashes > 20 && total.powerLosses > 15)
     }
 
     /// Each of these seeds found a mistake once, in an older form of the code and of the swarm.

@@ -6,7 +6,7 @@ import Testing
     @Test func `replicas lose nothing and are equal again after every fault`() {
         var failures: [String] = []
         var total = SimulationResult(seed: 0)
-        for seed in UInt64(0)..<3 {
+        for seed in UInt64(0)..<2 {
             let result = simulateReplication(seed: seed, options: SimulationOptions())
             total.acknowledged += result.acknowledged
             total.reads += result.reads
@@ -15,9 +15,9 @@ import Testing
             if let first = result.anomalies.first { failures.append("seed \(seed): \(first)") }
         }
         #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
-        #expect(total.acknowledged > 1200)
-        #expect(total.reads > 1200)
-        #expect(total.crashes > 8 && total.powerLosses > 4)
+        #expect(total.acknowledged > 600)
+        #expect(total.reads > 600)
+        #expect(total.crashes > 4 && total.powerLosses > 1)
     }
 
     /// Each of these seeds found a mistake once, in an older form of the code and of the swarm.
