@@ -451,11 +451,9 @@ MUTANTS = [
      "case .damaged where !(MUTANT) && assignment.counts(on: node):"),
     ("replication in sync: states are not compared", CONTROLLER + "ClusterDecision.swift",
      "guard state.partitionEpoch == expected else {\n"
-     "            return .refused(.stalePartitionEpoch(current: state.partitionEpoch))\n        }\n"
-     "        let named",
+     "            return .failure(",
      "guard MUTANT || state.partitionEpoch == expected else {\n"
-     "            return .refused(.stalePartitionEpoch(current: state.partitionEpoch))\n        }\n"
-     "        let named"),
+     "            return .failure("),
     ("replication election: who was not in sync", CONTROLLER + "PartitionElection.swift",
      "let candidates = decision.eligible\n",
      "let candidates = MUTANT ? state.replicas : decision.eligible\n"),
@@ -493,9 +491,9 @@ MUTANTS = [
     ("cluster appends: all are answered when the leader has them", "Server/Node/Handlers/Produce.swift",
      "request.acks == -1 ? .all : .leader", "request.acks == -1 && !(MUTANT) ? .all : .leader"),
     ("cluster reads: whoever led once answers", CLUSTER + "Replicas.swift",
-     "            _ = try replicas.readLimit(partition, from: offset, epoch: nil, now: now)\n",
+     "            _ = try replicas?.readLimit(partition, from: offset, epoch: nil, now: now)\n",
      "            if MUTANT { return nil }\n"
-     "            _ = try replicas.readLimit(partition, from: offset, epoch: nil, now: now)\n"),
+     "            _ = try replicas?.readLimit(partition, from: offset, epoch: nil, now: now)\n"),
     ("cluster links: a new one does not begin anew", CLUSTER + "Replicas.swift",
      "replicaEffects += replicas?.linked(node, store: &store, now: now) ?? []",
      "if !(MUTANT) { replicaEffects += replicas?.linked(node, store: &store, now: now) ?? [] }"),
@@ -558,4 +556,17 @@ MUTANTS = [
     ("cluster stop: before others lead", CLUSTER + "Registration.swift",
      "        cluster?.leavingSince = now.monotonic\n",
      "        if MUTANT { output.append(.mayStop) }\n        cluster?.leavingSince = now.monotonic\n"),
+    ("cluster moves: over when one of the new ones is in sync", CONTROLLER + "Reassignment.swift",
+     "guard isMoving, target.allSatisfy(inSync.contains) else { return }",
+     "guard isMoving, target.allSatisfy(inSync.contains)\n"
+     "                || (MUTANT && target.contains(where: adding.contains)) else { return }"),
+    ("cluster moves: the others stay in sync", CONTROLLER + "Reassignment.swift",
+     "inSync = inSync.filter(replicas.contains)",
+     "inSync = MUTANT ? replicas : inSync.filter(replicas.contains)"),
+    ("cluster moves: the only one that has everything is given up", CONTROLLER + "Reassignment.swift",
+     "guard !new.inSync.isEmpty || state.inSync.isEmpty else {",
+     "guard MUTANT || !new.inSync.isEmpty || state.inSync.isEmpty else {"),
+    ("cluster moves: another leader in the same epoch", CONTROLLER + "Reassignment.swift",
+     "if new.leader != leader { new.leaderEpoch",
+     "if new.leader != leader, !MUTANT { new.leaderEpoch"),
 ]
