@@ -11,7 +11,7 @@ struct RegisteredCommand: Sendable {
 /// Everything that `weir` understands, in the order in which help lists it.
 private let registeredCommands: [RegisteredCommand] =
     serveCommands + demoCommands + brokerCommands + sqlCommands + tableCommands + transferCommands
-    + parquetCommands
+    + parquetCommands + doctorCommands
     + benchCommands + simulationCommands + generalCommands
 
 let commandTable = CommandTable(

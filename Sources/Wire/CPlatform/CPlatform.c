@@ -10,7 +10,9 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -198,6 +200,25 @@ int64_t weir_free_bytes(const char *path) {
     struct statvfs s;
     if (statvfs(path, &s) < 0) return -errno;
     return (int64_t)s.f_bavail * (int64_t)s.f_frsize;
+}
+
+int64_t weir_total_bytes(const char *path) {
+    struct statvfs s;
+    if (statvfs(path, &s) < 0) return -errno;
+    return (int64_t)s.f_blocks * (int64_t)s.f_frsize;
+}
+
+int64_t weir_file_system_type(const char *path) {
+    struct statfs s;
+    if (statfs(path, &s) < 0) return -errno;
+    return (int64_t)(uint32_t)s.f_type;
+}
+
+int weir_clock_is_disciplined(void) {
+    struct timex t = {.modes = 0};
+    int state = adjtimex(&t);
+    if (state < 0) return -errno;
+    return state != TIME_ERROR && !(t.status & STA_UNSYNC);
 }
 
 static int64_t nanoseconds(clockid_t clock) {

@@ -176,56 +176,101 @@ private func clusterBrokers(_ context: CommandContext) throws(Problem) -> ExitCo
     }
 }
 
-private func clusterHealth(_ context: CommandContext) throws(Problem) -> ExitCode {
-    try context.withAdmin { (admin) throws(Problem) in
-        var troubles: [(what: String, name: String)] = []
-        let cluster = try calling { () throws(ClientFailure) in try admin.describeCluster() }
+/// What is wrong with a cluster, as every client can ask.
+struct ClusterTroubles {
+    enum Kind: String {
+        case noController = "no controller"
+        case voterBehind = "voter behind"
+        case brokerFenced = "broker fenced"
+        case noLeader = "no leader"
+        case replicasMissing = "replicas missing"
+
+        /// Somebody waits, or a further loss makes somebody wait.
+        var isSevere: Bool { self != .voterBehind && self != .replicasMissing }
+
+        var remedy: String {
+            switch self {
+            case .noController: "start the nodes that vote: a majority of them is needed"
+            case .voterBehind: "weir cluster info; it catches up by itself when it can"
+            case .brokerFenced: "start it again, or weir cluster drain and forget it"
+            case .noLeader: "start the brokers that have it: weir topic describe"
+            case .replicasMissing:
+                "weir cluster brokers; they are copied when their brokers are back"
+            }
+        }
+    }
+
+    var troubles: [(kind: Kind, place: String)] = []
+    var brokers = 0
+    var topics = 0
+    var controller: Int32 = -1
+
+    init(_ admin: Admin) throws(Problem) {
+        brokers = try calling { () throws(ClientFailure) in
+            try admin.describeCluster().brokers.count
+        }
         let quorum = try calling { () throws(ClientFailure) in try admin.describeQuorum() }
-        if quorum.leader < 0 {
-            troubles.append(("no controller", "a majority of the voters is not there"))
+        controller = quorum.leader
+        if controller < 0 {
+            troubles.append((.noController, "a majority of the voters is not there"))
         }
         for member in quorum.members where member.isVoter {
             guard let lag = behind(member, quorum), lag > 100 else { continue }
-            troubles.append(("voter behind", "node \(member.id) by \(lag) entries"))
+            troubles.append((.voterBehind, "node \(member.id) by \(lag) entries"))
         }
-        let brokers = try calling { () throws(ClientFailure) in try admin.describeBrokers() }
-        for broker in brokers where broker.isFenced {
-            troubles.append(("broker fenced", "broker \(broker.id)"))
+        for broker in try calling({ () throws(ClientFailure) in try admin.describeBrokers() })
+        where broker.isFenced {
+            troubles.append((.brokerFenced, "broker \(broker.id)"))
         }
-        let topics = try calling { () throws(ClientFailure) in
-            try admin.listTopics(includeInternal: true)
-        }
+        try addPartitions(admin)
+    }
+
+    private mutating func addPartitions(_ admin: Admin) throws(Problem) {
+        // Who comes with a move is not missed.
         var coming: [TopicPartition: [Int32]] = [:]
         for move in try calling({ () throws(ClientFailure) in try admin.listMoves() }) {
             coming[TopicPartition(topic: move.topic, partition: move.partition)] = move.adding
         }
-        for topic in topics {
+        let known = try calling { () throws(ClientFailure) in
+            try admin.listTopics(includeInternal: true)
+        }
+        topics = known.count
+        for topic in known {
             for partition in topic.partitions {
                 let name = TopicPartition(topic: topic.name, partition: partition.partition)
-                let missing = partition.replicas.filter {
-                    !partition.inSyncReplicas.contains($0) && coming[name]?.contains($0) != true
+                let isWhole = partition.replicas.allSatisfy {
+                    partition.inSyncReplicas.contains($0) || coming[name]?.contains($0) == true
                 }
                 if partition.leader < 0 {
-                    troubles.append(("no leader", "\(name)"))
-                } else if !missing.isEmpty {
-                    troubles.append(("replicas missing", "\(name)"))
+                    troubles.append((.noLeader, "\(name)"))
+                } else if !isWhole {
+                    troubles.append((.replicasMissing, "\(name)"))
                 }
             }
         }
+    }
+}
+
+private func clusterHealth(_ context: CommandContext) throws(Problem) -> ExitCode {
+    try context.withAdmin { (admin) throws(Problem) in
+        let cluster = try ClusterTroubles(admin)
         let json: JSONValue = [
-            "healthy": .bool(troubles.isEmpty), "controller": .int(quorum.leader),
+            "healthy": .bool(cluster.troubles.isEmpty), "controller": .int(cluster.controller),
             "troubles": .array(
-                troubles.map { ["trouble": .string($0.what), "name": .string($0.name)] }),
+                cluster.troubles.map {
+                    ["trouble": .string($0.kind.rawValue), "name": .string($0.place)]
+                }),
         ]
-        if troubles.isEmpty, !context.isJSON {
+        if cluster.troubles.isEmpty, !context.isJSON {
             context.say(
-                "nothing is wrong: \(cluster.brokers.count) brokers, \(topics.count) topics")
+                "nothing is wrong: \(cluster.brokers) brokers, \(cluster.topics) topics")
             return .ok
         }
         context.printTable(
             TextTable(
-                [.init("TROUBLE"), .init("WHERE")], rows: troubles.map { [$0.what, $0.name] }),
+                [.init("TROUBLE"), .init("WHERE")],
+                rows: cluster.troubles.map { [$0.kind.rawValue, $0.place] }),
             json: json)
-        return troubles.isEmpty ? .ok : .checkFailed
+        return cluster.troubles.isEmpty ? .ok : .checkFailed
     }
 }

@@ -56,6 +56,11 @@ int weir_fsync(int descriptor);
 int weir_advise_random(int descriptor);
 // Free bytes available to this process on the file system that holds `path`, or -errno.
 int64_t weir_free_bytes(const char *path);
+// Its size in bytes, and its type by the numbers of statfs(2), or -errno.
+int64_t weir_total_bytes(const char *path);
+int64_t weir_file_system_type(const char *path);
+// 1 when somebody keeps the clock of the machine right (NTP, PTP), 0 when nobody does, or -errno.
+int weir_clock_is_disciplined(void);
 
 // Monotonic and wall-clock nanoseconds.
 int64_t weir_monotonic_nanoseconds(void);
