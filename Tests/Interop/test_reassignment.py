@@ -123,7 +123,9 @@ def test_a_move_to_a_lost_node_waits_and_can_be_taken_back(cluster):
     run(cluster, "reassign", "patient", "--to", "1,2")
     cluster.create("bereft", 3, replicas=2)
     run(cluster, "reassign", "bereft", "--to", "4,1")
-    run(cluster, "reassign", "copied", "--to", "4", "--partition", "1")
+    cluster.create("orphaned", 2, replicas=1)
+    run(cluster, "reassign", "orphaned", "--to", "1")
+    run(cluster, "reassign", "orphaned", "--to", "4", "--partition", "1")
     cluster.node(4).kill()
     cluster.wait(3)
     _, plan, _ = run(cluster, "reassign", "patient", "--to", "4,2", "--dry-run")
@@ -143,11 +145,11 @@ def test_a_move_to_a_lost_node_waits_and_can_be_taken_back(cluster):
     code, result, _ = run(cluster, "drain", "4", check=None)
     assert code == 1
     assert [one["message"] for one in result["moves"] if one["error"]] == [
-        "copied-1 can't move: nobody else has all of it"]
+        "orphaned-1 can't move: nobody else has all of it"]
     assert not any(4 in one for one in replicas(cluster, "bereft"))
     assert run(cluster, "health", check=None)[1]["troubles"] == [
         {"trouble": "broker fenced", "name": "broker 4"},
-        {"trouble": "no leader", "name": "copied-1"}]
+        {"trouble": "no leader", "name": "orphaned-1"}]
     run(cluster, "drain", "4", "--cancel")
     cluster.node(4).launch()
     cluster.node(4).ready()
