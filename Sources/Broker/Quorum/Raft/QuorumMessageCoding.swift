@@ -281,7 +281,8 @@ extension ByteReader {
         return value
     }
 
-    mutating func flags(most: UInt8) throws(DecodeFailure) -> UInt8 {
+    /// Bits that are not above `most` as a number.
+    package mutating func flags(most: UInt8) throws(DecodeFailure) -> UInt8 {
         let at = position
         let value = try uint8()
         guard value <= most else {

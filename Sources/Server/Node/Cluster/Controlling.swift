@@ -61,6 +61,11 @@ extension BrokerNode {
             }
             return register(registration, reply)
         }
+        carryOut(command, reply)
+    }
+
+    /// Proposes what the image makes of a command; the answer leaves when it is committed.
+    private mutating func carryOut(_ command: ClusterCommand, _ reply: CommandReply) {
         let decision = draft.decide(command, at: nextBrokerEpoch)
         if case .refused = decision.outcome { return answer(reply, decision.outcome) }
         // Also when nothing changes: what was decided before may be on its way still.
@@ -98,14 +103,7 @@ extension BrokerNode {
         guard
             let plan = cluster?.controller.register(registration, draft, now: now.monotonic)
         else { return }
-        if plan.isComplete {
-            let decision = draft.decide(.register(registration), at: nextBrokerEpoch)
-            if case .refused = decision.outcome { return answer(reply, decision.outcome) }
-            if propose(decision.records, .outcome(reply, decision.outcome)) != nil {
-                answer(reply, .refused(.notController))
-            }
-            return
-        }
+        if plan.isComplete { return carryOut(.register(registration), reply) }
         // Asked again, it is as far.
         decide(plan.commands)
         answer(reply, .refused(plan.commands.isEmpty ? .duplicateBroker : .foreignDisk))

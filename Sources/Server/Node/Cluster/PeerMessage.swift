@@ -275,11 +275,11 @@ package enum PeerMessage: Hashable, Sendable {
             let sentAt = Instant(nanoseconds: try reader.int64())
             self = .heartbeat(
                 epoch: epoch, applied: applied, sentAt: sentAt,
-                wantsToLeave: try reader.bits(most: 1) == 1)
+                wantsToLeave: try reader.flags(most: 1) == 1)
         case (3, 4):
             let epoch = try reader.int64()
             let sentAt = Instant(nanoseconds: try reader.int64())
-            let flags = try reader.bits(most: 7)
+            let flags = try reader.flags(most: 7)
             self = .heartbeatAnswer(
                 epoch: epoch, sentAt: sentAt,
                 HeartbeatAnswer(
@@ -306,7 +306,7 @@ package enum PeerMessage: Hashable, Sendable {
             let id = UInt64(bitPattern: try reader.int64())
             let producer = try reader.int64()
             let epoch = try reader.int16()
-            let flags = try reader.bits(most: 3)
+            let flags = try reader.flags(most: 3)
             let claim = ProducerClaim(
                 transactionalID: try reader.name(), producerID: producer, producerEpoch: epoch)
             self = .transaction(
@@ -319,7 +319,7 @@ package enum PeerMessage: Hashable, Sendable {
             let producer = try reader.int64()
             let epoch = try reader.int16()
             let coordinatorEpoch = try reader.int32()
-            let flags = try reader.bits(most: 3)
+            let flags = try reader.flags(most: 3)
             self = .markers(
                 id,
                 PartitionMarkers(
@@ -382,16 +382,6 @@ extension ByteReader {
     fileprivate mutating func identity() throws(DecodeFailure) -> UUID128 {
         let high = UInt64(bitPattern: try int64())
         return UUID128(high: high, low: UInt64(bitPattern: try int64()))
-    }
-
-    /// Bits of which none is above `most`.
-    fileprivate mutating func bits(most: UInt8) throws(DecodeFailure) -> UInt8 {
-        let at = position
-        let value = try uint8()
-        guard value <= most else {
-            throw .invalid(what: "flags", value: Int64(value), position: at)
-        }
-        return value
     }
 
     fileprivate mutating func partitions() throws(DecodeFailure) -> [TopicPartition] {
