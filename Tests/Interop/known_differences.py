@@ -7,7 +7,8 @@ KNOWN = [
      lambda statement, expected, found: expected == "42803" and isinstance(found, list)),
     ("a number out of range in one side of a join whose other side is empty: the engine that reads the empty side "
      "first never computes it, and neither language nor manual say which side that is",
-     lambda statement, expected, found: expected == [] and found == "22003" and "JOIN" in statement),
+     # A count above the join makes one row of its none.
+     lambda statement, expected, found: expected in ([], [[0.0]]) and found == "22003" and "JOIN" in statement),
 ]
 
 
