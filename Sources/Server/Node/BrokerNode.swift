@@ -115,7 +115,7 @@ package struct BrokerNode: Sendable {
         let start = try NodeStart.open(
             configuration: configuration, disk: disk, random: &random, diagnostics: diagnostics,
             now: now)
-        versions = ApiVersionTable.served(inCluster: configuration.cluster != nil)
+        versions = ApiVersionTable.served(by: configuration.cluster)
         if let settings = configuration.cluster {
             cluster = try ClusterCore(
                 settings, node: configuration.nodeID, wanted: configuration.clusterID,

@@ -68,7 +68,9 @@ extension MetadataImage {
         if replicas == state.target { return ClusterDecision([]) }
         let new = state.moving(to: target)
         // Those that have everything are not thrown away for some that have not.
-        guard !new.inSync.isEmpty || state.inSync.isEmpty else { return .refused(.invalidReplicas) }
+        guard !new.inSync.isEmpty || state.inSync.isEmpty,
+            !(new.inSync + new.eligible).isEmpty || (state.inSync + state.eligible).isEmpty
+        else { return .refused(.invalidReplicas) }
         return ClusterDecision([.partition(topic: topic, partition, new)])
     }
 }

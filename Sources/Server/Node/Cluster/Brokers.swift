@@ -160,13 +160,14 @@ extension BrokerNode {
 extension ApiVersionTable {
     /// What is served. In a cluster that is less yet: what would answer for one node only, or not
     /// be true for the others, is left out, so that clients say that it is not supported.
-    static func served(inCluster: Bool) -> ApiVersionTable {
-        guard inCluster else { return .all }
-        let missing: Set<ApiKey> = [
+    static func served(by cluster: ClusterConfiguration?) -> ApiVersionTable {
+        guard let cluster else { return .all }
+        var missing: Set<ApiKey> = [
             .alterReplicaLogDirs, .shareGroupHeartbeat, .shareGroupDescribe,
             .shareFetch, .shareAcknowledge, .describeShareGroupOffsets, .alterShareGroupOffsets,
             .deleteShareGroupOffsets,
         ]
+        if !cluster.movesPartitions { missing.insert(.alterPartitionReassignments) }
         return all.restricted(to: Set(all.entries.map(\.apiKey)).subtracting(missing))
     }
 }
