@@ -136,10 +136,16 @@ extension MetadataRecord {
         case quotas = 18
     }
 
+    /// Nodes that know version 1 only read all partitions but those that move.
+    private var version: UInt8 {
+        if case .partition(_, _, let state) = self, state.isMoving { return Self.movingVersion }
+        return Self.valueVersion
+    }
+
     package func encoded() -> (key: Bytes, value: Bytes?) {
         var key = ByteWriter(capacity: 32)
         var value = ByteWriter(capacity: 64)
-        value.uint8(Self.valueVersion)
+        value.uint8(version)
         switch self {
         case .cluster(let id):
             key.uint8(Kind.cluster.rawValue)
@@ -189,10 +195,6 @@ extension MetadataRecord {
             key.uint8(Kind.partition.rawValue)
             key.identifier(topic)
             key.int32(partition)
-            if state.isMoving {
-                value = ByteWriter(capacity: 64)
-                value.uint8(Self.movingVersion)
-            }
             value.partition(state)
         case .slot(let table, let version, let content):
             key.uint8(Kind.slot.rawValue)

@@ -1,5 +1,4 @@
 import Base
-import CPlatform
 import Quorum
 import Runtime
 import WeirClient
@@ -457,7 +456,7 @@ private struct MoveRun {
         var outcomes = beside
         var waiting = wanted[...]
         var underWay: [TopicPartition] = []
-        let progress = CountProgress("moved", of: wanted.count, "partitions", context)
+        let progress = ProgressLine(context)
         defer { progress.end() }
         while !waiting.isEmpty || !underWay.isEmpty {
             let next = Array(waiting.prefix(width - underWay.count))
@@ -482,7 +481,7 @@ private struct MoveRun {
                 ItemOutcome(name: "\($0)")
             }
             underWay.removeAll { !stillMoving.contains($0) }
-            progress.show(outcomes.count - beside.count)
+            progress.show("moved \(outcomes.count - beside.count) of \(wanted.count) partitions")
             if underWay.count == width || waiting.isEmpty, !underWay.isEmpty {
                 SystemClock.sleep(.milliseconds(200))
             }
@@ -509,33 +508,5 @@ private struct MoveRun {
                     })
             ])
         return .ok
-    }
-}
-
-/// One line on the terminal of whoever waits.
-private final class CountProgress {
-    private let verb: String
-    private let total: Int
-    private let things: String
-    private let isShown: Bool
-    private var wasShown = false
-
-    init(_ verb: String, of total: Int, _ things: String, _ context: CommandContext) {
-        self.verb = verb
-        self.total = total
-        self.things = things
-        isShown =
-            weir_is_terminal(2) == 1 && !context.isJSON && !context.invocation.isSet("quiet")
-    }
-
-    func show(_ count: Int) {
-        guard isShown else { return }
-        wasShown = true
-        standardError("\r\(verb) \(count) of \(total) \(things)   ")
-    }
-
-    func end() {
-        if wasShown { standardError("\r\u{1B}[K") }
-        wasShown = false
     }
 }

@@ -147,29 +147,47 @@ struct ServerUpload {
 final class TransferProgress {
     private let verb: String
     private let total: Int64?
-    private let isShown: Bool
+    private let line: ProgressLine
     private let began = SystemClock.monotonic
-    private var wasShown = false
 
     init(_ verb: String, total: Int64?, _ context: CommandContext) {
         self.verb = verb
         self.total = total
-        isShown =
-            weir_is_terminal(2) == 1 && !context.isJSON && !context.invocation.isSet("quiet")
+        line = ProgressLine(context)
     }
 
     func show(_ bytes: Int64) {
         let elapsed = Double((SystemClock.monotonic - began).wholeNanoseconds) / 1e9
-        guard isShown, elapsed > 0.5 else { return }
-        wasShown = true
-        var line = "\r\(verb) \(byteText(bytes))"
+        guard line.isShown, elapsed > 0.5 else { return }
+        var text = "\(verb) \(byteText(bytes))"
         if let total, total > 0 {
-            line += " of \(byteText(total)) (\(bytes * 100 / total) %)"
+            text += " of \(byteText(total)) (\(bytes * 100 / total) %)"
         }
-        standardError(line + ", \(byteText(Int64(Double(bytes) / elapsed)))/s   ")
+        line.show(text + ", \(byteText(Int64(Double(bytes) / elapsed)))/s")
     }
 
+    func end() { line.end() }
+}
+
+/// A line on the terminal of whoever waits, written over and over; nothing where nobody looks.
+final class ProgressLine {
+    let isShown: Bool
+    private var wasShown = false
+
+    init(_ context: CommandContext) {
+        isShown =
+            weir_is_terminal(2) == 1 && !context.isJSON && !context.invocation.isSet("quiet")
+    }
+
+    func show(_ text: String) {
+        guard isShown else { return }
+        wasShown = true
+        standardError("\r\(text)   ")
+    }
+
+    /// The line is gone again.
     func end() {
         if wasShown { standardError("\r\u{1B}[K") }
+        wasShown = false
     }
 }
