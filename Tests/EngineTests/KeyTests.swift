@@ -4,7 +4,7 @@
 import Base
 import Columns
 import Engine
-@testable import SQL
+import SQL
 import Synchronization
 import Testing
 
@@ -149,7 +149,7 @@ private final class FilteredBatches: BatchSource {
             #expect(try lines(plan, filtering) == all, "\(sql)")
             // Without the optimizer each join is done as it is written.
             var plain = Binder(provider: tables)
-            #expect(try lines(try plain.bindQuery(query), source) == all, "\(sql)")
+            #expect(try lines(try plain.unoptimizedPlan(query), source) == all, "\(sql)")
         }
         #expect(filtering.leftOut.withLock { $0 } > 10_000)
     }

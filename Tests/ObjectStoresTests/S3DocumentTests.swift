@@ -1,7 +1,7 @@
 import Base
 import Testing
 
-@testable import ObjectStores
+import ObjectStores
 
 @Suite struct S3DocumentTests {
     private func parse(_ text: String) throws -> S3Document.Element {

@@ -2,7 +2,7 @@ import Base
 import Synchronization
 import Testing
 
-@testable import ObjectStores
+import ObjectStores
 
 /// Sets it, and tells whether it was set.
 private func exchange(_ flag: inout Bool) -> Bool {

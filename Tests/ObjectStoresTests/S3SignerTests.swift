@@ -1,7 +1,7 @@
 import Base
 import Testing
 
-@testable import ObjectStores
+import ObjectStores
 
 /// The examples of "Authenticating Requests: Using the Authorization Header" in Amazon's manual.
 @Suite struct S3SignerTests {

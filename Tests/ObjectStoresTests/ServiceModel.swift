@@ -1,7 +1,7 @@
 import Base
 import Synchronization
 
-@testable import ObjectStores
+import ObjectStores
 
 /// The service's rules over objects in memory, and a network that loses requests and answers: what no
 /// real service does on command.

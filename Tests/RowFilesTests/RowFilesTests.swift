@@ -2,7 +2,7 @@ import Base
 import Columns
 import Testing
 
-@testable import RowFiles
+import RowFiles
 
 private let now = Now(monotonic: Instant(nanoseconds: 0), wallMicroseconds: 0)
 

@@ -1,7 +1,7 @@
 import Base
 import Glibc
 import Node
-@testable import Runtime
+import Runtime
 import Synchronization
 import Testing
 

@@ -3,22 +3,25 @@ import Base
 /// The XML documents of the service: listings, errors, the results of uploads in parts. Reads the
 /// part of XML that they use: elements, text, the five entities and numbers; attributes, remarks and
 /// declarations are passed over. No document type, so no entities of its own.
-struct S3Document: Sendable {
-    struct Element: Sendable {
-        var name: String
-        var text = ""
-        var children: [Element] = []
+package struct S3Document: Sendable {
+    package struct Element: Sendable {
+        package var name: String
+        package var text = ""
+        package var children: [Element] = []
 
-        subscript(_ name: String) -> String? { children.first { $0.name == name }?.text }
-        func all(_ name: String) -> [Element] { children.filter { $0.name == name } }
+        /// The text of the first child of that name.
+        package subscript(_ name: String) -> String? {
+            children.first { $0.name == name }?.text
+        }
+        package func all(_ name: String) -> [Element] { children.filter { $0.name == name } }
     }
 
     private static let depthMax = 16
     private static let elementsMax = 100_000
 
-    private(set) var root: Element
+    package private(set) var root: Element
 
-    init(_ content: Bytes) throws(DecodeFailure) {
+    package init(_ content: Bytes) throws(DecodeFailure) {
         guard let text = content.validText else {
             throw .malformed("text in UTF-8 expected", position: 0)
         }
@@ -133,7 +136,7 @@ struct S3Document: Sendable {
     }
 
     /// `YYYY-MM-DDTHH:MM:SS[.mmm]Z`; nil when it is another text.
-    static func moment(_ text: String) -> Timestamp? {
+    package static func moment(_ text: String) -> Timestamp? {
         let parts = text.split { !$0.isASCII || !$0.isNumber }
         guard parts.count >= 6, text.hasSuffix("Z"),
             let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2]),

@@ -76,7 +76,7 @@ package struct S3Settings: Sendable {
     var signingRegion: String { region ?? "us-east-1" }
 
     /// Scheme, authority and path before the key for requests to `bucket`.
-    func base(_ bucket: String) -> (scheme: String, host: String, path: String) {
+    package func base(_ bucket: String) -> (scheme: String, host: String, path: String) {
         let isPath = usesPathStyle ?? (endpoint != nil || bucket.contains("."))
         var scheme = "https"
         var host = "s3.\(signingRegion).amazonaws.com"

@@ -3,12 +3,17 @@ import Crypto
 
 /// Signs requests by version 4 of Amazon's scheme ("Authenticating Requests: Using the
 /// Authorization Header"): a pure function of request, credentials and time.
-struct S3Signer: Sendable {
-    var settings: S3Settings
-    var bucket: String
+package struct S3Signer: Sendable {
+    package var settings: S3Settings
+    package var bucket: String
+
+    package init(settings: S3Settings, bucket: String) {
+        self.settings = settings
+        self.bucket = bucket
+    }
 
     /// `wall`: the clock, which may differ from the service's by 15 minutes.
-    func sign(
+    package func sign(
         _ request: S3Request, credentials: S3Credentials, wall: Timestamp
     ) -> SignedRequest {
         let base = settings.base(bucket)

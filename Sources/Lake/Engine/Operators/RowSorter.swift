@@ -4,11 +4,11 @@ import Base
 import Columns
 import SQL
 
-struct SortDirection {
-    var isDescending: Bool
-    var nullsFirst: Bool
+package struct SortDirection {
+    package var isDescending: Bool
+    package var nullsFirst: Bool
 
-    init(isDescending: Bool, nullsFirst: Bool) {
+    package init(isDescending: Bool, nullsFirst: Bool) {
         self.isDescending = isDescending
         self.nullsFirst = nullsFirst
     }
@@ -21,7 +21,7 @@ struct SortDirection {
 
 /// Sorts row numbers. Each key becomes one or more columns of 64-bit words whose unsigned order is
 /// the wanted one; texts and nested values stay as they are.
-struct RowSorter {
+package struct RowSorter {
     /// One step of the comparison: words, or the values themselves.
     enum Step {
         case words([UInt64])
@@ -37,7 +37,7 @@ struct RowSorter {
 
     /// `comparable`: rows of several sorters are compared. Their columns have the layout of their
     /// types.
-    init(
+    package init(
         _ keys: [Column], _ directions: [SortDirection], count: Int, comparable: Bool = false
     ) {
         precondition(keys.count == directions.count, "each key has a direction")
@@ -106,7 +106,7 @@ struct RowSorter {
     /// Of each row of a key two words: where it comes among NULLs and values, and the beginning of its
     /// place among values. They are the same for all columns of a type. nil when values of the type
     /// have no such words.
-    static func leadingWords(
+    package static func leadingWords(
         _ key: Column, _ direction: SortDirection
     ) -> (nulls: [UInt64], values: [UInt64])? {
         let sorter = RowSorter([key], [direction], count: key.count, comparable: true)
@@ -118,7 +118,7 @@ struct RowSorter {
 
     /// The row numbers in order; equal rows stay in theirs. `check` is called now and then, and may
     /// end the sorting.
-    func sortedRows(_ check: () throws(Problem) -> Void = {}) throws(Problem) -> [Int32] {
+    package func sortedRows(_ check: () throws(Problem) -> Void = {}) throws(Problem) -> [Int32] {
         try RowSorting(count: count).sort(by: fused, check)
     }
 
@@ -159,7 +159,7 @@ struct RowSorter {
 
     /// Negative when row `x` comes before row `y` of `other`, which sorts by the same keys; 0 when
     /// they are equal. Both were made to be comparable.
-    func order(_ x: Int, _ other: RowSorter, _ y: Int) -> Int {
+    package func order(_ x: Int, _ other: RowSorter, _ y: Int) -> Int {
         for (step, its) in zip(steps, other.steps) {
             let order: Int
             switch (step, its) {

@@ -71,6 +71,11 @@ package struct Binder {
         finished(try bindQuery(query))
     }
 
+    /// The plan of a query as it is written: what the optimizer makes of it has the same rows.
+    package mutating func unoptimizedPlan(_ query: Query) throws(Problem) -> LogicalPlan {
+        try bindQuery(query)
+    }
+
     /// A whole plan with the session's time zone in it, optimized.
     func finished(_ plan: LogicalPlan, ordersJoins: Bool = true) -> LogicalPlan {
         Optimizer.optimized(

@@ -16,20 +16,22 @@ struct SyncTicketResult: Sendable {
 }
 
 /// How long syncs of the journal take: an average in which the last eight count most.
-struct SyncPace: Sendable {
+package struct SyncPace: Sendable {
     /// Handing a sync to another thread and its end back costs the time of two wake-ups, each about
     /// 40 µs. What takes much longer must not hold up the loop.
     static let quick = Duration.microseconds(250)
 
     private var average: Int64?
 
+    package init() {}
+
     /// Whether the next one will probably be over before another thread would have begun to matter.
     /// Not known before the first.
-    var isQuick: Bool {
+    package var isQuick: Bool {
         average.map { $0 <= Self.quick.wholeNanoseconds } ?? false
     }
 
-    mutating func note(_ took: Duration) {
+    package mutating func note(_ took: Duration) {
         let nanoseconds = took.wholeNanoseconds
         average = average.map { $0 + (nanoseconds - $0) / 8 } ?? nanoseconds
     }

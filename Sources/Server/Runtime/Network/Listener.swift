@@ -53,7 +53,7 @@ package final class Listener: Sendable {
     /// The port, also when it was left to the system.
     package let port: UInt16
     package let host: String
-    let descriptors: [Int32]
+    package let descriptors: [Int32]
 
     /// Binds `address`. Port 0 lets the system choose one port, the same for IPv4 and IPv6.
     package init(binding address: HostPort, backlog: Int32 = 1024) throws(Problem) {
