@@ -148,9 +148,9 @@ struct RowTrackingTests {
         #expect(outcome.version == 4)
         let found = try marks(table)
         // The rows were turned round: what was row 0 says 3 now.
-        #expect((0..<4).map { found[$0] } == (0..<4).map { [3 - $0, 4] })
-        #expect((4..<20).allSatisfy { found[$0] == [$0, $0 < 10 ? 1 : 2] })
-        #expect((20..<25).allSatisfy { found[$0] == [$0, 3] })
+        for row: Int64 in 0..<4 { #expect(found[row] == [3 - row, 4]) }
+        for row: Int64 in 4..<20 { #expect(found[row] == [row, row < 10 ? 1 : 2]) }
+        for row: Int64 in 20..<25 { #expect(found[row] == [row, 3]) }
         let bases = try second(table).snapshot().files.compactMap(\.baseRowID).sorted()
         #expect(bases == [10, 20, 25])
     }

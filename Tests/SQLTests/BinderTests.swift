@@ -181,119 +181,134 @@ let planCases: [(String, String)] = [
         #expect(try explained(text) == expected)
     }
 
-    @Test(arguments: [
-        ("SELECT a FROM nope", "42P01", "relation \"nope\" does not exist", 14),
-        ("SELECT * FROM event_metrics", "42P01", "relation \"event_metrics\" does not exist", 14),
-        ("SELECT nope FROM t", "42703", "column \"nope\" does not exist", 7),
-        ("SELECT x.a FROM t", "42P01", "missing FROM-clause entry for table \"x\"", 7),
-        ("SELECT t.nope FROM t", "42703", "column t.nope does not exist", 7),
-        ("SELECT b FROM t, u", "42702", "column reference \"b\" is ambiguous", 7),
-        (
-            "SELECT t.a FROM t AS x", "42P01",
-            "invalid reference to FROM-clause entry for table \"t\"", 7
-        ),
-        ("SELECT 1 FROM t, t", "42712", "table name \"t\" specified more than once", 17),
-        (
-            "SELECT a, count(*) FROM t", "42803",
-            "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
-            7
-        ),
-        (
-            "SELECT b FROM t GROUP BY a", "42803",
-            "column \"t.b\" must appear in the GROUP BY clause or be used in an aggregate function",
-            7
-        ),
-        (
-            "SELECT a FROM t HAVING ok", "42803",
-            "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
-            7
-        ),
-        (
-            "SELECT a FROM t WHERE count(*) > 1", "42803",
-            "aggregate functions are not allowed in WHERE", 22
-        ),
-        (
-            "SELECT count(*) FROM t GROUP BY 1", "42803",
-            "aggregate functions are not allowed in GROUP BY", 7
-        ),
-        ("SELECT a FROM t GROUP BY 3", "42P10", "GROUP BY position 3 is not in select list", 25),
-        ("SELECT a FROM t ORDER BY 2", "42P10", "ORDER BY position 2 is not in select list", 25),
-        ("SELECT a x, b x FROM t ORDER BY x", "42702", "ORDER BY \"x\" is ambiguous", 32),
-        (
-            "SELECT DISTINCT a FROM t ORDER BY b", "42P10",
-            "for SELECT DISTINCT, ORDER BY expressions must appear in select list", 34
-        ),
-        (
-            "SELECT DISTINCT ON (a) a FROM t ORDER BY b, a", "42P10",
-            "SELECT DISTINCT ON expressions must match initial ORDER BY expressions", 20
-        ),
-        (
-            "SELECT a FROM t WHERE a", "42804",
-            "argument of WHERE must be type boolean, not type integer", 22
-        ),
-        (
-            "SELECT a FROM t UNION SELECT b FROM t", "42804",
-            "UNION types integer and text cannot be matched", 29
-        ),
-        (
-            "SELECT a FROM t UNION SELECT a, b FROM t", "42601",
-            "each UNION query must have the same number of columns", 29
-        ),
-        ("SELECT a FROM t LIMIT -1", "2201W", "LIMIT must not be negative", 22),
-        ("SELECT a FROM t LIMIT 'x'", "22P02", "invalid input syntax for type bigint: \"x\"", 22),
-        ("SELECT *", "42601", "SELECT * with no tables specified is not valid", 7),
-        ("SELECT (SELECT a, b FROM t)", "42601", "subquery must return only one column", 7),
-        (
-            "SELECT 1 FROM t WHERE a IN (SELECT a, b FROM u)", "42601",
-            "subquery has too many columns", 24
-        ),
-        (
-            "SELECT t.b, count(*), (SELECT e FROM u WHERE u.a = t.a) FROM t GROUP BY t.b", "42803",
-            "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
-            22
-        ),
-        (
-            "SELECT 1 FROM t RIGHT JOIN LATERAL (SELECT 1 FROM u WHERE u.a = t.a) x ON true",
-            "42P10", "invalid reference to a FROM-clause entry from the other side of a join", 22
-        ),
-        (
-            "SELECT * FROM t JOIN u USING (nope)", "42703",
-            "column \"nope\" specified in USING clause does not exist in left table", 30
-        ),
-        (
-            "SELECT * FROM u x(a, b, c, d)", "42P10",
-            "table \"x\" has 3 columns available but 4 columns specified", 27
-        ),
-        (
-            "SELECT * FROM topic_app_events VERSION AS OF 1", "0A000",
-            "time travel of a topic is not supported", 14
-        ),
-        (
-            "SELECT * FROM SESSION(t, ts, b, '1 hour')", "0A000",
-            "SESSION windows are not supported yet", 14
-        ),
-        (
-            "SELECT * FROM TUMBLE(t, d, '1 hour')", "42804",
-            "TUMBLE needs a column of type timestamp or timestamptz", 24
-        ),
-        (
-            "SELECT * FROM TUMBLE(t, ts, '1 month')", "22023",
-            "a window size must be an interval of fixed length", 28
-        ),
-        (
-            "SELECT * FROM other.public.t", "0A000",
-            "cross-database references are not implemented: \"other.public.t\"", 14
-        ),
-        ("SELECT * FROM broken", "42703", "column \"nope\" does not exist", 14),
-        ("SELECT * FROM selfish", "42P17", "view \"public.selfish\" contains itself", 14),
-        ("SELECT nosuch(1)", "42883", "function nosuch(integer) does not exist", 7),
-        ("SELECT t FROM t", "0A000", "a whole row as a value is not supported yet", 7),
-        ("SELECT 1 FROM unnest(1)", "42883", "function unnest(integer) does not exist", 14),
-        (
-            "WITH a AS (SELECT 1), a AS (SELECT 2) SELECT 1", "42712",
-            "WITH query name \"a\" specified more than once", 22
-        ),
-    ])
+    @Test(
+        arguments: [
+            ("SELECT a FROM nope", "42P01", "relation \"nope\" does not exist", 14),
+            (
+                "SELECT * FROM event_metrics", "42P01", "relation \"event_metrics\" does not exist",
+                14
+            ),
+            ("SELECT nope FROM t", "42703", "column \"nope\" does not exist", 7),
+            ("SELECT x.a FROM t", "42P01", "missing FROM-clause entry for table \"x\"", 7),
+            ("SELECT t.nope FROM t", "42703", "column t.nope does not exist", 7),
+            ("SELECT b FROM t, u", "42702", "column reference \"b\" is ambiguous", 7),
+            (
+                "SELECT t.a FROM t AS x", "42P01",
+                "invalid reference to FROM-clause entry for table \"t\"", 7
+            ),
+            ("SELECT 1 FROM t, t", "42712", "table name \"t\" specified more than once", 17),
+            (
+                "SELECT a, count(*) FROM t", "42803",
+                "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
+                7
+            ),
+            (
+                "SELECT b FROM t GROUP BY a", "42803",
+                "column \"t.b\" must appear in the GROUP BY clause or be used in an aggregate function",
+                7
+            ),
+            (
+                "SELECT a FROM t HAVING ok", "42803",
+                "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
+                7
+            ),
+            (
+                "SELECT a FROM t WHERE count(*) > 1", "42803",
+                "aggregate functions are not allowed in WHERE", 22
+            ),
+            (
+                "SELECT count(*) FROM t GROUP BY 1", "42803",
+                "aggregate functions are not allowed in GROUP BY", 7
+            ),
+            (
+                "SELECT a FROM t GROUP BY 3", "42P10", "GROUP BY position 3 is not in select list",
+                25
+            ),
+            (
+                "SELECT a FROM t ORDER BY 2", "42P10", "ORDER BY position 2 is not in select list",
+                25
+            ),
+            ("SELECT a x, b x FROM t ORDER BY x", "42702", "ORDER BY \"x\" is ambiguous", 32),
+            (
+                "SELECT DISTINCT a FROM t ORDER BY b", "42P10",
+                "for SELECT DISTINCT, ORDER BY expressions must appear in select list", 34
+            ),
+            (
+                "SELECT DISTINCT ON (a) a FROM t ORDER BY b, a", "42P10",
+                "SELECT DISTINCT ON expressions must match initial ORDER BY expressions", 20
+            ),
+            (
+                "SELECT a FROM t WHERE a", "42804",
+                "argument of WHERE must be type boolean, not type integer", 22
+            ),
+            (
+                "SELECT a FROM t UNION SELECT b FROM t", "42804",
+                "UNION types integer and text cannot be matched", 29
+            ),
+            (
+                "SELECT a FROM t UNION SELECT a, b FROM t", "42601",
+                "each UNION query must have the same number of columns", 29
+            ),
+            ("SELECT a FROM t LIMIT -1", "2201W", "LIMIT must not be negative", 22),
+            (
+                "SELECT a FROM t LIMIT 'x'", "22P02", "invalid input syntax for type bigint: \"x\"",
+                22
+            ),
+            ("SELECT *", "42601", "SELECT * with no tables specified is not valid", 7),
+            ("SELECT (SELECT a, b FROM t)", "42601", "subquery must return only one column", 7),
+            (
+                "SELECT 1 FROM t WHERE a IN (SELECT a, b FROM u)", "42601",
+                "subquery has too many columns", 24
+            ),
+            (
+                "SELECT t.b, count(*), (SELECT e FROM u WHERE u.a = t.a) FROM t GROUP BY t.b",
+                "42803",
+                "column \"t.a\" must appear in the GROUP BY clause or be used in an aggregate function",
+                22
+            ),
+            (
+                "SELECT 1 FROM t RIGHT JOIN LATERAL (SELECT 1 FROM u WHERE u.a = t.a) x ON true",
+                "42P10", "invalid reference to a FROM-clause entry from the other side of a join",
+                22
+            ),
+            (
+                "SELECT * FROM t JOIN u USING (nope)", "42703",
+                "column \"nope\" specified in USING clause does not exist in left table", 30
+            ),
+            (
+                "SELECT * FROM u x(a, b, c, d)", "42P10",
+                "table \"x\" has 3 columns available but 4 columns specified", 27
+            ),
+            (
+                "SELECT * FROM topic_app_events VERSION AS OF 1", "0A000",
+                "time travel of a topic is not supported", 14
+            ),
+            (
+                "SELECT * FROM SESSION(t, ts, b, '1 hour')", "0A000",
+                "SESSION windows are not supported yet", 14
+            ),
+            (
+                "SELECT * FROM TUMBLE(t, d, '1 hour')", "42804",
+                "TUMBLE needs a column of type timestamp or timestamptz", 24
+            ),
+            (
+                "SELECT * FROM TUMBLE(t, ts, '1 month')", "22023",
+                "a window size must be an interval of fixed length", 28
+            ),
+            (
+                "SELECT * FROM other.public.t", "0A000",
+                "cross-database references are not implemented: \"other.public.t\"", 14
+            ),
+            ("SELECT * FROM broken", "42703", "column \"nope\" does not exist", 14),
+            ("SELECT * FROM selfish", "42P17", "view \"public.selfish\" contains itself", 14),
+            ("SELECT nosuch(1)", "42883", "function nosuch(integer) does not exist", 7),
+            ("SELECT t FROM t", "0A000", "a whole row as a value is not supported yet", 7),
+            ("SELECT 1 FROM unnest(1)", "42883", "function unnest(integer) does not exist", 14),
+            (
+                "WITH a AS (SELECT 1), a AS (SELECT 2) SELECT 1", "42712",
+                "WITH query name \"a\" specified more than once", 22
+            ),
+        ] as [(String, String, String, Int)])
     func `a wrong query has PostgreSQL's code, words and place`(
         text: String, code: String, message: String, position: Int
     ) {

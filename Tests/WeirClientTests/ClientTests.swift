@@ -97,7 +97,7 @@ import WireProtocol
             try producer.enqueue(ProducerRecord(topic: "t", key: nil, value: "\(index)"))
         }
         try producer.closeBlocking()
-        #expect(broker.values("t", 0) == (0..<200).map(String.init))
+        #expect(broker.values("t", 0) == (0..<200).map { "\($0)" })
         #expect(producer.statistics.repeatedBatches >= 4)
     }
 

@@ -297,10 +297,12 @@ struct ProducerTable: Sendable {
     }
 
     private mutating func removeLongestIdle(_ count: Int) {
-        let order = entries.filter { !$0.value.isInTransaction }
-            .map { (time: $0.value.lastTimestamp, id: $0.key) }
-            .sorted { $0.time != $1.time ? $0.time < $1.time : $0.id < $1.id }
-        for victim in order.prefix(count) { entries[victim.id] = nil }
+        var idle: [(time: Int64, id: Int64)] = []
+        for (id, entry) in entries where !entry.isInTransaction {
+            idle.append((entry.lastTimestamp, id))
+        }
+        idle.sort { $0 < $1 }
+        for victim in idle.prefix(count) { entries[victim.id] = nil }
     }
 
     /// Each open transaction belongs to its producer.

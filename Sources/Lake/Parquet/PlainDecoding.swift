@@ -121,11 +121,12 @@ extension Leaf {
 
     private func intervals(_ bytes: Bytes, count: Int) -> [Interval] {
         let words = loadAll(bytes, count * 3, as: UInt32.self) { $0 }
-        return (0..<count).map { index in
-            Interval(
-                months: Int32(truncatingIfNeeded: words[index * 3]),
-                days: Int32(truncatingIfNeeded: words[index * 3 + 1]),
-                microseconds: Int64(words[index * 3 + 2]) * 1000)
+        return (0..<count).map { index -> Interval in
+            let first: Int = index * 3
+            return Interval(
+                months: Int32(truncatingIfNeeded: words[first]),
+                days: Int32(truncatingIfNeeded: words[first + 1]),
+                microseconds: Int64(words[first + 2]) * 1000)
         }
     }
 }

@@ -59,8 +59,10 @@ extension ListKernels {
         let rows = (0..<count).map { row -> [Int32]? in
             let (a, b) = (range(left, row), range(right, row))
             if a == nil, b == nil { return nil }
-            return (a.map { $0.map { Int32($0) } } ?? [])
-                + (b.map { $0.map { Int32($0 + first.count) } } ?? [])
+            var elements: [Int32] = []
+            for element in a ?? 0..<0 { elements.append(Int32(element)) }
+            for element in b ?? 0..<0 { elements.append(Int32(element + first.count)) }
+            return elements
         }
         return gathered(source, rows, type: type)
     }
