@@ -567,6 +567,9 @@ MUTANTS = [
      "guard !new.inSync.isEmpty || state.inSync.isEmpty,\n",
      "guard MUTANT || !new.inSync.isEmpty || state.inSync.isEmpty,\n"),
     ("cluster moves: another leader in the same epoch", CONTROLLER + "Reassignment.swift",
-     "if new.leader != leader { new.leaderEpoch",
-     "if new.leader != leader, !MUTANT { new.leaderEpoch"),
+     "if always || leader != old.leader ||",
+     "if always || (!MUTANT && leader != old.leader) ||"),
+    ("cluster moves: a replica goes, and the epoch stays", CONTROLLER + "Reassignment.swift",
+     "|| !old.replicas.allSatisfy(replicas.contains) {",
+     "|| (!MUTANT && !old.replicas.allSatisfy(replicas.contains)) {"),
 ]

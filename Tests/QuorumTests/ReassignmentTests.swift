@@ -90,12 +90,17 @@ import Testing
         #expect(!ended.isMoving && ended.adding == [] && ended.removing == [])
     }
 
-    @Test func `a leader that stays goes on in its epoch`() throws {
+    @Test func `a leader that stays begins another epoch when a replica goes`() throws {
         var machine = try cluster(4, replicas: [1, 2])
         try move(&machine, to: [4, 1])
         try inSync(&machine, [1, 2, 4])
         let ended = try state(machine)
-        #expect(ended.replicas == [4, 1] && ended.leader == 1 && ended.leaderEpoch == 0)
+        #expect(ended.replicas == [4, 1] && ended.leader == 1 && ended.leaderEpoch == 1)
+        // What came and goes again before it was in sync, too.
+        try move(&machine, to: [4, 1, 3])
+        #expect(try state(machine).leaderEpoch == 1, "nobody has gone")
+        try move(&machine, to: nil)
+        #expect(try state(machine).leaderEpoch == 2)
     }
 
     @Test func `another order is there at once, and so are fewer replicas`() throws {

@@ -170,6 +170,29 @@ import Testing
         #expect(leader.acknowledged == [])
     }
 
+    @Test func `producers wait on while the same node goes on to lead`() throws {
+        var (leader, follower) = try pair()
+        try leader.produce("a", token: 7)
+        try leader.produce("b", .leader, token: 8)
+        let next = assignment(epoch: 2, partitionEpoch: 2)
+        try leader.assign(next)
+        #expect(leader.failed == [])
+        try leader.sync()
+        #expect(leader.acknowledged == [8], "the follower has not asked in this epoch")
+        try follower.assign(next)
+        try settle(&leader, &follower)
+        follower.tick(now: at(800))
+        try settle(&leader, &follower, now: at(800))
+        #expect(leader.acknowledged == [8, 7] && leader.failed == [])
+    }
+
+    @Test func `nobody waits for a node that led again after another`() throws {
+        var (leader, _) = try pair()
+        try leader.produce("a", token: 7)
+        try leader.assign(assignment(epoch: 3, partitionEpoch: 3))
+        #expect(leader.failed == [7])
+    }
+
     @Test func `batches of a later epoch than the follower's are not taken`() throws {
         var (leader, follower) = try pair()
         try leader.assign(assignment(epoch: 2, partitionEpoch: 2))
@@ -188,6 +211,25 @@ import Testing
                 items: [push])
         ])
         #expect(follower.end == 0)
+    }
+
+    @Test func `a follower in sync is read from as far as it knows what is committed`() throws {
+        var (leader, follower) = try pair()
+        try leader.produce("a")
+        try settle(&leader, &follower, now: at(400))
+        #expect(follower.end == 1 && follower.highWatermark == 0, "it has not heard of the end")
+        #expect(follower.refusesFollowerRead(from: 0) == nil)
+        #expect(follower.refusesFollowerRead(from: 1) == .offsetNotAvailable)
+        #expect(follower.refusesFollowerRead(from: 2) == .notLeader, "only the leader knows")
+        leader.tick(now: at(500))
+        follower.receive(leader.takeMessages(), now: at(500))
+        #expect(follower.refusesFollowerRead(from: 1, now: at(500)) == nil)
+        // Its leader may have gone on without it.
+        #expect(follower.refusesFollowerRead(from: 0, now: at(6499)) == nil)
+        #expect(follower.refusesFollowerRead(from: 0, now: at(6500)) == .notLeader)
+        #expect(leader.refusesFollowerRead(from: 0) == .notLeader)
+        try follower.assign(assignment(partitionEpoch: 2, inSync: [1]), now: at(500))
+        #expect(follower.refusesFollowerRead(from: 0, now: at(500)) == .notLeader)
     }
 
     @Test func `a follower joins only when it has everything that is committed`() throws {
@@ -262,6 +304,38 @@ import Testing
         leader.tick(now: at(2000))
         try settle(&leader, &follower, now: at(2000))
         #expect(leader.acknowledged == [7])
+    }
+
+    @Test func `a node that has lost a partition says that it does not lead`() throws {
+        var (leader, _) = try pair()
+        try leader.assign(
+            assignment(leader: 2, epoch: 2, partitionEpoch: 2, inSync: [2], replicas: [2]))
+        // "Unknown" would say that the topic was deleted: the end of a transaction would be forgotten.
+        #expect(throws: ReplicaRefusal.notLeader) { try leader.produce("a") }
+        #expect(leader.refusesFollowerRead(from: 0) == .notLeader)
+    }
+
+    @Test func `a partition that is given back begins with an empty log`() throws {
+        var (leader, follower) = try pair()
+        try leader.produce("a")
+        try settle(&leader, &follower)
+        for round in Int32(1)...3 {
+            let without = assignment(
+                epoch: LeaderEpoch(2 * round), partitionEpoch: 2 * round, inSync: [1],
+                replicas: [1])
+            try leader.assign(without)
+            try follower.assign(without)
+            #expect(follower.end == -1 && follower.manager.keys == [])
+            let again = assignment(
+                epoch: LeaderEpoch(2 * round), partitionEpoch: 2 * round + 1, inSync: [1])
+            try leader.assign(again)
+            try follower.assign(again)
+            #expect(follower.end == 0 && follower.manager.keys == [ordersKey])
+            try settle(&leader, &follower)
+            follower.tick(now: at(Int64(round) * 1000))
+            try settle(&leader, &follower, now: at(Int64(round) * 1000))
+            #expect(follower.end == 1)
+        }
     }
 
     @Test func `a repeated message changes nothing`() throws {

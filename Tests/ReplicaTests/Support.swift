@@ -93,6 +93,16 @@ struct TestNode {
         return proposals
     }
 
+    /// Why a client may not read here, as from a follower; nil when it may.
+    func refusesFollowerRead(from offset: Offset, now: Now = at(400)) -> ReplicaRefusal? {
+        do throws(ReplicaRefusal) {
+            try manager.checkFollowerRead(orders, from: offset, store: store, now: now)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     var acknowledged: [UInt64] {
         effects.compactMap { if case .acknowledge(let token) = $0 { token } else { nil } }
     }

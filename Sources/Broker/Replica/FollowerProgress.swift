@@ -63,6 +63,9 @@ package struct FollowerProgress: Sendable {
         progressAt = now
     }
 
+    /// Whether everything below `offset` is durable there.
+    package func has(_ offset: Offset) -> Bool { isMatched && durableEnd >= offset }
+
     func answers(brokerEpoch: Int64, session: UInt32) -> Bool {
         isMatched && brokerEpoch == self.brokerEpoch && session == self.session
     }

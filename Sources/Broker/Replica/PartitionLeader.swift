@@ -185,6 +185,13 @@ package struct PartitionLeader: Sendable {
         }
     }
 
+    /// The same process has led the epoch before this one, and nobody between: its log has what the producers
+    /// wait for, and they wait on.
+    mutating func inherit(_ before: PartitionLeader) {
+        waitingForAll = before.waitingForAll
+        waitingForLeader = before.waitingForLeader
+    }
+
     /// Who can be answered now.
     mutating func takeAnswerable() -> [UInt64] {
         guard isServing else { return [] }

@@ -47,7 +47,7 @@ extension ReplicaManager {
     private func appendable(
         _ name: TopicPartition, _ acknowledgement: Acknowledgement, _ now: Now
     ) throws(ReplicaRefusal) -> Int {
-        guard let slot = slotsByName[name] else { throw .unknownPartition }
+        guard let slot = slotsByName[name] else { throw .notLeader }
         guard let leader = partitions[slot].leader, leader.isServing, hasLease(now) else {
             throw .notLeader
         }
@@ -87,7 +87,7 @@ extension ReplicaManager {
     package func readLimit(
         _ name: TopicPartition, from offset: Offset, epoch: LeaderEpoch?, now: Now
     ) throws(ReplicaRefusal) -> Offset {
-        guard let slot = slotsByName[name] else { throw .unknownPartition }
+        guard let slot = slotsByName[name] else { throw .notLeader }
         guard let leader = partitions[slot].leader, leader.isServing else { throw .notLeader }
         if let epoch {
             if epoch > leader.epoch { throw .unknownLeaderEpoch }
@@ -96,5 +96,22 @@ extension ReplicaManager {
         guard hasLease(now) || offset < leader.highWatermark else { throw .notLeader }
         guard leader.knowsCommitted || !leader.hasEnough else { throw .offsetNotAvailable }
         return leader.highWatermark
+    }
+
+    /// Whether a client may read from `offset` on from this node, which follows: only what it knows to be
+    /// committed, and only while it is in sync and hears from its leader. A follower that was cut off would
+    /// let its readers wait for ever.
+    package func checkFollowerRead(
+        _ name: TopicPartition, from offset: Offset, store: LogStore, now: Now
+    ) throws(ReplicaRefusal) {
+        guard let slot = slotsByName[name], let offsets = store.offsets(of: name) else {
+            throw .notLeader
+        }
+        guard let follower = partitions[slot].follower, follower.isStreaming,
+            partitions[slot].assignment.inSync.contains(node),
+            links[follower.link].heardAt + settings.lease > now.monotonic,
+            offset <= offsets.logEndOffset
+        else { throw .notLeader }
+        guard offset <= offsets.highWatermark else { throw .offsetNotAvailable }
     }
 }

@@ -34,6 +34,8 @@ package struct ReplicaManager: Sendable {
     var leaseUntil = Instant(nanoseconds: .min)
     /// In no particular order.
     var partitions: [Partition] = []
+    /// Of partitions that the node has no more.
+    private var freeSlots: [Int] = []
     /// Looked up only, never iterated.
     var slots: [PartitionKey: Int] = [:]
     var slotsByName: [TopicPartition: Int] = [:]
@@ -143,8 +145,12 @@ package struct ReplicaManager: Sendable {
 
     private mutating func add(_ assignment: PartitionAssignment) -> Int {
         if let slot = slots[assignment.key] { return slot }
-        let slot = partitions.count
-        partitions.append(Partition(assignment: assignment))
+        let slot = freeSlots.popLast() ?? partitions.count
+        if slot == partitions.count {
+            partitions.append(Partition(assignment: assignment))
+        } else {
+            partitions[slot] = Partition(assignment: assignment)
+        }
         slots[assignment.key] = slot
         slotsByName[assignment.topicPartition] = slot
         return slot
@@ -158,8 +164,10 @@ package struct ReplicaManager: Sendable {
             guard let slot = slots[key] else { continue }
             let name = partitions[slot].assignment.topicPartition
             stop(slot, .notLeader)
-            // The slot stays empty: queues name slots by number. Nodes lose partitions rarely.
+            partitions[slot].trouble = nil
             slots[key] = nil
+            // Queues may name the slot still; then the next partition there has a turn too many.
+            freeSlots.append(slot)
             if slotsByName[name] == slot { slotsByName[name] = nil }
             if store.topicID(of: name) == key.topic { names.append(name) }
         }
@@ -200,26 +208,41 @@ package struct ReplicaManager: Sendable {
             update(slot, assignment, &store, now)
             return
         }
-        stop(slot, .notLeader)
+        let before = partitions[slot].leader
+        var leader = beginLeading(slot, &store, now)
+        if let before, leader?.epoch.value == before.epoch.value &+ 1 {
+            leader?.inherit(before)
+        } else {
+            stop(slot, .notLeader)
+        }
+        partitions[slot].follower = nil
+        partitions[slot].leader = leader
+    }
+
+    /// The leader that begins its epoch in the log; nil when it can't.
+    private mutating func beginLeading(
+        _ slot: Int, _ store: inout LogStore, _ now: Now
+    ) -> PartitionLeader? {
+        let assignment = partitions[slot].assignment
         let name = assignment.topicPartition
-        guard let known = store.leaderEpoch(of: name) else { return }
+        guard let known = store.leaderEpoch(of: name) else { return nil }
         // An earlier process has led in this epoch: followers may have records of it that this log
         // has lost. With one number for both, nobody could tell them apart.
         guard known < assignment.leaderEpoch else {
             partitions[slot].trouble = .staleEpoch
             troubleAt = Instant(nanoseconds: .min)
-            return
+            return nil
         }
         do throws(AppendFailure) {
             let start = try store.beginLeaderEpoch(of: name, assignment.leaderEpoch, now: now)
-            guard let offsets = store.offsets(of: name) else { return }
+            guard let offsets = store.offsets(of: name) else { return nil }
             var followers: [FollowerProgress] = []
             for other in assignment.replicas where other != node {
                 followers.append(
                     FollowerProgress(
                         node: other, link: link(to: other), logEnd: start, now: now.monotonic))
             }
-            partitions[slot].leader = PartitionLeader(
+            return PartitionLeader(
                 node: node, assignment: assignment, epochStart: start,
                 durableEnd: offsets.durableEndOffset, highWatermark: offsets.highWatermark,
                 followers: followers)
@@ -231,6 +254,7 @@ package struct ReplicaManager: Sendable {
                 partitions[slot].trouble = nil
                 effects.append(.report("\(name) can't be led: \(error)"))
             }
+            return nil
         }
     }
 

@@ -110,8 +110,7 @@ package enum Acknowledgement: Hashable, Sendable {
 
 /// Why a leader does not do what a client asks.
 package enum ReplicaRefusal: Error, Equatable, CustomStringConvertible, Sendable {
-    case unknownPartition
-    /// Another node leads, or this one does not know any more that it does. Retriable.
+    /// Another node leads, or this one does not know any more that it does, or has lost the partition. Retriable.
     case notLeader
     /// Too few replicas are in sync. Retriable.
     case notEnoughReplicas
@@ -125,7 +124,6 @@ package enum ReplicaRefusal: Error, Equatable, CustomStringConvertible, Sendable
 
     package var description: String {
         switch self {
-        case .unknownPartition: "this node has no such partition"
         case .notLeader: "this node does not lead the partition"
         case .notEnoughReplicas: "too few replicas are in sync"
         case .offsetNotAvailable: "the new leader does not know yet what is committed"
@@ -138,7 +136,6 @@ package enum ReplicaRefusal: Error, Equatable, CustomStringConvertible, Sendable
     /// The error code of the protocol.
     package var code: Int16 {
         switch self {
-        case .unknownPartition: 3
         case .notLeader: 6
         case .notEnoughReplicas: 19
         case .offsetNotAvailable: 78

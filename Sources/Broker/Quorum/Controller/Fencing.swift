@@ -55,18 +55,14 @@ extension MetadataImage {
 }
 
 extension PartitionState {
-    /// The state after a decision: the epoch of the partition rises, that of the leader when it is another
-    /// one. A move that has come to its end with it is over.
+    /// The state after a decision, with epochs of its own. A move that has come to its end with it is over.
     func with(_ decision: PartitionDecision) -> PartitionState {
         var new = self
         new.inSync = decision.inSync
         new.eligible = decision.eligible
         new.leader = decision.leader
         new.endMoveIfComplete()
-        if new.leader != leader || decision.raisesEpoch {
-            new.leaderEpoch = LeaderEpoch(leaderEpoch.value &+ 1)
-        }
-        new.partitionEpoch = partitionEpoch &+ 1
+        new.raiseEpochs(above: self, always: decision.raisesEpoch)
         return new
     }
 }

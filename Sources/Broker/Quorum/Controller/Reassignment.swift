@@ -26,9 +26,18 @@ extension PartitionState {
         new.replicas = target + new.removing
         new.keepReplicasOnly()
         new.endMoveIfComplete()
-        if new.leader != leader { new.leaderEpoch = LeaderEpoch(leaderEpoch.value &+ 1) }
-        new.partitionEpoch = partitionEpoch &+ 1
+        new.raiseEpochs(above: self)
         return new
+    }
+
+    /// The epoch of the partition rises with every change; that of the leader when another one leads, and when
+    /// a replica goes. A replica that goes deletes its log and may be given back soon: what it said of the
+    /// log that is gone names the epoch before, and no leader takes it for a word about the new one.
+    mutating func raiseEpochs(above old: PartitionState, always: Bool = false) {
+        partitionEpoch = old.partitionEpoch &+ 1
+        if always || leader != old.leader || !old.replicas.allSatisfy(replicas.contains) {
+            leaderEpoch = LeaderEpoch(old.leaderEpoch.value &+ 1)
+        }
     }
 
     /// The move is over when everybody who stays is in sync, and so has all that was committed.

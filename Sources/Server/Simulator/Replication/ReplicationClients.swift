@@ -149,7 +149,7 @@ extension ReplicationSimulation {
             } catch {
                 narrate("broker \(index + 1) refuses producer \(request.producer): \(error)")
                 switch error {
-                case .notLeader, .notEnoughReplicas, .unknownPartition, .offsetNotAvailable,
+                case .notLeader, .notEnoughReplicas, .offsetNotAvailable,
                     .fencedLeaderEpoch, .unknownLeaderEpoch:
                     break
                 case .append(.noSpace), .append(.journalFull), .append(.halted),
