@@ -23,6 +23,18 @@ import Testing
         #expect(total.crashes > 5 && total.powerLosses > 1)
     }
 
+    /// What they found is in docs/decisions/0026: a log that came back empty and counted with what it had
+    /// had, an end of a transaction that was taken for one of a deleted topic, a refusal that rested on a
+    /// change which was not made.
+    @Test(arguments: [10_036, 10_226, 10_327, 20_429, 30_149] as [UInt64])
+    func `a seed that found a mistake while partitions moved finds none`(seed: UInt64) {
+        var options = SimulationOptions()
+        options.movesPartitions = true
+        let result = simulateCluster(seed: seed, options: options)
+        #expect(result.anomalies == [])
+        #expect(result.reads > 100)
+    }
+
     @Test func `a seed always gives the same trace and its neighbour another`() {
         var options = SimulationOptions()
         options.eventCount = 8

@@ -43,6 +43,8 @@ package struct BrokerNode: Sendable {
     /// The partitions of which this node of a cluster knows what they keep, and since which leadership.
     /// Looked up only.
     var coordinated: [TopicPartition: LeaderEpoch] = [:]
+    /// A request about the metadata is being decided on: see `answer`.
+    var isDeciding = false
     var changes = Queue<PendingChange>()
     /// The last record of the newest of them.
     var lastChangeOffset: Offset = -1

@@ -87,7 +87,7 @@ extension BrokerNode {
     }
 
     /// What changes the metadata, and what is asked right after it.
-    private static func isForController(_ body: BrokerRequest) -> Bool {
+    static func isForController(_ body: BrokerRequest) -> Bool {
         switch body {
         case .createTopics, .deleteTopics, .createPartitions, .alterConfigs,
             .incrementalAlterConfigs, .createAcls, .deleteAcls, .alterUserScramCredentials,

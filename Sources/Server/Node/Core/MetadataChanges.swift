@@ -32,6 +32,9 @@ extension BrokerNode {
         return nil
     }
 
+    /// Whether the draft has changes that the image does not have yet.
+    var hasPendingChanges: Bool { cluster.map { !$0.proposals.isEmpty } ?? !changes.isEmpty }
+
     /// Does its part when everything that was changed so far is durable.
     mutating func afterPendingChanges(_ completion: PendingChange.Completion) {
         if cluster != nil {

@@ -102,7 +102,9 @@ extension BrokerNode {
             principal: begun.principal, host: begun.host, listener: begun.listener)
         if refuses(body, context) { return }
         if cluster != nil, forwards(body, context, request) { return }
+        isDeciding = Self.isForController(body)
         dispatch(body, context, request)
+        isDeciding = false
     }
 
     /// A kind or version that is not served. Only ApiVersions has an answer that every client can
@@ -205,9 +207,14 @@ extension BrokerNode {
     // MARK: Answers
 
     mutating func answer(_ context: RequestContext, _ response: some WireResponse) {
-        send(
-            response.frame(version: context.version, correlationId: context.correlationId),
-            to: context.key)
+        let frame = response.frame(
+            version: context.version, correlationId: context.correlationId)
+        // A decision that changes nothing rests on changes that are on their way, and may not be made: who
+        // hears that a topic is there must find it.
+        if isDeciding, hasPendingChanges {
+            return afterPendingChanges(.answer(context.key, frame: frame))
+        }
+        send(frame, to: context.key)
     }
 
     mutating func send(_ frame: [Bytes], to key: RequestKey) {
