@@ -63,6 +63,8 @@ def test_transactions_are_listed_described_and_aborted(server):
         producer.commit_transaction(10)
     eventually(lambda: as_json(server, "txn", "describe", "payments")["state"] != "Ongoing",
                what="the end of the transaction")
+    eventually(lambda: as_json(server, "txn", "describe", "payments")["open_seconds"] is None,
+               what="nothing that is open")
     _, error = on(server, "txn", "abort", "payments", "--yes", check=1)
     assert "error[txn.notOpen]" in error
     produce(server, "txn-cli", ["plain"], "-p", "1")

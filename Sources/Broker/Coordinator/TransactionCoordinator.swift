@@ -352,8 +352,8 @@ package struct TransactionCoordinator: Sendable {
             let isEnding = entry.markers != nil || entry.retryAt != nil || entry.isPending
             precondition(!entry.state.isPrepared || isEnding, "what is prepared comes to its end")
             precondition(
-                entry.state.phase == .ongoing || entry.state.isPrepared
-                    || entry.state.partitions.isEmpty, "partitions belong to a transaction")
+                entry.state.isUnderWay || entry.state.partitions.isEmpty,
+                "partitions belong to a transaction")
         }
     }
 }

@@ -48,6 +48,8 @@ package struct TransactionState: Hashable, Sendable {
         self.updateTimestamp = updateTimestamp
     }
 
+    /// A transaction has begun, and not all of its markers are written.
+    package var isUnderWay: Bool { phase == .ongoing || isPrepared }
     package var isPrepared: Bool { phase == .prepareCommit || phase == .prepareAbort }
     var isExhausted: Bool { producerEpoch >= Self.lastClientEpoch }
 

@@ -21,7 +21,10 @@ extension BrokerNode {
                 if budget.take(entries: found.partitions.count + 1) {
                     result.transactionState = found.state.phase.publishedName
                     result.transactionTimeoutMs = found.state.timeoutMilliseconds
-                    result.transactionStartTimeMs = found.state.startTimestamp
+                    // Of one that is over the time would look like that of one that hangs (KIP-664).
+                    if found.state.isUnderWay {
+                        result.transactionStartTimeMs = found.state.startTimestamp
+                    }
                     result.producerId = found.state.producerID
                     result.producerEpoch = found.state.producerEpoch
                     for partition in found.partitions
