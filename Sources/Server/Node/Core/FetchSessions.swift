@@ -70,7 +70,7 @@ struct FetchSession: Sendable {
     /// Remembers what is told about the target at `place`, and says whether it is news.
     fileprivate mutating func tell(_ data: FetchResponse.PartitionData, place: Int) -> Bool {
         let isNews =
-            !data.records.isEmpty || data.errorCode != .none
+            !data.records.isEmpty || data.errorCode != .none || data.preferredReadReplica >= 0
             || data.divergingEpoch != FetchResponse.EpochEndOffset()
             || data.highWatermark != targets[place].toldHighWatermark
             || data.logStartOffset != targets[place].toldLogStartOffset

@@ -55,6 +55,8 @@ struct FetchPlan: Sendable {
     var maxBytes: Int
     /// Only records of transactions that were committed are wanted.
     var isCommittedOnly: Bool
+    /// Where the client is, so that it can read from a replica there; empty when it does not say.
+    var rack: String
 }
 
 /// A fetch that waits for records.

@@ -43,7 +43,7 @@ extension BrokerNode {
         var plan = FetchPlan(
             targets: targets, session: .none, minBytes: Int(max(request.minBytes, 0)),
             maxBytes: min(Int(max(request.maxBytes, 0)), configuration.fetchBytesMax),
-            isCommittedOnly: request.isolationLevel == 1)
+            isCommittedOnly: request.isolationLevel == 1, rack: request.rackId)
         if request.sessionEpoch <= 0 {
             if request.sessionId != 0 { fetchSessions.close(request.sessionId) }
             if request.sessionEpoch == 0, context.version >= 7 { plan.session = .wanted }
@@ -115,18 +115,15 @@ extension BrokerNode {
             return fail(
                 topic == nil && version >= 13 ? .unknownTopicId : .unknownTopicOrPartition)
         }
-        if let error = leadershipError(
-            topic, wanted.partition, clientEpoch: wanted.currentLeaderEpoch)
-        {
-            if error != .unknownLeaderEpoch {
-                let (leader, epoch) = image.leadership(of: topic, wanted.partition)
+        let partition = TopicPartition(topic: topic.name, partition: wanted.partition)
+        if let error = readRefusal(of: wanted, topic, partition, rack: plan.rack) {
+            let (leader, epoch) = image.leadership(of: topic, wanted.partition)
+            if error == .fencedLeaderEpoch
+                || error == .notLeaderOrFollower && leader != configuration.nodeID
+            {
                 data.currentLeader = .init(
                     leaderId: leader?.value ?? -1, leaderEpoch: epoch.value)
             }
-            return fail(error)
-        }
-        let partition = TopicPartition(topic: topic.name, partition: wanted.partition)
-        if let error = readError(partition, from: Offset(wanted.fetchOffset)) {
             return fail(error)
         }
         if let diverging = divergence(of: wanted, partition) {
@@ -135,11 +132,18 @@ extension BrokerNode {
             return data
         }
         let limit = min(Int(max(wanted.partitionMaxBytes, 0)), max(left, 0))
-        if limit == 0, outcome.bytes > 0, let offsets = store.offsets(of: partition),
+        let near = nearestReplica(
+            of: partition, rack: plan.rack, from: Offset(wanted.fetchOffset))
+        if near != nil || limit == 0 && outcome.bytes > 0,
+            let offsets = store.offsets(of: partition),
             offsets.logStartOffset.value <= wanted.fetchOffset,
             wanted.fetchOffset <= offsets.logEndOffset.value
         {
-            // The answer is full: only the offsets are told.
+            // The answer is full, or the records are read elsewhere: only the offsets are told.
+            if let near {
+                outcome.mustAnswer = true
+                data.preferredReadReplica = near.value
+            }
             data.highWatermark = offsets.highWatermark.value
             data.lastStableOffset = offsets.lastStableOffset.value
             data.logStartOffset = offsets.logStartOffset.value

@@ -31,6 +31,10 @@ struct ClusterClient {
         var place: Int
         var offset: Int64 = 0
         var isCommittedOnly: Bool
+        /// Where it says that it is; empty when it does not.
+        var rack = ""
+        /// The node that it was sent to, by the leader.
+        var near: Int32?
         /// Reads everything at the end.
         var found: [Int64: String]?
         /// What it knows of the end: it has read everything below.
@@ -92,12 +96,11 @@ extension ClusterSimulation {
             clients.append(
                 ClusterClient(role: .producer(.init(id: id, place: load.below(count)))))
         }
-        for _ in 0..<swarm.consumers {
-            clients.append(
-                ClusterClient(
-                    role: .consumer(
-                        .init(
-                            place: load.below(count), isCommittedOnly: load.chance(1, in: 2)))))
+        for number in 0..<swarm.consumers {
+            var consumer = ClusterClient.Consumer(
+                place: load.below(count), isCommittedOnly: load.chance(1, in: 2))
+            if swarm.racks > 1 { consumer.rack = "r\(number % swarm.racks)" }
+            clients.append(ClusterClient(role: .consumer(consumer)))
         }
         for id in 0..<swarm.committers {
             clients.append(ClusterClient(role: .committer(.init(group: "g\(id)"))))
@@ -150,6 +153,11 @@ extension ClusterSimulation {
             loseTouch(client)
         }
         clients[client].end = nil
+        // Nobody answers there: the leader knows who else does.
+        if case .consumer(var consumer) = clients[client].role {
+            consumer.near = nil
+            clients[client].role = .consumer(consumer)
+        }
         act(client)
     }
 
@@ -195,7 +203,8 @@ extension ClusterSimulation {
                                     partition: name.partition, fetchOffset: consumer.offset,
                                     partitionMaxBytes: Int32(load.within(200...20_000)))
                             ])
-                    ]), version: 11, to: target(consumer.place))
+                    ], rackId: consumer.rack),
+                version: 11, to: consumer.near.map { Int($0) - 1 } ?? target(consumer.place))
         case .committer(var committer):
             committer.isReading = isQuiet
             clients[client].role = .committer(committer)
@@ -350,6 +359,11 @@ extension ClusterSimulation {
         let response = try decode(FetchResponse.self, frame, client)
         guard let data = response.responses.first?.partitions.first else { return }
         guard data.errorCode == .none else {
+            // The leader knows better, and sends it back when the replica has what it asks for.
+            if consumer.near != nil, data.errorCode != .offsetNotAvailable {
+                consumer.near = nil
+                clients[client].role = .consumer(consumer)
+            }
             if !data.errorCode.isRetriable {
                 checker.fail(
                     "a reader of \(checker.partitions[consumer.place].name) at \(consumer.offset) "
@@ -358,6 +372,11 @@ extension ClusterSimulation {
             return
         }
         result.reads += 1
+        if data.preferredReadReplica >= 0 {
+            consumer.near = data.preferredReadReplica
+            clients[client].role = .consumer(consumer)
+            return
+        }
         var aborted = data.abortedTransactions ?? []
         aborted.sort { $0.firstOffset < $1.firstOffset }
         var open: Set<Int64> = []
