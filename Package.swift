@@ -24,11 +24,13 @@ func cShim(_ name: String, in folder: String, links: [String] = []) -> Target {
         linkerSettings: links.map { .linkedLibrary($0) })
 }
 
+/// The tests of a room. They are compiled without optimization in release builds too: most of their code runs
+/// once, and optimizing it takes longer than all of them run.
 func tests(_ module: String, uses: [String] = []) -> Target {
     .testTarget(
         name: "\(module)Tests",
         dependencies: ([module] + uses).map { .init(stringLiteral: $0) },
-        swiftSettings: strict)
+        swiftSettings: strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))])
 }
 
 let wire: [Target] = [
