@@ -21,23 +21,18 @@ READY_SECONDS = 60
 
 
 class Nemesis(threading.Thread):
-    def __init__(self, cluster: Cluster, ledger: Ledger, seed: int, log: pathlib.Path):
+    def __init__(self, trial):
         super().__init__(daemon=True, name="nemesis")
-        self.cluster, self.ledger = cluster, ledger
-        self.random = random.Random(f"{seed}/nemesis")
-        self.log = open(log, "a", buffering=1)
+        self.trial = trial
+        self.cluster: Cluster = trial.cluster
+        self.ledger: Ledger = trial.ledger
+        self.random = random.Random(f"{trial.seed}/nemesis")
         self.ends = threading.Event()
         self.acts: list[threading.Thread] = []
         self.busy: set[str] = set()
         self.counts: Counter = Counter()
-        self.admin = cluster.admin()
-        self.last = ""
-
-    def tell(self, text: str):
-        self.last = text
-        self.ledger.fault(text)
-        now = time.time()
-        self.log.write(f"{now - self.ledger.began:8.3f} {self.ledger.clock(now)} {text}\n")
+        self.admin = self.cluster.admin()
+        self.tell = trial.tell
 
     def run(self):
         while not self.ends.wait(self.random.uniform(0.2, 4)):
@@ -78,6 +73,7 @@ class Nemesis(threading.Thread):
     def act(self, kind: str, draw: random.Random, place: str | None):
         try:
             self.counts[kind] += 1
+            self.trial.fault_count += 1
             getattr(self, kind.replace(" ", "_"))(draw)
         except Exception as trouble:  # noqa: BLE001 — else the run would go on without faults, and pass.
             self.ledger.anomaly("fault failed", f"{kind}: {type(trouble).__name__}: {trouble}")

@@ -158,6 +158,8 @@ class Cluster:
         self.folder, self.proxy = folder, proxy
         self.nodes = [Node(n, folder / f"node{n}", (data or (lambda n: folder / f"node{n}" / "data"))(n))
                       for n in range(1, COUNT + 1)]
+        # What was said when nobody answered.
+        self.silence = ""
         # By the number of the node that it leads to.
         self.to_clients: dict[int, Route] = {}
         # By (who calls, who is called); the caller has the higher number.
@@ -200,9 +202,15 @@ class Cluster:
 
     def partitions(self, admin: AdminClient) -> dict[tuple[str, int], tuple[int, list[int]]]:
         """Leader and replicas in sync of each partition; nothing while the cluster does not answer."""
-        try:
-            topics = admin.list_topics(timeout=5).topics.values()
-        except KafkaException:
+        topics = None
+        # A client that has seen many nodes come and go may be the one that is stuck: a new one is asked, too.
+        for asked in (admin, self.admin()):
+            try:
+                topics = asked.list_topics(timeout=5).topics.values()
+                break
+            except KafkaException as failure:
+                self.silence = str(failure)
+        if topics is None:
             return {}
         return {(topic.topic, number): (partition.leader, sorted(partition.isrs))
                 for topic in topics for number, partition in topic.partitions.items()}
@@ -223,7 +231,7 @@ class Cluster:
             eventually(whole, timeout, "all replicas in sync")
         except Stuck as stuck:
             missing = {f"{t}-{p}": found for (t, p), found in last.items() if found[0] < 1 or len(found[1]) != COUNT}
-            some = json.dumps(dict(list(missing.items())[:8])) if last else "no answer"
+            some = json.dumps(dict(list(missing.items())[:8])) if last else f"no answer, {self.silence}"
             raise Stuck(f"{stuck}; {len(missing)} are missing, leader and in-sync replicas: {some}")
 
     def end(self):
