@@ -9,7 +9,7 @@ PARQUET_TESTING ?= $(CURDIR)/.build/parquet-testing
 RELEASE = swift build -c release --static-swift-stdlib --product weir
 BINARY = .build/release/weir
 
-.PHONY: demo test check build release format simulate mutants fuzz bench bench-sql lake-bench mutate-lake \
+.PHONY: demo test check build release format simulate mutants faults power-cut fuzz bench bench-sql lake-bench mutate-lake \
 	interop tpch differential parquet-testing suites clean
 
 ## The whole platform, end to end, in one process: sources → log → tables → SQL.
@@ -47,6 +47,16 @@ simulate: release
 mutants:
 	@scripts/setup.sh build
 	@python3 Tests/Mutants/run.py --name '$(NAME)'
+
+## Three real nodes under kills, freezes, cut networks and rotten disks: make faults MINUTES=30 SEED=1
+faults: $(if $(WEIR),,release)
+	@scripts/setup.sh test
+	@.build/venv/bin/python Tests/Faults/run.py --minutes $(or $(MINUTES),30) --seed $(SEED)
+
+## The power fails on three file systems under load, as root: make power-cut ROUNDS=50 SEED=1
+power-cut: $(if $(WEIR),,release)
+	@scripts/setup.sh test
+	@.build/venv/bin/python Tests/Faults/power.py --rounds $(or $(ROUNDS),50) --seed $(SEED)
 
 ## Coverage-guided fuzzing of one decoder: make fuzz TARGET=FuzzRecordBatch
 fuzz:

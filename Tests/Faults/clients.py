@@ -303,9 +303,11 @@ class Clients:
                           Follower("everything", *common, False)]
         self.members = [Member("member-a", *common), Member("member-b", *common)]
 
-    def create_topics(self):
+    def create_topics(self, **settings: str):
         admin = self.cluster.admin()
-        topics = [NewTopic(name, count, COPIES, config={"segment.bytes": "262144"}) for name, count in TOPICS.items()]
+        # Small segments, so that many are closed before long.
+        settings = {"segment.bytes": "262144", **settings}
+        topics = [NewTopic(name, count, COPIES, config=settings) for name, count in TOPICS.items()]
         for outcome in admin.create_topics(topics, request_timeout=30).values():
             outcome.result(40)
 

@@ -21,9 +21,11 @@ READY_SECONDS = 60
 
 
 class Nemesis(threading.Thread):
-    def __init__(self, trial):
+    def __init__(self, trial, gap: float):
         super().__init__(daemon=True, name="nemesis")
         self.trial = trial
+        # The longest time without a new fault.
+        self.gap = gap
         self.cluster: Cluster = trial.cluster
         self.ledger: Ledger = trial.ledger
         self.random = random.Random(f"{trial.seed}/nemesis")
@@ -35,7 +37,7 @@ class Nemesis(threading.Thread):
         self.tell = trial.tell
 
     def run(self):
-        while not self.ends.wait(self.random.uniform(0.2, 4)):
+        while not self.ends.wait(self.random.uniform(self.gap / 20, self.gap)):
             # All choices are made here, in one order, so that a seed stands for one row of faults.
             kind = self.random.choices(list(FAULTS), list(FAULTS.values()))[0]
             draw = random.Random(self.random.getrandbits(64))

@@ -225,6 +225,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=300, help="records a second of each plain producer")
+    parser.add_argument("--relaxed", action="store_true", help="acknowledge before the sync (relaxed.durability): has to "
+                        "end with lost records, else this program could not find any")
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a run that found nothing, too")
     options = parser.parse_args()
@@ -234,6 +236,8 @@ def main():
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda *_: sys.exit(1))
     trial = PowerRun(options.rounds, options.seed, options.rate, quiet=options.output == "json")
+    if options.relaxed:
+        trial.topic_settings["relaxed.durability"] = "true"
     ok = trial.go()
     if not ok or options.keep:
         # A copy of what the disks hold: the mounts go.

@@ -15,11 +15,11 @@ from trial import Trial, conclude, new_folder
 
 
 class Run(Trial):
-    def __init__(self, seconds: float, seed: int, rate: float, quiet: bool):
+    def __init__(self, seconds: float, seed: int, rate: float, gap: float, quiet: bool):
         proxy = Proxy(seed)
         super().__init__(seed, new_folder("weir-faults-"), rate, quiet, proxy)
         self.seconds = seconds
-        self.nemesis = Nemesis(self)
+        self.nemesis = Nemesis(self, gap)
         proxy.start()
 
     def trouble(self, admin):
@@ -50,10 +50,11 @@ def main():
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=150, help="records a second of each plain producer")
+    parser.add_argument("--gap", type=float, default=4, help="the longest time until the next fault, in seconds")
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a run that found nothing, too")
     options = parser.parse_args()
-    run = Run(options.minutes * 60, options.seed, options.rate, quiet=options.output == "json")
+    run = Run(options.minutes * 60, options.seed, options.rate, options.gap, quiet=options.output == "json")
     conclude(run, run.go(), options.output, options.keep)
 
 

@@ -29,6 +29,7 @@ class Trial:
         self.last_fault = ""
         self.fault_count = 0
         self.log = open(folder / "faults.log", "a", buffering=1)
+        self.topic_settings: dict[str, str] = {}
         self.is_over = False
         self.alike = 0
         self.repairs = 0
@@ -50,7 +51,7 @@ class Trial:
     def work(self):
         self.cluster.start()
         admin = self.cluster.admin()
-        self.clients.create_topics()
+        self.clients.create_topics(**self.topic_settings)
         self.cluster.wait_until_in_sync(admin, 60)
         self.clients.start()
         self.stage = "running"
@@ -179,7 +180,7 @@ def show(report: dict):
           f"{report['repairs']} repairs; longest pause of acknowledgements {report['longest_pause_seconds']} s")
     print(f"{report['batches_alike_on_all_replicas']:,} batches are byte for byte the same on all replicas")
     for story in report["stories"]:
-        print(f"\nANOMALY {story['kind']} (found at {story['at']})\n  {story['story']}\n  faults before:")
+        print(f"\nANOMALY {story['kind']} (found at {story['at']})\n  {story['story']}\n  faults around its acknowledgement, or before it was found:")
         for line in story["faults"]:
             print(f"    {line}")
     total = sum(report["anomalies"].values())
