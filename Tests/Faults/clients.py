@@ -12,19 +12,34 @@ from confluent_kafka.admin import NewTopic
 
 import ledger as states
 from ledger import Ledger, Place
-from nodes import QUIET, Cluster, Stuck, eventually, partition_list
+from nodes import QUIET, Cluster, Stuck, eventually
 
 PARTITIONS = 3
-# By topic: partitions. Idempotent, plain and transactional writers have one each.
-TOPICS = {"once": PARTITIONS, "plain": PARTITIONS, "atomic": PARTITIONS}
+# By topic: partitions. Idempotent, plain and transactional writers have one each; "moved" gets what is in "once".
+TOPICS = {"once": PARTITIONS, "plain": PARTITIONS, "atomic": PARTITIONS, "moved": PARTITIONS}
 GROUP_TOPICS = ["once", "plain"]
-GROUP = "readers"
+GROUP, MOVERS = "readers", "movers"
 # What librdkafka tells of itself, into a file for each client: `broker,cgrp,protocol`, for example.
 DEBUG = os.environ.get("WEIR_FAULTS_DEBUG", "")
 IMPATIENT = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 500, "socket.timeout.ms": 15000,
              "retry.backoff.ms": 50, "topic.metadata.refresh.interval.ms": 10000}
 # Long enough that hardly any record times out: an unknown outcome proves nothing.
-PATIENCE_MILLISECONDS = 150_000
+PATIENCE_MILLISECONDS = 90_000
+# A client that says nothing for so long is deaf, and left behind.
+DEAF_SECONDS = 60
+# librdkafka 2.16 can stop for ever: in send_offsets_to_transaction (its issues 5456 and 5511), and whenever it lost all
+# its brokers at once and begins again with the bootstrap servers (KIP-1102; its log then says "Handle is terminating"
+# until it says nothing). To free such a client waits for it, so that they are kept.
+LEFT_BEHIND: list = []
+
+
+def close(consumer: Consumer):
+    """Closes it, or leaves it behind."""
+    thread = threading.Thread(target=consumer.close, daemon=True)
+    thread.start()
+    thread.join(20)
+    if thread.is_alive():
+        LEFT_BEHIND.append(consumer)
 
 
 class Client(threading.Thread):
@@ -37,6 +52,9 @@ class Client(threading.Thread):
         self.ends = False
         self.errors: dict[str, int] = defaultdict(int)
         self.doing = "starting"
+        self.changed_at = time.monotonic()
+        self.lives = 0
+        self.left_behind: dict[str, int] = defaultdict(int)
         # Its errors are counted by their names; nobody has to read them twice.
         self.logger = logging.Logger(name)
         self.logger.addHandler(logging.FileHandler(cluster.folder / f"{name}.log") if DEBUG else logging.NullHandler())
@@ -56,6 +74,34 @@ class Client(threading.Thread):
             self.work()
         except Exception as trouble:  # noqa: BLE001 — a client that dies unseen would check nothing.
             self.ledger.anomaly("client failed", f"{self.name} while {self.doing}: {type(trouble).__name__}: {trouble}")
+
+    def does(self, what: str):
+        self.doing, self.changed_at = what, time.monotonic()
+
+    def live_again(self):
+        """Lives, one after the other, each in a thread that can be left behind when the client in it is deaf. Only the
+        next life that is not served either is an anomaly: then something is missing at the end."""
+        while not self.ends:
+            self.lives += 1
+            life = threading.Thread(target=self.try_life, args=(f"{self.name}.{self.lives}",), daemon=True)
+            self.does("beginning")
+            life.start()
+            while life.is_alive() and time.monotonic() < self.changed_at + DEAF_SECONDS:
+                life.join(0.2)
+            if life.is_alive():
+                self.left_behind[self.doing] += 1
+            else:
+                time.sleep(0.2)
+
+    def is_over(self, life: int) -> bool:
+        """Whether the life with this number has to end."""
+        return self.ends or life != self.lives
+
+    def try_life(self, name: str):
+        try:
+            self.live(name)
+        except KafkaException as failure:
+            self.note(failure.args[0])
 
     def finish(self, timeout: float):
         self.join(timeout)
@@ -83,6 +129,7 @@ class Sender(Client):
             "message.timeout.ms": PATIENCE_MILLISECONDS, "queue.buffering.max.messages": 5000,
             # Without idempotence only one request at a time keeps the order.
             **({} if self.idempotent else {"max.in.flight": 1})}))
+        LEFT_BEHIND.append(producer)
         is_over = False
 
         def answered(number, error, message):
@@ -131,6 +178,7 @@ class Atomic(Client):
         producer = Producer(self.settings(**{
             "transactional.id": self.name, "transaction.timeout.ms": 20000, "linger.ms": 1,
             "message.timeout.ms": 20000}))
+        LEFT_BEHIND.append(producer)
         self.retry(producer.init_transactions, timeout)
         return producer
 
@@ -186,6 +234,55 @@ class Atomic(Client):
             self.ledger.end(writer, states.COMMITTED)
 
 
+class Mover(Atomic):
+    """Moves records from one topic to another, exactly once: what is read, written and committed is one transaction."""
+
+    def work(self):
+        # The next life fences off the one that was left behind.
+        self.live_again()
+        self.doing = "ending what was left open"
+        self.connect(90)
+
+    def live(self, name: str):
+        life = self.lives
+        self.does("asking for a producer id")
+        producer = self.connect(60)
+        writer = self.ledger.writer(name, "moved", idempotent=True, transactional=True)
+        consumer = Consumer(self.settings(**{
+            "group.id": MOVERS, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed", "session.timeout.ms": 6000, "heartbeat.interval.ms": 1000}))
+        consumer.subscribe(["once"])
+        try:
+            while not self.is_over(life):
+                self.does("reading")
+                messages = [message for message in consumer.consume(100, 0.2) if message.error() is None]
+                if not messages:
+                    continue
+                self.ledger.begin(writer)
+                producer.begin_transaction()
+                for message in messages:
+                    source = self.ledger.read("mover", (message.topic(), message.partition()), message.offset(),
+                                              message.value(), committed=True)
+                    number = self.ledger.send(writer, message.partition(), source)
+                    producer.produce("moved", writer.value(number), partition=message.partition(),
+                                     on_delivery=functools.partial(self.ledger.answer, writer, number))
+                self.does("sending offsets")
+                position = [one for one in consumer.position(consumer.assignment()) if one.offset >= 0]
+                producer.send_offsets_to_transaction(position, consumer.consumer_group_metadata(), 30)
+                if self.random.random() < 0.1:
+                    self.does("aborting")
+                    self.ledger.end(writer, states.ABORTED)
+                    producer.abort_transaction(30)
+                    # What was read is read again, from where it was committed last.
+                    return
+                self.does("committing")
+                self.ledger.end(writer, states.ENDING)
+                self.retry(producer.commit_transaction, 60)
+                self.ledger.end(writer, states.COMMITTED)
+        finally:
+            close(consumer)
+
+
 class Follower(Client):
     """Reads everything from the beginning, as it comes, and never begins again."""
 
@@ -196,39 +293,56 @@ class Follower(Client):
         self.last: dict[Place, int] = {}
 
     def work(self):
+        self.live_again()
+
+    def live(self, _):
+        life = self.lives
         consumer = Consumer(self.settings(**{
             "group.id": f"unused by {self.name}", "enable.auto.commit": False, "auto.offset.reset": "error",
             "isolation.level": "read_committed" if self.committed else "read_uncommitted"}))
-        consumer.assign(partition_list(TOPICS, 0))
-        self.doing = "reading"
-        while not self.ends:
-            for message in consumer.consume(500, 0.2):
-                if message.error() is not None:
-                    self.note(message.error())
-                    if message.error().code() == KafkaError._AUTO_OFFSET_RESET:
-                        self.ledger.anomaly("reader is beyond the log", f"{self.name} at {message.topic()}-"
-                                            f"{message.partition()}: {message.error().str()}; it was shown up to "
-                                            f"{self.last.get((message.topic(), message.partition()))}")
-                    continue
-                place, offset = (message.topic(), message.partition()), message.offset()
-                if self.last.get(place, -1) >= offset:
-                    self.ledger.anomaly("reader went back", f"{self.name} was shown {place[0]}-{place[1]} offset {offset} "
-                                        f"after {self.last[place]}")
-                self.last[place] = offset
-                self.read[place].add(offset)
-                self.ledger.read(self.name, place, offset, message.value(), committed=self.committed)
-        self.doing = "closing"
-        consumer.close()
+        consumer.assign([TopicPartition(topic, number, self.last.get((topic, number), -1) + 1)
+                         for topic, count in TOPICS.items() for number in range(count)])
+        self.does("reading")
+        while not self.is_over(life):
+            messages = consumer.consume(500, 0.2)
+            if messages or not self.is_behind():
+                self.does("reading")
+            for message in messages:
+                if self.is_over(life):
+                    break
+                self.take(message)
+        self.does("closing")
+        close(consumer)
+
+    def is_behind(self) -> bool:
+        """Whether there is something to read."""
+        return any(self.last.get(place, -1) < end for place, end in list(self.ledger.ends.items()))
+
+    def take(self, message):
+        if message.error() is not None:
+            self.note(message.error())
+            if message.error().code() == KafkaError._AUTO_OFFSET_RESET:
+                self.ledger.anomaly("reader is beyond the log", f"{self.name} at {message.topic()}-"
+                                    f"{message.partition()}: {message.error().str()}; it was shown up to "
+                                    f"{self.last.get((message.topic(), message.partition()))}")
+            return
+        place, offset = (message.topic(), message.partition()), message.offset()
+        if self.last.get(place, -1) >= offset:
+            self.ledger.anomaly("reader went back", f"{self.name} was shown {place[0]}-{place[1]} offset {offset} "
+                                f"after {self.last[place]}")
+        self.last[place] = offset
+        self.read[place].add(offset)
+        self.ledger.read(self.name, place, offset, message.value(), committed=self.committed)
 
 
 class Member(Client):
     """One of a group that commits what it has read. Now and then it leaves and comes back."""
 
     def work(self):
-        while not self.ends:
-            self.live()
+        self.live_again()
 
-    def live(self):
+    def live(self, _):
+        life = self.lives
         floors: dict[Place, int] = {}
         last: dict[Place, int] = {}
 
@@ -242,13 +356,13 @@ class Member(Client):
         consumer = Consumer(self.settings(**{
             "group.id": GROUP, "enable.auto.commit": False, "auto.offset.reset": "earliest",
             "session.timeout.ms": 6000, "heartbeat.interval.ms": 1000}))
-        self.doing = "joining"
+        self.does("joining")
         consumer.subscribe(GROUP_TOPICS, on_assign=assigned)
         ends_at = time.monotonic() + self.random.uniform(15, 60)
         next_commit = 0.0
         read: dict[Place, int] = {}
-        while not self.ends and time.monotonic() < ends_at:
-            self.doing = "reading"
+        while not self.is_over(life) and time.monotonic() < ends_at:
+            self.does("reading")
             for message in consumer.consume(500, 0.2):
                 if message.error() is not None:
                     self.note(message.error())
@@ -266,14 +380,14 @@ class Member(Client):
                     self.ledger.group_read.add(packed)
                 read[place] = offset + 1
             if read and time.monotonic() > next_commit:
-                self.doing = "committing offsets"
+                self.does("committing offsets")
                 self.commit(consumer, read)
                 read = {}
                 next_commit = time.monotonic() + self.random.uniform(0.1, 1)
         if read:
             self.commit(consumer, read)
-        self.doing = "leaving"
-        consumer.close()
+        self.does("leaving")
+        close(consumer)
 
     def commit(self, consumer: Consumer, read: dict[Place, int]):
         try:
@@ -301,19 +415,20 @@ class Clients:
         ]
         self.followers = [Follower("committed-a", *common, True), Follower("committed-b", *common, True),
                           Follower("everything", *common, False)]
+        self.mover = Mover("mover", *common)
         self.members = [Member("member-a", *common), Member("member-b", *common)]
 
     def create_topics(self, **settings: str):
-        admin = self.cluster.admin()
         # Small segments, so that many are closed before long.
         settings = {"segment.bytes": "262144", **settings}
         topics = [NewTopic(name, count, COPIES, config=settings) for name, count in TOPICS.items()]
+        admin = self.cluster.admin()
         for outcome in admin.create_topics(topics, request_timeout=30).values():
             outcome.result(40)
 
     @property
     def all(self) -> list[Client]:
-        return [*self.writers, *self.followers, *self.members]
+        return [*self.writers, self.mover, *self.followers, *self.members]
 
     def start(self):
         for client in self.all:
@@ -324,6 +439,20 @@ class Clients:
             writer.ends = True
         for writer in self.writers:
             writer.finish(PATIENCE_MILLISECONDS / 1000 + 60)
+
+    def stop_moving(self, timeout: float):
+        """When everything is moved."""
+        def behind():
+            committed = self.committed_offsets(MOVERS, ["once"])
+            return [f"once-{number} ({committed['once', number]} of {end})" for number in range(TOPICS["once"])
+                    if committed["once", number] <= (end := self.ledger.ends.get(("once", number), -1))]
+
+        try:
+            eventually(lambda: not behind(), timeout, "everything is moved")
+        except Stuck:
+            self.ledger.anomaly("mover is stuck", f"it is {self.mover.doing}; {', '.join(behind())}")
+        self.mover.ends = True
+        self.mover.finish(200)
 
     def wait_for_readers(self, committed: dict[Place, dict[int, int]], timeout: float):
         """Until followers and the group were shown everything that is there."""
@@ -346,11 +475,11 @@ class Clients:
         for reader in readers:
             reader.ends = True
         for reader in readers:
-            reader.finish(60)
+            reader.finish(DEAF_SECONDS + 60)
 
-    def committed_offsets(self) -> dict[Place, int]:
-        consumer = Consumer({"bootstrap.servers": self.cluster.kafka, "group.id": GROUP, **QUIET})
-        wanted = [TopicPartition(topic, n) for topic in GROUP_TOPICS for n in range(TOPICS[topic])]
+    def committed_offsets(self, group: str = GROUP, topics: list[str] = GROUP_TOPICS) -> dict[Place, int]:
+        consumer = Consumer({"bootstrap.servers": self.cluster.kafka, "group.id": group, **QUIET})
+        wanted = [TopicPartition(topic, n) for topic in topics for n in range(TOPICS[topic])]
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -366,48 +495,47 @@ class Clients:
 COPIES = 3
 
 
-def read_log(cluster: Cluster, ledger: Ledger, reader: str, *, committed: bool, timeout: float = 120,
+def read_log(cluster: Cluster, ledger: Ledger, reader: str, *, committed: bool,
              starts: dict[Place, int] | None = None, limit: int | None = None) -> dict[Place, dict[int, int]]:
     """All records, or those from some offsets on, to the end of each partition, or `limit` of each.
 
-    A new leader may say for a moment that its log ends before what others have acknowledged (KIP-207 is about
-    timestamps only), so an end before what is known to be there is believed only when it stays."""
-    consumer = Consumer({
-        "bootstrap.servers": cluster.kafka, "group.id": "unused", "enable.partition.eof": True,
-        "auto.offset.reset": "error", "enable.auto.commit": False, **QUIET, **IMPATIENT,
-        "isolation.level": "read_committed" if committed else "read_uncommitted"})
+    A new leader may say for a moment that its log ends before what others have acknowledged, so an end before what is
+    known to be there is believed only when it stays."""
     places = list(starts) if starts is not None else [(t, n) for t, count in TOPICS.items() for n in range(count)]
-    consumer.assign([TopicPartition(topic, number, (starts or {}).get((topic, number), 0)) for topic, number in places])
     log: dict[Place, dict[int, int]] = {place: {} for place in places}
-    open_places, short_places = set(places), set()
     known = dict(ledger.ends)
-    began = time.monotonic()
-    deadline = began + timeout
-    while open_places:
-        if open_places <= short_places and time.monotonic() > began + 20:
-            break
-        if time.monotonic() > deadline:
-            names = ", ".join(sorted(f"{topic}-{number}" for topic, number in open_places))
-            consumer.close()
-            raise Stuck(f"{reader}: not read to the end within {timeout:g} s: {names}")
-        for message in consumer.consume(1000, 0.2):
-            place = (message.topic(), message.partition())
-            if message.error() is not None:
-                if message.error().code() == KafkaError._PARTITION_EOF:
+    open_places, short_places = set(places), set()
+    for _ in range(4):
+        # A reader that hears nothing may be deaf: the next one goes on where it was.
+        consumer = Consumer({
+            "bootstrap.servers": cluster.kafka, "group.id": "unused", "enable.partition.eof": True,
+            "auto.offset.reset": "error", "enable.auto.commit": False, **QUIET, **IMPATIENT,
+            "isolation.level": "read_committed" if committed else "read_uncommitted"})
+        consumer.assign([TopicPartition(*place, max(log[place], default=(starts or {}).get(place, 0) - 1) + 1)
+                         for place in open_places])
+        heard = time.monotonic()
+        while open_places and time.monotonic() < heard + 20:
+            for message in consumer.consume(1000, 0.2):
+                heard = time.monotonic()
+                place = (message.topic(), message.partition())
+                if message.error() is None:
+                    packed = ledger.read(reader, place, message.offset(), message.value(), committed=committed)
+                    if packed is not None:
+                        log[place][message.offset()] = packed
+                    if limit is not None and len(log[place]) >= limit:
+                        open_places.discard(place)
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    short_places.add(place)
                     if message.offset() > known.get(place, -1):
                         open_places.discard(place)
-                    short_places.add(place)
                 elif message.error().code() == KafkaError._AUTO_OFFSET_RESET:
                     ledger.anomaly("reader is beyond the log", f"{reader} at {place[0]}-{place[1]}: "
                                    f"{message.error().str()}")
                     open_places.discard(place)
-                continue
-            if place not in log:
-                continue
-            packed = ledger.read(reader, place, message.offset(), message.value(), committed=committed)
-            if packed is not None:
-                log[place][message.offset()] = packed
-            if limit is not None and len(log[place]) >= limit:
-                open_places.discard(place)
-    consumer.close()
-    return log
+        close(consumer)
+        if not open_places:
+            return log
+    if open_places <= short_places:
+        return log
+    names = ", ".join(sorted(f"{topic}-{number}" for topic, number in open_places))
+    raise Stuck(f"{reader}: not read to the end: {names}")

@@ -15,7 +15,7 @@ import time
 OPEN, ENDING, COMMITTED, ABORTED = "open", "ending", "committed", "aborted"
 UNANSWERED = -1
 # Stories beyond these repeat what the first ones say.
-STORIES_OF_A_KIND = 20
+STORIES_OF_A_KIND = 5
 
 Place = tuple[str, int]
 
@@ -36,6 +36,8 @@ class Writer:
         self.offsets = array.array("q")
         self.answered_at = array.array("d")
         self.transactions = array.array("i")
+        # Of a writer that moves records: which, as writer and number.
+        self.sources = array.array("q")
         # By number of the transaction: state, number of the first record, number behind the last.
         self.states: list[str] = []
         self.ranges: list[list[int]] = []
@@ -78,8 +80,10 @@ class Ledger:
             self.by_name[name] = writer
             return writer
 
-    def send(self, writer: Writer, partition: int) -> int:
+    def send(self, writer: Writer, partition: int, source: int | None = None) -> int:
         with self.lock:
+            if source is not None:
+                writer.sources.append(source)
             number = len(writer.offsets)
             writer.partitions.append(partition)
             writer.offsets.append(UNANSWERED)
@@ -285,6 +289,23 @@ class Ledger:
                 if committed.get(place, -1) < floor:
                     self.anomaly("committed offset went back", f"{place[0]}-{place[1]}: {floor} was acknowledged, "
                                  f"{committed.get(place)} is there")
+
+    def check_moved(self, source: str, target: str, log: dict[Place, dict[int, int]]):
+        """What was read, written and committed in one transaction: each record of the source is in the target once."""
+        with self.lock:
+            moved: dict[int, int] = {}
+            for (topic, _), records in log.items():
+                for packed in records.values() if topic == target else ():
+                    writer, number = self.unpack(packed)
+                    before = moved.setdefault(writer.sources[number], packed)
+                    if before != packed:
+                        self.anomaly("moved twice", f"{self.tell(*self.unpack(writer.sources[number]))} as "
+                                     f"{self.tell(*self.unpack(before))} and as {self.tell(writer, number)}", writer, number)
+            for (topic, _), records in log.items():
+                for packed in records.values() if topic == source else ():
+                    if packed not in moved:
+                        writer, number = self.unpack(packed)
+                        self.anomaly("not moved", self.tell(writer, number), writer, number)
 
     def check_reader(self, reader: str, read: dict[Place, set[int]], log: dict[Place, dict[int, int]]):
         """A reader that was there all the time has been shown everything."""

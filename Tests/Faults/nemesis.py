@@ -9,7 +9,7 @@ import time
 from collections import Counter
 
 from ledger import Ledger
-from nodes import Cluster, Node, Stuck
+from nodes import PATIENCE, Cluster, Node, Stuck
 from proxy import Lane
 
 # How often each is chosen, relative to the others.
@@ -17,7 +17,6 @@ NODE_FAULTS = {"kill": 5, "stop": 3, "freeze": 4, "cut node": 4, "cut link": 3, 
 ALONE_FAULTS = {"kill all": 2, "damage": 3}
 CLIENT_FAULTS = {"hold clients": 2, "delay clients": 2, "throttle clients": 1, "reset clients": 2, "refuse clients": 1}
 FAULTS = {**NODE_FAULTS, **ALONE_FAULTS, **CLIENT_FAULTS}
-READY_SECONDS = 60
 
 
 class Nemesis(threading.Thread):
@@ -88,10 +87,10 @@ class Nemesis(threading.Thread):
     def launch(self, node: Node):
         node.launch()
         self.tell(f"node {node.number} is started")
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not node.is_ready():
             if time.monotonic() > deadline:
-                raise Stuck(f"node {node.number} does not serve within {READY_SECONDS} s:\n{node.log_tail()}")
+                raise Stuck(f"node {node.number} does not serve within {PATIENCE} s:\n{node.log_tail()}")
             if not node.is_running():
                 return
             time.sleep(0.1)
@@ -140,7 +139,7 @@ class Nemesis(threading.Thread):
             node.launch()
             self.tell(f"node {node.number} is started")
             self.pause(draw.choice([0, draw.uniform(0, 2)]))
-        self.cluster.wait_until_ready(READY_SECONDS)
+        self.cluster.wait_until_ready(PATIENCE)
 
     # MARK: Network
 

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from proxy import Proxy, Route
@@ -27,6 +27,8 @@ SETTINGS = {
     "journal.file.bytes": 4 << 20,
 }
 QUIET = {"log_level": 0}
+# How long the cluster may take to be whole again: most of it is for machines that do something else as well.
+PATIENCE = 180
 
 
 class Stuck(Exception):
@@ -188,11 +190,20 @@ class Cluster:
     def start(self):
         for node in self.nodes:
             node.launch()
-        self.wait_until_ready(60)
+        self.wait_until_ready(PATIENCE)
+        eventually(self.has_all_brokers, PATIENCE, "all brokers are listed")
 
     def wait_until_ready(self, timeout: float):
         for node in self.nodes:
             eventually(lambda: node.is_ready() or self.ended_by_itself(), timeout, f"node {node.number} serves")
+
+    def has_all_brokers(self) -> bool:
+        """As a new client sees it: one that was told of no broker at all may never ask again."""
+        try:
+            found = self.admin().list_topics(timeout=2)
+        except KafkaException:
+            return False
+        return len(found.brokers) == COUNT and found.controller_id > 0
 
     def ended_by_itself(self) -> list[Node]:
         return [node for node in self.nodes if node.is_wanted and not node.is_running()]
@@ -239,7 +250,3 @@ class Cluster:
             if node.is_frozen:
                 node.thaw()
             node.kill()
-
-
-def partition_list(topics: dict[str, int], offset: int) -> list[TopicPartition]:
-    return [TopicPartition(topic, number, offset) for topic, count in topics.items() for number in range(count)]

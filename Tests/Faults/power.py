@@ -24,7 +24,7 @@ import time
 from collections import Counter
 
 from clients import TOPICS, read_log
-from nodes import COUNT, Node, Stuck, eventually
+from nodes import COUNT, PATIENCE, Node, Stuck, eventually
 from trial import Trial, conclude, new_folder
 
 PREFIX = "weir-power-"
@@ -173,10 +173,10 @@ class PowerRun(Trial):
                 again = self.random.sample(victims, self.random.randint(1, len(victims)))
                 self.counts["cuts during recovery"] += 1
                 self.cut(again)
-            self.cluster.wait_until_ready(60)
-            self.cluster.wait_until_in_sync(admin, 90)
+            self.cluster.wait_until_ready(PATIENCE)
+            self.cluster.wait_until_in_sync(admin, PATIENCE)
             before = self.ledger.acknowledged
-            eventually(lambda: self.ledger.acknowledged > before, 60, "a record is acknowledged after the cut")
+            eventually(lambda: self.ledger.acknowledged > before, PATIENCE, "a record is acknowledged after the cut")
             self.check(number)
             if self.ledger.anomalies:
                 return

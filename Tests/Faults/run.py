@@ -9,7 +9,7 @@ import argparse
 import time
 
 from nemesis import Nemesis
-from nodes import eventually
+from nodes import PATIENCE, eventually
 from proxy import Proxy
 from trial import Trial, conclude, new_folder
 
@@ -35,9 +35,9 @@ class Run(Trial):
             rounds = {node.number: node.metric("weir_scrub_rounds_total") or 0 for node in self.cluster.nodes}
             # One may be under way that has passed the damage already.
             for node in self.cluster.nodes:
-                eventually(lambda: (node.metric("weir_scrub_rounds_total") or 0) >= rounds[node.number] + 2, 120,
+                eventually(lambda: (node.metric("weir_scrub_rounds_total") or 0) >= rounds[node.number] + 2, PATIENCE,
                            f"node {node.number} checks all closed segments")
-            self.cluster.wait_until_in_sync(admin, 90)
+            self.cluster.wait_until_in_sync(admin, PATIENCE)
         self.repairs = sum((node.home / "server.log").read_text(errors="replace").count("is fetched anew")
                            for node in self.cluster.nodes)
 

@@ -13,7 +13,7 @@ from confluent_kafka import ElectionType, KafkaException, TopicPartition
 import segments
 from clients import GROUP_TOPICS, TOPICS, Clients, read_log
 from ledger import Ledger
-from nodes import WEIR, Cluster, Node, Stuck, eventually
+from nodes import PATIENCE, WEIR, Cluster, Node, Stuck, eventually
 from proxy import Proxy
 
 
@@ -52,18 +52,20 @@ class Trial:
         self.cluster.start()
         admin = self.cluster.admin()
         self.clients.create_topics(**self.topic_settings)
-        self.cluster.wait_until_in_sync(admin, 60)
+        self.cluster.wait_until_in_sync(admin, PATIENCE)
         self.clients.start()
         self.stage = "running"
         self.trouble(admin)
         self.stage = "healing"
-        self.cluster.wait_until_ready(60)
+        self.cluster.wait_until_ready(PATIENCE)
         before = self.ledger.acknowledged
-        eventually(lambda: self.ledger.acknowledged > before + 50, 60, "records are acknowledged after the last fault")
+        eventually(lambda: self.ledger.acknowledged > before + 50, PATIENCE, "records are acknowledged after the last fault")
         self.stage = "ending the writers"
         self.clients.stop_writing()
+        self.stage = "ending the mover"
+        self.clients.stop_moving(PATIENCE)
         self.stage = "waiting for the replicas"
-        self.cluster.wait_until_in_sync(admin, 90)
+        self.cluster.wait_until_in_sync(admin, PATIENCE)
         self.settle(admin)
         self.verify(admin)
 
@@ -88,8 +90,9 @@ class Trial:
         self.ledger.check_log(log)
         committed = read_log(self.cluster, self.ledger, "the committed end", committed=True)
         self.ledger.check_committed(committed)
+        self.ledger.check_moved("once", "moved", committed)
         self.stage = "waiting for the readers"
-        self.clients.wait_for_readers(committed, 90)
+        self.clients.wait_for_readers(committed, PATIENCE)
         self.clients.stop_reading()
         for follower in self.clients.followers:
             self.ledger.check_reader(follower.name, follower.read, committed if follower.committed else log)
@@ -104,6 +107,7 @@ class Trial:
         """The same from other leaders: those that were first chosen, then without each of the nodes."""
         self.stage = "reading from the first replicas"
         wanted = [TopicPartition(topic, number) for topic, count in TOPICS.items() for number in range(count)]
+        admin = self.cluster.admin()
         admin.elect_leaders(ElectionType.PREFERRED, wanted).result(30)
         self.compare(log, "the first replicas")
         for node in self.cluster.nodes:
@@ -111,8 +115,8 @@ class Trial:
             self.stop(node)
             self.compare(log, f"the cluster without node {node.number}")
             node.launch()
-            self.cluster.wait_until_ready(60)
-            self.cluster.wait_until_in_sync(admin, 90)
+            self.cluster.wait_until_ready(PATIENCE)
+            self.cluster.wait_until_in_sync(admin, PATIENCE)
 
     def compare(self, log, reader: str):
         again = read_log(self.cluster, self.ledger, reader, committed=False)
@@ -159,8 +163,10 @@ class Trial:
         for client in self.clients.all:
             for name, count in client.errors.items():
                 errors[name] = errors.get(name, 0) + count
+        left_behind = {f"{client.name} while {doing}": count for client in self.clients.all
+                       for doing, count in client.left_behind.items()}
         return {"seed": self.seed, **self.ledger.totals(), "faults": {}, "repairs": self.repairs,
-                "batches_alike_on_all_replicas": self.alike, "client_errors": errors,
+                "batches_alike_on_all_replicas": self.alike, "client_errors": errors, "clients_left_behind": left_behind,
                 "anomalies": dict(self.ledger.kinds), "stories": self.ledger.anomalies, "folder": str(self.folder)}
 
 
@@ -178,6 +184,8 @@ def show(report: dict):
     print(f"reads: {', '.join(f'{name} {count:,}' for name, count in sorted(report['reads'].items()))}")
     print(f"faults: {', '.join(f'{name} {count}' for name, count in sorted(report['faults'].items())) or 'none'}; "
           f"{report['repairs']} repairs; longest pause of acknowledgements {report['longest_pause_seconds']} s")
+    if report["clients_left_behind"]:
+        print(f"deaf clients that were left behind: {report['clients_left_behind']}")
     print(f"{report['batches_alike_on_all_replicas']:,} batches are byte for byte the same on all replicas")
     for story in report["stories"]:
         print(f"\nANOMALY {story['kind']} (found at {story['at']})\n  {story['story']}\n  faults around its acknowledgement, or before it was found:")
