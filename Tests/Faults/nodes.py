@@ -23,7 +23,7 @@ COUNT = 3
 # Failures are noticed soon, files are closed and checked often, and the journal goes round often: what takes
 # hours on a server has to take seconds here.
 SETTINGS = {
-    "broker.session.timeout.ms": 2000, "log.scrub.interval.ms": 5000, "checkpoint.interval.ms": 2000,
+    "broker.session.timeout.ms": 2000, "log.scrub.interval.ms": 3000, "checkpoint.interval.ms": 2000,
     "journal.file.bytes": 4 << 20,
 }
 QUIET = {"log_level": 0}

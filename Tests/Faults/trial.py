@@ -13,6 +13,7 @@ from confluent_kafka import ElectionType, KafkaException, TopicPartition
 import segments
 from clients import GROUP_TOPICS, TOPICS, Clients, read_log
 from ledger import Ledger
+from metadata import Probe
 from nodes import PATIENCE, WEIR, Cluster, Node, Stuck, eventually
 from proxy import Proxy
 
@@ -29,6 +30,7 @@ class Trial:
         self.last_fault = ""
         self.fault_count = 0
         self.log = open(folder / "faults.log", "a", buffering=1)
+        self.probes = [Probe(node) for node in self.cluster.nodes]
         self.topic_settings: dict[str, str] = {}
         self.is_over = False
         self.alike = 0
@@ -36,7 +38,8 @@ class Trial:
 
     def go(self) -> bool:
         """True if everything that was promised was kept."""
-        threading.Thread(target=self.watch, daemon=True).start()
+        for thread in [threading.Thread(target=self.watch, daemon=True), *self.probes]:
+            thread.start()
         try:
             self.work()
         except Stuck as stuck:
@@ -45,6 +48,8 @@ class Trial:
             self.ledger.anomaly("refused", f"while {self.stage}: {failure}")
         finally:
             self.is_over = True
+            for probe in self.probes:
+                probe.ends = True
             self.cluster.end()
         return not self.ledger.anomalies
 
@@ -167,6 +172,9 @@ class Trial:
                        for doing, count in client.left_behind.items()}
         return {"seed": self.seed, **self.ledger.totals(), "faults": {}, "repairs": self.repairs,
                 "batches_alike_on_all_replicas": self.alike, "client_errors": errors, "clients_left_behind": left_behind,
+                "metadata_answers": sum(probe.answers for probe in self.probes),
+                "metadata_answers_without_nodes": sum(probe.empty for probe in self.probes),
+                "metadata_answers_without_the_node": sum(probe.without_itself for probe in self.probes),
                 "anomalies": dict(self.ledger.kinds), "stories": self.ledger.anomalies, "folder": str(self.folder)}
 
 
@@ -184,6 +192,8 @@ def show(report: dict):
     print(f"reads: {', '.join(f'{name} {count:,}' for name, count in sorted(report['reads'].items()))}")
     print(f"faults: {', '.join(f'{name} {count}' for name, count in sorted(report['faults'].items())) or 'none'}; "
           f"{report['repairs']} repairs; longest pause of acknowledgements {report['longest_pause_seconds']} s")
+    print(f"{report['metadata_answers_without_nodes']:,} of {report['metadata_answers']:,} answers to questions for the nodes "
+          f"named none, {report['metadata_answers_without_the_node']:,} left the one out that gave them")
     if report["clients_left_behind"]:
         print(f"deaf clients that were left behind: {report['clients_left_behind']}")
     print(f"{report['batches_alike_on_all_replicas']:,} batches are byte for byte the same on all replicas")

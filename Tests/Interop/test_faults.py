@@ -17,7 +17,7 @@ import ledger as books  # noqa: E402
 
 def test_real_nodes_keep_their_promises_under_a_nemesis(tmp_path):
     done = subprocess.run(
-        [sys.executable, str(FAULTS / "run.py"), "--minutes", "0.2", "--seed", "10", "--gap", "1", "--rate", "100",
+        [sys.executable, str(FAULTS / "run.py"), "--minutes", "0.15", "--seed", "10", "--gap", "1", "--rate", "100",
          "-o", "json"], capture_output=True, text=True, timeout=300,
         env={**os.environ, "WEIR": WEIR, "TMPDIR": str(tmp_path)})
     report = json.loads(done.stdout)
