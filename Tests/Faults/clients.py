@@ -255,7 +255,7 @@ class Mover(Atomic):
         try:
             while not self.is_over(life):
                 self.does("reading")
-                messages = [message for message in consumer.consume(100, 0.2) if message.error() is None]
+                messages = [message for message in consumer.consume(500, 0.2) if message.error() is None]
                 if not messages:
                     continue
                 self.ledger.begin(writer)
@@ -273,8 +273,13 @@ class Mover(Atomic):
                     self.does("aborting")
                     self.ledger.end(writer, states.ABORTED)
                     producer.abort_transaction(30)
-                    # What was read is read again, from where it was committed last.
-                    return
+                    # What was read is read again.
+                    firsts: dict[tuple[str, int], int] = {}
+                    for message in messages:
+                        firsts.setdefault((message.topic(), message.partition()), message.offset())
+                    for place, offset in firsts.items():
+                        consumer.seek(TopicPartition(*place, offset))
+                    continue
                 self.does("committing")
                 self.ledger.end(writer, states.ENDING)
                 self.retry(producer.commit_transaction, 60)
