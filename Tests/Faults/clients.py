@@ -24,7 +24,7 @@ DEBUG = os.environ.get("WEIR_FAULTS_DEBUG", "")
 IMPATIENT = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 500, "socket.timeout.ms": 15000,
              "retry.backoff.ms": 50, "topic.metadata.refresh.interval.ms": 10000}
 # Long enough that hardly any record times out: an unknown outcome proves nothing.
-PATIENCE_MILLISECONDS = 90_000
+PATIENCE_MILLISECONDS = 150_000
 # A client that says nothing for so long is deaf, and left behind.
 DEAF_SECONDS = 60
 # librdkafka 2.16 can stop for ever: in send_offsets_to_transaction (its issues 5456 and 5511), and whenever it lost all
@@ -261,9 +261,9 @@ class Mover(Atomic):
                 self.ledger.begin(writer)
                 producer.begin_transaction()
                 for message in messages:
-                    source = self.ledger.read("mover", (message.topic(), message.partition()), message.offset(),
-                                              message.value(), committed=True)
-                    number = self.ledger.send(writer, message.partition(), source)
+                    self.ledger.read("mover", (message.topic(), message.partition()), message.offset(), message.value(),
+                                     committed=True)
+                    number = self.ledger.send(writer, message.partition(), message.offset())
                     producer.produce("moved", writer.value(number), partition=message.partition(),
                                      on_delivery=functools.partial(self.ledger.answer, writer, number))
                 self.does("sending offsets")
@@ -423,10 +423,9 @@ class Clients:
         self.mover = Mover("mover", *common)
         self.members = [Member("member-a", *common), Member("member-b", *common)]
 
-    def create_topics(self, **settings: str):
+    def create_topics(self):
         # Small segments, so that many are closed before long.
-        settings = {"segment.bytes": "262144", **settings}
-        topics = [NewTopic(name, count, COPIES, config=settings) for name, count in TOPICS.items()]
+        topics = [NewTopic(name, count, COPIES, config={"segment.bytes": "262144"}) for name, count in TOPICS.items()]
         admin = self.cluster.admin()
         for outcome in admin.create_topics(topics, request_timeout=30).values():
             outcome.result(40)

@@ -36,8 +36,11 @@ class Writer:
         self.offsets = array.array("q")
         self.answered_at = array.array("d")
         self.transactions = array.array("i")
-        # Of a writer that moves records: which, as writer and number.
+        # Of a writer that moves records to the same partition of another topic: their offsets.
         self.sources = array.array("q")
+        # When a record of it failed for the first time. librdkafka then takes a new producer epoch, and sends what it has
+        # no answer for as new records: from then on some may be there twice, and no broker could know.
+        self.failed_at = float("inf")
         # By number of the transaction: state, number of the first record, number behind the last.
         self.states: list[str] = []
         self.ranges: list[list[int]] = []
@@ -98,6 +101,7 @@ class Ledger:
         with self.lock:
             if error is not None:
                 self.refused += 1
+                writer.failed_at = min(writer.failed_at, time.time())
                 return
             now = time.monotonic()
             self.longest_pause = max(self.longest_pause, now - self.last_answer)
@@ -245,6 +249,9 @@ class Ledger:
             if not writer.is_idempotent:
                 continue
             where = f"{place[0]}-{place[1]} offset {offset}"
+            answered = writer.answered_at[number]
+            if packed in copies and (not answered or answered >= writer.failed_at):
+                continue
             if packed in copies:
                 self.anomaly("record twice", f"{self.tell(writer, number)} is at {where}, too", writer, number)
             elif writer.index in last and last[writer.index][0] > number:
@@ -293,17 +300,19 @@ class Ledger:
     def check_moved(self, source: str, target: str, log: dict[Place, dict[int, int]]):
         """What was read, written and committed in one transaction: each record of the source is in the target once."""
         with self.lock:
-            moved: dict[int, int] = {}
-            for (topic, _), records in log.items():
-                for packed in records.values() if topic == target else ():
+            for (topic, partition), records in log.items():
+                if topic != target:
+                    continue
+                moved: dict[int, int] = {}
+                for packed in records.values():
                     writer, number = self.unpack(packed)
-                    before = moved.setdefault(writer.sources[number], packed)
+                    offset = writer.sources[number]
+                    before = moved.setdefault(offset, packed)
                     if before != packed:
-                        self.anomaly("moved twice", f"{self.tell(*self.unpack(writer.sources[number]))} as "
-                                     f"{self.tell(*self.unpack(before))} and as {self.tell(writer, number)}", writer, number)
-            for (topic, _), records in log.items():
-                for packed in records.values() if topic == source else ():
-                    if packed not in moved:
+                        self.anomaly("moved twice", f"{source}-{partition} offset {offset} as {self.tell(writer, number)} "
+                                     f"and as {self.tell(*self.unpack(before))}", writer, number)
+                for offset, packed in log[source, partition].items():
+                    if offset not in moved:
                         writer, number = self.unpack(packed)
                         self.anomaly("not moved", self.tell(writer, number), writer, number)
 

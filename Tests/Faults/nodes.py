@@ -27,6 +27,8 @@ SETTINGS = {
     "journal.file.bytes": 4 << 20,
 }
 QUIET = {"log_level": 0}
+# What nodes have in their environment beside ours.
+ENVIRONMENT: dict[str, str] = {}
 # How long the cluster may take to be whole again: most of it is for machines that do something else as well.
 PATIENCE = 180
 
@@ -100,7 +102,7 @@ class Node:
                  "--http", f"127.0.0.1:{self.http_port}", "--node", str(self.number),
                  "--cluster", ",".join(self.peers), *options],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent,
-                env={**os.environ, "SWIFT_BACKTRACE": "enable=no"}).result()
+                env={**os.environ, **ENVIRONMENT, "SWIFT_BACKTRACE": "enable=no"}).result()
         self.is_wanted = True
         self.is_frozen = False
 

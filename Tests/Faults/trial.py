@@ -18,6 +18,10 @@ from nodes import PATIENCE, WEIR, Cluster, Node, Stuck, eventually
 from proxy import Proxy
 
 
+class Enough(Exception):
+    """An anomaly after which going on would only tell it again."""
+
+
 class Trial:
     """Subclasses say what is done to the cluster, in `trouble`."""
 
@@ -31,7 +35,6 @@ class Trial:
         self.fault_count = 0
         self.log = open(folder / "faults.log", "a", buffering=1)
         self.probes = [Probe(node) for node in self.cluster.nodes]
-        self.topic_settings: dict[str, str] = {}
         self.is_over = False
         self.alike = 0
         self.repairs = 0
@@ -42,6 +45,8 @@ class Trial:
             thread.start()
         try:
             self.work()
+        except Enough:
+            pass
         except Stuck as stuck:
             self.ledger.anomaly("stuck", f"while {self.stage}: {stuck}")
         except KafkaException as failure:
@@ -56,7 +61,7 @@ class Trial:
     def work(self):
         self.cluster.start()
         admin = self.cluster.admin()
-        self.clients.create_topics(**self.topic_settings)
+        self.clients.create_topics()
         self.cluster.wait_until_in_sync(admin, PATIENCE)
         self.clients.start()
         self.stage = "running"

@@ -86,6 +86,30 @@ def test_records_without_idempotence_may_be_there_twice_and_not_lost(book):
     assert "acknowledged at" in book.anomalies[0]["story"] and "at its offset is nothing" in book.anomalies[0]["story"]
 
 
+def test_what_a_producer_sends_again_as_new_records_is_no_fault_of_a_broker(book):
+    writer, log = filled(book)
+    late = book.send(writer, 0)
+    log["t", 0][4] = log["t", 0][5] = writer.index << 40 | late
+    book.answer(writer, book.send(writer, 0), "timed out", None)
+    book.answer(writer, late, None, Report(5))
+    book.check_log(log)
+    assert book.kinds == {}
+    log["t", 0][6] = log["t", 0][2]
+    book.check_log(log)
+    assert book.kinds == {"record twice": 1}
+
+
+def test_records_are_moved_once_each(book):
+    _, log = filled(book)
+    mover = book.writer("m", "u", idempotent=True, transactional=True)
+    book.begin(mover)
+    for source in (0, 1, 1, 3):
+        book.send(mover, 0, source)
+    log["u", 0] = {number: mover.index << 40 | number for number in range(4)}
+    book.check_moved("t", "u", log)
+    assert book.kinds == {"moved twice": 1, "not moved": 1}
+
+
 @pytest.mark.parametrize("state, shown, kind", [
     (books.COMMITTED, 4, None), (books.COMMITTED, 3, "committed and not whole"), (books.COMMITTED, 0, "committed and not whole"),
     (books.ABORTED, 0, None), (books.ABORTED, 1, "aborted and shown"), (books.OPEN, 4, "aborted and shown"),
