@@ -348,8 +348,10 @@ class Member(Client):
 
     def live(self, _):
         life = self.lives
+        # Of the partitions that it has.
         floors: dict[Place, int] = {}
         last: dict[Place, int] = {}
+        read: dict[Place, int] = {}
 
         def assigned(_, partitions):
             # What is acknowledged by now must not come again.
@@ -358,14 +360,20 @@ class Member(Client):
                 floors[place] = self.ledger.floors.get(place, 0)
                 last.pop(place, None)
 
+        def revoked(_, partitions):
+            # Whoever gets the partition may be further already; a coordinator takes the older offset, too.
+            for partition in partitions:
+                place = (partition.topic, partition.partition)
+                floors.pop(place, None)
+                read.pop(place, None)
+
         consumer = Consumer(self.settings(**{
             "group.id": GROUP, "enable.auto.commit": False, "auto.offset.reset": "earliest",
             "session.timeout.ms": 6000, "heartbeat.interval.ms": 1000}))
         self.does("joining")
-        consumer.subscribe(GROUP_TOPICS, on_assign=assigned)
+        consumer.subscribe(GROUP_TOPICS, on_assign=assigned, on_revoke=revoked)
         ends_at = time.monotonic() + self.random.uniform(15, 60)
         next_commit = 0.0
-        read: dict[Place, int] = {}
         while not self.is_over(life) and time.monotonic() < ends_at:
             self.does("reading")
             for message in consumer.consume(500, 0.2):
@@ -383,11 +391,12 @@ class Member(Client):
                 packed = self.ledger.read("group", place, offset, message.value(), committed=False)
                 if packed is not None:
                     self.ledger.group_read.add(packed)
-                read[place] = offset + 1
+                if place in floors:
+                    read[place] = offset + 1
             if read and time.monotonic() > next_commit:
                 self.does("committing offsets")
                 self.commit(consumer, read)
-                read = {}
+                read.clear()
                 next_commit = time.monotonic() + self.random.uniform(0.1, 1)
         if read:
             self.commit(consumer, read)
