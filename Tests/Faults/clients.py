@@ -27,6 +27,9 @@ IMPATIENT = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 500, "socke
 PATIENCE_MILLISECONDS = 150_000
 # A client that says nothing for so long is deaf, and left behind.
 DEAF_SECONDS = 60
+# Of a group. A member that is left behind goes on with its heartbeats; the others wait for it no longer than for its polls.
+MEMBER = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "session.timeout.ms": 6000,
+          "heartbeat.interval.ms": 1000, "max.poll.interval.ms": 20000}
 # librdkafka 2.16 can stop for ever: in send_offsets_to_transaction (its issues 5456 and 5511), and whenever it lost all
 # its brokers at once and begins again with the bootstrap servers (KIP-1102; its log then says "Handle is terminating"
 # until it says nothing). To free such a client waits for it, so that they are kept.
@@ -248,9 +251,7 @@ class Mover(Atomic):
         self.does("asking for a producer id")
         producer = self.connect(60)
         writer = self.ledger.writer(name, "moved", idempotent=True, transactional=True)
-        consumer = Consumer(self.settings(**{
-            "group.id": MOVERS, "enable.auto.commit": False, "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed", "session.timeout.ms": 6000, "heartbeat.interval.ms": 1000}))
+        consumer = Consumer(self.settings(**{"group.id": MOVERS, "isolation.level": "read_committed", **MEMBER}))
         consumer.subscribe(["once"])
         try:
             while not self.is_over(life):
@@ -367,9 +368,7 @@ class Member(Client):
                 floors.pop(place, None)
                 read.pop(place, None)
 
-        consumer = Consumer(self.settings(**{
-            "group.id": GROUP, "enable.auto.commit": False, "auto.offset.reset": "earliest",
-            "session.timeout.ms": 6000, "heartbeat.interval.ms": 1000}))
+        consumer = Consumer(self.settings(**{"group.id": GROUP, **MEMBER}))
         self.does("joining")
         consumer.subscribe(GROUP_TOPICS, on_assign=assigned, on_revoke=revoked)
         ends_at = time.monotonic() + self.random.uniform(15, 60)

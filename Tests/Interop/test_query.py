@@ -305,7 +305,7 @@ def test_a_query_of_minutes_ends_when_it_is_cancelled(server, kind, way):
     else:
         connection.close()
         eventually(lambda: not running(server, name), what="the query is gone")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10
         state = server.sql(f"SELECT state, error_message FROM weir.queries WHERE id = '{name}'")
         assert state == [["cancelled", "canceling statement because its client has gone"]]
         return
@@ -313,8 +313,8 @@ def test_a_query_of_minutes_ends_when_it_is_cancelled(server, kind, way):
     ended, status, answer = answers[0]
     assert status == 408 and answer["code"] == "57014"
     assert answer["title"] == "canceling statement due to user request"
-    # 100 ms on a machine of its own; the tests share theirs.
-    assert ended - began < 0.5, ended - began
+    # 100 ms on a machine of its own; the tests share theirs, and the query would take minutes.
+    assert ended - began < 10, ended - began
     assert server.sql(f"SELECT state, error FROM weir.queries WHERE id = '{name}'") == [["cancelled", "57014"]]
 
 

@@ -75,8 +75,8 @@ struct ClusterCore: Sendable {
     var delegated: OrderedMap<UInt64, DelegatedMarkers> = [:]
     /// Looked up, or in the order of the keys of one node.
     var peerMarkers: [PeerRequest: ParkedPeerMarkers] = [:]
-    /// The message that asked for producer ids.
-    var producerIDsNumber: UInt64?
+    /// The message that asked for producer ids, and who was asked.
+    var producerIDsWish: (number: UInt64, controller: NodeID)?
     var nextProducerIDs = Instant.zero
     /// The process is about to stop, and others are to lead before: since when.
     var leavingSince: Instant?

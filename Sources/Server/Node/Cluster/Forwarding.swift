@@ -191,11 +191,9 @@ extension BrokerNode {
             endVirtual(id)
         }
         self.cluster?.registrationDeadline = nil
-        if cluster.leader == node {
-            self.cluster?.wishes = [:]
-            if let number = cluster.producerIDsNumber {
-                _ = takeProducerIDs(.refused(.uncertain), number)
-            }
+        if cluster.leader == node { self.cluster?.wishes = [:] }
+        if let wish = cluster.producerIDsWish, wish.controller == node {
+            _ = takeProducerIDs(.refused(.uncertain), wish.number)
         }
         forgetTransactions(with: node)
         // The controller looks at once whether somebody else has to lead.

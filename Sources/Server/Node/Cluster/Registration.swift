@@ -41,6 +41,7 @@ extension BrokerNode {
         callController()
         tickReplicas()
         sendWaitingForwards()
+        checkProducerIDs()
         reportWaiting()
     }
 

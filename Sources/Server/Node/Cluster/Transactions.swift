@@ -222,11 +222,11 @@ extension BrokerNode {
         let number = nextNumber()
         // Whoever was refused does not ask at once again.
         cluster?.nextProducerIDs = now.monotonic + .milliseconds(50)
-        cluster?.producerIDsNumber = number
+        cluster?.producerIDsWish = (number, leader)
         if leader == node {
             decide(command, .producerIDs(number))
         } else if !send(.command(number, command), to: leader) {
-            cluster?.producerIDsNumber = nil
+            cluster?.producerIDsWish = nil
             return .coordinatorNotAvailable
         }
         return nil
@@ -234,8 +234,8 @@ extension BrokerNode {
 
     /// What became of the wish for producer ids. False when the number is of something else.
     mutating func takeProducerIDs(_ outcome: ClusterOutcome, _ number: UInt64) -> Bool {
-        guard cluster?.producerIDsNumber == number else { return false }
-        cluster?.producerIDsNumber = nil
+        guard cluster?.producerIDsWish?.number == number else { return false }
+        cluster?.producerIDsWish = nil
         isReservingProducerIDs = false
         if case .producerIDs(let first, let count) = outcome, count > 0 {
             cluster?.nextProducerIDs = now.monotonic
@@ -243,5 +243,12 @@ extension BrokerNode {
         }
         wakeWaitingForChange()
         return true
+    }
+
+    /// Another node is the controller by now, or nobody: whoever was asked may have heard nothing, or be
+    /// silent for long.
+    mutating func checkProducerIDs() {
+        guard let wish = cluster?.producerIDsWish, wish.controller != cluster?.leader else { return }
+        _ = takeProducerIDs(.refused(.uncertain), wish.number)
     }
 }

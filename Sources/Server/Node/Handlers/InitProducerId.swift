@@ -52,7 +52,7 @@ extension BrokerNode {
             if cluster != nil {
                 if let error = reserveProducerIDs() { return error }
                 if !producerIDs.isEmpty { return nil }
-                isReservingProducerIDs = cluster?.producerIDsNumber != nil
+                isReservingProducerIDs = cluster?.producerIDsWish != nil
                 retryAfterChange(context, frame)
                 return ErrorCode.none
             }
