@@ -346,7 +346,12 @@ extension ClusterSimulation {
                 producer.sequence += Int32(producer.values.count)
                 producer.values = []
             } else if !answer.errorCode.isRetriable {
-                checker.fail("\(producer.values) are refused: \(answer.errorCode)")
+                checker.fail(
+                    "\(producer.values), sequence \(producer.sequence), are refused by "
+                        + "\(checker.partitions[producer.place].name): "
+                        + "\(answer.errorCode) \(answer.errorMessage ?? "")")
+            } else {
+                narrate("\(producer.values) are refused for now: \(answer.errorCode)")
             }
         }
         clients[client].role = .producer(producer)

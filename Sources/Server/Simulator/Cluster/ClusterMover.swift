@@ -78,6 +78,7 @@ extension ClusterSimulation {
                 if !answer.errorCode.isRetriable {
                     checker.fail("m\(mover.id) gets no identity: \(answer.errorCode)")
                 }
+                narrate("m\(mover.id) has to wait: \(answer.errorCode)")
                 return
             }
             narrate("m\(mover.id) is \(answer.producerId), epoch \(answer.producerEpoch)")
