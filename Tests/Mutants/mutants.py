@@ -498,8 +498,11 @@ MUTANTS = [
      "replicaEffects += replicas?.linked(node, store: &store, now: now) ?? []",
      "if !(MUTANT) { replicaEffects += replicas?.linked(node, store: &store, now: now) ?? [] }"),
     ("cluster leases: from the answer on", CLUSTER + "Registration.swift",
-     "replicas?.renewLease(sentAt: sentAt,",
-     "replicas?.renewLease(sentAt: MUTANT ? now.monotonic : sentAt,"),
+     "replicas?.renewLease(sentAt: lease.sentAt,",
+     "replicas?.renewLease(sentAt: MUTANT ? now.monotonic : lease.sentAt,"),
+    ("cluster leases: a new leader serves beside the one before", "Broker/Replica/ReplicaManager.swift",
+     "guard let before = partition.predecessor, before != node,",
+     "guard !(MUTANT), let before = partition.predecessor, before != node,"),
     ("cluster leases: without asking whether this is the controller", CLUSTER + "Controlling.swift",
      "        drive(.read(token))\n    }\n\n    /// The leadership is confirmed",
      "        if MUTANT { _ = heartbeatConfirmed(token, isLeader: true) } else { drive(.read(token)) }\n    }\n\n"

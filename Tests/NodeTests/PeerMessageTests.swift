@@ -35,7 +35,7 @@ import Testing
         .heartbeat(
             epoch: 5, applied: 77, sentAt: Instant(nanoseconds: 99), wantsToLeave: true),
         .heartbeatAnswer(
-            epoch: 5, sentAt: Instant(nanoseconds: 99),
+            epoch: 5, sentAt: Instant(nanoseconds: 99), applied: 78,
             HeartbeatAnswer(isStale: false, isFenced: true, mayLeave: true)),
         .request(
             12,

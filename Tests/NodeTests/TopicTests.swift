@@ -82,7 +82,9 @@ import WireProtocol
         node.request(other, request, version: 7)
         #expect(node.sent[other.value] == nil)
         node.completeSync()
-        #expect(try node.answer(id, CreateTopicsResponse.self, version: 7)?.topics[0].errorCode == Optional(.none))
+        #expect(
+            try node.answer(id, CreateTopicsResponse.self, version: 7)?.topics[0].errorCode
+                == Optional(.none))
         let again = try node.answer(other, CreateTopicsResponse.self, version: 7)
         #expect(again?.topics[0].errorCode == .topicAlreadyExists)
         #expect(try node.call(MetadataRequest(topics: nil), version: 12).topics.count == 1)

@@ -108,6 +108,63 @@ import Testing
         #expect(again.manager.leader(of: orders)?.isServing == true)
     }
 
+    /// Node 2 leads by `next`, and node 1, which led, has not heard of it.
+    private func changed(
+        to next: PartitionAssignment, isFenced: Bool = false
+    ) throws -> (before: TestNode, leader: TestNode) {
+        var (one, two) = try pair()
+        two.manager.setPeers([
+            PeerStatus(node: 1, brokerEpoch: 1, isFenced: isFenced),
+            PeerStatus(node: 2, brokerEpoch: 2, isFenced: false),
+        ])
+        _ = (one.takeMessages(), two.takeMessages())
+        try two.assign(next, now: at(500))
+        try two.sync(now: at(500))
+        #expect(two.manager.leader(of: orders)?.isEstablished == true)
+        return (one, two)
+    }
+
+    @Test(arguments: [[1, 2], [2]] as [[NodeID]])
+    func `a new leader serves when the leader of before knows of it`(replicas: [NodeID]) throws {
+        let next = assignment(
+            leader: 2, epoch: 2, partitionEpoch: 2, inSync: [2], replicas: replicas)
+        var (one, two) = try changed(to: next)
+        #expect(throws: ReplicaRefusal.notLeader) { try two.produce("a", now: at(500)) }
+        #expect(throws: ReplicaRefusal.notLeader) {
+            try two.manager.readLimit(orders, from: 0, epoch: nil, now: at(500))
+        }
+        try one.assign(next, now: at(510))
+        #expect(throws: ReplicaRefusal.notLeader) { try one.produce("b", now: at(510)) }
+        two.receive(one.takeMessages(), now: at(510))
+        try two.produce("a", now: at(510))
+    }
+
+    @Test func `that the leader of before knows of it may be heard first`() throws {
+        let next = assignment(leader: 2, epoch: 2, partitionEpoch: 2)
+        var (one, two) = try pair()
+        two.manager.setPeers([PeerStatus(node: 1, brokerEpoch: 1, isFenced: false)])
+        try one.assign(next, now: at(500))
+        two.receive(one.takeMessages(), now: at(500))
+        try two.assign(next, now: at(510))
+        try two.sync(now: at(510))
+        #expect(two.manager.leader(of: orders)?.isServing == true)
+    }
+
+    @Test func `a new leader serves when the lease of the leader of before is over`() throws {
+        var (_, two) = try changed(to: assignment(leader: 2, epoch: 2, partitionEpoch: 2))
+        _ = two.manager.renewLease(sentAt: at(7000).monotonic, store: &two.store, now: at(7000))
+        two.tick(now: at(7000))
+        #expect(throws: ReplicaRefusal.notLeader) { try two.produce("a", now: at(7000)) }
+        two.tick(now: at(7100))
+        try two.produce("a", now: at(7100))
+    }
+
+    @Test func `a leader of before that is fenced is not waited for`() throws {
+        var (_, two) = try changed(
+            to: assignment(leader: 2, epoch: 2, partitionEpoch: 2), isFenced: true)
+        try two.produce("a", now: at(500))
+    }
+
     @Test func `nobody is served before the begin of the epoch is durable`() throws {
         var leader = try TestNode(1)
         try leader.assign(assignment(inSync: [1]))

@@ -21,7 +21,7 @@ import Testing
                 position: 10, highWatermark: 7, logStart: 2,
                 batches: [Bytes([1, 2, 3]), Bytes([4])]),
             .push(position: 11, highWatermark: 7, logStart: 2, batches: []),
-            .report(end: 20, durableEnd: 15, highWatermark: 12),
+            .report(end: 20, durableEnd: 15, highWatermark: 12), .yielded,
         ])
     }
 

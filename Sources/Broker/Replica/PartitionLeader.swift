@@ -13,7 +13,11 @@ package struct PartitionLeader: Sendable {
     /// The end of the log when the epoch began: what lies below is not this leader's.
     package let epochStart: Offset
     /// The begin of the epoch is durable, and so is everything before it: others may follow.
-    package private(set) var isServing = false
+    package private(set) var isEstablished = false
+    /// The leader of before may not have heard of this one yet, and answers clients until then.
+    package private(set) var predecessorUntil: Instant?
+    /// Clients are answered, by this leader alone.
+    package var isServing: Bool { isEstablished && predecessorUntil == nil }
     package private(set) var partitionEpoch: Int32
     /// As the controller has decided, as far as it is known here.
     package private(set) var inSync: [NodeID]
@@ -33,8 +37,9 @@ package struct PartitionLeader: Sendable {
 
     init(
         node: NodeID, assignment: PartitionAssignment, epochStart: Offset, durableEnd: Offset,
-        highWatermark: Offset, followers: [FollowerProgress]
+        highWatermark: Offset, followers: [FollowerProgress], predecessorUntil: Instant? = nil
     ) {
+        self.predecessorUntil = predecessorUntil
         self.node = node
         epoch = assignment.leaderEpoch
         self.epochStart = epochStart
@@ -83,7 +88,7 @@ package struct PartitionLeader: Sendable {
     mutating func propose(
         settings: ReplicaSettings, now: Instant, heardAt: (FollowerProgress) -> Instant?
     ) -> (attempt: UInt32, inSync: [NodeID], joining: [PeerStatus])? {
-        guard isServing, now >= retryAt else { return nil }
+        guard isEstablished, now >= retryAt else { return nil }
         if let attempt {
             guard now - attempt.at > settings.proposalTimeout else { return nil }
             self.attempt = nil
@@ -126,14 +131,17 @@ package struct PartitionLeader: Sendable {
 
     mutating func appended(end: Offset) { logEnd = max(logEnd, end) }
 
-    /// The own log is durable up to `end`, and the begin of `epoch` is. Returns whether the leader
-    /// may serve from now on.
+    /// The own log is durable up to `end`, and the begin of `epoch` is. Returns whether others may follow
+    /// from now on.
     mutating func becameDurable(end: Offset, epoch durableEpoch: LeaderEpoch) -> Bool {
         durableEnd = max(durableEnd, end)
-        guard !isServing, durableEpoch >= epoch, durableEnd >= epochStart else { return false }
-        isServing = true
+        guard !isEstablished, durableEpoch >= epoch, durableEnd >= epochStart else { return false }
+        isEstablished = true
         return true
     }
+
+    /// The leader of before answers nobody any more.
+    mutating func predecessorEnded() { predecessorUntil = nil }
 
     // MARK: Followers
 
@@ -162,7 +170,7 @@ package struct PartitionLeader: Sendable {
 
     /// Moves the high watermark; true when it did.
     mutating func advance() -> Bool {
-        guard isServing, hasEnough else { return false }
+        guard isEstablished, hasEnough else { return false }
         var committed = durableEnd
         for follower in followers
         where inSync.contains(follower.node) || doubtful.contains(follower.node) {
@@ -209,7 +217,7 @@ package struct PartitionLeader: Sendable {
     package func checkInvariants() {
         precondition(durableEnd <= logEnd, "what is durable was appended")
         precondition(highWatermark <= durableEnd, "what is committed is durable here")
-        precondition(!isServing || epochStart <= durableEnd, "what came before is durable")
+        precondition(!isEstablished || epochStart <= durableEnd, "what came before is durable")
     }
 }
 

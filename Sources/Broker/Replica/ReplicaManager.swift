@@ -17,6 +17,10 @@ package struct ReplicaManager: Sendable {
         var follower: PartitionFollower?
         /// What was asked as a follower in this life, of any leader.
         var lastSession: UInt32 = 0
+        /// Who led before the present leader, as far as this node has followed what was decided.
+        var predecessor: NodeID?
+        /// The newest epoch of which the leader of before has said that it knows.
+        var yielded = LeaderEpoch(-1)
         /// Neither leads nor follows: its bytes are damaged, or an epoch has to be raised.
         var trouble: Trouble?
     }
@@ -115,6 +119,7 @@ package struct ReplicaManager: Sendable {
                 else { continue }
             }
             guard assignment.replicas.contains(node) else {
+                if let slot = slots[assignment.key] { yield(slot, to: assignment) }
                 gone.append(assignment.key)
                 continue
             }
@@ -136,11 +141,27 @@ package struct ReplicaManager: Sendable {
             guard assignment.partitionEpoch >= partitions[slot].assignment.partitionEpoch else {
                 continue
             }
+            let before = partitions[slot].assignment.leader
+            if before != assignment.leader { partitions[slot].predecessor = before }
+            yield(slot, to: assignment)
             partitions[slot].assignment = assignment
             takePart(slot, &store, now)
         }
         try remove(gone, &store, now)
         return finish(&store, now)
+    }
+
+    /// Who leads a partition and hears that another node does says so to that one, which answers clients
+    /// only then, or when this node's lease is surely over.
+    private mutating func yield(_ slot: Int, to assignment: PartitionAssignment) {
+        guard let own = partitions[slot].leader, let leader = assignment.leader, leader != node,
+            own.epoch < assignment.leaderEpoch
+        else { return }
+        stop(slot, .notLeader)
+        links[link(to: leader)].answers.append(
+            ReplicaItem(
+                key: assignment.key, leaderEpoch: assignment.leaderEpoch, session: 0, body: .yielded
+            ))
     }
 
     private mutating func add(_ assignment: PartitionAssignment) -> Int {
@@ -245,7 +266,7 @@ package struct ReplicaManager: Sendable {
             return PartitionLeader(
                 node: node, assignment: assignment, epochStart: start,
                 durableEnd: offsets.durableEndOffset, highWatermark: offsets.highWatermark,
-                followers: followers)
+                followers: followers, predecessorUntil: predecessorUntil(slot, now))
         } catch {
             switch error {
             case .damaged: partitions[slot].trouble = .damaged
@@ -256,6 +277,16 @@ package struct ReplicaManager: Sendable {
             }
             return nil
         }
+    }
+
+    /// How long the leader of before may answer clients; nil when it is gone, or knows already.
+    private func predecessorUntil(_ slot: Int, _ now: Now) -> Instant? {
+        let partition = partitions[slot]
+        guard let before = partition.predecessor, before != node,
+            partition.yielded < partition.assignment.leaderEpoch,
+            peers.contains(where: { $0.node == before && !$0.isFenced })
+        else { return nil }
+        return now.monotonic + settings.lease + settings.lease / 10
     }
 
     private mutating func update(
@@ -376,6 +407,9 @@ package struct ReplicaManager: Sendable {
     private mutating func tickLeader(_ slot: Int, _ store: inout LogStore, _ now: Now) {
         let name = partitions[slot].assignment.topicPartition
         if store.damage(of: name) != nil { return noteDamage(slot, &store, now) }
+        if let until = partitions[slot].leader?.predecessorUntil, until <= now.monotonic {
+            endPredecessor(slot, &store, now)
+        }
         let (links, peers) = (links, peers)
         let proposal = partitions[slot].leader?.propose(
             settings: settings, now: now.monotonic

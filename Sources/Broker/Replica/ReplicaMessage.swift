@@ -43,6 +43,8 @@ package struct ReplicaItem: Hashable, Sendable {
         case restart(at: Offset)
         /// Leader to follower: whole batches from `position` on; none = only the offsets.
         case push(position: Offset, highWatermark: Offset, logStart: Offset, batches: [Bytes])
+        /// A leader of before to the one of `leaderEpoch`: it answers no client any more.
+        case yielded
         /// Follower to leader.
         case report(end: Offset, durableEnd: Offset, highWatermark: Offset)
     }

@@ -17,6 +17,7 @@
 //   3 restart   8 offset
 //   4 push      8 position · 8 high watermark · 8 log start · 4 bytes of batches · batches
 //   5 report    8 log end · 8 durable end · 8 high watermark
+//   6 yielded
 //
 // Batches are record batches v2 as stored, checked by the log that takes them.
 
@@ -93,6 +94,7 @@ extension ReplicaMessage {
             writer.int64(end.value)
             writer.int64(durableEnd.value)
             writer.int64(highWatermark.value)
+        case .yielded: head(6, &writer)
         }
     }
 
@@ -172,6 +174,7 @@ extension ReplicaMessage {
             body = .report(
                 end: end, durableEnd: durableEnd,
                 highWatermark: try offset("high watermark", &reader))
+        case 6: body = .yielded
         default: throw .invalid(what: "type of an item", value: Int64(type), position: at)
         }
         return ReplicaItem(

@@ -22,6 +22,7 @@ extension ReplicaManager {
         for item in message.items {
             guard let slot = slots[item.key] else { continue }
             switch item.body {
+            case .yielded: yielded(slot, item.leaderEpoch, &store, now)
             case .ask(let end, let lastEpoch, let durableEnd):
                 asked(
                     slot, item, message, end: end, lastEpoch: lastEpoch, durableEnd: durableEnd,
@@ -62,12 +63,32 @@ extension ReplicaManager {
 
     // MARK: As a leader
 
+    /// The leader of before knows of the epoch. This node may not have heard of it itself yet.
+    private mutating func yielded(
+        _ slot: Int, _ epoch: LeaderEpoch, _ store: inout LogStore, _ now: Now
+    ) {
+        partitions[slot].yielded = max(partitions[slot].yielded, epoch)
+        guard let leader = partitions[slot].leader, leader.epoch == epoch else { return }
+        endPredecessor(slot, &store, now)
+    }
+
+    /// Nobody else answers clients of this partition from now on.
+    mutating func endPredecessor(_ slot: Int, _ store: inout LogStore, _ now: Now) {
+        guard let leader = partitions[slot].leader, leader.predecessorUntil != nil else { return }
+        partitions[slot].leader?.predecessorEnded()
+        guard leader.isEstablished else { return }
+        effects.append(
+            .advance(
+                partitions[slot].assignment.topicPartition, highWatermark: leader.highWatermark))
+        answerProducers(slot, now)
+    }
+
     private mutating func asked(
         _ slot: Int, _ item: ReplicaItem, _ message: ReplicaMessage, end: Offset,
         lastEpoch: LeaderEpoch, durableEnd: Offset, _ store: inout LogStore, _ now: Now
     ) {
         guard let leader = partitions[slot].leader, leader.epoch == item.leaderEpoch,
-            leader.isServing,
+            leader.isEstablished,
             let place = leader.followers.firstIndex(where: { $0.node == message.from }),
             leader.followers[place].isNewer(
                 brokerEpoch: message.brokerEpoch, session: item.session)

@@ -97,7 +97,7 @@ extension ReplicaManager {
                 })
             else { continue }
             partitions[slot].leader?.followers[place].isQueued = false
-            guard leader.isServing, leader.followers[place].isMatched else { continue }
+            guard leader.isEstablished, leader.followers[place].isMatched else { continue }
             let follower = leader.followers[place]
             let isCatchingUp =
                 settings.catchUpBytesPerSecond != nil && !leader.inSync.contains(follower.node)

@@ -83,6 +83,8 @@ struct ClusterCore: Sendable {
     /// The controller that is about to stop has asked for another one.
     var transferToken: RequestToken?
     var nextHeartbeat = Instant.zero
+    /// Leases that wait for the metadata that the controller had when it gave them, in their order.
+    var leases: [(sentAt: Instant, applied: LogIndex)] = []
     /// The logs fit the metadata, and clients are served.
     var isReady = false
     var nextHousekeeping = Instant.zero

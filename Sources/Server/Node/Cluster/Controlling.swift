@@ -156,10 +156,13 @@ extension BrokerNode {
         if pending.heartbeat.wantsToLeave { cluster?.needsReview = true }
         decide(commands)
         let (node, epoch) = (pending.heartbeat.node, pending.heartbeat.epoch)
+        let applied = cluster?.applied ?? 0
         if node == cluster?.node {
-            heartbeatAnswered(epoch, sentAt: pending.sentAt, answer)
+            heartbeatAnswered(epoch, sentAt: pending.sentAt, applied: applied, answer)
         } else {
-            send(.heartbeatAnswer(epoch: epoch, sentAt: pending.sentAt, answer), to: node)
+            send(
+                .heartbeatAnswer(
+                    epoch: epoch, sentAt: pending.sentAt, applied: applied, answer), to: node)
         }
         return true
     }

@@ -112,8 +112,8 @@ extension BrokerNode {
                 BrokerHeartbeat(
                     node: peer.node, epoch: epoch, applied: applied, wantsToLeave: wantsToLeave),
                 sentAt: sentAt)
-        case .heartbeatAnswer(let epoch, let sentAt, let answer):
-            heartbeatAnswered(epoch, sentAt: sentAt, answer)
+        case .heartbeatAnswer(let epoch, let sentAt, let applied, let answer):
+            heartbeatAnswered(epoch, sentAt: sentAt, applied: applied, answer)
         case .partition(let number, let request):
             decide(request, .peer(peer.node, number), from: peer.node)
         case .transaction(let number, let question): receive(question, number, from: peer.node)

@@ -15,8 +15,8 @@
 //   3.1 command: number (uint64), command · 3.2 outcome: number (uint64), outcome
 //   3.3 heartbeat: broker epoch (int64), applied (int64), when it was sent by the sender's clock (int64,
 //       nanoseconds), wants to leave (uint8)
-//   3.4 heartbeat answer: broker epoch (int64), when the heartbeat was sent (int64), flags (uint8: 1 the
-//       epoch is not that of the broker, 2 fenced, 4 may leave)
+//   3.4 heartbeat answer: broker epoch (int64), when the heartbeat was sent (int64), applied (int64), flags
+//       (uint8: 1 the epoch is not that of the broker, 2 fenced, 4 may leave)
 //   3.5 request of a client: number (uint64), user, host, listener (text), the request
 //   3.6 answer for a client: number (uint64), the answer · 3.7 no answer: number (uint64), text
 //   3.8 wish about a partition: number (uint64), `PartitionRequest`; answered by an outcome
@@ -41,7 +41,7 @@ import WireProtocol
 /// Who speaks at the other end of a link.
 package struct PeerHello: Hashable, Sendable {
     /// Raised when frames change so that older nodes would misread them.
-    package static let protocolVersion: UInt16 = 2
+    package static let protocolVersion: UInt16 = 3
 
     package var version = PeerHello.protocolVersion
     /// Zero: the node belongs to none yet.
@@ -123,7 +123,8 @@ package enum PeerMessage: Hashable, Sendable {
     case command(UInt64, ClusterCommand)
     case outcome(UInt64, ClusterOutcome)
     case heartbeat(epoch: Int64, applied: Int64, sentAt: Instant, wantsToLeave: Bool)
-    case heartbeatAnswer(epoch: Int64, sentAt: Instant, HeartbeatAnswer)
+    /// `applied`: how much of the metadata the controller had.
+    case heartbeatAnswer(epoch: Int64, sentAt: Instant, applied: LogIndex, HeartbeatAnswer)
     case request(UInt64, ForwardedRequest)
     case answer(UInt64, Bytes)
     case noAnswer(UInt64, String)
@@ -192,10 +193,11 @@ package enum PeerMessage: Hashable, Sendable {
             writer.int64(applied)
             writer.int64(sentAt.nanoseconds)
             writer.uint8(wantsToLeave ? 1 : 0)
-        case .heartbeatAnswer(let epoch, let sentAt, let answer):
+        case .heartbeatAnswer(let epoch, let sentAt, let applied, let answer):
             kind(3, 4)
             writer.int64(epoch)
             writer.int64(sentAt.nanoseconds)
+            writer.int64(applied.value)
             writer.uint8(
                 (answer.isStale ? 1 : 0) | (answer.isFenced ? 2 : 0) | (answer.mayLeave ? 4 : 0))
         case .request(let id, let request):
@@ -279,9 +281,10 @@ package enum PeerMessage: Hashable, Sendable {
         case (3, 4):
             let epoch = try reader.int64()
             let sentAt = Instant(nanoseconds: try reader.int64())
+            let applied = LogIndex(try reader.int64())
             let flags = try reader.flags(most: 7)
             self = .heartbeatAnswer(
-                epoch: epoch, sentAt: sentAt,
+                epoch: epoch, sentAt: sentAt, applied: applied,
                 HeartbeatAnswer(
                     isStale: flags & 1 != 0, isFenced: flags & 2 != 0, mayLeave: flags & 4 != 0))
         case (3, 5):

@@ -95,6 +95,7 @@ extension BrokerNode {
     /// The image was changed: whoever waits for that looks again.
     private mutating func metadataChanged() {
         wakeWaitingForChange()
+        takeLeases()
         becomeReadyIfRegistered()
     }
 

@@ -97,8 +97,10 @@ extension BrokerNode {
         }
     }
 
-    /// The controller has answered a heartbeat that was sent at `sentAt`.
-    mutating func heartbeatAnswered(_ epoch: Int64, sentAt: Instant, _ answer: HeartbeatAnswer) {
+    /// The controller has answered a heartbeat that was sent at `sentAt`, and had applied so much by then.
+    mutating func heartbeatAnswered(
+        _ epoch: Int64, sentAt: Instant, applied: LogIndex, _ answer: HeartbeatAnswer
+    ) {
         guard cluster?.brokerEpoch == epoch, sentAt <= now.monotonic else { return }
         if answer.isStale {
             return halt(
@@ -109,9 +111,22 @@ extension BrokerNode {
                     hint: "only one process may run with this --node"))
         }
         if !answer.isFenced {
-            replicaEffects += replicas?.renewLease(sentAt: sentAt, store: &store, now: now) ?? []
+            // So many wait only for a node that is far behind, which leads nothing for that.
+            if cluster?.leases.count ?? 0 < 32 { cluster?.leases.append((sentAt, applied)) }
+            takeLeases()
         }
         if answer.mayLeave, cluster?.leavingSince != nil { leaveOffice() }
+    }
+
+    /// A lease counts once this node knows what the controller knew when it gave it: who has not heard that
+    /// another node leads a partition must not go on for longer than a lease.
+    mutating func takeLeases() {
+        guard let applied = cluster?.applied else { return }
+        while let lease = cluster?.leases.first, lease.applied <= applied {
+            cluster?.leases.removeFirst()
+            replicaEffects +=
+                replicas?.renewLease(sentAt: lease.sentAt, store: &store, now: now) ?? []
+        }
     }
 
     /// Nothing is led here any more. A controller hands its office over, too: the others would have to

@@ -248,7 +248,9 @@ extension BrokerNode {
     /// Another node is the controller by now, or nobody: whoever was asked may have heard nothing, or be
     /// silent for long.
     mutating func checkProducerIDs() {
-        guard let wish = cluster?.producerIDsWish, wish.controller != cluster?.leader else { return }
+        guard let wish = cluster?.producerIDsWish, wish.controller != cluster?.leader else {
+            return
+        }
         _ = takeProducerIDs(.refused(.uncertain), wish.number)
     }
 }
