@@ -190,7 +190,7 @@ extension ReplicationSimulation {
             let mark = store.offsets(of: name)?.highWatermark.value ?? 0
             checker.advanced(
                 request.partition, index, to: mark,
-                isLeader: manager.leader(of: name)?.isServing == true || hasDamage, &store,
+                isLeader: manager.leader(of: name)?.isEstablished == true || hasDamage, &store,
                 brokers[index].disk)
             brokers[index].store = store
         }

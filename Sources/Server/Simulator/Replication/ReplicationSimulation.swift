@@ -333,11 +333,11 @@ struct ReplicationSimulation {
         for (place, name) in names.enumerated() {
             guard let offsets = store.offsets(of: name) else { continue }
             let leader = manager.leader(of: name)
-            if let leader, leader.isServing { checker.serves(place, leader.epoch, life) }
+            if let leader, leader.isEstablished { checker.serves(place, leader.epoch, life) }
             let mark = offsets.highWatermark.value
             let before = checker.end(place)
             checker.advanced(
-                place, index, to: mark, isLeader: leader?.isServing == true || hasDamage, &store,
+                place, index, to: mark, isLeader: leader?.isEstablished == true || hasDamage, &store,
                 brokers[index].disk)
             if checker.end(place) > before, let state = state(place) {
                 brokers[index].store = store
