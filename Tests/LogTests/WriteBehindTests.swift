@@ -122,6 +122,28 @@ import WireProtocol
         #expect(try fixture.texts() == ["before"] + large + ["after"])
     }
 
+    @Test func `a direct batch becomes durable also when another partition is cut meanwhile`() throws {
+        var configuration = smallConfiguration()
+        configuration.directFromBytes = 2000
+        configuration.isReplicated = true
+        var fixture = try Fixture(configuration: configuration)
+        try fixture.create()
+        let other = TopicPartition(topic: "orders", partition: 1)
+        try fixture.create(other)
+        try fixture.append(try batch("a", "b"), to: other)
+        fixture.sync()
+        let large = (0..<30).map { TestRecord(String(repeating: "y", count: 100) + "\($0)") }
+        try fixture.append(try batch(large))
+        var requests: [SyncRequest] = []
+        while let request = fixture.store.beginSync() { requests.append(request) }
+        try #require(requests.map(\.lane) == [.journal, .segments])
+        try fixture.store.truncate(other, to: 1, now: at(0))
+        for request in requests {
+            _ = fixture.store.syncCompleted(request.ticket, failure: nil)
+        }
+        #expect(fixture.store.durableEnd(of: orders) == 30)
+    }
+
     /// A sync of a segment waits for its turn on another thread; what closes the file meanwhile
     /// makes it fail with EBADF, and the disk is not to blame.
     @Test(arguments: ["delete", "truncate", "nothing"])

@@ -681,8 +681,11 @@ package struct LogStore: Sendable {
         return SyncRequest(ticket: SyncTicket(lastTicket), lane: lane, file: file)
     }
 
-    /// The segment whose sync is under way was changed: its outcome says nothing any more.
-    mutating func forgetSegmentSync() { openSegmentSync?.file = nil }
+    /// The segments of a partition are changed: the outcome of a sync of one of them that is under way says
+    /// nothing any more. Batches of other partitions may wait for one of theirs.
+    mutating func forgetSegmentSync(of number: UInt32) {
+        if openSegmentSync?.segment.number == number { openSegmentSync?.file = nil }
+    }
 
     /// Whether the sync was one of a file that is still in the log. Deletion, retention and the
     /// cleaner close files while a sync of them waits for its turn; that it then fails is no fault

@@ -197,7 +197,7 @@ extension LogStore {
             for cut in cuts {
                 guard let slot = slots[cut.partition], logs[slot].damage == nil else { continue }
                 if cleanerRun?.number == logs[slot].number { abandonCleaning() }
-                forgetSegmentSync()
+                forgetSegmentSync(of: logs[slot].number)
                 scrubRun?.segmentBase = -1
                 let isCut = cut.offset.value < logs[slot].logEnd
                 removed += try logs[slot].truncate(
@@ -238,7 +238,7 @@ extension LogStore {
         try requireRunning()
         guard let slot = slots[partition] else { return }
         if cleanerRun?.number == logs[slot].number { abandonCleaning() }
-        forgetSegmentSync()
+        forgetSegmentSync(of: logs[slot].number)
         scrubRun?.segmentBase = -1
         var old = logs[slot]
         // Another number: no journal frame is one of this log.
