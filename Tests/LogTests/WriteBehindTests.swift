@@ -122,7 +122,9 @@ import WireProtocol
         #expect(try fixture.texts() == ["before"] + large + ["after"])
     }
 
-    @Test func `a direct batch becomes durable also when another partition is cut meanwhile`() throws {
+    @Test func `a direct batch becomes durable also when another partition is cut meanwhile`()
+        throws
+    {
         var configuration = smallConfiguration()
         configuration.directFromBytes = 2000
         configuration.isReplicated = true

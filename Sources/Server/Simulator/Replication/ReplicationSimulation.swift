@@ -337,7 +337,8 @@ struct ReplicationSimulation {
             let mark = offsets.highWatermark.value
             let before = checker.end(place)
             checker.advanced(
-                place, index, to: mark, isLeader: leader?.isEstablished == true || hasDamage, &store,
+                place, index, to: mark, isLeader: leader?.isEstablished == true || hasDamage,
+                &store,
                 brokers[index].disk)
             if checker.end(place) > before, let state = state(place) {
                 brokers[index].store = store
