@@ -1,7 +1,6 @@
 """Partitions move between the brokers of a cluster of four processes, while they are written to."""
 import collections
 import json
-import os
 import pathlib
 import threading
 
@@ -16,12 +15,7 @@ PARTITIONS = 4
 
 @pytest.fixture(scope="module")
 def cluster():
-    # Moves are not for anybody's records yet: docs/decisions/0026-moving-partitions.md.
-    os.environ["WEIR_UNSAFE_MOVES"] = "1"
-    try:
-        one = Cluster(4).start()
-    finally:
-        del os.environ["WEIR_UNSAFE_MOVES"]
+    one = Cluster(4).start()
     yield one
     one.remove()
 
@@ -160,9 +154,7 @@ def test_a_move_to_a_lost_node_waits_and_can_be_taken_back(cluster):
         {"trouble": "broker fenced", "name": "broker 4"},
         {"trouble": "no leader", "name": "orphaned-1"}]
     run(cluster, "drain", "4", "--cancel")
-    os.environ["WEIR_UNSAFE_MOVES"] = "1"
     cluster.node(4).launch()
-    del os.environ["WEIR_UNSAFE_MOVES"]
     cluster.node(4).ready()
     cluster.wait(4)
 

@@ -50,15 +50,11 @@ CLUSTER_STAGES = [
     (["sim", "run", "--only", "cluster", "--seed", "0", "--count", "40"], 240),
     (["sim", "run", "--only", "cluster", "--seed", "40", "--count", "400"], 600),
 ]
-# Of bugs in moves of partitions, whose names begin with "cluster moves".
-MOVES_STAGES = [(arguments + ["--moves"], limit) for arguments, limit in CLUSTER_STAGES]
 
 
 def stages(name: str) -> list[tuple[list[str], int]]:
     if name.startswith("replication"):
         return REPLICATION_STAGES
-    if name.startswith("cluster moves"):
-        return MOVES_STAGES
     if name.startswith("cluster"):
         return CLUSTER_STAGES
     return QUORUM_STAGES if name.startswith("quorum") else STAGES
@@ -141,7 +137,7 @@ def main() -> int:
     binary = build()
     survivors = 0
     chosen = [(n, m) for n, m in enumerate(MUTANTS, 1) if options.name in m[0]]
-    for group in (STAGES, QUORUM_STAGES, REPLICATION_STAGES, CLUSTER_STAGES, MOVES_STAGES):
+    for group in (STAGES, QUORUM_STAGES, REPLICATION_STAGES, CLUSTER_STAGES):
         if not any(stages(mutant[0]) is group for _, mutant in chosen):
             continue
         found, spent = hunt(binary, 0, group)

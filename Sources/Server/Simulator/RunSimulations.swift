@@ -59,7 +59,6 @@ package func runSimulations(
                 "seed \(seed), \(kind.rawValue) (trace \(hex(result.traceHash))): "
                     + result.anomalies.joined(separator: "; ")
                     + "\n  repeat: weir sim run --only \(kind.rawValue) --seed \(seed) --count 1 --trace"
-                    + (options.movesPartitions ? " --moves" : "")
             )
         }
         if hasFailed { failed += 1 }

@@ -7,8 +7,6 @@ package struct SimulationOptions {
     package var planted = PlantedBug.none
     /// Bits flip and files lose their ends while the node is down.
     package var allowsRot = true
-    /// Partitions of clusters get other replicas, which is not safe yet (decision 0026).
-    package var movesPartitions = false
     /// Told what happens, line by line; nil costs nothing. It changes nothing of the run.
     package var narrate: ((String) -> Void)?
 

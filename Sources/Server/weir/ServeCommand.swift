@@ -172,8 +172,6 @@ private func joinCluster(
     cluster.heartbeatInterval = settings.heartbeatInterval
     cluster.sessionTimeout = settings.sessionTimeout
     cluster.lease = settings.lease
-    // For those who work on moves, and for nobody's records: see ClusterConfiguration.
-    cluster.movesPartitions = environment("WEIR_UNSAFE_MOVES") == "1"
     settings.node.cluster = cluster
 }
 

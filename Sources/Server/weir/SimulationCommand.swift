@@ -17,7 +17,6 @@ let simulationCommands: [RegisteredCommand] = [
                 FlagSpec(
                     "bug", nil, value: "NAME", "Plants a bug, to see that it is found",
                     fallback: "none", choices: PlantedBug.allCases.map(\.rawValue)),
-                FlagSpec("moves", nil, "Partitions of clusters move, too, which fails yet"),
                 FlagSpec("trace", "t", "Tells what happens, line by line, on the error output"),
             ],
             examples: [
@@ -31,7 +30,6 @@ let simulationCommands: [RegisteredCommand] = [
             let bug = PlantedBug(rawValue: call.string("bug") ?? "none") ?? .none
             var options = SimulationOptions()
             options.planted = bug
-            options.movesPartitions = call.isSet("moves")
             if call.isSet("trace") { options.narrate = { standardError($0 + "\n") } }
             let only = call.string("only").flatMap(SimulationKind.init(rawValue:))
             var lines: [String] = []

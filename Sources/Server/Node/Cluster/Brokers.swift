@@ -161,13 +161,12 @@ extension ApiVersionTable {
     /// What is served. In a cluster that is less yet: what would answer for one node only, or not
     /// be true for the others, is left out, so that clients say that it is not supported.
     static func served(by cluster: ClusterConfiguration?) -> ApiVersionTable {
-        guard let cluster else { return .all }
-        var missing: Set<ApiKey> = [
+        if cluster == nil { return .all }
+        let missing: Set<ApiKey> = [
             .alterReplicaLogDirs, .shareGroupHeartbeat, .shareGroupDescribe,
             .shareFetch, .shareAcknowledge, .describeShareGroupOffsets, .alterShareGroupOffsets,
             .deleteShareGroupOffsets,
         ]
-        if !cluster.movesPartitions { missing.insert(.alterPartitionReassignments) }
         return all.restricted(to: Set(all.entries.map(\.apiKey)).subtracting(missing))
     }
 }

@@ -17,9 +17,6 @@ package struct ClusterConfiguration: Sendable {
     package var lease: Duration = .milliseconds(800)
     /// A request of a client waits so long for a controller, then its connection is closed.
     package var controllerWait: Duration = .seconds(15)
-    /// Whether partitions may be moved to other nodes. Off: the simulation of whole nodes has found moves that
-    /// lose acknowledged records (decision 0026).
-    package var movesPartitions = false
     package var raft: RaftSettings = {
         var settings = RaftSettings()
         // Who leads a partition is decided by who leads the quorum: until there is one, producers wait.

@@ -63,7 +63,7 @@ struct ClusterSimulation {
         result = SimulationResult(seed: seed)
         var random = Random(seed: seed ^ 0xC1_05_7E_12)
         var shape = random.fork()
-        swarm = ClusterSwarm(&shape, movesPartitions: options.movesPartitions)
+        swarm = ClusterSwarm(&shape)
         network = random.fork()
         diskTimes = random.fork()
         faults = random.fork()
@@ -194,7 +194,6 @@ struct ClusterSimulation {
             members: (1...nodes.count).map { .init(host: "node\($0)", port: 9090) })
         cluster.listener = 1
         cluster.lease = .milliseconds(swarm.lease)
-        cluster.movesPartitions = swarm.moveEvery > 0
         cluster.heartbeatInterval = .milliseconds(swarm.heartbeatEvery)
         cluster.sessionTimeout = .milliseconds(swarm.sessionTimeout)
         cluster.raft.clockDriftPerMillion = Int64(max(swarm.drift, 10_000))

@@ -43,7 +43,7 @@ struct ClusterSwarm {
     var moveEvery: Int
     var pace: ClosedRange<Int>
 
-    init(_ random: inout Random, movesPartitions: Bool = false) {
+    init(_ random: inout Random) {
         func often(_ percent: Int, _ range: ClosedRange<Int>) -> Int {
             let isOn = random.below(100) < percent
             let value = random.within(range)
@@ -88,7 +88,7 @@ struct ClusterSwarm {
         let fast = random.within(1...20)
         pace = fast...(fast * 4)
         let moves = often(50, 200...4000)
-        moveEvery = nodes > 1 && movesPartitions ? moves : 0
+        moveEvery = nodes > 1 ? moves : 0
     }
 
     var summary: String {
