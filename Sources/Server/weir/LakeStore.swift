@@ -1,4 +1,4 @@
-// Where tables are kept: below the data directory, or in a bucket.
+// Where tables are kept: below the data directory, in a folder of their own, or in a bucket.
 
 import Base
 import Glibc
@@ -11,21 +11,32 @@ import Runtime
 func lakeStore(
     at url: String?, disk: any Disk, folder: String?, settings: S3Settings
 ) throws(Problem) -> any ObjectStore {
-    let place = try url.map { (url) throws(Problem) in try S3Location(parsing: url).description }
+    let isFolder = url?.hasPrefix("/") ?? false
+    let place = try url.map { (url) throws(Problem) in
+        isFolder ? url : try S3Location(parsing: url).description
+    }
     let isNew = try isFirst(place, disk)
     guard let place else {
         let location = folder.map { StoreLocation(base: "file://" + $0 + "/lake") }
         return LocalObjectStore(disk: disk, root: "lake", location: location)
     }
-    let store = try bucketStore(at: place, settings: settings)
+    let bucket = isFolder ? nil : try bucketStore(at: place, settings: settings)
     do throws(StorageFailure) {
-        try store.check()
+        try bucket?.check()
+        let store: any ObjectStore = if let bucket { bucket } else { try folderStore(at: place) }
         if isNew { try disk.replace(placeFile, with: Bytes(utf8: place)) }
+        return store
     } catch {
         throw Problem(
             "objects.unusable", "tables can't be kept in \(place)", notes: [error.description])
     }
-    return store
+}
+
+/// A folder that other processes may use, too. It has to be there: who mistypes it would begin an empty lake.
+private func folderStore(at path: String) throws(StorageFailure) -> any ObjectStore {
+    let disk = try FileDisk(shared: path)
+    let location = absolutePath(path).map { StoreLocation(base: "file://" + $0) }
+    return LocalObjectStore(disk: disk, root: "", location: location)
 }
 
 /// The path from the root on, without links; nil when the system can't tell.

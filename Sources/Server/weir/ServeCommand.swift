@@ -40,8 +40,9 @@ let serveCommands: [RegisteredCommand] = [
                     "Where HTTP listens: gateway, tables, SQL, metrics; port 0 = any free one",
                     fallback: "localhost:8888", readsEnvironment: true),
                 FlagSpec(
-                    "lake", value: "s3://BUCKET/PREFIX",
-                    "Where tables are kept, instead of in the data directory",
+                    "lake", value: "PLACE",
+                    "Where tables are kept, instead of in the data directory: s3://BUCKET/PREFIX, or the"
+                        + " absolute path of a folder; in a cluster the same for all nodes",
                     readsEnvironment: true),
                 FlagSpec(
                     "lake-memory", value: "MIB",
