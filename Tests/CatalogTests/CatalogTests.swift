@@ -22,14 +22,17 @@ final class MemoryStorage: CatalogStorage {
         if isFailing { throw Problem("storage.failed", "the disk is full") }
     }
 
-    func put(_ name: String, _ content: Bytes) throws(Problem) {
-        try check()
-        objects.withLock { $0[name] = content }
-    }
+    let isShared = false
 
-    func delete(_ name: String) throws(Problem) {
+    func newMark() -> String { "" }
+
+    func change(
+        _ changes: [CatalogStorageChange], expecting: [CatalogStorageChange]
+    ) throws(Problem) {
         try check()
-        objects.withLock { $0[name] = nil }
+        objects.withLock { objects in
+            for change in changes { objects[change.name] = change.content }
+        }
     }
 
     func list(prefix: String) throws(Problem) -> [StoredCatalogObject] {
@@ -243,8 +246,12 @@ struct CatalogTests {
     @Test func `a damaged object is reported and the others are served`() throws {
         let storage = MemoryStorage()
         _ = try travelCatalog(storage)
-        try storage.put("catalog/object/4:gold.broken", Bytes(utf8: "{\"format\":1,"))
-        try storage.put("catalog/object/4:gold.newer", Bytes(utf8: "{\"format\":2}"))
+        try storage.change(
+            [CatalogStorageChange("catalog/object/4:gold.broken", Bytes(utf8: "{\"format\":1,"))],
+            expecting: [])
+        try storage.change(
+            [CatalogStorageChange("catalog/object/4:gold.newer", Bytes(utf8: "{\"format\":2}"))],
+            expecting: [])
         let (catalog, damaged) = try Catalog.load(from: storage)
         #expect(damaged.map(\.code) == ["catalog.object.damaged", "catalog.object.damaged"])
         #expect(catalog.image.relations.count == 5)

@@ -18,17 +18,18 @@ SETTINGS = ("-X", "broker.session.timeout.ms=2000")
 class Node(Server):
     """One process of a cluster, with a log of its own."""
 
-    def __init__(self, folder: pathlib.Path, number: int, addresses: list[str]):
+    def __init__(self, folder: pathlib.Path, number: int, addresses: list[str], flags: tuple[str, ...] = ()):
         home = folder / f"node{number}"
         home.mkdir(parents=True)
         (home / "data").mkdir()
         super().__init__(str(home / "data"))
         self.number = number
         self.addresses = addresses
+        self.flags = flags
 
     def launch(self, *extra: str):
         super().launch(
-            "--node", str(self.number), "--cluster", ",".join(self.addresses), *SETTINGS, *extra)
+            "--node", str(self.number), "--cluster", ",".join(self.addresses), *SETTINGS, *self.flags, *extra)
 
     def answers(self, path: str) -> int:
         """The status of a page; 0 while nobody answers."""
@@ -43,10 +44,10 @@ class Node(Server):
 
 
 class Cluster:
-    def __init__(self, count: int = VOTERS):
+    def __init__(self, count: int = VOTERS, *flags: str):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-cluster-"))
         self.addresses = [f"127.0.0.1:{free_port()}" for _ in range(count)]
-        self.nodes = [Node(self.folder, n + 1, self.addresses) for n in range(count)]
+        self.nodes = [Node(self.folder, n + 1, self.addresses, flags) for n in range(count)]
 
     def start(self) -> "Cluster":
         for node in self.nodes:

@@ -329,13 +329,19 @@ struct ClusterHarness {
         return end
     }
 
-    /// Gives a node a command of its own process; nil while it has no result.
-    mutating func command(
-        _ node: Int, _ command: NodeCommand
-    ) -> Result<NodeAnswer, Problem>? {
+    /// Gives a node a command of its own process; what comes of it will be in `finished`.
+    mutating func beginCommand(_ node: Int, _ command: NodeCommand) -> UInt64 {
         let id = nextID()
         post(node, .event(.command(CommandID(id), command)))
         deliver()
+        return id
+    }
+
+    /// The same, with its result; nil while it has none.
+    mutating func command(
+        _ node: Int, _ command: NodeCommand
+    ) -> Result<NodeAnswer, Problem>? {
+        let id = beginCommand(node, command)
         advance(2)
         return finished[id]
     }

@@ -114,16 +114,16 @@ import WireProtocol
             problem(.read(TopicPartition(topic: "orders", partition: 9), from: 0, maxBytes: 1))?
                 .code == "topic.unknown")
         let content = Bytes([UInt8](repeating: 0, count: 9 << 20))
-        #expect(problem(.putObject(name: "x", content: content))?.code == "object.too.large")
+        #expect(problem(.changeObjects([ObjectChange("x", content)]))?.code == "object.too.large")
     }
 
     @Test func `objects are stored durably and listed by prefix`() throws {
         var node = try NodeHarness()
         for name in ["table/b", "table/a", "view/c"] {
-            _ = try node.perform(.putObject(name: name, content: Bytes(utf8: "of \(name)")))
+            _ = try node.perform(.changeObjects([ObjectChange(name, Bytes(utf8: "of \(name)"))]))
         }
-        _ = try node.perform(.putObject(name: "table/b", content: Bytes(utf8: "newer")))
-        _ = try node.perform(.putObject(name: "view/c", content: nil))
+        _ = try node.perform(.changeObjects([ObjectChange("table/b", Bytes(utf8: "newer"))]))
+        _ = try node.perform(.changeObjects([ObjectChange("view/c", nil)]))
         for _ in 0..<2 {
             guard case .objects(let objects) = try node.perform(.listObjects(prefix: "")) else {
                 return

@@ -35,12 +35,19 @@ final class ObjectPort: NodePort {
 
     func call(_ command: NodeCommand) throws(Problem) -> NodeAnswer {
         switch command {
-        case .putObject(let name, let content):
-            if failing.withLock({ $0 }) || content == nil && failingDeletes.withLock({ $0 }) {
+        case .changeObjects(let changes, let expected):
+            let deletes = changes.contains { $0.content == nil }
+            if failing.withLock({ $0 }) || deletes && failingDeletes.withLock({ $0 }) {
                 throw Problem("58030", "the node has stopped")
             }
-            objects.withLock { $0[name] = content }
+            let isDone = objects.withLock { objects in
+                guard expected.allSatisfy({ objects[$0.name] == $0.content }) else { return false }
+                for change in changes { objects[change.name] = change.content }
+                return true
+            }
+            guard isDone else { throw Problem("object.changed", "an object is another one") }
             return .done
+        case .catchUp: return .done
         case .listObjects(let prefix):
             return .objects(
                 objects.withLock { objects in

@@ -365,10 +365,22 @@ struct ReplaceStatementTests {
         try lake.run("CREATE VIEW v AS SELECT * FROM fresh")
         #expect(lake.problem("ALTER TABLE fresh RENAME TO other")?.code == "2BP01")
         try lake.run("ALTER VIEW v RENAME TO w; DROP VIEW w; ALTER TABLE fresh RENAME TO other")
-        // The process ends when the new name is stored and the old one not yet gone.
+        // A rename that is not stored has not happened.
         port.failDeletes()
         #expect(lake.problem("ALTER TABLE other RENAME TO last") != nil)
         port.failDeletes(false)
+        let before = try LakeHarness(disk: disk, port: port, seed: 4)
+        #expect(before.problem("SELECT * FROM last")?.code == "42P01")
+        #expect(try before.rows("SELECT sum(id) FROM other") == ["6"])
+        // Earlier versions stored the new name and then took the old one away.
+        let renamed = ObjectPort(copying: port)
+        try LakeHarness(disk: disk, port: renamed, seed: 5, from: 1000).run(
+            "ALTER TABLE other RENAME TO last")
+        guard case .objects(let stored) = try renamed.call(.listObjects(prefix: "catalog/")) else {
+            return
+        }
+        let new = try #require(stored.first { $0.name.hasSuffix("public.last") })
+        _ = try port.call(.changeObjects([ObjectChange(new.name, new.content)]))
         let next = try LakeHarness(disk: disk, port: port, seed: 2)
         #expect(next.problem("SELECT * FROM other")?.code == "42P01")
         #expect(try next.rows("SELECT sum(id) FROM last") == ["6"])

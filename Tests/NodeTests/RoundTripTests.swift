@@ -183,7 +183,7 @@ import WireProtocol
         var node = try NodeHarness()
         try node.createTopic("t", partitions: 3, [("retention.ms", "12345")])
         _ = try node.produce("t", 2, ["a", "b"])
-        _ = try node.perform(.putObject(name: "table/gold", content: Bytes(utf8: "{}")))
+        _ = try node.perform(.changeObjects([ObjectChange("table/gold", Bytes(utf8: "{}"))]))
         let before = try node.call(MetadataRequest(topics: nil), version: 12)
         try node.restart()
         let after = try node.call(MetadataRequest(topics: nil), version: 12)

@@ -27,8 +27,10 @@ private final class CrashPort: NodePort {
     }
 
     func call(_ command: NodeCommand) throws(Problem) -> NodeAnswer {
-        if case .putObject(let name, _) = command {
-            do throws(StorageFailure) { try disk.step("putObject", name) } catch {
+        if case .changeObjects(let changes, _) = command {
+            do throws(StorageFailure) {
+                try disk.step("changeObjects", changes.map(\.name).joined(separator: ","))
+            } catch {
                 throw Problem("58030", "\(error)")
             }
         }
@@ -293,7 +295,7 @@ struct StatementCrashTests {
         let folder = try #require(
             try harness.store.list("public", recursive: true).first { $0.path.hasSuffix(".json") }
         ).path.split(separator: "/").prefix(2).joined(separator: "/")
-        _ = try objects.call(.putObject(name: "folder/" + folder, content: Bytes(utf8: "{}")))
+        _ = try objects.call(.changeObjects([ObjectChange("folder/" + folder, Bytes(utf8: "{}"))]))
         let reopened = try LakeHarness(disk: disk, port: CrashPort(objects, disk), from: 1000)
         #expect(try reopened.rows("SELECT id FROM t") == ["7"])
         #expect(try reopened.rows("SELECT id FROM parquet.'public/t'") == ["1"])

@@ -8,7 +8,7 @@ import Testing
 
 /// A streaming table over a listed topic, on a memory disk that can fail.
 struct StreamingFixture {
-    let topic = ListedTopic(partitions: 2)
+    let topic: ListedTopic
     let store: any ObjectStore
     let table: DeltaTable
     let deadLetters: DeltaTable
@@ -18,6 +18,7 @@ struct StreamingFixture {
     let now = Now(monotonic: .zero, wallMicroseconds: 1_771_237_845_000_000)
 
     init(store: any ObjectStore = LocalObjectStore(disk: MemoryDisk())) throws {
+        topic = ListedTopic(partitions: 2)
         self.store = store
         table = DeltaTable(store: store, path: "bronze/t")
         deadLetters = DeltaTable(store: store, path: "ops/dead")
@@ -28,6 +29,14 @@ struct StreamingFixture {
                 Field("at", .timestampTZ), Field("rule", .text), Field("partition", .int32),
                 Field("offset", .int64), Field("row", .text),
             ]), random: &random, now: now)
+    }
+
+    /// The same topic and tables as another process has them, through a store of its own.
+    init(_ other: StreamingFixture, over store: any ObjectStore) {
+        topic = other.topic
+        self.store = store
+        table = DeltaTable(store: store, path: other.table.path)
+        deadLetters = DeltaTable(store: store, path: other.deadLetters.path)
     }
 
     /// SELECT id, upper(name) AS shout FROM STREAM(t)

@@ -18,6 +18,15 @@ package struct AbortedTransaction: Hashable, Sendable {
     package var lastOffset: Offset
     /// No transaction that was open when the marker was written begins below.
     package var lastStableOffset: Offset
+
+    package init(
+        producerID: Int64, firstOffset: Offset, lastOffset: Offset, lastStableOffset: Offset
+    ) {
+        self.producerID = producerID
+        self.firstOffset = firstOffset
+        self.lastOffset = lastOffset
+        self.lastStableOffset = lastStableOffset
+    }
 }
 
 struct AbortedIndex: Sendable {

@@ -92,6 +92,8 @@ package struct MetadataImage: Sendable {
         settings.keys.filter { $0.kind == kind }.map(\.name)
     }
 
+    package func object(_ name: String) -> Bytes? { objects[name] }
+
     /// Objects whose name begins with `prefix`, by name.
     package func objects(prefix: String) -> [(name: String, content: Bytes)] {
         var result: [(name: String, content: Bytes)] = []

@@ -5,11 +5,34 @@ import Synchronization
 /// Where catalog objects are kept. The node implements it with its metadata log; calls return when
 /// the change is durable.
 package protocol CatalogStorage: AnyObject, Sendable {
-    func put(_ name: String, _ content: Bytes) throws(Problem)
-    /// No error when there is no such object.
-    func delete(_ name: String) throws(Problem)
-    /// All objects whose name begins with `prefix`, in any order.
+    /// Other processes change the catalog, too.
+    var isShared: Bool { get }
+    /// Makes all changes or none. Those of `expecting` have to be as it says: else a problem with the code
+    /// `CatalogStorageCode.changed` is thrown. With `uncertain` it may have been done, or not.
+    func change(
+        _ changes: [CatalogStorageChange], expecting: [CatalogStorageChange]
+    ) throws(Problem)
+    /// All objects whose name begins with `prefix`, in any order, with every change that this process
+    /// has heard the outcome of.
     func list(prefix: String) throws(Problem) -> [StoredCatalogObject]
+    /// A text that no other call gives, here or in another process.
+    func newMark() -> String
+}
+
+package enum CatalogStorageCode {
+    package static let changed = "object.changed"
+    package static let uncertain = "cluster.uncertain"
+}
+
+/// An object as it is to be, or as it is expected to be; nil: there is none.
+package struct CatalogStorageChange: Sendable {
+    package var name: String
+    package var content: Bytes?
+
+    package init(_ name: String, _ content: Bytes?) {
+        self.name = name
+        self.content = content
+    }
 }
 
 package struct StoredCatalogObject: Sendable {
@@ -27,6 +50,10 @@ package struct StoredCatalogObject: Sendable {
 /// A change is checked against the image, then stored, then shown: nothing is visible before it is
 /// durable. Between check and show its names are reserved, so that two statements do not both
 /// create one object; the lock itself is never held while storage works.
+///
+/// A catalog that several processes share is read again when another one has changed it (`refresh`). Each
+/// change of it replaces one more object, the version, and is made only if that is still what this
+/// process has read; else it is checked again against what is there by then.
 package final class Catalog: Sendable {
     private struct State {
         var image: CatalogImage
@@ -34,6 +61,15 @@ package final class Catalog: Sendable {
         var reserved: Set<QualifiedName> = []
         /// Numbers given to objects that are not in the image yet.
         var highestOID: UInt32 = 0
+        /// What the image was read with.
+        var version: CatalogVersion = .none
+        /// Another one with each image.
+        var generation: UInt64 = 0
+
+        mutating func show(_ image: CatalogImage) {
+            self.image = image
+            generation += 1
+        }
     }
 
     private let state: Mutex<State>
@@ -45,16 +81,37 @@ package final class Catalog: Sendable {
     }
 
     private static let prefix = "catalog/"
+    /// Outside of the prefix, and beside it: one list has both.
+    private static let versionName = "catalog-version"
+    private static let everything = "catalog"
+    private static let attemptsMax = 10
+
+    /// A catalog that others change, too. It is empty until `refresh` has read it.
+    package init(sharing storage: any CatalogStorage) {
+        state = Mutex(State(image: CatalogImage()))
+        self.storage = storage
+    }
 
     /// Reads what is stored. Objects that cannot be read are left out and reported: the process
     /// can serve the others, and they stay stored as they are.
     package static func load(
         from storage: any CatalogStorage
     ) throws(Problem) -> (catalog: Catalog, damaged: [Problem]) {
+        var (image, damaged) = read(try storage.list(prefix: prefix))
+        for old in image.renamedObjects {
+            // The process ended in the middle of a rename: the new name is there, the old one goes.
+            try storage.change([CatalogStorageChange(key(old), nil)], expecting: [])
+            image = image.applying(CatalogChange(removed: [old]))
+        }
+        return (Catalog(image: image, storage: storage), damaged)
+    }
+
+    private static func read(
+        _ stored: [StoredCatalogObject]
+    ) -> (image: CatalogImage, damaged: [Problem]) {
         var image = CatalogImage()
         var damaged: [Problem] = []
-        let stored = try storage.list(prefix: prefix).sorted { $0.name < $1.name }
-        for entry in stored {
+        for entry in stored.sorted(by: { $0.name < $1.name }) {
             do throws(DecodeFailure) {
                 image.put(try CatalogObject(json: try JSONValue(parsing: entry.content)))
             } catch {
@@ -64,12 +121,32 @@ package final class Catalog: Sendable {
                         notes: ["\(error)", "it is left as it is"]))
             }
         }
-        for old in image.renamedObjects {
-            // The process ended in the middle of a rename: the new name is there, the old one goes.
-            try storage.delete(key(old))
-            image = image.applying(CatalogChange(removed: [old]))
+        return (image, damaged)
+    }
+
+    /// Reads what others have changed. Returns the objects that could not be read, if it had to be read at
+    /// all. Costs one look at one object when nothing has changed.
+    @discardableResult
+    package func refresh() throws(Problem) -> [Problem] {
+        guard storage.isShared else { return [] }
+        while true {
+            let (known, generation) = state.withLock { ($0.version, $0.generation) }
+            if try storedVersion() == known { return [] }
+            let stored = try storage.list(prefix: Self.everything)
+            let version = CatalogVersion(stored.first { $0.name == Self.versionName }?.content)
+            let (image, damaged) = Self.read(stored.filter { $0.name.hasPrefix(Self.prefix) })
+            let isDone = state.withLock { state in
+                guard state.generation == generation else { return false }
+                state.show(image.keepingActivity(of: state.image))
+                state.version = version
+                return true
+            }
+            if isDone { return damaged }
         }
-        return (Catalog(image: image, storage: storage), damaged)
+    }
+
+    private func storedVersion() throws(Problem) -> CatalogVersion {
+        CatalogVersion(try storage.list(prefix: Self.versionName).first?.content)
     }
 
     /// What exists now.
@@ -117,25 +194,42 @@ package final class Catalog: Sendable {
     private func change(
         _ prepare: (CatalogImage) throws(Problem) -> CatalogChange
     ) throws(Problem) -> CatalogChange {
-        let change = try reserve(prepare)
+        guard storage.isShared else { return try changeOnce(prepare) }
+        for _ in 0..<Self.attemptsMax {
+            try refresh()
+            do throws(Problem) {
+                return try changeOnce(prepare)
+            } catch {
+                guard error.code == CatalogStorageCode.changed else { throw error }
+            }
+        }
+        throw Problem(
+            "55P03", "other nodes change the catalog all the time", notes: ["nothing was changed"],
+            hint: "try again")
+    }
+
+    private func changeOnce(
+        _ prepare: (CatalogImage) throws(Problem) -> CatalogChange
+    ) throws(Problem) -> CatalogChange {
+        let (change, before) = try reserve(prepare)
         guard !change.isEmpty else { return change }
-        do throws(Problem) {
-            try store(change)
-        } catch {
-            state.withLock { $0.reserved.subtract(change.names) }
-            throw error
+        defer { state.withLock { $0.reserved.subtract(change.names) } }
+        guard let after = try store(change, before) else {
+            // Others have changed it since: what is there has the change.
+            try refresh()
+            return change
         }
         state.withLock { state in
-            state.image = state.image.applying(change)
-            state.reserved.subtract(change.names)
+            state.show(state.image.applying(change))
+            state.version = after
         }
         return change
     }
 
     private func reserve(
         _ prepare: (CatalogImage) throws(Problem) -> CatalogChange
-    ) throws(Problem) -> CatalogChange {
-        let outcome: Result<CatalogChange, Problem> = state.withLock { state in
+    ) throws(Problem) -> (CatalogChange, CatalogVersion) {
+        let outcome: Result<(CatalogChange, CatalogVersion), Problem> = state.withLock { state in
             do throws(Problem) {
                 var change = try prepare(state.image)
                 for name in change.names where state.reserved.contains(name) {
@@ -152,7 +246,7 @@ package final class Catalog: Sendable {
                     }
                 }
                 state.reserved.formUnion(change.names)
-                return .success(change)
+                return .success((change, state.version))
             } catch {
                 return .failure(error)
             }
@@ -160,13 +254,37 @@ package final class Catalog: Sendable {
         return try outcome.get()
     }
 
-    /// New objects first, so that a rename interrupted half-way leaves both names and loses none.
-    private func store(_ change: CatalogChange) throws(Problem) {
-        for object in change.put {
-            try storage.put(Self.key(object), object.json.serialized())
+    /// Stores a change of the catalog at `before`. Returns the version with it; nil when it was made, and
+    /// others have changed the catalog since.
+    private func store(
+        _ change: CatalogChange, _ before: CatalogVersion
+    ) throws(Problem) -> CatalogVersion? {
+        var changes = change.put.map { CatalogStorageChange(Self.key($0), $0.json.serialized()) }
+        changes += change.removed.map { CatalogStorageChange(Self.key($0), nil) }
+        guard storage.isShared else {
+            try storage.change(changes, expecting: [])
+            return before
         }
-        for object in change.removed {
-            try storage.delete(Self.key(object))
+        let mark = storage.newMark()
+        let after = before.followed(by: mark)
+        changes.append(CatalogStorageChange(Self.versionName, after.content))
+        let expected = [CatalogStorageChange(Self.versionName, before.content)]
+        var attempt = 0
+        while true {
+            attempt += 1
+            do throws(Problem) {
+                try storage.change(changes, expecting: expected)
+                return after
+            } catch {
+                switch error.code {
+                // The same again is made only if it was not made before.
+                case CatalogStorageCode.uncertain where attempt < Self.attemptsMax: continue
+                case CatalogStorageCode.changed where attempt > 1:
+                    if try storedVersion().marks.contains(Substring(mark)) { return nil }
+                    throw error
+                default: throw error
+                }
+            }
         }
     }
 
@@ -193,5 +311,25 @@ package final class Catalog: Sendable {
             edit(&activity)
             state.image.setActivity(activity, of: name)
         }
+    }
+}
+
+/// What a shared catalog was last changed by: the marks of the newest changes, the newest one last.
+struct CatalogVersion: Hashable, Sendable {
+    static let none = CatalogVersion(nil)
+    /// Whoever does not know whether its change was made looks for it among so many.
+    private static let marksMax = 64
+
+    let content: Bytes?
+
+    init(_ content: Bytes?) { self.content = content }
+
+    var marks: [Substring] {
+        content?.validText.map { $0.split(separator: " ") } ?? []
+    }
+
+    func followed(by mark: String) -> CatalogVersion {
+        let all = marks.suffix(Self.marksMax - 1) + [Substring(mark)]
+        return CatalogVersion(Bytes(utf8: all.joined(separator: " ")))
     }
 }

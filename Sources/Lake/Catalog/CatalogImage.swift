@@ -143,6 +143,16 @@ package struct CatalogImage: Sendable {
 
     // MARK: Changing the value
 
+    /// With what `other` knows of the objects that are the same here.
+    func keepingActivity(of other: CatalogImage) -> CatalogImage {
+        var image = self
+        for (name, activity) in other.activityMap
+        where relationMap[name]?.oid == other.relationMap[name]?.oid && relationMap[name] != nil {
+            image.activityMap[name] = activity
+        }
+        return image
+    }
+
     mutating func put(_ object: CatalogObject) {
         if object.kind == .schema {
             schemaMap[object.name.name] = object

@@ -189,11 +189,20 @@ package final class StreamingTable: Sendable {
     }
 
     /// Appends rows to a quarantine table. It has offsets of its own, so that a crash before the
-    /// main commit, after which the same records come again in another epoch, doubles nothing.
+    /// main commit, after which the same records come again in another epoch, doubles nothing. Another run
+    /// that commits there at the same time may have had fewer records: then the rest follows.
     private func divert(
         _ diversion: ExpectationSet.Diversion, _ epoch: TopicEpoch, now: Now, random: inout Random
     ) throws(Problem) {
         let target = try quarantine(diversion.target)
+        while try !divert(diversion, epoch, into: target, now: now, random: &random) {}
+    }
+
+    /// False when another run was first.
+    private func divert(
+        _ diversion: ExpectationSet.Diversion, _ epoch: TopicEpoch, into target: DeltaTable,
+        now: Now, random: inout Random
+    ) throws(Problem) -> Bool {
         do throws(DeltaFailure) {
             let snapshot = try target.snapshot()
             var done: OrderedMap<Int32, Int64> = [:]
@@ -204,7 +213,7 @@ package final class StreamingTable: Sendable {
             let fresh = diversion.rows.filter { row in
                 row.offset >= done[row.partition] ?? 0
             }
-            guard !fresh.isEmpty else { return }
+            guard !fresh.isEmpty else { return true }
             let columns = snapshot.schema.fields
             let batch = QuarantineRow.batch(
                 fresh, columns: columns, target: name, topic: topic, now: now)
@@ -218,8 +227,9 @@ package final class StreamingTable: Sendable {
             let epochNumber = snapshot.version + 1
             _ = try appender.commit(
                 .streamingUpdate(queryID: "\(name)", epoch: epochNumber), now: now)
+            return true
         } catch {
-            if case .duplicateTransaction = error { return }
+            if case .duplicateTransaction = error { return false }
             throw error.problem
         }
     }

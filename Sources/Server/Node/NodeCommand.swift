@@ -14,12 +14,46 @@ package enum NodeCommand: Sendable {
     /// Whole record batches from the one that contains `from` up to the last stable offset, at most
     /// about `maxBytes`, at least one if there is one; none below the log's start.
     case read(TopicPartition, from: Offset, maxBytes: Int)
-    /// Stores a named object (catalog entry) durably in the cluster metadata; nil deletes it.
-    case putObject(name: String, content: Bytes?)
+    /// Stores named objects (catalog entries) durably in the cluster metadata, or deletes them: all or
+    /// none, and only if those of `expecting` are as it says.
+    case changeObjects([ObjectChange], expecting: [ObjectChange] = [])
     /// All stored objects whose name begins with `prefix`.
     case listObjects(prefix: String)
+    /// Answered when this node has all metadata that the controller of its cluster had when it was asked: what
+    /// was done through another node is known here then. Nobody waits longer than two seconds.
+    case catchUp
     /// Broker figures for `/metrics`, `/health` and the demo.
     case statistics
+
+    // What nodes ask of each other: whoever gets it has to lead the partitions.
+
+    /// Batches for partitions, each answered with its first offset by `written`.
+    case write([PartitionBatch])
+    /// Where partitions begin and end, answered by `partitions` in the same order.
+    case describePartitions([TopicPartition])
+}
+
+/// A named object as it is to be, or as it is expected to be.
+package struct ObjectChange: Hashable, Sendable {
+    package var name: String
+    /// nil: there is none.
+    package var content: Bytes?
+
+    package init(_ name: String, _ content: Bytes?) {
+        self.name = name
+        self.content = content
+    }
+}
+
+/// A record batch, ready but for its offset.
+package struct PartitionBatch: Hashable, Sendable {
+    package var partition: TopicPartition
+    package var batch: Bytes
+
+    package init(partition: TopicPartition, batch: Bytes) {
+        self.partition = partition
+        self.batch = batch
+    }
 }
 
 package struct NewRecord: Sendable {
@@ -65,6 +99,8 @@ package enum NodeAnswer: Sendable {
     case batches(ReadResult)
     case objects([StoredObject])
     case statistics(NodeStatistics)
+    case written([Offset])
+    case partitions([TopicDescription.PartitionDescription])
     case done
 }
 
@@ -95,13 +131,16 @@ package struct TopicDescription: Sendable {
         self.partitions = partitions
     }
 
-    package struct PartitionDescription: Sendable {
+    package struct PartitionDescription: Hashable, Sendable {
         package var partition: Int32
         package var logStartOffset: Offset
         package var highWatermark: Offset
         /// One past the last offset that `read` gives: no transaction is open below.
         package var lastStableOffset: Offset
         package var bytes: Int64
+        /// False: no leader of it could be asked, and the figures above are -1. They are, too, while a
+        /// partition is being made.
+        package var isKnown = true
 
         package init(
             partition: Int32, logStartOffset: Offset, highWatermark: Offset,
@@ -176,6 +215,9 @@ package struct ClusterStatistics: Sendable {
     package var term: Int64 = 0
     /// Entries of the metadata log that are applied here.
     package var applied: Int64 = 0
+    /// This node, and all that the controller counts as alive.
+    package var node: Int32 = 0
+    package var alive: [Int32] = []
     /// Other nodes that there is a link to.
     package var links = 0
     package var brokersAlive = 0

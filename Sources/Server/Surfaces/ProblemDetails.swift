@@ -85,8 +85,9 @@ package func httpStatus(of code: String) -> Int {
     case "0A000": return 501
     case "53200", "53400": return 507
     case "57014": return 408
-    case "53100", "storage.full", "node.stopping", "57P01": return 503
+    case "53100", "storage.full", "node.stopping", "57P01", "57P03", "lake.foreign": return 503
     case "http.method": return 405
+    case _ where code.hasPrefix("cluster."): return 503
     default: break
     }
     // SQLSTATE classes of mistakes in the statement or its data.

@@ -13,7 +13,7 @@ struct PlatformSettings: Sendable {
     var kafka: HostPort
     var http: HostPort
     var server = ServerSettings()
-    /// `s3://bucket/prefix`; nil for the data directory.
+    /// `s3://bucket/prefix` or the absolute path of a folder; nil for the data directory.
     var lake: String?
     /// Rows that MERGE or OPTIMIZE hold.
     var lakeMemoryBytes = 32 << 20
@@ -81,7 +81,7 @@ final class Platform: Sendable {
                     folder: absolutePath(broker.disk.rootPath), settings: settings.server.objects),
                 host: ScheduledJobs(scheduler), random: systemRandom(),
                 timeZones: SystemTimeZones(), diagnostics: diagnostics, clock: { SystemClock.now },
-                limits: limits, observer: observer)
+                limits: limits, sharing: Self.sharing(settings), observer: observer)
             self.lake = lake
             let router = Self.router(
                 settings, broker.port, lake, statements, started, diagnostics)
@@ -100,6 +100,19 @@ final class Platform: Sendable {
             reserve?.stop()
             throw error
         }
+    }
+
+    /// In a cluster every node answers for every table, so that all have to reach them.
+    private static func sharing(_ settings: PlatformSettings) -> LakeSharing? {
+        guard settings.server.node.cluster != nil else { return nil }
+        let trouble = Problem(
+            "cluster.lake", "this cluster has no place for tables",
+            notes: ["a data directory belongs to one node, and every node answers for every table"],
+            hint:
+                "start all nodes with the same --lake: s3://BUCKET/PREFIX, or the path of a folder on a"
+                + " file system that they share")
+        return LakeSharing(
+            node: settings.server.node.nodeID.value, trouble: settings.lake == nil ? trouble : nil)
     }
 
     private static func router(

@@ -181,6 +181,8 @@ extension BrokerNode {
         result.controller = controllerID
         result.term = cluster.replica?.core.term.value ?? 0
         result.applied = cluster.applied.value
+        result.node = cluster.node.value
+        result.alive = image.brokers.compactMap { $0.value.isFenced ? nil : $0.key.value }
         result.links = cluster.linkTo.count
         result.brokersFenced = image.brokers.count { $0.value.isFenced }
         result.brokersAlive = image.brokers.count - result.brokersFenced

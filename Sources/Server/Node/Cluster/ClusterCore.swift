@@ -108,6 +108,13 @@ struct ClusterCore: Sendable {
     var lastVirtual: UInt64 = 0
     var virtual: [ConnectionID: (node: NodeID, number: UInt64)] = [:]
 
+    // Commands of this process that other nodes may work on, and theirs that this node works on.
+    var spread: OrderedMap<CommandID, SpreadCommand> = [:]
+    /// The parts that travel under a number. Looked up only.
+    var travelling: [UInt64: SpreadCommand.Place] = [:]
+    var jobs: OrderedMap<CommandID, (node: NodeID, number: UInt64)> = [:]
+    var lastJob: UInt64 = 0
+
     /// How often what has a time is looked at.
     static let housekeeping = Duration.milliseconds(100)
 

@@ -11,7 +11,7 @@ extension BrokerNode {
     private static let forwardedCountMax = 4096
     private static let forwardedBytesMax = 64 << 20
     /// Connections that stand for requests of other nodes' clients.
-    private static let virtualBit: UInt64 = 1 << 63
+    static let virtualBit: UInt64 = 1 << 63
 
     /// Passes a request on when it is another node's; false when it is this one's.
     mutating func forwards(
@@ -190,6 +190,7 @@ extension BrokerNode {
         where origin.node == node {
             endVirtual(id)
         }
+        forgetParts(with: node)
         self.cluster?.registrationDeadline = nil
         if cluster.leader == node { self.cluster?.wishes = [:] }
         if let wish = cluster.producerIDsWish, wish.controller == node {
@@ -225,25 +226,27 @@ extension BrokerNode {
     /// Takes effects for connections that stand for requests of others out of the output, and
     /// passes their answers on.
     mutating func routeVirtual() {
-        guard cluster?.virtual.isEmpty == false else { return }
+        guard let cluster, !cluster.virtual.isEmpty || !cluster.jobs.isEmpty else { return }
         let effects = output
         output = []
         for effect in effects {
             switch effect {
             case .send(let id, let pieces) where id.value & Self.virtualBit != 0:
-                guard let origin = cluster?.virtual[id] else { continue }
+                guard let origin = self.cluster?.virtual[id] else { continue }
                 endVirtual(id)
                 let answer = pieces.count == 1 ? pieces[0] : Bytes.joined(pieces)
-                if origin.node == cluster?.node {
+                if origin.node == cluster.node {
                     take(answer, origin.number)
                 } else {
                     send(.answer(origin.number, answer), to: origin.node)
                 }
             case .close(let id, let reason) where id.value & Self.virtualBit != 0:
-                guard let origin = cluster?.virtual.removeValue(forKey: id) else { continue }
+                guard let origin = self.cluster?.virtual.removeValue(forKey: id) else { continue }
                 noAnswer(origin, reason.isEmpty ? "the request was refused" : reason)
             case .pause(let id, _) where id.value & Self.virtualBit != 0: continue
             case .authenticated(let id) where id.value & Self.virtualBit != 0: continue
+            case .commandFinished(let id, let result) where id.value & Self.virtualBit != 0:
+                jobFinished(id, result)
             default: output.append(effect)
             }
         }

@@ -119,6 +119,18 @@ extension BrokerNode {
         case .transaction(let number, let question): receive(question, number, from: peer.node)
         case .markers(let number, let markers): receive(markers, number, from: peer.node)
         case .errors(let number, let errors): take(errors, number)
+        case .job(let number, let command):
+            do throws(DecodeFailure) {
+                workOn(try NodeCommand(fromPeer: command), number, from: peer.node)
+            } catch {
+                drop(id, "an unreadable command: \(error)")
+            }
+        case .jobDone(let number, let applied, let answer):
+            do throws(DecodeFailure) {
+                take(try PeerCommandAnswer(answer).result, applied, number)
+            } catch {
+                drop(id, "an unreadable answer: \(error)")
+            }
         case .replicas(let message): receive(message, from: peer.node)
         case .request(let number, let request): workOn(request, number, from: peer.node)
         case .answer(let number, let answer): take(answer, number)

@@ -26,6 +26,8 @@
 //   3.10 markers that end a transaction: number (uint64), producer id (int64), epoch (int16), epoch of the
 //       coordinator (int32), flags (uint8: 1 commit, 2 each transaction has its own epoch), partitions
 //   3.11 answer to 3.9 and 3.10: number (uint64), one error code (int16) for each partition
+//   3.12 a command of the process itself: number (uint64), the command (`PeerCommands.swift`)
+//   3.13 what came of it: number (uint64), applied (int64), the answer
 //   4.1 a message of the replicas
 //
 // text: length (uint16), UTF-8. partitions: count (uint32), of each topic (text) and number (int32). The first frame of each side is a hello or its answer; until then a
@@ -132,6 +134,9 @@ package enum PeerMessage: Hashable, Sendable {
     case transaction(UInt64, TransactionQuestion)
     case markers(UInt64, PartitionMarkers)
     case errors(UInt64, [ErrorCode])
+    case job(UInt64, Bytes)
+    /// `applied`: how much of the metadata the node had by then.
+    case jobDone(UInt64, applied: LogIndex, Bytes)
     case replicas(ReplicaMessage)
 
     /// The frame, with its length.
@@ -151,6 +156,8 @@ package enum PeerMessage: Hashable, Sendable {
         case .replicas(let message): 64 + message.encodedBytesMax
         case .request(_, let request): 1024 + request.request.count
         case .answer(_, let answer): 64 + answer.count
+        case .job(_, let command): 64 + command.count
+        case .jobDone(_, _, let answer): 64 + answer.count
         default: 256
         }
     }
@@ -240,6 +247,15 @@ package enum PeerMessage: Hashable, Sendable {
             number(id)
             writer.uint32(UInt32(errors.count))
             for error in errors { writer.int16(error.rawValue) }
+        case .job(let id, let command):
+            kind(3, 12)
+            number(id)
+            writer.bytes(command)
+        case .jobDone(let id, let applied, let answer):
+            kind(3, 13)
+            number(id)
+            writer.int64(applied.value)
+            writer.bytes(answer)
         case .replicas(let message):
             kind(4, 1)
             message.write(to: &writer)
@@ -339,6 +355,13 @@ package enum PeerMessage: Hashable, Sendable {
             errors.reserveCapacity(count)
             for _ in 0..<count { errors.append(ErrorCode(number: try reader.int16())) }
             self = .errors(id, errors)
+        case (3, 12):
+            let id = UInt64(bitPattern: try reader.int64())
+            self = .job(id, reader.rest())
+        case (3, 13):
+            let id = UInt64(bitPattern: try reader.int64())
+            let applied = LogIndex(try reader.int64())
+            self = .jobDone(id, applied: applied, reader.rest())
         case (4, 1): self = .replicas(try ReplicaMessage(reader.rest()))
         default:
             throw .unsupported("frame \(kind) of channel \(channel) between nodes")
@@ -356,14 +379,14 @@ extension ByteWriter {
     }
 
     /// What is longer than a text may be is cut: names are checked before, reasons are for people.
-    fileprivate mutating func name(_ text: String) {
+    mutating func name(_ text: String) {
         var utf8 = Array(text.utf8.prefix(Int(UInt16.max)))
         while String(validating: utf8, as: UTF8.self) == nil { utf8.removeLast() }
         uint16(UInt16(utf8.count))
         bytes(Bytes(utf8))
     }
 
-    fileprivate mutating func partitions(_ partitions: [TopicPartition]) {
+    mutating func partitions(_ partitions: [TopicPartition]) {
         uint32(UInt32(partitions.count))
         for partition in partitions {
             name(partition.topic)
@@ -387,7 +410,7 @@ extension ByteReader {
         return UUID128(high: high, low: UInt64(bitPattern: try int64()))
     }
 
-    fileprivate mutating func partitions() throws(DecodeFailure) -> [TopicPartition] {
+    mutating func partitions() throws(DecodeFailure) -> [TopicPartition] {
         let count = try checkedCount(Int(try uint32()), minimumBytes: 6, what: "partitions")
         var partitions: [TopicPartition] = []
         partitions.reserveCapacity(count)
@@ -397,7 +420,7 @@ extension ByteReader {
         return partitions
     }
 
-    fileprivate mutating func name() throws(DecodeFailure) -> String {
+    mutating func name() throws(DecodeFailure) -> String {
         try string(Int(try uint16()))
     }
 

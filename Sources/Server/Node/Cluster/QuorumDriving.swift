@@ -96,6 +96,7 @@ extension BrokerNode {
     private mutating func metadataChanged() {
         wakeWaitingForChange()
         takeLeases()
+        finishAppliedCommands()
         becomeReadyIfRegistered()
     }
 
@@ -157,13 +158,14 @@ extension BrokerNode {
             : "the controller has too much to do, or is not the controller any more"
         switch completion {
         case .answer(let key, _): close(key.connection, reason)
-        case .command(let id, _):
+        case .command(let id, _), .refusal(let id, _):
             output.append(
                 .commandFinished(
                     id,
                     .failure(
                         Problem(
-                            "cluster.controller", reason, hint: "look whether it is, and try again"
+                            isUncertain ? Self.uncertain : Self.notController, reason,
+                            hint: "look whether it is, and try again"
                         ))))
         case .producerIDs:
             isReservingProducerIDs = false

@@ -42,6 +42,7 @@ extension BrokerNode {
         tickReplicas()
         sendWaitingForwards()
         checkProducerIDs()
+        sendWaitingParts()
         reportWaiting()
     }
 

@@ -9,6 +9,11 @@ import WireProtocol
 
 extension BrokerNode {
     mutating func run(_ command: NodeCommand, _ id: CommandID) {
+        if !spreads(command, id) { runHere(command, id) }
+    }
+
+    /// Does what this node is responsible for: in a cluster a part of what somebody wants.
+    mutating func runHere(_ command: NodeCommand, _ id: CommandID) {
         switch command {
         case .append(let topic, let records): append(records, to: topic, id)
         case .createTopic(let name, let partitions, let configs):
@@ -17,32 +22,35 @@ extension BrokerNode {
         case .describeTopics(let names): describeTopics(names, id)
         case .read(let partition, let from, let maxBytes):
             read(partition, from: from, maxBytes: maxBytes, id)
-        case .putObject(let name, let content): putObject(name, content, id)
+        case .changeObjects(let changes, let expected): change(changes, expected, id)
+        case .write(let batches): write(batches, of: nil, id)
+        case .describePartitions(let partitions):
+            finish(id, .success(.partitions(partitions.map { describe($0) })))
         case .listObjects(let prefix):
             let objects = image.objects(prefix: prefix).map {
                 StoredObject(name: $0.name, content: $0.content)
             }
             finish(id, .success(.objects(objects)))
+        case .catchUp: finish(id, .success(.done))
         case .statistics: finish(id, .success(.statistics(statistics)))
         }
     }
 
-    private mutating func finish(_ id: CommandID, _ result: Result<NodeAnswer, Problem>) {
+    mutating func finish(_ id: CommandID, _ result: Result<NodeAnswer, Problem>) {
         output.append(.commandFinished(id, result))
     }
 
-    private mutating func fail(_ id: CommandID, _ problem: Problem) {
-        finish(id, .failure(problem))
-    }
+    mutating func fail(_ id: CommandID, _ problem: Problem) { finish(id, .failure(problem)) }
 
     /// Why this node can't serve a partition to the process itself; nil when it can.
     private func leadershipProblem(_ partition: TopicPartition) -> Problem? {
         guard cluster != nil, let topic = image.topic(partition.topic),
+            partition.partition < topic.partitionCount,
             leadershipError(topic, partition.partition) != nil
         else { return nil }
         let leader = image.leadership(of: topic, partition.partition).leader
         return Problem(
-            "cluster.leader",
+            Self.notLeader,
             "\(partition) is led by "
                 + (leader.map { "node \($0.value)" } ?? "nobody at the moment"),
             hint: "ask that node, or use a Kafka client, which finds it")
@@ -58,7 +66,7 @@ extension BrokerNode {
         switch failure {
         case .notController:
             Problem(
-                "cluster.controller", "this node is not the controller of the cluster",
+                Self.notController, "this node is not the controller of the cluster",
                 notes: [controllerID < 0 ? "there is none" : "node \(controllerID) is"],
                 hint: "ask that node, or use weir topic, which finds it")
         case .messageTooLarge, .recordListTooLarge, .invalidRecord, .invalidTimestamp:
@@ -72,11 +80,21 @@ extension BrokerNode {
     // MARK: Records
 
     private mutating func append(_ records: [NewRecord], to name: String, _ id: CommandID) {
+        do throws(Problem) {
+            let cut = try cut(records, for: name)
+            write(cut.batches, of: cut, id)
+        } catch {
+            fail(id, error)
+        }
+    }
+
+    /// Cuts records into batches for the partitions of a topic.
+    mutating func cut(_ records: [NewRecord], for name: String) throws(Problem) -> CutRecords {
         guard let topic = image.topic(name) else {
-            return fail(id, Self.unknownTopic(name, among: image.topics.keys))
+            throw Self.unknownTopic(name, among: image.topics.keys)
         }
         if topic.isInternal {
-            return fail(id, Problem("topic.internal", "\(name) belongs to the brokers"))
+            throw Problem("topic.internal", "\(name) belongs to the brokers")
         }
         let limit = partitionSettings(of: topic).maxMessageBytes
         var plan = AppendPlan(topic: topic, limit: limit)
@@ -90,70 +108,70 @@ extension BrokerNode {
                 next = (target + 1) % topic.partitionCount
             }
             if let bytes = plan.add(record, index: index, to: target) {
-                return fail(
-                    id,
-                    Problem(
-                        "record.too.large",
-                        "record \(index) has about \(bytes) bytes, \(name) takes up to \(limit)",
-                        notes: ["nothing was appended"],
-                        hint: "raise max.message.bytes of the topic"))
+                throw Problem(
+                    "record.too.large",
+                    "record \(index) has about \(bytes) bytes, \(name) takes up to \(limit)",
+                    notes: ["nothing was appended"],
+                    hint: "raise max.message.bytes of the topic")
             }
         }
         roundRobin[name] = next
-        if records.isEmpty { return finish(id, .success(.appended([]))) }
-        for batch in plan.batches {
-            let target = TopicPartition(topic: name, partition: batch.partition)
-            if let problem = leadershipProblem(target) { return fail(id, problem) }
-        }
-        append(plan, records, id)
-    }
-
-    private mutating func append(
-        _ plan: AppendPlan, _ records: [NewRecord], _ id: CommandID
-    ) {
-        let unknown = AppendedRecord(partition: -1, offset: -1)
-        var appended = [AppendedRecord](repeating: unknown, count: records.count)
-        var waits: [(TopicPartition, AppendedBatch)] = []
+        var cut = CutRecords(count: records.count)
         for batch in plan.batches {
             var builder = RecordBatchBuilder(capacity: batch.bytes)
-            for index in batch.records {
+            for (place, index) in batch.records.enumerated() {
                 let record = records[index]
                 builder.append(
                     key: record.key, value: record.value,
                     headers: record.headers.map { RecordHeader(key: $0.key, value: $0.value) },
                     timestamp: record.timestamp ?? now.timestamp)
+                cut.places[index] = (cut.batches.count, Int64(place))
             }
-            let bytes = finishUncompressed(builder)
-            let target = TopicPartition(topic: plan.topic.name, partition: batch.partition)
+            cut.batches.append(
+                PartitionBatch(
+                    partition: TopicPartition(topic: name, partition: batch.partition),
+                    batch: finishUncompressed(builder)))
+        }
+        return cut
+    }
+
+    /// Appends batches, and answers when all of them are durable. One whose partition has no leader here
+    /// that may append is left out, with -1 as its offset.
+    private mutating func write(_ batches: [PartitionBatch], of cut: CutRecords?, _ id: CommandID) {
+        var offsets: [Offset] = []
+        var waits: [(TopicPartition, AppendedBatch)] = []
+        for batch in batches {
             do throws(ReplicaRefusal) {
-                let appendedBatch = try self.append(bytes, to: target)
-                let result = appendedBatch.result
-                counters.producedBytes += Int64(bytes.count)
-                counters.producedRecords += Int64(batch.records.count)
-                for (place, index) in batch.records.enumerated() {
-                    appended[index] = AppendedRecord(
-                        partition: batch.partition, offset: result.baseOffset + Int64(place))
-                }
-                waits.append((target, appendedBatch))
+                let appended = try append(batch.batch, to: batch.partition)
+                let result = appended.result
+                counters.producedBytes += Int64(batch.batch.count)
+                counters.producedRecords += result.lastOffset.value - result.baseOffset.value + 1
+                offsets.append(result.baseOffset)
+                waits.append((batch.partition, appended))
             } catch {
-                var problem = problem(error)
+                guard case .append(let failure) = error else {
+                    offsets.append(-1)
+                    continue
+                }
+                var problem = problem(failure)
                 if !waits.isEmpty {
                     problem.notes.append(
-                        "\(waits.count) of \(plan.batches.count) batches were appended all the same"
-                    )
+                        "\(waits.count) of \(batches.count) batches were appended all the same")
                 }
                 return fail(id, problem)
             }
         }
-        appends[id] = ParkedAppend(records: appended, open: waits.count)
+        appends[id] = ParkedAppend(offsets: offsets, cut: cut, open: waits.count)
+        if waits.isEmpty { return finishAppend(id) }
         for (target, batch) in waits { whenDurable(target, batch, .append(id)) }
     }
 
-    /// One batch of an append command is durable.
+    /// One batch of an append command is durable, or there was none.
     mutating func finishAppend(_ id: CommandID) {
         appends[id]?.open -= 1
-        guard appends[id]?.open == 0, let done = appends.removeValue(forKey: id) else { return }
-        finish(id, .success(.appended(done.records)))
+        guard let parked = appends[id], parked.open <= 0 else { return }
+        appends[id] = nil
+        finish(id, .success(parked.answer))
     }
 
     private mutating func read(
@@ -169,7 +187,7 @@ extension BrokerNode {
             return fail(
                 id,
                 Problem(
-                    "cluster.replicas",
+                    Self.notReadable,
                     "\(partition) can't be read at the moment: \(error.publishedName)",
                     hint: "try again in a moment"))
         }
@@ -273,47 +291,70 @@ extension BrokerNode {
         finish(id, .success(.topics(topics.map { describe($0) })))
     }
 
-    private func describe(_ topic: TopicMetadata) -> TopicDescription {
+    /// Without where its partitions begin and end when nobody here can say.
+    func describe(_ topic: TopicMetadata) -> TopicDescription {
         TopicDescription(
             name: topic.name, id: topic.id, isInternal: topic.isInternal,
             settings: topic.settings.map { TopicSetting($0.key, $0.value) },
-            partitions: topic.partitions.map { partition in
-                let offsets = store.offsets(of: partition)
-                return TopicDescription.PartitionDescription(
-                    partition: partition.partition,
-                    logStartOffset: offsets?.logStartOffset ?? -1,
-                    highWatermark: offsets?.highWatermark ?? -1,
-                    lastStableOffset: offsets?.lastStableOffset ?? -1,
-                    bytes: store.bytes(of: partition) ?? 0)
-            })
+            partitions: topic.partitions.map { describe($0) })
+    }
+
+    private func describe(_ partition: TopicPartition) -> TopicDescription.PartitionDescription {
+        var result = TopicDescription.PartitionDescription(
+            partition: partition.partition, logStartOffset: -1, highWatermark: -1,
+            lastStableOffset: -1, bytes: 0)
+        // Who asks wants to know it from somebody who leads for sure.
+        guard leadershipProblem(partition) == nil,
+            readError(partition, from: Offset(.max)) == nil,
+            let offsets = store.offsets(of: partition)
+        else {
+            result.isKnown = cluster == nil
+            return result
+        }
+        result.logStartOffset = offsets.logStartOffset
+        result.highWatermark = offsets.highWatermark
+        result.lastStableOffset = offsets.lastStableOffset
+        result.bytes = store.bytes(of: partition) ?? 0
+        return result
     }
 
     // MARK: Objects and figures
 
-    private mutating func putObject(_ name: String, _ content: Bytes?, _ id: CommandID) {
-        if cluster != nil {
-            return fail(
-                id,
-                Problem(
-                    "cluster.unsupported", "tables are not possible in a cluster of nodes yet",
-                    notes: ["topics are"], hint: "run tables on a node that stands alone"))
-        }
+    private mutating func change(
+        _ changes: [ObjectChange], _ expected: [ObjectChange], _ id: CommandID
+    ) {
         let limit = NodeStart.metadataBatchBytesMax - 4096
-        if name.utf8.count > 1024 || (content?.count ?? 0) > limit {
-            return fail(
-                id,
-                Problem(
-                    "object.too.large",
-                    "a stored object has a name of up to 1024 bytes and up to \(limit) bytes",
-                    notes: ["\(name.prefix(100)) has \(content?.count ?? 0) bytes"]))
-        }
-        let record: MetadataRecord =
-            if let content {
-                .object(name: name, content: content.compacted())
-            } else {
-                .objectRemoved(name: name)
+        var bytes = 0
+        for change in changes {
+            bytes += change.name.utf8.count + (change.content?.count ?? 0) + 32
+            if change.name.utf8.count > 1024 || bytes > limit {
+                return fail(
+                    id,
+                    Problem(
+                        "object.too.large",
+                        "a stored object has a name of up to 1024 bytes, those of a change have up to"
+                            + " \(limit) bytes",
+                        notes: [
+                            "\(change.name.prefix(100)) has \(change.content?.count ?? 0) bytes"
+                        ]))
             }
-        if let failure = change([record], .command(id, .done)) { fail(id, problem(failure)) }
+        }
+        // Against what is on its way, too: of two changes that expect the same one is refused.
+        for object in expected where draft.object(object.name) != object.content {
+            let problem = Problem(
+                "object.changed", "\(object.name) is not what it is expected to be")
+            // Whoever reads it then finds what it is.
+            if hasPendingChanges { return afterPendingChanges(.refusal(id, problem)) }
+            return fail(id, problem)
+        }
+        let records: [MetadataRecord] = changes.map { change in
+            if let content = change.content {
+                .object(name: change.name, content: content.compacted())
+            } else {
+                .objectRemoved(name: change.name)
+            }
+        }
+        if let failure = self.change(records, .command(id, .done)) { fail(id, problem(failure)) }
     }
 
     private var statistics: NodeStatistics {

@@ -61,6 +61,7 @@ extension BrokerNode {
         switch completion {
         case .answer(let key, let frame): send(frame, to: key)
         case .command(let id, let answer): output.append(.commandFinished(id, .success(answer)))
+        case .refusal(let id, let problem): fail(id, problem)
         case .producerIDs:
             isReservingProducerIDs = false
             let end = image.nextProducerID

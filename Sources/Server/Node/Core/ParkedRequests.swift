@@ -86,6 +86,8 @@ struct PendingChange: Sendable {
         /// The answer is ready and only waits for the change.
         case answer(RequestKey, frame: [Bytes])
         case command(CommandID, NodeAnswer)
+        /// A command that is refused for what the changes before it have made.
+        case refusal(CommandID, Problem)
         case producerIDs
         /// The outcome of a command to the controller.
         case outcome(CommandReply, ClusterOutcome)
@@ -94,10 +96,35 @@ struct PendingChange: Sendable {
     }
 }
 
+/// Records of a command in batches.
+struct CutRecords: Sendable {
+    var batches: [PartitionBatch] = []
+    /// Of each record its batch, and its place in it.
+    var places: [(batch: Int, place: Int64)]
+
+    init(count: Int) { places = Array(repeating: (0, 0), count: count) }
+
+    /// Where the records are when the batches begin at `offsets`.
+    func appended(at offsets: [Offset]) -> [AppendedRecord] {
+        places.map { place in
+            AppendedRecord(
+                partition: batches[place.batch].partition.partition,
+                offset: offsets[place.batch] + place.place)
+        }
+    }
+}
+
 /// An append command whose batches are not all durable.
 struct ParkedAppend: Sendable {
-    var records: [AppendedRecord]
+    /// The first of each batch.
+    var offsets: [Offset]
+    /// nil: who asks has batches, not records.
+    var cut: CutRecords?
     var open: Int
+
+    var answer: NodeAnswer {
+        cut.map { .appended($0.appended(at: offsets)) } ?? .written(offsets)
+    }
 }
 
 /// A group request whose answer the coordinator owes.

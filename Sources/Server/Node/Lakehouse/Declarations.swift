@@ -117,7 +117,10 @@ extension Lakehouse {
                         "replication must be a positive whole number, found \(option.text)",
                         position: option.position)
                 }
-                if factor > 1 {
+                if sharing != nil {
+                    notices.append(
+                        "replication is what default.replication.factor of the brokers says")
+                } else if factor > 1 {
                     notices.append("replication \(factor) is kept as 1: this cluster has one node")
                 }
             case "retention":
@@ -336,6 +339,7 @@ extension Lakehouse {
         filledBy fill: ((DeltaTable) throws(Problem) -> Void)? = nil
     ) throws(Problem) -> StatementAnswer {
         var object = object
+        try requirePlace()
         guard
             let checked = try catalog.image.creating(object, mode(ifNotExists: ifNotExists)).put
                 .first
@@ -350,8 +354,10 @@ extension Lakehouse {
         let moment = clock()
         var random = withRandom { $0.fork() }
         do throws(StorageFailure) {
-            // A folder of its own: what lies in another one is somebody else's.
-            if try !store.list(path, recursive: true).isEmpty {
+            // A folder of its own: what lies in another one is somebody else's. In a cluster it was never
+            // another one's: who does not know yet that that table is gone must not write into this one.
+            let isTaken = try !store.list(path, recursive: true).isEmpty
+            if sharing != nil || isTaken {
                 path += "-" + random.uuid().description.prefix(8)
             }
         } catch {

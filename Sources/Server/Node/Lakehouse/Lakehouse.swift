@@ -58,6 +58,11 @@ package final class Lakehouse: Sendable {
     let clock: @Sendable () -> Now
     let timeZones: any TimeZoneSource
     let limits: LakeLimits
+    /// nil: nobody else has this lake.
+    let sharing: LakeSharing?
+    let shared = Mutex(SharedLakeState())
+    /// This start of the process.
+    let life: String
     /// Whether somebody calls `careForTables`, which writes the checkpoints that commits leave to it.
     private let caresForTables: Bool
     private let host: any JobHost
@@ -82,9 +87,10 @@ package final class Lakehouse: Sendable {
         host: any JobHost, random: Random, timeZones: any TimeZoneSource = NoTimeZones(),
         diagnostics: any Diagnostics, clock: @escaping @Sendable () -> Now,
         limits: LakeLimits = LakeLimits(), caresForTables: Bool = true,
-        observer: (any LakeObserver)? = nil
+        sharing: LakeSharing? = nil, observer: (any LakeObserver)? = nil
     ) throws(Problem) {
         self.limits = limits
+        self.sharing = sharing
         self.caresForTables = caresForTables
         self.port = port
         self.store = store
@@ -96,8 +102,17 @@ package final class Lakehouse: Sendable {
         self.timeZones = timeZones
         self.observer = observer
         reader = NodeTopicReader(port: port)
+        var random = random
+        let storage = NodeCatalogStorage(
+            port: port, isShared: sharing != nil, random: random.fork())
+        life = random.uuid().description
         state = Mutex(State(random: random))
-        let loaded = try Catalog.load(from: NodeCatalogStorage(port: port))
+        if sharing != nil {
+            // The node has to find its cluster first, and serves meanwhile.
+            catalog = Catalog(sharing: storage)
+            return
+        }
+        let loaded = try Catalog.load(from: storage)
         catalog = loaded.catalog
         for problem in loaded.damaged {
             diagnostics.report(.error, "catalog", problem.description)
@@ -108,15 +123,16 @@ package final class Lakehouse: Sendable {
 
     /// Starts the jobs of everything that the catalog has, and takes up the figures of its tables.
     package func startJobs() {
+        host.start("maintenance", every: CareSettings().period) { [weak self] in
+            self?.careForTables()
+        }
+        if sharing != nil { return startFollowing(host) }
         for object in catalog.image.relations where object.kind.isStored {
             updateActivity(of: object)
             if let snapshot = try? table(of: object).cachedSnapshot {
                 takeColumnsInPassing(of: object, from: snapshot)
             }
             startJob(of: object)
-        }
-        host.start("maintenance", every: CareSettings().period) { [weak self] in
-            self?.careForTables()
         }
     }
 
@@ -131,6 +147,7 @@ package final class Lakehouse: Sendable {
         guard let path = object.path else {
             throw Problem("42809", "\(object.name) is a \(object.kind.words), it has no files")
         }
+        try requirePlace()
         return state.withLock { state in
             if let open = state.tables[object.name], open.path == path { return open }
             // Tables of other owners are checkpointed as they say; ours when there is time.
@@ -172,7 +189,9 @@ package final class Lakehouse: Sendable {
         }
         let image = catalog.image
         let owned = open.filter { entry in
-            image.object(entry.name).map { $0.kind.isStored && $0.kind != .externalTable } ?? false
+            image.object(entry.name).map {
+                $0.kind.isStored && $0.kind != .externalTable && works(on: $0)
+            } ?? false
         }
         guard let last, let place = owned.firstIndex(where: { $0.name == last }) else {
             return owned
@@ -207,9 +226,24 @@ package final class Lakehouse: Sendable {
 
     // MARK: Jobs
 
-    private func jobName(_ object: CatalogObject) -> String { "\(object.name)#\(object.oid)" }
+    func jobName(_ object: CatalogObject) -> String { "\(object.name)#\(object.oid)" }
 
+    func hasJob(_ object: CatalogObject) -> Bool {
+        object.kind == .materializedView
+            || object.kind == .streamingTable && !object.query.isEmpty
+    }
+
+    /// The object is there: whoever is to work on it begins.
     func startJob(of object: CatalogObject) {
+        if sharing == nil { beginJob(of: object) } else { follow() }
+    }
+
+    /// The object is gone.
+    func stopJob(of object: CatalogObject) {
+        if sharing == nil { endJob(of: object) } else { follow() }
+    }
+
+    func beginJob(of object: CatalogObject) {
         let name = object.name
         switch object.kind {
         case .streamingTable where !object.query.isEmpty:
@@ -226,7 +260,7 @@ package final class Lakehouse: Sendable {
         }
     }
 
-    func stopJob(of object: CatalogObject) { host.stop(jobName(object)) }
+    func endJob(of object: CatalogObject) { host.stop(jobName(object)) }
 
     private func interval(
         _ object: CatalogObject, _ property: String, _ seconds: Int64

@@ -4,20 +4,30 @@ import Base
 import Log
 import Catalog
 import Streams
+import Synchronization
 
 /// Catalog objects as named objects of the cluster metadata.
 package final class NodeCatalogStorage: CatalogStorage {
     private let port: any NodePort
+    private let random: Mutex<Random>
+    package let isShared: Bool
 
-    package init(port: any NodePort) { self.port = port }
-
-    package func put(_ name: String, _ content: Bytes) throws(Problem) {
-        _ = try port.call(.putObject(name: name, content: content))
+    package init(port: any NodePort, isShared: Bool = false, random: Random) {
+        self.port = port
+        self.isShared = isShared
+        self.random = Mutex(random)
     }
 
-    package func delete(_ name: String) throws(Problem) {
-        _ = try port.call(.putObject(name: name, content: nil))
+    package func change(
+        _ changes: [CatalogStorageChange], expecting: [CatalogStorageChange]
+    ) throws(Problem) {
+        _ = try port.call(
+            .changeObjects(
+                changes.map { ObjectChange($0.name, $0.content) },
+                expecting: expecting.map { ObjectChange($0.name, $0.content) }))
     }
+
+    package func newMark() -> String { random.withLock { $0.uuid().description } }
 
     package func list(prefix: String) throws(Problem) -> [StoredCatalogObject] {
         guard case .objects(let objects) = try port.call(.listObjects(prefix: prefix)) else {
@@ -50,6 +60,12 @@ package final class NodeTopicReader: TopicReader {
             }
             for topic in found {
                 var extent = TopicExtent()
+                if let unknown = topic.partitions.first(where: { !$0.isKnown }) {
+                    throw Problem(
+                        "57P03", "\(topic.name)-\(unknown.partition) has no leader at the moment",
+                        notes: ["without its records the answer would be wrong"],
+                        hint: "try again in a moment; weir cluster health tells what is wrong")
+                }
                 // A partition that is still being made has no offsets.
                 for partition in topic.partitions where partition.lastStableOffset >= 0 {
                     extent.partitions[partition.partition] = TopicExtent.Range(

@@ -19,6 +19,7 @@ extension Lakehouse {
     }
 
     package func tables(layer: String?) throws(Problem) -> [TableReport] {
+        try refreshCatalog()
         let image = catalog.image
         if let layer, image.schema(layer) == nil {
             let near = nearestName(to: layer, among: image.schemas.map(\.name.name))
@@ -33,6 +34,7 @@ extension Lakehouse {
     }
 
     package func table(_ name: String) throws(Problem) -> TableReport {
+        try refreshCatalog()
         let image = catalog.image
         let object = try image.require(text: name)
         var report = report(of: object, in: image)
@@ -43,6 +45,7 @@ extension Lakehouse {
     }
 
     package func history(_ name: String, limit: Int) throws(Problem) -> [VersionReport] {
+        try refreshCatalog()
         let table = try table(of: catalog.image.require(text: name))
         do throws(DeltaFailure) {
             return try table.history(limit: limit).map {
@@ -56,11 +59,13 @@ extension Lakehouse {
     }
 
     package func lineage(_ name: String) throws(Problem) -> JSONValue {
-        try catalog.image.lineageReport(of: name)
+        try refreshCatalog()
+        return try catalog.image.lineageReport(of: name)
     }
 
     package func catalogReport() throws(Problem) -> JSONValue {
-        catalog.image.report(now: clock().timestamp)
+        try refreshCatalog()
+        return catalog.image.report(now: clock().timestamp)
     }
 
     /// The snapshot that the last commit left, which is newer than what the job of a table has

@@ -14,6 +14,7 @@ extension Lakehouse: LakeService {
         script: String, options: StatementOptions
     ) throws(Problem) -> [StatementAnswer] {
         var answers: [StatementAnswer] = []
+        try refreshCatalog()
         let options = options.withSession
         for statement in try Parser.script(script, parameters: options.parameters) {
             do throws(Problem) {
@@ -55,6 +56,7 @@ extension Lakehouse: LakeService {
         script: String, options: StatementOptions
     ) throws(Problem) -> StatementCursor {
         let now = clock()
+        try refreshCatalog()
         let query = try queries.start(
             id: options.queryID, text: script, user: options.user, now: now,
             newID: { withRandom { $0.uuid().description } })

@@ -140,9 +140,10 @@ private final class AbsentNode: NodePort {
         switch command {
         case .listObjects: return .objects([])
         // The catalog of this process is made anew from the folders each time.
-        case .putObject: return .done
+        case .changeObjects, .catchUp: return .done
         case .describeTopics(nil): return .topics([])
-        case .append, .createTopic, .deleteTopic, .describeTopics, .read, .statistics:
+        case .append, .createTopic, .deleteTopic, .describeTopics, .read, .statistics, .write,
+            .describePartitions:
             throw Problem(
                 "0A000", "topics need a server",
                 hint: "start one (weir serve), and ask it: weir sql without a folder")
