@@ -368,7 +368,7 @@ package struct BrokerNode: Sendable {
                         isGone
                             ? Self.unknownTopic(partition.topic)
                             : Problem(
-                                "cluster.leader",
+                                Self.uncertain,
                                 "another node leads \(partition) now: the records may be there, or not",
                                 hint: "look whether they are, and try again"))))
         case .transaction(let token):

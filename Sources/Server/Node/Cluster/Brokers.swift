@@ -77,6 +77,9 @@ extension BrokerNode {
         }
     }
 
+    /// An object as far as this node knows.
+    package func storedObject(_ name: String) -> Bytes? { image.object(name) }
+
     /// The number of the controller, -1 while there is none.
     var controllerID: Int32 {
         guard let cluster else { return configuration.nodeID.value }

@@ -303,9 +303,10 @@ extension BrokerNode {
         var result = TopicDescription.PartitionDescription(
             partition: partition.partition, logStartOffset: -1, highWatermark: -1,
             lastStableOffset: -1, bytes: 0)
-        // Who asks wants to know it from somebody who leads for sure.
+        // Who asks wants to know it from somebody who leads for sure, and knows what was committed before.
         guard leadershipProblem(partition) == nil,
             readError(partition, from: Offset(.max)) == nil,
+            replicas == nil || replicas?.leader(of: partition)?.knowsCommitted == true,
             let offsets = store.offsets(of: partition)
         else {
             result.isKnown = cluster == nil

@@ -24,6 +24,9 @@ struct ClusterChecker {
     var transactions: OrderedMap<String, Outcome> = [:]
     /// By group: what was acknowledged last, and everything that was tried.
     var commits: OrderedMap<String, (known: Int64, tried: Set<Int64>)> = [:]
+    /// What processes have counted to, and how often they do not know whether they have.
+    var counts: Set<Int> = []
+    var uncertainCounts = 0
     private var producerIDs: Set<Int64> = []
     private(set) var anomaly: String?
 

@@ -15,6 +15,7 @@ struct ClusterClient {
         case mover(Mover)
         /// Gives partitions other replicas.
         case planner
+        case insider(ClusterInsider)
     }
 
     struct Producer {
@@ -148,6 +149,7 @@ extension ClusterSimulation {
 
     mutating func timedOut(_ client: Int, _ attempt: Int) {
         guard clients[client].attempt == attempt else { return }
+        insiderTimedOut(client)
         if let end = clients[client].end {
             hangUp(end)
             loseTouch(client)
@@ -161,7 +163,7 @@ extension ClusterSimulation {
         act(client)
     }
 
-    private mutating func actLater(_ client: Int) {
+    mutating func actLater(_ client: Int) {
         clients[client].attempt += 1
         var pace = load.within(swarm.pace)
         if case .planner = clients[client].role { pace += load.below(2 * swarm.moveEvery) }
@@ -230,6 +232,7 @@ extension ClusterSimulation {
                     ]), version: 8, to: anybody)
         case .mover(let mover): act(client, mover)
         case .planner: plan(client)
+        case .insider(let insider): act(client, insider)
         }
     }
 
@@ -321,6 +324,7 @@ extension ClusterSimulation {
         case .committer(let committer): try take(client, committer, frame)
         case .mover(let mover): try take(client, mover, frame)
         case .planner: try takePlanned(client, frame)
+        case .insider: checker.fail("a process gets an answer over the network")
         }
     }
 
@@ -452,6 +456,11 @@ extension ClusterSimulation {
         for client in clients {
             switch client.role {
             case .maker: break
+            case .insider(let insider):
+                if insider.asked != nil {
+                    checker.fail(
+                        "a question of process \(insider.id) is not answered after healing")
+                }
             case .planner:
                 for place in movingPartitions() {
                     checker.fail("the move of \(place) does not come to its end after healing")
@@ -479,6 +488,7 @@ extension ClusterSimulation {
             }
         }
         checker.finishTransactions(visible)
+        finishInsiders()
         for (index, node) in nodes.enumerated() where node.node == nil {
             checker.fail("node \(index + 1) does not run after healing")
         }

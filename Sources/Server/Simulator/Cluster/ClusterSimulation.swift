@@ -56,6 +56,8 @@ struct ClusterSimulation {
     var isQuiet = false
     var checker = ClusterChecker()
     var clients: [ClusterClient] = []
+    /// Who waits for a command. Looked up only.
+    var commands: [CommandID: Int] = [:]
     private var trace = TraceHash()
 
     init(seed: UInt64, options: SimulationOptions) {
@@ -79,6 +81,8 @@ struct ClusterSimulation {
                         origin: Int64(shape.below(1_000_000_000_000)), at: time)))
         }
         makeClients()
+        var apart = Random(seed: seed ^ 0x1251_DE25)
+        makeInsiders(&apart)
     }
 
     // MARK: Run
@@ -268,7 +272,8 @@ struct ClusterSimulation {
             end(index)
             nodes[index].disk.killProcess()
             restart(index)
-        case .authenticated, .linked, .pause, .commandFinished: break
+        case .commandFinished(let id, let result): commandFinished(id, result)
+        case .authenticated, .linked, .pause: break
         }
     }
 
@@ -351,7 +356,7 @@ struct ClusterSimulation {
 
     mutating func latency() -> Int64 { Int64(network.within(swarm.latency)) }
 
-    private mutating func nextID() -> UInt64 {
+    mutating func nextID() -> UInt64 {
         lastID += 1
         return lastID
     }
