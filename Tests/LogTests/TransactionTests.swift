@@ -183,6 +183,30 @@ extension Fixture {
         #expect(try fixture.committed() == [])
     }
 
+    @Test func `what was aborted since is known when a damaged file is not believed`() throws {
+        var configuration = smallConfiguration()
+        configuration.tailCacheBytes = 1 << 20
+        var fixture = try Fixture(configuration: configuration)
+        try fixture.create()
+        try fixture.write("a", producer: 7, sequence: 0)
+        try fixture.end(producer: 7, commit: false)
+        fixture.sync()
+        try fixture.reopen()
+        let file = try fixture.disk.open(orders.description + "/00000000000000000000.txnindex")
+        try file.write([Bytes(utf8: "x")], at: 5)
+        file.close()
+        try fixture.reopen()
+        // These wait in memory to be written to the segment.
+        try fixture.write("b", producer: 8, sequence: 0)
+        try fixture.end(producer: 8, commit: false)
+        fixture.sync()
+        #expect(try fixture.committed() == [])
+        try fixture.write("c", producer: 8, sequence: 1)
+        try fixture.end(producer: 8, commit: false)
+        fixture.sync()
+        #expect(try fixture.committed() == [])
+    }
+
     // MARK: Rules
 
     @Test func `a marker needs an epoch and a coordinator that are not older`() throws {

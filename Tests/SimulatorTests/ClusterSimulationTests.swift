@@ -27,7 +27,9 @@ import Testing
     /// had, an end of a transaction that was taken for one of a deleted topic, a refusal that rested on a
     /// change which was not made; in 0024 a leader that answered beside its successor; and in the last of them
     /// everybody waited for producer ids that no controller had been asked for.
-    @Test(arguments: [10_036, 10_226, 10_327, 20_429, 30_149, 40_078, 40_366] as [UInt64])
+    @Test(
+        arguments: [10_036, 10_226, 10_327, 20_429, 30_149, 40_078, 40_366, 50_009, 50_029, 60_427]
+            as [UInt64])
     func `a seed that found a mistake finds none`(seed: UInt64) {
         let result = simulateCluster(seed: seed, options: SimulationOptions())
         #expect(result.anomalies == [])

@@ -97,8 +97,10 @@ struct AbortedIndex: Sendable {
         return true
     }
 
-    /// Takes the entries that were found by reading the log.
-    mutating func replace(with all: [AbortedTransaction]) { self = AbortedIndex(entries: all) }
+    /// Takes the entries that were found by reading the log up to `end`; those behind stay.
+    mutating func replace(with found: [AbortedTransaction], below end: Int64) {
+        self = AbortedIndex(entries: found + entries.filter { $0.lastOffset.value >= end })
+    }
 
     /// Keeps nothing in memory that the file has.
     mutating func unload() {

@@ -45,11 +45,13 @@ extension PartitionLog {
         var table = ProducerTable()
         for index in 0...last {
             var entries: [AbortedTransaction] = []
+            var scannedEnd = segments[index].baseOffset
             let file = try segments[index].handle(disk)
-            // What is not in the file yet is known: only what a checkpoint wrote is unloaded.
+            // Of batches that are not in the file yet the entries are in memory.
             let written = segments[index].writtenBytes
             var scanner = BatchScanner(file: file, from: 0, to: written)
             while let item = try scanner.next() {
+                scannedEnd = item.header.lastOffset + 1
                 guard item.header.isTransactional else { continue }
                 let batch = item.header.isControl ? try scanner.bytes(of: item) : .empty
                 let marker = TransactionMarker(item.header, batch)
@@ -63,7 +65,9 @@ extension PartitionLog {
                         lastStableOffset: Offset(
                             table.firstOpenOffset ?? item.header.lastOffset + 1)))
             }
-            if !segments[index].aborted.isLoaded { segments[index].aborted.replace(with: entries) }
+            if !segments[index].aborted.isLoaded {
+                segments[index].aborted.replace(with: entries, below: scannedEnd)
+            }
         }
     }
 
