@@ -471,10 +471,9 @@ MUTANTS = [
      "guard fencing[heartbeat.node] != heartbeat.epoch else {",
      "guard MUTANT || fencing[heartbeat.node] != heartbeat.epoch else {"),
     ("replication leases: a new controller fences at once", CONTROLLER + "BrokerSessions.swift",
-     "            sessions[id] = Session(epoch: broker.epoch, heardAt: now)\n        }\n    }\n\n    package mutating func heard",
-     "            sessions[id] = Session(\n                epoch: broker.epoch,\n"
-     "                heardAt: MUTANT ? Instant(nanoseconds: now.nanoseconds - 3_000_000_000) : now)\n"
-     "        }\n    }\n\n    package mutating func heard"),
+     "sessions[id] = Session(epoch: broker.epoch, heardAt: heardAt(id))",
+     "sessions[id] = Session(\n                epoch: broker.epoch,\n"
+     "                heardAt: MUTANT ? Instant(nanoseconds: heardAt(id).nanoseconds - 3_000_000_000) : heardAt(id))"),
     ("replication reads: a new leader does not know what was committed", REPLICA + "ReplicaClients.swift",
      "guard leader.knowsCommitted || !leader.hasEnough else {",
      "guard MUTANT || leader.knowsCommitted || !leader.hasEnough else {"),
@@ -504,9 +503,14 @@ MUTANTS = [
      "guard let before = partition.predecessor, before != node,",
      "guard !(MUTANT), let before = partition.predecessor, before != node,"),
     ("cluster leases: without asking whether this is the controller", CLUSTER + "Controlling.swift",
-     "        drive(.read(token))\n    }\n\n    /// The leadership is confirmed",
-     "        if MUTANT { _ = heartbeatConfirmed(token, isLeader: true) } else { drive(.read(token)) }\n    }\n\n"
+     "        drive(.confirm(token))\n    }\n\n    /// The leadership is confirmed",
+     "        if MUTANT { _ = heartbeatConfirmed(token, isLeader: true) } else { drive(.confirm(token)) }\n    }\n\n"
      "    /// The leadership is confirmed"),
+    ("cluster leases: those of the controller of before are over after a transfer, too", CLUSTER + "Controlling.swift",
+     "!core.leadsByTransfer,\n", "MUTANT || !core.leadsByTransfer,\n"),
+    ("cluster leases: longer than an election", CLUSTER + "Controlling.swift",
+     "            cluster.configuration.control.unreachableTimeout\n",
+     "            MUTANT || cluster.configuration.control.unreachableTimeout\n"),
     ("cluster fencing: at once when a link is lost", CLUSTER + "ClusterConfiguration.swift",
      "settings.unreachableTimeout = unreachableTimeout",
      "settings.unreachableTimeout = MUTANT ? .milliseconds(1) : unreachableTimeout"),

@@ -7,6 +7,9 @@ package enum QuorumEvent: Sendable {
     case tick
     case propose(Bytes, RequestToken)
     case read(RequestToken)
+    /// The same, by the word of a majority that has heard of it after it was asked: what rests on it has
+    /// begun longer ago than an election timeout when another node is elected.
+    case confirm(RequestToken)
     case change(MembershipChange, RequestToken)
     /// Hand leadership over, to this node or to the best one.
     case transfer(to: NodeID?, RequestToken)
@@ -180,6 +183,7 @@ package struct QuorumReplica: Sendable {
         case .tick: tick(now)
         case .propose(let payload, let token): core.propose(payload, token, now: now)
         case .read(let token): core.read(token, now: now)
+        case .confirm(let token): core.read(token, asksMajority: true, now: now)
         case .change(let change, let token): core.change(change, token, now: now)
         case .transfer(let target, let token): core.transfer(to: target, token, now: now)
         case .jobDone(let number, let failure): jobDone(number, failure, now)

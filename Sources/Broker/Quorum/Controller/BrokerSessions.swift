@@ -1,7 +1,7 @@
 import Base
 
-/// Who has been heard lately. Only the controller knows, and only while it leads: a new one gives
-/// everybody a whole session from its begin.
+/// Who has been heard lately. Only the controller knows, and only while it leads: a new one knows of each
+/// since when it can have been silent.
 package struct BrokerSessions: Sendable {
     private struct Session: Sendable {
         var epoch: Int64
@@ -12,11 +12,11 @@ package struct BrokerSessions: Sendable {
 
     package init() {}
 
-    /// Begins to lead: nobody can have been silent for longer than since now.
-    package mutating func begin(_ image: MetadataImage, now: Instant) {
+    /// Begins to lead.
+    package mutating func begin(_ image: MetadataImage, heardAt: (NodeID) -> Instant) {
         sessions = [:]
         for (id, broker) in image.brokers {
-            sessions[id] = Session(epoch: broker.epoch, heardAt: now)
+            sessions[id] = Session(epoch: broker.epoch, heardAt: heardAt(id))
         }
     }
 

@@ -111,9 +111,12 @@ package struct Controller: Sendable {
 
     package init(settings: Settings = Settings()) { self.settings = settings }
 
-    /// The node leads the quorum now.
-    package mutating func begin(_ image: MetadataImage, now: Instant) {
-        sessions.begin(image, now: now)
+    /// The node leads the quorum now. `heardAt`: of brokers that can't be reached, when they may have been
+    /// heard last; of all others, now.
+    package mutating func begin(
+        _ image: MetadataImage, now: Instant, heardAt: [NodeID: Instant] = [:]
+    ) {
+        sessions.begin(image) { heardAt[$0] ?? now }
         leaving = []
         fencing = [:]
         balancedAt = now

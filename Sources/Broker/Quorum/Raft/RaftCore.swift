@@ -44,6 +44,9 @@ package struct RaftCore: Sendable {
     var votes: [NodeID] = []
     /// The election was asked for by the leader.
     var isTransferElection = false
+    /// The leader of before has handed over: others were asked for their votes although they had just heard
+    /// of it.
+    package internal(set) var leadsByTransfer = false
     var leadership: Leadership
     package internal(set) var isHalted = false
     var outputs: [RaftOutput] = []

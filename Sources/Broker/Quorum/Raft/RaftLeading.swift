@@ -6,6 +6,7 @@ extension RaftCore {
         role = .leader
         leader = id
         votes = []
+        leadsByTransfer = isTransferElection
         isTransferElection = false
         leadership = Leadership(began: now)
         for index in stride(from: commitIndex.next.value, through: log.lastIndex.value, by: 1) {

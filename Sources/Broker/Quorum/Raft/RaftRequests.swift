@@ -26,8 +26,8 @@ extension RaftCore {
     // MARK: Reads
 
     /// Asks for a moment from which on the state machine may answer, so that the answer contains
-    /// everything that was committed before the read.
-    package mutating func read(_ token: RequestToken, now: Instant) {
+    /// everything that was committed before the read. `asksMajority`: not by a lease.
+    package mutating func read(_ token: RequestToken, asksMajority: Bool = false, now: Instant) {
         guard isLeader, !isHalted else {
             return outputs.append(.answered(token, .notLeader(hint: leader)))
         }
@@ -36,7 +36,7 @@ extension RaftCore {
         }
         // Until the first entry of the term is committed, this node does not know what is.
         let index = max(commitIndex, leadership.beginIndex)
-        if index <= commitIndex, hasLease(now) {
+        if !asksMajority, index <= commitIndex, hasLease(now) {
             return outputs.append(.answered(token, .readable(index)))
         }
         leadership.reads.append(.init(token: token, index: index, round: nil))

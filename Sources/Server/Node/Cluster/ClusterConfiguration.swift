@@ -9,12 +9,12 @@ package struct ClusterConfiguration: Sendable {
     /// The number of the driver's listener for nodes, behind those for clients.
     package var listener = 0
     /// How often a broker calls the controller.
-    package var heartbeatInterval: Duration = .milliseconds(200)
+    package var heartbeatInterval: Duration = .milliseconds(150)
     /// A broker that did not call for so long is fenced, though there is a link to it.
     package var sessionTimeout: Duration = .seconds(6)
     /// So long after a heartbeat that the controller answered a broker acknowledges records and tells
     /// readers that there are no more. Whose link is lost is fenced a little later.
-    package var lease: Duration = .milliseconds(800)
+    package var lease: Duration = .milliseconds(500)
     /// A request of a client waits so long for a controller, then its connection is closed.
     package var controllerWait: Duration = .seconds(15)
     package var raft: RaftSettings = {

@@ -49,6 +49,8 @@ struct ClusterCore: Sendable {
     var links: [ConnectionID: PeerLink] = [:]
     /// The link to each node that there is one to.
     var linkTo: [NodeID: ConnectionID] = [:]
+    /// When the last one ended, of each node that there was one to. Looked up only.
+    var linkLostAt: [NodeID: Instant] = [:]
     /// The nodes that this one calls.
     var dialing: OrderedMap<NodeID, PeerDialing> = [:]
     /// What was last reported about each node.

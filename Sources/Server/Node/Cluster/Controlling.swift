@@ -19,7 +19,8 @@ extension BrokerNode {
         }
         draft = image
         cluster?.isController = true
-        cluster?.controller.begin(image, now: now.monotonic)
+        let unreachable = unreachableSince
+        cluster?.controller.begin(image, now: now.monotonic, heardAt: unreachable)
         cluster?.needsReview = true
         diagnostics.report(.info, "cluster", "this node is the controller, term \(term)")
         var records: [MetadataRecord] = []
@@ -32,6 +33,19 @@ extension BrokerNode {
         if !records.isEmpty { _ = propose(records, .none) }
         cluster?.nextHousekeeping = now.monotonic
         cluster?.nextHeartbeat = now.monotonic
+    }
+
+    /// Brokers that could not be reached when this node was elected, and since when. Leases are given by the word of a
+    /// majority (`.confirm`), of which one at least has not heard of the old controller for an election timeout
+    /// since: every lease of before is over, if it is shorter than that. After a transfer, and with a single voter, one
+    /// may last still.
+    private var unreachableSince: [NodeID: Instant] {
+        guard let cluster, let core = cluster.replica?.core, !core.leadsByTransfer,
+            core.configuration.majority > 1,
+            cluster.configuration.control.unreachableTimeout
+                <= cluster.configuration.raft.electionTimeout
+        else { return [:] }
+        return cluster.linkLostAt.filter { cluster.linkTo[$0.key] == nil }
     }
 
     mutating func steppedDown() {
@@ -141,7 +155,7 @@ extension BrokerNode {
         guard cluster?.isController == true else { return }
         let token = nextToken()
         cluster?.heartbeats[token.value] = PendingHeartbeat(heartbeat: heartbeat, sentAt: sentAt)
-        drive(.read(token))
+        drive(.confirm(token))
     }
 
     /// The leadership is confirmed, or is over. False when the read was for something else.
@@ -153,7 +167,12 @@ extension BrokerNode {
             let (answer, commands) = cluster?.controller.heartbeat(
                 pending.heartbeat, draft, now: now.monotonic)
         else { return true }
-        if pending.heartbeat.wantsToLeave { cluster?.needsReview = true }
+        if pending.heartbeat.wantsToLeave {
+            // Its clients ask for another leader at once, and then less and less often.
+            cluster?.needsReview = true
+            let due = cluster?.nextHousekeeping ?? .distantFuture
+            cluster?.nextHousekeeping = min(due, now.monotonic + .milliseconds(5))
+        }
         decide(commands)
         let (node, epoch) = (pending.heartbeat.node, pending.heartbeat.epoch)
         let applied = cluster?.applied ?? 0

@@ -68,6 +68,7 @@ extension BrokerNode {
         if let node = link.dialed { cluster?.dialing[node]?.failed(now.monotonic) }
         if let node = link.hello?.node, cluster?.linkTo[node] == id {
             cluster?.linkTo[node] = nil
+            cluster?.linkLostAt[node] = now.monotonic
             diagnostics.report(.info, "cluster", "the link to node \(node.value) is down")
             linkLost(node)
         }

@@ -13,9 +13,9 @@ package struct ServerSettings: Sendable {
     /// How a bucket is reached, when tables are in one.
     package var objects = S3Settings()
     /// How often a broker calls the controller of its cluster, and when silence means that it is gone.
-    package var heartbeatInterval = Duration.milliseconds(200)
+    package var heartbeatInterval = Duration.milliseconds(150)
     package var sessionTimeout = Duration.seconds(6)
-    package var lease = Duration.milliseconds(800)
+    package var lease = Duration.milliseconds(500)
     /// Threads for queries and tables.
     package var workers = SystemThread.processorCount
 

@@ -291,6 +291,7 @@ struct QuorumSimulation {
         case .tick: text = "tick"
         case .propose: text = "propose"
         case .read: text = "read"
+        case .confirm: text = "confirm"
         case .change(let change, _): text = "\(change)"
         case .transfer: text = "transfer"
         case .snapshot(let at, _): text = "snapshot at \(at)"
