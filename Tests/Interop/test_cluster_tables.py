@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from cluster_setup import Cluster, produce
-from conftest import eventually
+from conftest import Server, eventually, weir
 
 FAST = "WITH (commit_interval = '200 ms')"
 
@@ -201,3 +201,24 @@ def test_a_node_with_another_place_works_on_no_table(lake):
             assert status >= 400 and answer["code"] == "lake.foreign", answer
         finally:
             one.remove()
+
+
+def test_a_node_alone_keeps_its_tables_in_a_folder(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "lake").mkdir()
+    server = Server(str(tmp_path / "data")).start("--lake", f"{tmp_path}/lake/")
+    server.sql("CREATE TABLE t AS SELECT 7 AS a")
+    assert (tmp_path / "lake/public/t/_delta_log").is_dir() and not (tmp_path / "data/lake/public").exists()
+    assert server.stop() == 0
+    server.start("--lake", f"file://{tmp_path}/lake")
+    assert server.sql("SELECT a FROM t") == [[7]]
+    assert server.stop() == 0
+    for place, code, hint in [
+            (f"{tmp_path}/elsewhere", "objects.moved", "--lake of before"), ("lake", "usage.value", ""),
+            ("http://lake", "objects.url", "")]:
+        status, _, told = weir("serve", "--data", str(tmp_path / "data"), "--kafka", "127.0.0.1:0", "--http",
+                               "127.0.0.1:0", "--lake", place, check=None)
+        assert status != 0 and f"error[{code}]" in told and hint in told, told
+    status, _, told = weir("serve", "--data", str(tmp_path / "other"), "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0",
+                           "--lake", f"{tmp_path}/elsewhere", check=None)
+    assert status != 0 and "elsewhere does not exist" in told and "make the folder first" in told

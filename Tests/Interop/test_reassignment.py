@@ -97,7 +97,9 @@ def test_partitions_move_while_they_are_written_to(cluster):
             _, moved, _ = run(cluster, "reassign", "moving", "--to", target)
             assert len(moved["moves"]) == PARTITIONS
             wanted = sorted(int(part) for part in target.split(","))
-            assert [sorted(one) for one in replicas(cluster, "moving")] == [wanted] * PARTITIONS
+            # The controller has it; whoever is asked here may hear of it a moment later.
+            eventually(lambda: [sorted(one) for one in replicas(cluster, "moving")] == [wanted] * PARTITIONS,
+                       what=f"replicas on {target}")
         assert run(cluster, "reassign")[1] == {"moves": []}
     finally:
         writer.ends = True

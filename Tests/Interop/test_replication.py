@@ -164,7 +164,7 @@ def test_copies_are_on_all_nodes_and_the_default_is_safe(cluster):
     outcomes = []
     producer.produce("t", b"lost?", partition=0,
                      on_delivery=lambda error, _: outcomes.append(error))
-    producer.flush(10)
+    producer.flush(60)
     assert len(outcomes) == 1 and outcomes[0] is not None
 
 

@@ -11,9 +11,19 @@ import Runtime
 func lakeStore(
     at url: String?, disk: any Disk, folder: String?, settings: S3Settings
 ) throws(Problem) -> any ObjectStore {
-    let isFolder = url?.hasPrefix("/") ?? false
-    let place = try url.map { (url) throws(Problem) in
-        isFolder ? url : try S3Location(parsing: url).description
+    var path = url.flatMap { $0.hasPrefix("file:///") ? String($0.dropFirst(7)) : $0 }
+    while let long = path, long.hasPrefix("/"), long.hasSuffix("/"), long != "/" {
+        path = String(long.dropLast())
+    }
+    let isFolder = path?.hasPrefix("/") ?? false
+    let place = try path.map { (path) throws(Problem) in
+        if isFolder { return path }
+        guard path.contains("://") else {
+            throw Problem(
+                "usage.value",
+                "--lake is s3://BUCKET/PREFIX or the absolute path of a folder, found \(path)")
+        }
+        return try S3Location(parsing: path).description
     }
     let isNew = try isFirst(place, disk)
     guard let place else {
@@ -28,7 +38,10 @@ func lakeStore(
         return store
     } catch {
         throw Problem(
-            "objects.unusable", "tables can't be kept in \(place)", notes: [error.description])
+            "objects.unusable", "tables can't be kept in \(place)", notes: [error.description],
+            hint: isFolder
+                ? "make the folder first; it has to be writable for this user, and in a cluster the same"
+                    + " on all nodes" : nil)
     }
 }
 
